@@ -1,0 +1,212 @@
+//! The checked configuration: what the program may rely on once the file has been read.
+//!
+//! `raw` reads the file as it is written, `error` says what is wrong with it, and [`load`] turns
+//! one into the other or reports every problem at once. Only the daemon and the command line see
+//! the whole; every other room gets its own part.
+
+mod error;
+mod raw;
+
+use std::{path::PathBuf, time::Duration};
+
+use reqwest::Url;
+
+use crate::domain::{
+    lifetime::Share,
+    webhook::{ExternalReference, Pair, TenantName, WebhookName},
+};
+
+pub(crate) use error::ConfigError;
+
+/// The whole file, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file it was read from.
+    pub(crate) file: PathBuf,
+    /// Sent with every request to Protime: `Service/Version (Company)`.
+    pub(crate) user_agent: String,
+    /// `[daemon]`
+    pub(crate) daemon: Daemon,
+    /// `[renewal]`
+    pub(crate) renewal: Renewal,
+    /// `[api]`
+    pub(crate) api: Api,
+    /// Every `[[tenant]]`, in the order of the file.
+    pub(crate) tenants: Vec<Tenant>,
+}
+
+/// `[daemon]`: where it lives and how it speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Daemon {
+    /// Folder of the database and the lock.
+    pub(crate) state_dir: PathBuf,
+    /// The read-only socket.
+    pub(crate) status_socket: PathBuf,
+    /// The socket that gives out keys.
+    pub(crate) control_socket: PathBuf,
+    /// Permission bits of the status socket.
+    pub(crate) status_socket_mode: u32,
+    /// Permission bits of the control socket.
+    pub(crate) control_socket_mode: u32,
+    /// Group of both sockets.
+    pub(crate) socket_group: Option<String>,
+    /// When to ask every tenant for its list: a cron pattern of six fields, UTC, known to have a next time.
+    pub(crate) status_poll: String,
+    /// Log filter where `RUST_LOG` says nothing.
+    pub(crate) log_level: String,
+    /// How log lines are written.
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, journald-friendly otherwise.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[renewal]`: the policy.
+#[derive(Debug, Clone)]
+pub(crate) struct Renewal {
+    /// How long before `validUntil` to renew.
+    pub(crate) renew_before: Share,
+    /// Over which part of the lifetime renewals are spread.
+    pub(crate) jitter: Share,
+    /// Upper bound of the first retry's delay.
+    pub(crate) retry_initial: Duration,
+    /// Upper bound of every retry's delay.
+    pub(crate) retry_max: Duration,
+    /// How many webhooks are worked on at a time.
+    pub(crate) max_concurrent: usize,
+    /// How many POSTs that no plan explains a webhook may have in an hour.
+    pub(crate) max_unplanned_rotations_per_hour: u32,
+    /// How much earlier than the last proof of delivery a gap is taken to begin.
+    pub(crate) gap_margin: Duration,
+}
+
+/// `[api]`: how to speak with Protime.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    /// Limit for making a connection.
+    pub(crate) connect_timeout: Duration,
+    /// Limit for a whole request.
+    pub(crate) request_timeout: Duration,
+    /// Requests a minute, per tenant.
+    pub(crate) max_requests_per_minute: u32,
+    /// Certificates that are trusted besides the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// One `[[tenant]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenant {
+    /// Its name, unique in the file.
+    pub(crate) name: TenantName,
+    /// Scheme, host and port of the API.
+    pub(crate) api_origin: Url,
+    /// The token endpoint.
+    pub(crate) token_url: Url,
+    /// OAuth client id.
+    pub(crate) client_id: String,
+    /// Where the OAuth client secret is found.
+    pub(crate) client_secret: SecretSource,
+    /// Name of the key's property in Protime's answer, if it is none of the known ones.
+    pub(crate) key_field: Option<String>,
+    /// Every `[[tenant.webhook]]`, in the order of the file.
+    pub(crate) webhooks: Vec<Webhook>,
+}
+
+/// Where a secret is found; never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    /// A file in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential`).
+    Credential(String),
+    /// A file.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+}
+
+/// One `[[tenant.webhook]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhook {
+    /// Its name, unique in its tenant.
+    pub(crate) name: WebhookName,
+    /// What identifies it at Protime; unique in its tenant.
+    pub(crate) pair: Pair,
+    /// External references, in the order in which they are sent.
+    pub(crate) external_references: Vec<ExternalReference>,
+    /// `[tenant.webhook.resync]`
+    pub(crate) resync: Resync,
+    /// Every `[[tenant.webhook.key_sink]]`.
+    pub(crate) key_sinks: Vec<KeySink>,
+}
+
+/// `[tenant.webhook.resync]`: how a gap is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resync {
+    /// What runs.
+    pub(crate) kind: ResyncKind,
+    /// What a failure means.
+    pub(crate) on_failure: OnFailure,
+}
+
+/// The kinds of resync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResyncKind {
+    /// A program.
+    Command(Command),
+    /// Nothing: the loss is accepted.
+    None,
+}
+
+/// What a failed resync means for the POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// No POST before the resync succeeded.
+    Hold,
+    /// POST anyway and keep owing the resync.
+    Proceed,
+}
+
+/// A program to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The program's absolute path, or a name found in `PATH`.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// After this its whole process group is killed.
+    pub(crate) timeout: Duration,
+}
+
+/// One `[[tenant.webhook.key_sink]]`: who gets the new key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeySink {
+    /// A file, replaced atomically.
+    File {
+        /// Its path; unique in the whole file.
+        path: PathBuf,
+        /// What is written.
+        format: KeyFormat,
+        /// Permission bits.
+        mode: u32,
+        /// Group, if not the daemon's own.
+        group: Option<String>,
+    },
+    /// A program that gets the key on standard input.
+    Command(Command),
+}
+
+/// What a key file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyFormat {
+    /// The key and nothing else.
+    Raw,
+    /// A JSON object.
+    Json,
+}

@@ -1,0 +1,137 @@
+//! Why a renewal runs, which steps it walks, and how each of them ended: the words of the contract.
+
+use std::{fmt, str::FromStr};
+
+use serde::Serialize;
+
+/// A text in the database that this version has no word for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a {1} that this version knows")]
+pub(crate) struct UnknownWord(String, &'static str);
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident ($what:literal) { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// The word as it is stored, shown and passed on.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(UnknownWord(text.to_owned(), $what)),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a renewal runs.
+    Reason("reason of a renewal") {
+        /// Protime has no such webhook and never had.
+        Created = "created",
+        /// Its planned time came.
+        Expiring = "expiring",
+        /// `validUntil` has passed.
+        Expired = "expired",
+        /// Protime disabled it before `validUntil`: deliveries failed too often.
+        Disabled = "disabled",
+        /// It was there and is gone.
+        Missing = "missing",
+        /// It exists and we hold no key.
+        UnknownKey = "unknown_key",
+        /// Somebody else re-POSTed the pair.
+        ForeignRotation = "foreign_rotation",
+        /// The configured external references differ from those last POSTed.
+        ReferencesChanged = "references_changed",
+        /// A POST whose outcome we never learnt.
+        Interrupted = "interrupted",
+        /// Somebody asked for it.
+        Manual = "manual",
+    }
+}
+
+words! {
+    /// A step of the renewal procedure, in their order.
+    Step("step of a renewal") {
+        /// The configured resync runs for the gap.
+        Resync = "resync",
+        /// The pair is POSTed; the old key dies with it.
+        Post = "post",
+        /// The new key becomes current, in one transaction.
+        Rotate = "rotate",
+        /// The new key reaches every key sink.
+        HandOff = "hand_off",
+        /// The resync runs once more, for what changed meanwhile.
+        CatchUp = "catch_up",
+    }
+}
+
+words! {
+    /// How a step ended.
+    StepOutcome("outcome of a step") {
+        /// It did what it should.
+        Succeeded = "succeeded",
+        /// It did not, and had no effect that is unknown.
+        Failed = "failed",
+        /// Whether it had its effect is not known.
+        Unknown = "unknown",
+        /// There was nothing to do.
+        Skipped = "skipped",
+    }
+}
+
+words! {
+    /// How a renewal ended.
+    RenewalOutcome("outcome of a renewal") {
+        /// All steps are done.
+        Succeeded = "succeeded",
+        /// A later renewal took over what it could not finish.
+        Failed = "failed",
+        /// The outcome of its POST was never learnt; an `interrupted` renewal follows.
+        Interrupted = "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_and_serialises_as_itself() {
+        for reason in [
+            Reason::Created,
+            Reason::Expiring,
+            Reason::Expired,
+            Reason::Disabled,
+            Reason::Missing,
+            Reason::UnknownKey,
+            Reason::ForeignRotation,
+            Reason::ReferencesChanged,
+            Reason::Interrupted,
+            Reason::Manual,
+        ] {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+            assert_eq!(serde_json::to_value(reason).expect("a word"), reason.as_str());
+        }
+        assert!("postponed".parse::<Step>().is_err());
+        assert_eq!(serde_json::to_value(Step::HandOff).expect("a word"), "hand_off");
+    }
+}

@@ -1,0 +1,183 @@
+//! Who is who: names as types, the pair that Protime identifies a webhook by, and what Protime
+//! says of it.
+//!
+//! The pair (destination URL, collection) is the durable identity of a webhook: a POST for a pair
+//! that exists re-enables it and never makes a second one, while the id may change.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a name has 1 to 64 characters out of a-z, A-Z, 0-9, '.', '_' and '-', and starts with a letter or a digit"
+)]
+pub(crate) struct InvalidName;
+
+fn checked_name(text: &str) -> Result<String, InvalidName> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && text.as_bytes()[0].is_ascii_alphanumeric();
+    if fits { Ok(text.to_owned()) } else { Err(InvalidName) }
+}
+
+/// The name of a tenant: one Protime customer environment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(crate) struct TenantName(String);
+
+/// The name of a webhook, unique in its tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(crate) struct WebhookName(String);
+
+impl TenantName {
+    /// Checks a tenant's name.
+    pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
+        checked_name(text).map(Self)
+    }
+
+    /// The name as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl WebhookName {
+    /// Checks a webhook's name.
+    pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
+        checked_name(text).map(Self)
+    }
+
+    /// The name as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for WebhookName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A webhook's full name, written `tenant/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct WebhookPath {
+    /// The tenant.
+    pub(crate) tenant: TenantName,
+    /// The webhook within it.
+    pub(crate) name: WebhookName,
+}
+
+impl fmt::Display for WebhookPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.name)
+    }
+}
+
+/// What identifies a webhook at Protime: where events go and which collection they are of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Pair {
+    /// The destination URL, exactly as it is sent to Protime.
+    pub(crate) destination_url: String,
+    /// The collection's name.
+    pub(crate) collection: String,
+}
+
+/// One external reference: a collection and the name of a reference in it, predefined with `@`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ExternalReference {
+    /// The collection that the reference belongs to, such as `people`.
+    pub(crate) collection: String,
+    /// The reference's name, such as `@badge-number`.
+    pub(crate) reference: String,
+}
+
+impl fmt::Display for ExternalReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.collection, self.reference)
+    }
+}
+
+/// A webhook's status in Protime's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum RemoteStatus {
+    /// Delivers events.
+    Enabled,
+    /// Its `validUntil` was reached, or its delivery retries are exhausted.
+    Disabled,
+    /// Anything else, such as `Uninitialized`: shown, and not taken for a failure before it stays.
+    Other(String),
+}
+
+impl RemoteStatus {
+    /// The status as Protime writes it.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Enabled => "Enabled",
+            Self::Disabled => "Disabled",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+impl From<String> for RemoteStatus {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "Enabled" => Self::Enabled,
+            "Disabled" => Self::Disabled,
+            _ => Self::Other(text),
+        }
+    }
+}
+
+impl From<RemoteStatus> for String {
+    fn from(status: RemoteStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+/// A webhook as Protime lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RemoteWebhook {
+    /// Protime's id; it may change with every renewal.
+    pub(crate) id: String,
+    /// Which webhook it is.
+    pub(crate) pair: Pair,
+    /// Whether it delivers.
+    pub(crate) status: RemoteStatus,
+    /// Until when it does; absent only if Protime left it out.
+    pub(crate) valid_until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_plain_and_start_with_a_letter_or_digit() {
+        for good in ["a", "acme", "Acme-1.x_y", "0"] {
+            assert!(TenantName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", ".a", "a/b", "a b", "é", &"x".repeat(65)] {
+            assert_eq!(WebhookName::new(bad), Err(InvalidName), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_status_survives_the_round_trip() {
+        for text in ["Enabled", "Disabled", "Uninitialized", "enabled"] {
+            assert_eq!(RemoteStatus::from(text.to_owned()).as_str(), text);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Keeps Protime webhooks alive.
+
+mod clock;
+mod domain;
