@@ -7,5 +7,6 @@ pub(crate) mod gap;
 pub(crate) mod key;
 pub(crate) mod lifetime;
 pub(crate) mod reason;
+pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod webhook;

@@ -1,0 +1,179 @@
+//! The composition root: builds everything from the configuration, runs it until it is stopped, and
+//! drains it.
+//!
+//! The lock comes first, because everything else (the database, the sockets) belongs to its holder.
+//! Stopping: no new work; a POST in flight is finished and its key committed; programs are ended, and
+//! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
+
+mod driver;
+mod handle;
+mod health;
+mod picture;
+mod setup;
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    config::{Config, SecretError},
+    domain::webhook::TenantName,
+    protime,
+    scheduler::{Cron, Sweep},
+    signals::{Signal, Signals},
+    sockets::{self, bind::BindError},
+    stop::Stop,
+    store::{OpenError, Store, StoreError},
+};
+use driver::Driver;
+pub(crate) use handle::{Handle, KeyRecord, Keys, PolledTenant, Unavailable};
+use setup::Setup;
+
+/// How long work in flight may take once the daemon is asked to stop.
+const DRAIN: Duration = Duration::from_secs(17);
+
+/// How long open connections may take after that.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// How long the service manager waits at most to hear that the daemon is ready.
+const READY_AT_LAST: Duration = Duration::from_secs(30);
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    /// The state directory or its database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A secret.
+    #[error("tenant '{tenant}': {source}")]
+    Secret {
+        /// Whose.
+        tenant: TenantName,
+        /// What is wrong with it.
+        source: SecretError,
+    },
+    /// The HTTP client of a tenant.
+    #[error("tenant '{tenant}': {source}")]
+    Client {
+        /// Whose.
+        tenant: TenantName,
+        /// Why there is none.
+        source: protime::BuildError,
+    },
+    /// The retry policy.
+    #[error("[renewal] retry_initial and retry_max: {0}")]
+    Backoff(#[from] crate::renewal::backoff::InvalidBackoff),
+    /// Signals.
+    #[error("cannot listen to signals: {0}")]
+    Signals(io::Error),
+    /// The cron.
+    #[error("cannot start the cron of [daemon] status_poll: {0}")]
+    Cron(#[from] tokio_cron_scheduler::JobSchedulerError),
+}
+
+/// Runs the daemon until a signal stops it.
+pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
+    let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+    let store = Store::open(&config.daemon.state_dir)?;
+    let setup = Arc::new(Setup::build(&config, store.clone()).await?);
+    let daemon = &config.daemon;
+    let group = daemon.socket_group.as_deref();
+    let status_socket = sockets::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
+    let control_socket = sockets::bind::bind(&daemon.control_socket, daemon.control_socket_mode, group)?;
+
+    let working = Stop::new();
+    let serving = Stop::new();
+    let handle = Handle::new(Arc::clone(&setup), store);
+    let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
+    let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
+
+    let (sweep, sweeps) = mpsc::channel(1);
+    let cron = Cron::start(&daemon.status_poll, sweep.clone()).await?;
+    let driver = Driver::new(Arc::clone(&setup), cron, &daemon.status_poll, sweep.clone(), config.renewal.max_concurrent);
+    let sweeper = tokio::spawn(sweep_when_asked(Arc::clone(&setup), sweeps));
+    let driving = tokio::spawn(driver.run(working.clone()));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        webhooks = setup.procedures.len(),
+        tenants = setup.tenants.len(),
+        "started"
+    );
+    if sweep.try_send(Sweep).is_err() {
+        tracing::debug!("the cron asked for the first sweep already");
+    }
+    let ready = tokio::spawn(announce_ready(Arc::clone(&setup)));
+
+    loop {
+        match signals.next().await {
+            Signal::Poll => {
+                tracing::info!("asked to poll now");
+                if sweep.try_send(Sweep).is_err() {
+                    tracing::debug!("a sweep is already due");
+                }
+            }
+            Signal::Stop => break,
+        }
+    }
+    tracing::info!("stopping");
+    tell_manager(&[sd_notify::NotifyState::Stopping]);
+    ready.abort();
+    working.request();
+    finish(driving, DRAIN, "work in flight was cut off; it goes on after the next start").await;
+    sweeper.abort();
+    serving.request();
+    finish(status, CLOSE, "a connection to the status socket was cut off").await;
+    finish(control, CLOSE, "a connection to the control socket was cut off").await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn serve(socket: sockets::bind::BoundSocket, router: axum::Router, serving: &Stop) -> JoinHandle<()> {
+    let serving = serving.clone();
+    tokio::spawn(async move {
+        let path = socket.path().display().to_string();
+        if let Err(error) = sockets::serve::serve(socket, router, serving.requested()).await {
+            tracing::error!(path, %error, "a socket is no longer served");
+        }
+    })
+}
+
+/// Runs sweeps one after the other, each in a task of its own, so that a panic ends only that one.
+async fn sweep_when_asked(setup: Arc<Setup>, mut sweeps: mpsc::Receiver<Sweep>) {
+    while let Some(Sweep) = sweeps.recv().await {
+        let setup = Arc::clone(&setup);
+        if let Err(error) = tokio::spawn(async move { setup.sweep().await }).await {
+            tracing::error!(%error, "a sweep ended abnormally");
+        }
+    }
+}
+
+/// Tells the service manager that the daemon is ready: once every tenant was asked, or after 30 s.
+async fn announce_ready(setup: Arc<Setup>) {
+    if tokio::time::timeout(READY_AT_LAST, setup.first_sweep_done()).await.is_err() {
+        tracing::warn!("not every tenant has answered yet");
+    }
+    tell_manager(&[sd_notify::NotifyState::Ready]);
+}
+
+fn tell_manager(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
+
+async fn finish(mut task: JoinHandle<()>, limit: Duration, otherwise: &str) {
+    match tokio::time::timeout(limit, &mut task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "a task ended abnormally"),
+        Err(_) => {
+            task.abort();
+            tracing::warn!("{otherwise}");
+        }
+    }
+}

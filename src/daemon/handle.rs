@@ -1,0 +1,167 @@
+//! What the sockets may ask of the daemon. They ask; deciding stays here and in the plan.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{health, picture, setup::Setup};
+use crate::{
+    clock,
+    domain::{key::WebhookKey, record::Record, report, webhook::WebhookPath},
+    renewal::procedure::Procedure,
+    store::{Store, StoreError, StoredKey},
+};
+
+/// The daemon cannot answer, because its database does not.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Unavailable(#[from] StoreError);
+
+/// A webhook's keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    /// The one that Protime signs with, as far as we know.
+    pub(crate) current: Option<KeyRecord>,
+    /// The one before it.
+    pub(crate) previous: Option<KeyRecord>,
+}
+
+/// A key with its version.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyRecord {
+    /// Counts up by one per rotation.
+    pub(crate) version: u64,
+    /// The key.
+    pub(crate) key: WebhookKey,
+    /// When it became current.
+    pub(crate) rotated_at: Timestamp,
+    /// When the next one took its place.
+    pub(crate) retired_at: Option<Timestamp>,
+}
+
+/// A tenant that was asked for its list.
+#[derive(Debug, Clone)]
+pub(crate) struct PolledTenant {
+    /// Its name.
+    pub(crate) tenant: String,
+    /// Why it did not give it.
+    pub(crate) error: Option<String>,
+}
+
+/// A handle of the running daemon.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    setup: Arc<Setup>,
+    store: Store,
+    started_at: Timestamp,
+}
+
+impl Handle {
+    /// A handle of a daemon that starts now.
+    pub(super) fn new(setup: Arc<Setup>, store: Store) -> Self {
+        Self { setup, store, started_at: clock::now() }
+    }
+
+    /// What is wrong.
+    pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
+        let mut problems: Vec<report::Problem> =
+            self.setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
+        let webhooks = self.known().await?;
+        problems.extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
+        Ok(health::health(problems))
+    }
+
+    /// The daemon and its tenants.
+    pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
+        let webhooks = self.webhooks().await?;
+        Ok(report::Status {
+            daemon: report::Daemon {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                started_at: self.started_at,
+                config_file: self.setup.file.display().to_string(),
+                config_loaded_at: self.setup.loaded_at,
+                counts: picture::counts(&webhooks),
+                next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
+            },
+            tenants: self.setup.tenants.iter().map(|tenant| picture::tenant(tenant)).collect(),
+        })
+    }
+
+    /// Every webhook.
+    pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
+        let known = self.known().await?;
+        Ok(known.iter().map(|(record, procedure)| picture::webhook(record, procedure)).collect())
+    }
+
+    /// One webhook; `None` if there is none of that name.
+    pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let record = self.store.record(procedure.id).await?;
+        Ok(Some(picture::webhook(&record, procedure)))
+    }
+
+    /// A webhook's renewals, newest first; `None` if there is none of that name.
+    pub(crate) async fn history(
+        &self,
+        path: &WebhookPath,
+        limit: u32,
+    ) -> Result<Option<report::History>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        Ok(Some(report::History { renewals: self.store.history(procedure.id, limit).await? }))
+    }
+
+    /// A webhook's keys; `None` if there is none of that name.
+    pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let keys = self.store.keys(procedure.id).await?;
+        Ok(Some(Keys { current: keys.current.map(Into::into), previous: keys.previous.map(Into::into) }))
+    }
+
+    /// Changes whenever a key was rotated: wait for it, then ask for the key again.
+    pub(crate) fn rotations(&self) -> watch::Receiver<u64> {
+        self.setup.rotations.subscribe()
+    }
+
+    /// Starts a renewal, or hurries the one that runs, and returns its number; `None` if there is no
+    /// webhook of that name.
+    pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let renewal = procedure.renew_now().await?;
+        self.setup.wake.notify_one();
+        Ok(Some(renewal))
+    }
+
+    /// Asks every tenant for its list now.
+    pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
+        let asked = self.setup.tenants.iter().map(|tenant| async move {
+            let error = tenant.refresh().await.err().map(|error| error.to_string());
+            PolledTenant { tenant: tenant.name.to_string(), error }
+        });
+        join_all(asked).await
+    }
+
+    fn procedure(&self, path: &WebhookPath) -> Option<&Procedure> {
+        let id = self.setup.by_path.get(path)?;
+        self.setup.procedures.get(id).map(AsRef::as_ref)
+    }
+
+    async fn known(&self) -> Result<Vec<(Record, &Procedure)>, Unavailable> {
+        let records = self.store.records().await?;
+        Ok(records
+            .into_iter()
+            .filter_map(|record| {
+                let procedure = self.setup.procedures.get(&record.id)?;
+                Some((record, procedure.as_ref()))
+            })
+            .collect())
+    }
+}
+
+impl From<StoredKey> for KeyRecord {
+    fn from(key: StoredKey) -> Self {
+        Self { version: key.version, key: key.key, rotated_at: key.rotated_at, retired_at: key.retired_at }
+    }
+}

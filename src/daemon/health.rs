@@ -1,0 +1,100 @@
+//! What is wrong, in sentences: everything that keeps events from arriving, or soon will.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::picture;
+use crate::{
+    clock,
+    domain::{
+        record::{Record, Remote},
+        report::{self, Problem, State},
+    },
+    renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
+};
+
+/// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
+const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+/// What is wrong with a webhook.
+pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Problem> {
+    let picture = picture::webhook(record, procedure);
+    let delivers = delivers(record, procedure.tenant.now());
+    let (problem, since) = match picture.state {
+        State::Active if delivers => return None,
+        State::Renewing if delivers => return None,
+        State::Blocked | State::Retrying => {
+            let error = picture.last_error.as_ref()?;
+            let step = match error.step.as_str() {
+                "poll" => "the list of webhooks cannot be read".to_owned(),
+                step => format!("the step '{step}' fails"),
+            };
+            (format!("{step}: {}", error.message), record.trouble.as_ref().map_or(error.at, |trouble| trouble.since))
+        }
+        State::Contended => (
+            "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
+            record.unplanned.first().copied().unwrap_or_else(clock::now),
+        ),
+        State::Pending => ("not created at Protime yet".to_owned(), clock::now()),
+        State::Renewing => {
+            let renewal = picture.renewal.as_ref()?;
+            let what = format!("delivers no events: renewal {} ({}) is at '{}'", renewal.id, renewal.reason, renewal.step);
+            (what, renewal.started_at)
+        }
+        State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
+    };
+    Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
+}
+
+/// What is wrong with a tenant.
+pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
+    let polls = tenant.polls();
+    let of = |problem: String, since: Timestamp| Problem {
+        webhook: None,
+        tenant: Some(tenant.name.to_string()),
+        problem,
+        since,
+    };
+    let mut problems = Vec::new();
+    if let Some(failing) = &polls.failing {
+        problems.push(of(format!("the list of webhooks cannot be read: {}", failing.error), failing.since));
+    }
+    let since = polls.last_success.unwrap_or_else(clock::now);
+    if let Some(skew) = tenant.client.clock_skew().filter(|skew| skew.abs() > TOLERATED_SKEW) {
+        let seconds = skew.as_secs();
+        problems.push(of(
+            format!("this machine's clock and Protime's differ by {} s; check the time service here", seconds.abs()),
+            since,
+        ));
+    }
+    let missing = tenant.client.missing_scopes();
+    if !missing.is_empty() {
+        problems.push(of(format!("Protime did not grant {}; ask Protime to grant it", missing.join(", ")), since));
+    }
+    problems
+}
+
+/// The whole.
+pub(super) fn health(problems: Vec<Problem>) -> report::Health {
+    report::Health { healthy: problems.is_empty(), problems }
+}
+
+fn not_delivering(record: &Record) -> String {
+    match &record.remote {
+        Remote::Listed(listed) => {
+            format!("Protime says '{}' of it, valid until {}", listed.status.as_str(), match listed.valid_until {
+                Some(end) => end.to_string(),
+                None => "an unknown time".to_owned(),
+            })
+        }
+        Remote::Absent { .. } => "Protime has no such webhook".to_owned(),
+        Remote::NeverAsked => "Protime was not asked for it yet".to_owned(),
+    }
+}
+
+fn seen_at(record: &Record) -> Option<Timestamp> {
+    match &record.remote {
+        Remote::Listed(listed) => Some(listed.seen_at),
+        Remote::Absent { seen_at } => Some(*seen_at),
+        Remote::NeverAsked => None,
+    }
+}

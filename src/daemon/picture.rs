@@ -1,0 +1,116 @@
+//! The picture of the daemon that its sockets serve: from records and polls to [`report`].
+
+use std::collections::BTreeMap;
+
+use crate::{
+    domain::{
+        record::{Ended, Issued, Open, Record, Remote, Stage, Trouble},
+        report::{self, State},
+    },
+    renewal::{
+        plan::{plan, state},
+        procedure::Procedure,
+        reconcile::{Polls, Tenant},
+    },
+};
+
+/// One webhook.
+pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook {
+    let polls = procedure.tenant.polls();
+    let plan = plan(record, &procedure.wanted, procedure.tenant.now());
+    report::Webhook {
+        tenant: record.path.tenant.to_string(),
+        name: record.path.name.to_string(),
+        collection: record.pair.collection.clone(),
+        destination_url: record.pair.destination_url.clone(),
+        external_references: procedure.references.iter().map(ToString::to_string).collect(),
+        state: state(record, &plan, polls.failing.as_ref().map(|failing| failing.error.kind())),
+        remote: remote(record),
+        key: record.issued.as_ref().map(key),
+        next_renewal_at: record.next_renewal_at,
+        renewal: record.open.as_ref().map(open),
+        last_renewal: record.last.as_ref().map(last),
+        owed_resync: record.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
+        last_error: record.trouble.as_ref().map(trouble).or_else(|| never_asked(record, &polls)),
+    }
+}
+
+/// One tenant.
+pub(super) fn tenant(tenant: &Tenant) -> report::Tenant {
+    let polls = tenant.polls();
+    report::Tenant {
+        name: tenant.name.to_string(),
+        last_poll_at: polls.last_success,
+        last_poll_error: polls.failing.map(|failing| failing.error.to_string()),
+        token_expires_at: tenant.client.token_expires_at(),
+        clock_skew_seconds: tenant.client.clock_skew().map(|skew| skew.as_secs_f64()),
+    }
+}
+
+/// How many webhooks are in which state; every state is named.
+pub(super) fn counts(webhooks: &[report::Webhook]) -> BTreeMap<State, usize> {
+    State::ALL
+        .into_iter()
+        .map(|state| (state, webhooks.iter().filter(|webhook| webhook.state == state).count()))
+        .collect()
+}
+
+fn remote(record: &Record) -> Option<report::Remote> {
+    let Remote::Listed(listed) = &record.remote else { return None };
+    Some(report::Remote {
+        id: listed.id.clone(),
+        status: listed.status.as_str().to_owned(),
+        valid_until: listed.valid_until,
+        seen_at: listed.seen_at,
+    })
+}
+
+fn key(issued: &Issued) -> report::Key {
+    report::Key {
+        version: issued.key_version,
+        fingerprint: issued.fingerprint.clone(),
+        rotated_at: issued.rotated_at,
+    }
+}
+
+fn open(open: &Open) -> report::OpenRenewal {
+    report::OpenRenewal {
+        id: open.id,
+        reason: open.reason.to_string(),
+        step: Stage::step(open.stage).to_string(),
+        attempt: open.attempts.max(1),
+        started_at: open.started_at,
+    }
+}
+
+fn last(ended: &Ended) -> report::LastRenewal {
+    report::LastRenewal {
+        id: ended.id,
+        reason: ended.reason.to_string(),
+        outcome: ended.outcome.to_string(),
+        started_at: ended.started_at,
+        finished_at: ended.finished_at,
+        error: ended.error.clone(),
+    }
+}
+
+fn trouble(trouble: &Trouble) -> report::LastError {
+    report::LastError {
+        at: trouble.at,
+        step: trouble.step.to_string(),
+        message: trouble.message.clone(),
+        retry_at: Some(trouble.retry_at),
+    }
+}
+
+/// A webhook of which nothing is known yet is kept from being created by what keeps the list from
+/// being read.
+fn never_asked(record: &Record, polls: &Polls) -> Option<report::LastError> {
+    let failing = polls.failing.as_ref().filter(|_| record.remote == Remote::NeverAsked)?;
+    Some(report::LastError {
+        at: polls.last_attempt.unwrap_or(failing.since),
+        step: "poll".to_owned(),
+        message: failing.error.to_string(),
+        retry_at: None,
+    })
+}

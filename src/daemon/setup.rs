@@ -1,0 +1,263 @@
+//! What the configuration becomes: tenants that can be asked and webhooks that can be renewed.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use super::DaemonError;
+use crate::{
+    clock,
+    config::{self, Config, OnFailure, SecretSource},
+    domain::{
+        record::WebhookId,
+        webhook::{ExternalReference, WebhookPath},
+    },
+    handoff::KeySink,
+    protime::{self, TenantClient},
+    renewal::{
+        backoff::Backoff,
+        plan::Wanted,
+        procedure::{Procedure, Timing},
+        reconcile::{Tenant, Watched},
+    },
+    resync::Resync,
+    store::{Configured, Store, StoreError},
+};
+
+/// Everything that was built from one configuration.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The file that it was read from.
+    pub(super) file: PathBuf,
+    /// When that was.
+    pub(super) loaded_at: Timestamp,
+    /// The tenants, in the order of the file.
+    pub(super) tenants: Vec<Arc<Tenant>>,
+    /// What renews each webhook.
+    pub(super) procedures: HashMap<WebhookId, Arc<Procedure>>,
+    /// The webhooks by name.
+    pub(super) by_path: HashMap<WebhookPath, WebhookId>,
+    /// Notified when a webhook wants attention.
+    pub(super) wake: Arc<Notify>,
+    /// Counts rotations.
+    pub(super) rotations: watch::Sender<u64>,
+    /// The database.
+    pub(super) store: Store,
+    swept: watch::Sender<bool>,
+}
+
+impl Setup {
+    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store.
+    pub(super) async fn build(config: &Config, store: Store) -> Result<Self, DaemonError> {
+        let wake = Arc::new(Notify::new());
+        let rotations = watch::Sender::new(0);
+        let timing = timing(config)?;
+        let secret_env = secret_variables(config);
+        let ids = adopt(config, &store).await?;
+        let mut tenants = Vec::new();
+        let mut procedures = HashMap::new();
+        let mut by_path = HashMap::new();
+        for tenant in &config.tenants {
+            let webhooks: Vec<Prepared<'_>> = tenant
+                .webhooks
+                .iter()
+                .map(|webhook| Prepared::new(tenant, webhook, &ids, config, timing, &secret_env))
+                .collect();
+            let watched = webhooks
+                .iter()
+                .map(|prepared| {
+                    (prepared.id, Watched { pair: prepared.config.pair.clone(), wanted: prepared.wanted.clone() })
+                })
+                .collect();
+            let client = client(config, tenant)?;
+            let runtime = Arc::new(Tenant::new(
+                tenant.name.clone(),
+                client,
+                store.clone(),
+                watched,
+                timing.backoff,
+                Arc::clone(&wake),
+            ));
+            for prepared in webhooks {
+                by_path.insert(prepared.path.clone(), prepared.id);
+                let procedure = prepared.procedure(tenant, timing, &runtime, &store, &rotations, &secret_env);
+                procedures.insert(procedure.id, Arc::new(procedure));
+            }
+            tenants.push(runtime);
+        }
+        let swept = watch::Sender::new(false);
+        let file = config.file.clone();
+        let loaded_at = clock::now();
+        Ok(Self { file, loaded_at, tenants, procedures, by_path, wake, rotations, store, swept })
+    }
+
+    /// Asks every tenant for its list, and looks whether every key file is still what it should be.
+    pub(super) async fn sweep(&self) {
+        if let Err(error) = self.inspect_sinks().await {
+            tracing::error!(%error, "the key sinks could not be inspected");
+        }
+        // A failure is noted with the tenant, shown in its status, and tried again.
+        join_all(self.tenants.iter().map(|tenant| tenant.refresh())).await;
+        self.swept.send_replace(true);
+    }
+
+    /// Ready when every tenant was asked once.
+    pub(super) async fn first_sweep_done(&self) {
+        let mut sweeps = self.swept.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = sweeps.wait_for(|swept| *swept).await;
+    }
+
+    /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
+    async fn inspect_sinks(&self) -> Result<(), StoreError> {
+        for (id, procedure) in &self.procedures {
+            if procedure.sinks.is_empty() {
+                continue;
+            }
+            let record = self.store.record(*id).await?;
+            let Some(key) = self.store.keys(*id).await?.current else { continue };
+            for sink in &procedure.sinks {
+                let name = sink.id();
+                let had = record.handed_off.contains(&name);
+                if had && sink.holds(&key.key, key.version).await == Some(false) {
+                    tracing::warn!(webhook = %procedure.path, sink = %name, "the key is gone from a sink; handing it off again");
+                    self.store.hand_off_again(*id, name).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A webhook on its way from the configuration to its procedure.
+struct Prepared<'a> {
+    id: WebhookId,
+    path: WebhookPath,
+    config: &'a config::Webhook,
+    sinks: Vec<KeySink>,
+    wanted: Wanted,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        tenant: &config::Tenant,
+        webhook: &'a config::Webhook,
+        ids: &HashMap<WebhookPath, WebhookId>,
+        config: &Config,
+        timing: Timing,
+        secret_env: &[String],
+    ) -> Self {
+        let path = path(tenant, webhook);
+        let sinks: Vec<KeySink> = webhook.key_sinks.iter().map(|sink| KeySink::new(sink, secret_env)).collect();
+        let wanted = Wanted {
+            references: references(&webhook.external_references),
+            sinks: sinks.iter().map(KeySink::id).collect(),
+            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
+            longest_retry: timing.backoff.max(),
+        };
+        #[expect(clippy::indexing_slicing, reason = "the store answered with a number for every configured webhook")]
+        let id = ids[&path];
+        Self { id, path, config: webhook, sinks, wanted }
+    }
+
+    fn procedure(
+        self,
+        tenant: &config::Tenant,
+        timing: Timing,
+        runtime: &Arc<Tenant>,
+        store: &Store,
+        rotations: &watch::Sender<u64>,
+        secret_env: &[String],
+    ) -> Procedure {
+        Procedure {
+            id: self.id,
+            path: self.path,
+            pair: self.config.pair.clone(),
+            references: self.config.external_references.clone(),
+            wanted: self.wanted,
+            resync: Resync::new(&self.config.resync, secret_env),
+            proceed: self.config.resync.on_failure == OnFailure::Proceed,
+            sinks: self.sinks,
+            key_field: tenant.key_field.clone(),
+            timing,
+            tenant: Arc::clone(runtime),
+            store: store.clone(),
+            rotations: rotations.clone(),
+        }
+    }
+}
+
+async fn adopt(config: &Config, store: &Store) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
+    let configured: Vec<Configured> = config
+        .tenants
+        .iter()
+        .flat_map(|tenant| {
+            tenant
+                .webhooks
+                .iter()
+                .map(|webhook| Configured { path: path(tenant, webhook), pair: webhook.pair.clone() })
+        })
+        .collect();
+    let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
+    let ids = store.adopt(configured, clock::now()).await?;
+    Ok(paths.into_iter().zip(ids).collect())
+}
+
+fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
+    WebhookPath { tenant: tenant.name.clone(), name: webhook.name.clone() }
+}
+
+/// External references in one text, to compare what is wanted with what was POSTed.
+fn references(references: &[ExternalReference]) -> String {
+    references.iter().map(|reference| format!("({reference})")).collect()
+}
+
+fn timing(config: &Config) -> Result<Timing, DaemonError> {
+    let renewal = &config.renewal;
+    Ok(Timing {
+        renew_before: renewal.renew_before,
+        jitter: renewal.jitter,
+        gap_margin: renewal.gap_margin,
+        backoff: Backoff::new(renewal.retry_initial, renewal.retry_max)?,
+        request_timeout: config.api.request_timeout,
+    })
+}
+
+fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, DaemonError> {
+    let client_secret = tenant
+        .client_secret
+        .resolve()
+        .map_err(|source| DaemonError::Secret { tenant: tenant.name.clone(), source })?;
+    TenantClient::new(&protime::Settings {
+        tenant: tenant.name.clone(),
+        api_origin: tenant.api_origin.clone(),
+        token_url: tenant.token_url.clone(),
+        client_id: tenant.client_id.clone(),
+        client_secret,
+        user_agent: config.user_agent.clone(),
+        scopes: protime::needed_scopes(),
+        connect_timeout: config.api.connect_timeout,
+        request_timeout: config.api.request_timeout,
+        max_requests_per_minute: config.api.max_requests_per_minute,
+        ca_file: config.api.ca_file.clone(),
+    })
+    .map_err(|source| DaemonError::Client { tenant: tenant.name.clone(), source })
+}
+
+/// The environment variables that hold secrets, which no program that we run is to inherit.
+fn secret_variables(config: &Config) -> Vec<String> {
+    config
+        .tenants
+        .iter()
+        .filter_map(|tenant| match &tenant.client_secret {
+            SecretSource::Env(name) => Some(name.clone()),
+            SecretSource::Credential(_) | SecretSource::File(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,244 @@
+//! What is known of one webhook: the durable picture from which every decision is made.
+//!
+//! The store reads and writes it, the plan judges it, and neither needs the other for that. Times
+//! that Protime sets or that are compared with them (`valid_until`, the planned renewal, gaps) are
+//! in Protime's time; times that only we use (retries) are in ours. See [`Now`].
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    gap::Gap,
+    reason::{Reason, RenewalOutcome, Step},
+    webhook::{Pair, RemoteStatus, WebhookPath},
+};
+
+/// The present, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// On this machine's clock.
+    pub(crate) local: Timestamp,
+    /// On Protime's clock, as far as it is known.
+    pub(crate) protime: Timestamp,
+}
+
+impl Now {
+    /// The present, given how far Protime's clock is ahead of ours.
+    pub(crate) fn new(local: Timestamp, skew: SignedDuration) -> Self {
+        Self { local, protime: local.checked_add(skew).unwrap_or(local) }
+    }
+
+    /// When our clock will show that Protime's shows `protime`.
+    pub(crate) fn local_of(self, protime: Timestamp) -> Timestamp {
+        self.local.checked_add(protime.duration_since(self.protime)).unwrap_or(protime)
+    }
+}
+
+/// A webhook's number in the store; it stays with the pair, whatever the webhook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct WebhookId(pub(crate) i64);
+
+/// Everything that is stored of one webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// Its number.
+    pub(crate) id: WebhookId,
+    /// What it is called.
+    pub(crate) path: WebhookPath,
+    /// What identifies it at Protime.
+    pub(crate) pair: Pair,
+    /// What Protime last said of it.
+    pub(crate) remote: Remote,
+    /// What the last rotation stored.
+    pub(crate) issued: Option<Issued>,
+    /// When the next renewal is planned, on Protime's clock.
+    pub(crate) next_renewal_at: Option<Timestamp>,
+    /// When it is looked at next, on our clock.
+    pub(crate) next_action_at: Option<Timestamp>,
+    /// The renewal under way.
+    pub(crate) open: Option<Open>,
+    /// The last renewal that ended.
+    pub(crate) last: Option<Ended>,
+    /// What keeps it from going on.
+    pub(crate) trouble: Option<Trouble>,
+    /// The gap that no resync has closed yet.
+    pub(crate) owed: Option<Gap>,
+    /// When it was last seen to deliver with a key that had been handed off, on Protime's clock.
+    pub(crate) proven_at: Option<Timestamp>,
+    /// Every change before this is covered by a resync that succeeded, on Protime's clock.
+    pub(crate) synced_at: Option<Timestamp>,
+    /// Whether a POST whose outcome we never learnt may still be processed late.
+    pub(crate) confirm: Option<Confirm>,
+    /// When the unplanned POSTs of the last hour began, oldest first, on our clock.
+    pub(crate) unplanned: Vec<Timestamp>,
+    /// The sinks that have the current key.
+    pub(crate) handed_off: Vec<String>,
+    /// Counts the changes that may call for another plan.
+    pub(crate) revision: i64,
+}
+
+/// What Protime last said of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remote {
+    /// It was never asked.
+    NeverAsked,
+    /// It has none.
+    Absent {
+        /// When it said so, on our clock.
+        seen_at: Timestamp,
+    },
+    /// It has one.
+    Listed(Listed),
+}
+
+/// A webhook as Protime listed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Protime's id.
+    pub(crate) id: String,
+    /// Its status.
+    pub(crate) status: RemoteStatus,
+    /// Since when we see this status, on our clock.
+    pub(crate) status_since: Timestamp,
+    /// Until when it delivers.
+    pub(crate) valid_until: Option<Timestamp>,
+    /// When Protime said so, on our clock.
+    pub(crate) seen_at: Timestamp,
+}
+
+/// What a rotation stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issued {
+    /// Protime's id; `None` where the answer had none and no list has shown it yet.
+    pub(crate) id: Option<String>,
+    /// Until when it delivers; `None` likewise.
+    pub(crate) valid_until: Option<Timestamp>,
+    /// When it was issued, on Protime's clock.
+    pub(crate) at: Timestamp,
+    /// The external references that were POSTed, as text.
+    pub(crate) references: String,
+    /// The key's version.
+    pub(crate) key_version: u64,
+    /// The key's fingerprint.
+    pub(crate) fingerprint: String,
+    /// When the key became current, on our clock.
+    pub(crate) rotated_at: Timestamp,
+}
+
+/// A renewal under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Its number.
+    pub(crate) id: i64,
+    /// Why it runs.
+    pub(crate) reason: Reason,
+    /// Where it stands.
+    pub(crate) stage: Stage,
+    /// How often the step of this stage was begun.
+    pub(crate) attempts: u32,
+    /// When it began.
+    pub(crate) started_at: Timestamp,
+}
+
+/// A renewal that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Its number.
+    pub(crate) id: i64,
+    /// Why it ran.
+    pub(crate) reason: Reason,
+    /// How it ended.
+    pub(crate) outcome: RenewalOutcome,
+    /// When it began.
+    pub(crate) started_at: Timestamp,
+    /// When it ended.
+    pub(crate) finished_at: Timestamp,
+    /// What went wrong, if it failed.
+    pub(crate) error: Option<String>,
+}
+
+/// Where an open renewal stands. It is stored before the effect that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The resync has not succeeded yet.
+    Resync,
+    /// The resync is done; nothing was sent.
+    Post,
+    /// A POST was begun and nobody knows what became of it.
+    Posting,
+    /// Protime's answer is stored; its key is not current yet.
+    Rotate,
+    /// The key is current; not every sink has it.
+    HandOff,
+    /// Every sink has the key; the time since the resync began is still owed.
+    CatchUp,
+}
+
+impl Stage {
+    /// The stage as it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Resync => "resync",
+            Self::Post => "post",
+            Self::Posting => "posting",
+            Self::Rotate => "rotate",
+            Self::HandOff => "hand_off",
+            Self::CatchUp => "catch_up",
+        }
+    }
+
+    /// Reads a stored stage.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Resync, Self::Post, Self::Posting, Self::Rotate, Self::HandOff, Self::CatchUp]
+            .into_iter()
+            .find(|stage| stage.as_str() == text)
+    }
+
+    /// The step of the procedure that this stage belongs to.
+    pub(crate) fn step(self) -> Step {
+        match self {
+            Self::Resync => Step::Resync,
+            Self::Post | Self::Posting => Step::Post,
+            Self::Rotate => Step::Rotate,
+            Self::HandOff => Step::HandOff,
+            Self::CatchUp => Step::CatchUp,
+        }
+    }
+}
+
+/// A failure that has not been overcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// When it last happened.
+    pub(crate) at: Timestamp,
+    /// When it first happened.
+    pub(crate) since: Timestamp,
+    /// In which step.
+    pub(crate) step: Step,
+    /// What happened, and what would help.
+    pub(crate) message: String,
+    /// Whether it passes by itself.
+    pub(crate) kind: TroubleKind,
+    /// How often running.
+    pub(crate) attempts: u32,
+    /// When to try again, on our clock.
+    pub(crate) retry_at: Timestamp,
+}
+
+/// Whether a failure passes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TroubleKind {
+    /// It may.
+    Transient,
+    /// It takes an operator.
+    NeedsOperator,
+}
+
+/// A POST of unknown outcome came before the last rotation: Protime may process it late, and then
+/// the key that we stored is dead without anybody having told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Confirm {
+    /// When to ask Protime, on our clock.
+    pub(crate) at: Timestamp,
+    /// The last time that is worth asking.
+    pub(crate) until: Timestamp,
+}

@@ -1,0 +1,262 @@
+//! What to do about a webhook: a pure function of what is stored, what is wanted, and the time.
+//!
+//! No clock, no network, no database: the hard cases are rows of a table in the tests. Laws kept here:
+//! an unknown outcome is resolved before anything else happens; a webhook is left alone until its
+//! planned time unless Protime says that it does not deliver with our key; and POSTs that no plan
+//! explains are capped, because the other explanation is somebody else who renews the same pair.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    reason::Reason,
+    record::{Issued, Listed, Now, Record, Remote, Stage, TroubleKind},
+    report::State,
+    webhook::RemoteStatus,
+};
+
+/// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
+const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Two texts of one moment may differ in their fractional digits; a re-POST differs by more.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The part of the configuration that a plan depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The external references as they are POSTed.
+    pub(crate) references: String,
+    /// The key sinks by their stable names.
+    pub(crate) sinks: Vec<String>,
+    /// How many POSTs that no plan explains are allowed in an hour.
+    pub(crate) max_unplanned_per_hour: u32,
+    /// The longest time that a retry is ever put off: a later one was computed on another clock.
+    pub(crate) longest_retry: Duration,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Nothing before this moment on our clock, if ever.
+    Wait {
+        /// When to look again; `None`: when something changes.
+        until: Option<Timestamp>,
+        /// Whether only the cap on unplanned POSTs keeps a renewal from running.
+        contended: bool,
+    },
+    /// Open a renewal.
+    Begin(Reason),
+    /// Close the open renewal, which cannot finish, and open another that takes over what it owes.
+    Supersede(Reason),
+    /// Run the resync.
+    Resync,
+    /// Send the POST.
+    Post {
+        /// Whether it counts towards the cap.
+        unplanned: bool,
+    },
+    /// Ask Protime what became of a POST.
+    Resolve,
+    /// Make the key in the stored answer current.
+    Rotate,
+    /// Give the key to the sinks that lack it.
+    HandOff,
+    /// Run the resync for what is still owed.
+    CatchUp,
+    /// Take over what the answer of the POST left out and the list shows.
+    Learn(Box<Listed>),
+    /// Ask Protime whether what we stored is still what it lists.
+    Confirm,
+}
+
+/// Decides what to do about a webhook.
+pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
+    let waiting = retry_after(record, wanted, now);
+    if let Some(learn) = unlearnt(record) {
+        return Plan::Learn(Box::new(learn.clone()));
+    }
+    let Some(open) = &record.open else {
+        return match due(record, wanted, now) {
+            Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Begin(reason)),
+            None if behind(record, wanted) => wait_or(waiting, Plan::HandOff),
+            None if confirm_due(record, now) => Plan::Confirm,
+            None => idle(record, now),
+        };
+    };
+    match open.stage {
+        Stage::Resync => wait_or(waiting, Plan::Resync),
+        Stage::Post => wait_or(waiting, Plan::Post { unplanned: is_unplanned(record, open.reason, now) })
+            .unless(capped(record, wanted, now, open.reason)),
+        Stage::Posting => wait_or(waiting, Plan::Resolve),
+        Stage::Rotate => wait_or(waiting, Plan::Rotate),
+        Stage::HandOff | Stage::CatchUp => {
+            let usual = if open.stage == Stage::HandOff { Plan::HandOff } else { Plan::CatchUp };
+            match due(record, wanted, now) {
+                Some(reason)
+                    if (waiting.is_some() || key_is_dead(reason))
+                        && capped(record, wanted, now, reason).is_none() =>
+                {
+                    Plan::Supersede(reason)
+                }
+                _ if confirm_due(record, now) => Plan::Confirm,
+                _ => wait_or(waiting, usual),
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// A wait takes the place of an effect, not of another wait.
+    fn unless(self, wait: Option<Self>) -> Self {
+        match (&self, wait) {
+            (Self::Wait { .. }, _) | (_, None) => self,
+            (_, Some(wait)) => wait,
+        }
+    }
+}
+
+/// What a webhook is doing, in a word. `poll` is what keeps its tenant's list from being read.
+pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> State {
+    let of = |kind| match kind {
+        TroubleKind::NeedsOperator => State::Blocked,
+        TroubleKind::Transient => State::Retrying,
+    };
+    if matches!(plan, Plan::Wait { contended: true, .. }) {
+        return State::Contended;
+    }
+    match (&record.trouble, &record.open, &record.issued) {
+        (Some(trouble), _, _) => of(trouble.kind),
+        (None, Some(_), _) => State::Renewing,
+        (None, None, _) if matches!(plan, Plan::Begin(_)) => State::Renewing,
+        (None, None, None) => poll.map_or(State::Pending, of),
+        (None, None, Some(_)) => State::Active,
+    }
+}
+
+/// Whether a POST for this reason is one that no plan explains: it comes before its planned time.
+/// An operator's wish and the end of a lifetime are explanations; somebody else's POST never is.
+pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
+    match reason {
+        Reason::ForeignRotation => true,
+        Reason::Disabled | Reason::Missing | Reason::UnknownKey | Reason::Interrupted => {
+            record.next_renewal_at.is_some_and(|planned| now.protime < planned)
+        }
+        Reason::Created | Reason::Expiring | Reason::Expired | Reason::ReferencesChanged | Reason::Manual => {
+            false
+        }
+    }
+}
+
+/// Whether what Protime lists is something else than what our last rotation stored.
+pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
+    let other_id = issued.id.as_ref().is_some_and(|id| *id != listed.id);
+    let other_end = issued
+        .valid_until
+        .zip(listed.valid_until)
+        .is_some_and(|(ours, theirs)| ours.duration_since(theirs).abs() >= SAME_MOMENT);
+    other_id || other_end
+}
+
+/// Whether Protime, when it was last asked, delivered events signed with our key.
+pub(crate) fn delivers(record: &Record, now: Now) -> bool {
+    let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
+    listed.status == RemoteStatus::Enabled
+        && listed.valid_until.is_none_or(|end| now.protime < end)
+        && !differs(issued, listed)
+}
+
+/// Why a renewal ought to run, if it ought.
+fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
+    let listed = match (&record.remote, &record.issued) {
+        (Remote::NeverAsked, _) => return None,
+        (Remote::Absent { .. }, None) => return Some(Reason::Created),
+        (Remote::Absent { .. }, Some(_)) => return Some(Reason::Missing),
+        (Remote::Listed(listed), _) => listed,
+    };
+    let Some(issued) = &record.issued else { return Some(Reason::UnknownKey) };
+    let passed = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment <= now.protime);
+    let expired = passed(issued.valid_until) || passed(listed.valid_until);
+    if differs(issued, listed) {
+        let ours = record.confirm.is_some_and(|confirm| now.local <= confirm.until);
+        return Some(if ours { Reason::Interrupted } else { Reason::ForeignRotation });
+    }
+    if issued.references != wanted.references {
+        return Some(Reason::ReferencesChanged);
+    }
+    match &listed.status {
+        _ if expired => Some(Reason::Expired),
+        RemoteStatus::Disabled => Some(Reason::Disabled),
+        RemoteStatus::Other(_) if listed.status_since + UNKNOWN_STATUS_PATIENCE <= now.local => {
+            Some(Reason::Disabled)
+        }
+        _ => passed(record.next_renewal_at).then_some(Reason::Expiring),
+    }
+}
+
+/// Whether the webhook does not deliver with our key, so that nothing that we still owe can keep up.
+fn key_is_dead(reason: Reason) -> bool {
+    matches!(reason, Reason::Interrupted | Reason::ForeignRotation | Reason::Disabled | Reason::Missing)
+}
+
+/// The wait until another unplanned POST is allowed, if this one is not.
+fn capped(record: &Record, wanted: &Wanted, now: Now, reason: Reason) -> Option<Plan> {
+    if !is_unplanned(record, reason, now) {
+        return None;
+    }
+    let recent: Vec<Timestamp> = record
+        .unplanned
+        .iter()
+        .copied()
+        .filter(|&at| at > now.local - HOUR && at <= now.local + HOUR)
+        .collect();
+    let allowed = usize::try_from(wanted.max_unplanned_per_hour).unwrap_or(usize::MAX);
+    let oldest_that_counts = recent.len().checked_sub(allowed)?;
+    Some(Plan::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
+}
+
+fn retry_after(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {
+    let retry_at = record.trouble.as_ref()?.retry_at;
+    let longest = SignedDuration::try_from(wanted.longest_retry).unwrap_or(HOUR);
+    (retry_at > now.local && retry_at.duration_since(now.local) <= longest).then_some(retry_at)
+}
+
+fn wait_or(waiting: Option<Timestamp>, effect: Plan) -> Plan {
+    waiting.map_or(effect, |until| Plan::Wait { until: Some(until), contended: false })
+}
+
+fn behind(record: &Record, wanted: &Wanted) -> bool {
+    record.issued.is_some() && wanted.sinks.iter().any(|sink| !record.handed_off.contains(sink))
+}
+
+fn confirm_due(record: &Record, now: Now) -> bool {
+    record.confirm.is_some_and(|confirm| confirm.at <= now.local)
+}
+
+fn unlearnt(record: &Record) -> Option<&Listed> {
+    let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote) else { return None };
+    let lacks = issued.id.is_none() || (issued.valid_until.is_none() && listed.valid_until.is_some());
+    (lacks && listed.seen_at >= issued.rotated_at && !differs(issued, listed)).then_some(listed)
+}
+
+fn idle(record: &Record, now: Now) -> Plan {
+    let patience = match &record.remote {
+        Remote::Listed(Listed { status: RemoteStatus::Other(_), status_since, .. }) => {
+            Some(*status_since + UNKNOWN_STATUS_PATIENCE)
+        }
+        _ => None,
+    };
+    let planned = [record.next_renewal_at, record.issued.as_ref().and_then(|issued| issued.valid_until)]
+        .into_iter()
+        .flatten()
+        .map(|moment| now.local_of(moment))
+        .chain(record.confirm.map(|confirm| confirm.at))
+        .chain(patience)
+        .min();
+    Plan::Wait { until: planned, contended: false }
+}
+
+#[cfg(test)]
+mod tests;

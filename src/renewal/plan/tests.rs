@@ -1,0 +1,390 @@
+//! The decisions as a table: one situation a row.
+
+use super::*;
+use crate::domain::{
+    gap::Gap,
+    reason::Step,
+    record::{Confirm, Open, Trouble, WebhookId},
+    webhook::{Pair, TenantName, WebhookName, WebhookPath},
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+fn now(second: i64) -> Now {
+    Now { local: at(second), protime: at(second) }
+}
+
+fn wanted() -> Wanted {
+    Wanted {
+        references: String::new(),
+        sinks: Vec::new(),
+        max_unplanned_per_hour: 2,
+        longest_retry: Duration::from_secs(900),
+    }
+}
+
+fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
+    Remote::Listed(Listed {
+        id: id.to_owned(),
+        status: status.to_owned().into(),
+        status_since: at(1_000),
+        valid_until: Some(at(valid_until)),
+        seen_at: at(1_000),
+    })
+}
+
+/// A webhook issued at 1,000, planned for 1,200, valid until 1,300, as Protime lists it.
+fn healthy() -> Record {
+    Record {
+        id: WebhookId(1),
+        path: WebhookPath {
+            tenant: TenantName::new("acme").expect("a name"),
+            name: WebhookName::new("clockings").expect("a name"),
+        },
+        pair: Pair { destination_url: "https://r.example/c".to_owned(), collection: "clockings".to_owned() },
+        remote: listed("one", "Enabled", 1_300),
+        issued: Some(Issued {
+            id: Some("one".to_owned()),
+            valid_until: Some(at(1_300)),
+            at: at(1_000),
+            references: String::new(),
+            key_version: 1,
+            fingerprint: "00000000".to_owned(),
+            rotated_at: at(1_000),
+        }),
+        next_renewal_at: Some(at(1_200)),
+        next_action_at: None,
+        open: None,
+        last: None,
+        trouble: None,
+        owed: None,
+        proven_at: Some(at(1_000)),
+        synced_at: Some(at(1_000)),
+        confirm: None,
+        unplanned: Vec::new(),
+        handed_off: Vec::new(),
+        revision: 0,
+    }
+}
+
+fn open(stage: Stage, reason: Reason) -> Option<Open> {
+    Some(Open { id: 7, reason, stage, attempts: 1, started_at: at(1_000) })
+}
+
+fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
+    Some(Trouble {
+        at: at(1_100),
+        since: at(1_100),
+        step: Step::Post,
+        message: "no".to_owned(),
+        kind,
+        attempts: 1,
+        retry_at: at(retry_at),
+    })
+}
+
+fn wait(until: i64) -> Plan {
+    Plan::Wait { until: Some(at(until)), contended: false }
+}
+
+fn contended(until: i64) -> Plan {
+    Plan::Wait { until: Some(at(until)), contended: true }
+}
+
+/// One situation: what it is called, how it differs from a healthy webhook, when, and what to do.
+type Row = (&'static str, fn(&mut Record), i64, Plan);
+
+fn check(rows: &[Row]) {
+    for (name, change, second, expected) in rows {
+        let mut record = healthy();
+        change(&mut record);
+        assert_eq!(&plan(&record, &wanted(), now(*second)), expected, "{name}");
+    }
+}
+
+#[test]
+fn without_an_open_renewal() {
+    use Reason::*;
+    check(&[
+        ("healthy: until its planned time", |_| {}, 1_100, wait(1_200)),
+        ("its planned time came", |_| {}, 1_200, Plan::Begin(Expiring)),
+        ("its end came", |_| {}, 1_300, Plan::Begin(Expired)),
+        (
+            "disabled before its end",
+            |r| r.remote = listed("one", "Disabled", 1_300),
+            1_100,
+            Plan::Begin(Disabled),
+        ),
+        ("disabled at its end", |r| r.remote = listed("one", "Disabled", 1_300), 1_300, Plan::Begin(Expired)),
+        ("gone", |r| r.remote = Remote::Absent { seen_at: at(1_100) }, 1_100, Plan::Begin(Missing)),
+        (
+            "never created",
+            |r| {
+                r.remote = Remote::Absent { seen_at: at(1_100) };
+                r.issued = None;
+                r.next_renewal_at = None;
+            },
+            1_100,
+            Plan::Begin(Created),
+        ),
+        (
+            "there, but no key",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+            },
+            1_100,
+            Plan::Begin(UnknownKey),
+        ),
+        (
+            "never asked: not guessed",
+            |r| {
+                r.remote = Remote::NeverAsked;
+                r.issued = None;
+                r.next_renewal_at = None;
+            },
+            1_100,
+            Plan::Wait { until: None, contended: false },
+        ),
+        ("another id", |r| r.remote = listed("two", "Enabled", 1_300), 1_100, Plan::Begin(ForeignRotation)),
+        ("another end", |r| r.remote = listed("one", "Enabled", 1_400), 1_100, Plan::Begin(ForeignRotation)),
+        (
+            "the same end but for fractional digits",
+            |r| {
+                r.issued.as_mut().expect("healthy").valid_until =
+                    Some(at(1_300) - SignedDuration::from_millis(999));
+            },
+            1_100,
+            wait(1_200),
+        ),
+        (
+            "another end while our own POST may be late",
+            |r| {
+                r.remote = listed("one", "Enabled", 1_400);
+                r.confirm = Some(Confirm { at: at(1_050), until: at(1_110) });
+            },
+            1_100,
+            Plan::Begin(Interrupted),
+        ),
+        (
+            "to be confirmed",
+            |r| r.confirm = Some(Confirm { at: at(1_050), until: at(1_110) }),
+            1_060,
+            Plan::Confirm,
+        ),
+        (
+            "other references",
+            |r| r.issued.as_mut().expect("healthy").references = "(people,@badge-number)".to_owned(),
+            1_100,
+            Plan::Begin(ReferencesChanged),
+        ),
+        ("an unknown status", |r| r.remote = listed("one", "Uninitialized", 1_300), 1_100, wait(1_200)),
+        (
+            "an unknown status that stays",
+            |r| {
+                r.remote = listed("one", "Uninitialized", 9_000);
+                r.issued.as_mut().expect("healthy").valid_until = Some(at(9_000));
+                r.next_renewal_at = Some(at(8_000));
+            },
+            1_000 + 15 * 60,
+            Plan::Begin(Disabled),
+        ),
+        (
+            "the answer lacked the end, the list has it",
+            |r| r.issued.as_mut().expect("healthy").valid_until = None,
+            1_100,
+            match listed("one", "Enabled", 1_300) {
+                Remote::Listed(listed) => Plan::Learn(Box::new(listed)),
+                _ => unreachable!("it is listed"),
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn the_cap_on_unplanned_posts() {
+    use Reason::*;
+    check(&[
+        (
+            "one of two used",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.unplanned = vec![at(1_050)];
+            },
+            1_100,
+            Plan::Begin(ForeignRotation),
+        ),
+        (
+            "two of two used: until the first of them is an hour old",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "what is older than an hour does not count",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_050 + 3_600,
+            Plan::Begin(ForeignRotation),
+        ),
+        (
+            "a planned one is never capped",
+            |r| r.unplanned = vec![at(1_050), at(1_060)],
+            1_200,
+            Plan::Begin(Expiring),
+        ),
+        (
+            "nor one after the planned time",
+            |r| {
+                r.remote = listed("one", "Disabled", 1_300);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_250,
+            Plan::Begin(Disabled),
+        ),
+        (
+            "an open renewal does not get round it",
+            |r| {
+                r.open = open(Stage::Post, ForeignRotation);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+    ]);
+}
+
+#[test]
+fn with_an_open_renewal() {
+    use Reason::*;
+    check(&[
+        ("resync", |r| r.open = open(Stage::Resync, Expiring), 1_200, Plan::Resync),
+        ("post", |r| r.open = open(Stage::Post, Expiring), 1_200, Plan::Post { unplanned: false }),
+        ("post, unplanned", |r| r.open = open(Stage::Post, Disabled), 1_100, Plan::Post { unplanned: true }),
+        ("a POST of unknown outcome", |r| r.open = open(Stage::Posting, Expiring), 1_200, Plan::Resolve),
+        ("rotate", |r| r.open = open(Stage::Rotate, Expiring), 1_200, Plan::Rotate),
+        ("hand off", |r| r.open = open(Stage::HandOff, Created), 1_100, Plan::HandOff),
+        ("catch up", |r| r.open = open(Stage::CatchUp, Created), 1_100, Plan::CatchUp),
+        (
+            "a failure is waited for",
+            |r| {
+                r.open = open(Stage::Post, Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_210);
+            },
+            1_205,
+            wait(1_210),
+        ),
+        (
+            "a wait computed on another clock is not",
+            |r| {
+                r.open = open(Stage::Post, Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_000_000);
+            },
+            1_205,
+            Plan::Post { unplanned: false },
+        ),
+        (
+            "a catch-up that keeps failing does not keep the webhook from being renewed",
+            |r| {
+                r.open = open(Stage::CatchUp, Created);
+                r.owed = Some(Gap { from: None, to: at(1_000) });
+                r.trouble = trouble(TroubleKind::Transient, 1_500);
+            },
+            1_200,
+            Plan::Supersede(Expiring),
+        ),
+        ("a running one may finish first", |r| r.open = open(Stage::CatchUp, Created), 1_200, Plan::CatchUp),
+        (
+            "but not while the key is dead",
+            |r| {
+                r.open = open(Stage::CatchUp, Created);
+                r.remote = listed("one", "Disabled", 1_300);
+            },
+            1_100,
+            Plan::Supersede(Disabled),
+        ),
+        (
+            "unless the cap forbids the POST: then what is owed is paid",
+            |r| {
+                r.open = open(Stage::CatchUp, Created);
+                r.remote = listed("one", "Disabled", 1_300);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            Plan::CatchUp,
+        ),
+    ]);
+}
+
+#[test]
+fn a_sink_that_lacks_the_key_gets_it_without_a_renewal() {
+    let wanted = Wanted { sinks: vec!["file:/run/k".to_owned()], ..wanted() };
+    let mut record = healthy();
+    assert_eq!(plan(&record, &wanted, now(1_100)), Plan::HandOff);
+    record.handed_off = vec!["file:/run/k".to_owned()];
+    assert_eq!(plan(&record, &wanted, now(1_100)), wait(1_200));
+}
+
+#[test]
+fn deadlines_are_judged_on_protimes_clock() {
+    let ahead = Now { local: at(1_100), protime: at(1_200) };
+    assert_eq!(plan(&healthy(), &wanted(), ahead), Plan::Begin(Reason::Expiring));
+    let behind = Now { local: at(1_250), protime: at(1_150) };
+    assert_eq!(plan(&healthy(), &wanted(), behind), wait(1_300));
+}
+
+#[test]
+fn states_in_a_word() {
+    let state_of = |change: fn(&mut Record), poll| {
+        let mut record = healthy();
+        change(&mut record);
+        let plan = plan(&record, &wanted(), now(1_100));
+        state(&record, &plan, poll)
+    };
+    let never = |r: &mut Record| {
+        r.remote = Remote::NeverAsked;
+        r.issued = None;
+        r.next_renewal_at = None;
+    };
+    assert_eq!(state_of(|_| {}, Some(TroubleKind::NeedsOperator)), State::Active);
+    assert_eq!(state_of(never, None), State::Pending);
+    assert_eq!(state_of(never, Some(TroubleKind::NeedsOperator)), State::Blocked);
+    assert_eq!(state_of(|r| r.open = open(Stage::Resync, Reason::Expiring), None), State::Renewing);
+    assert_eq!(
+        state_of(
+            |r| {
+                r.open = open(Stage::Post, Reason::Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_150);
+            },
+            None
+        ),
+        State::Retrying
+    );
+    assert_eq!(
+        state_of(
+            |r| {
+                r.open = open(Stage::Rotate, Reason::Expiring);
+                r.trouble = trouble(TroubleKind::NeedsOperator, 1_150);
+            },
+            None
+        ),
+        State::Blocked
+    );
+    assert_eq!(
+        state_of(
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.unplanned = vec![at(1_090), at(1_095)];
+            },
+            None
+        ),
+        State::Contended
+    );
+}

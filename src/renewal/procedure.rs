@@ -1,0 +1,417 @@
+//! Does one thing for one webhook, and records it before and after.
+//!
+//! [`Procedure::advance`] loads what is stored, asks [`plan`], and does what it says. All the state
+//! is in the store, so that the process may die between any two lines: the next start goes on from
+//! what was recorded.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::{
+    backoff::Backoff,
+    plan::{Plan, Wanted, differs, plan},
+    reconcile::Tenant,
+};
+use crate::{
+    domain::{
+        errand::{Context, Done, Failure, FailureKind},
+        gap::Gap,
+        lifetime::{Share, renewal_time},
+        reason::{Reason, RenewalOutcome, Step, StepOutcome},
+        record::{Listed, Now, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
+        webhook::{ExternalReference, Pair, WebhookPath},
+    },
+    handoff::KeySink,
+    resync::Resync,
+    stop::Stop,
+    store::{Attempt, Store, StoreError},
+};
+
+mod post;
+
+/// How much earlier than measured a gap is taken to begin: Protime's clock is known to a second.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
+/// The durations and shares of the policy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// How long before the end to renew.
+    pub(crate) renew_before: Share,
+    /// Over which part of the lifetime to spread.
+    pub(crate) jitter: Share,
+    /// How much earlier than the last proof of delivery a gap begins.
+    pub(crate) gap_margin: Duration,
+    /// How failures are retried.
+    pub(crate) backoff: Backoff,
+    /// After this a POST is given up, and its outcome unknown.
+    pub(crate) request_timeout: Duration,
+}
+
+/// Everything that renewals of one webhook need.
+#[derive(Debug)]
+pub(crate) struct Procedure {
+    /// The webhook's number in the store.
+    pub(crate) id: WebhookId,
+    /// What it is called.
+    pub(crate) path: WebhookPath,
+    /// What identifies it.
+    pub(crate) pair: Pair,
+    /// The external references to POST.
+    pub(crate) references: Vec<ExternalReference>,
+    /// What its plan depends on.
+    pub(crate) wanted: Wanted,
+    /// How a gap is closed.
+    pub(crate) resync: Resync,
+    /// Whether the POST goes ahead when the resync fails.
+    pub(crate) proceed: bool,
+    /// Who gets the key.
+    pub(crate) sinks: Vec<KeySink>,
+    /// Name of the key's property, if it is none of the known ones.
+    pub(crate) key_field: Option<String>,
+    /// The policy.
+    pub(crate) timing: Timing,
+    /// The tenant.
+    pub(crate) tenant: Arc<Tenant>,
+    /// The database.
+    pub(crate) store: Store,
+    /// Counts rotations, for those who wait for one.
+    pub(crate) rotations: watch::Sender<u64>,
+}
+
+/// What became of an [`advance`](Procedure::advance).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Advance {
+    /// Something was done; there may be more to do.
+    Acted,
+    /// Nothing is to be done before the time that was stored.
+    Waiting,
+}
+
+impl Procedure {
+    /// Does the next thing, if there is one. While the daemon stops, only what protects a key that
+    /// Protime has already issued is done.
+    pub(crate) async fn advance(&self, stop: &Stop) -> Result<Advance, StoreError> {
+        let record = self.store.record(self.id).await?;
+        let now = self.tenant.now();
+        let plan = plan(&record, &self.wanted, now);
+        if stop.is_requested() && !matches!(plan, Plan::Rotate | Plan::HandOff) {
+            return Ok(Advance::Waiting);
+        }
+        match plan {
+            Plan::Wait { until, contended } => {
+                if contended {
+                    tracing::error!(webhook = %self.path, "contended: somebody else keeps renewing this webhook, or it is disabled again and again; waiting");
+                }
+                let scheduled = self.store.schedule(self.id, until, record.revision).await?;
+                return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
+            }
+            Plan::Begin(reason) => self.begin(&record, reason, now).await?,
+            Plan::Supersede(reason) => self.supersede(&record, reason, now).await?,
+            Plan::Resync => return self.resync(&record, stop).await,
+            Plan::Post { unplanned } => self.post(&record, unplanned).await?,
+            Plan::Resolve => self.resolve(&record).await?,
+            Plan::Rotate => self.rotate(&record).await?,
+            Plan::HandOff => return self.hand_off(&record, stop).await,
+            Plan::CatchUp => return self.catch_up(&record, stop).await,
+            Plan::Learn(listed) => self.learn(&record, *listed).await?,
+            Plan::Confirm => self.confirm(&record).await?,
+        }
+        Ok(Advance::Acted)
+    }
+
+    /// Opens a renewal because somebody asks for it, and returns its number. One that is open already
+    /// is tried at once instead, unless it is stuck with an answer that has no key in it: then only
+    /// another POST can bring one.
+    pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
+        let record = self.store.record(self.id).await?;
+        let now = self.tenant.now();
+        let gap = self.gap(&record, now);
+        let stuck = record.trouble.as_ref().filter(|trouble| {
+            trouble.kind == TroubleKind::NeedsOperator
+                && record.open.as_ref().is_some_and(|open| open.stage == Stage::Rotate)
+        });
+        let renewal = match stuck {
+            Some(trouble) => {
+                let (error, outcome) = (trouble.message.clone(), RenewalOutcome::Failed);
+                self.store.supersede(self.id, outcome, error, Reason::Manual, gap, now.local).await?
+            }
+            None => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
+        };
+        tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
+        Ok(renewal)
+    }
+
+    /// The gap that a renewal has to close, or `None` where the loss is accepted.
+    fn gap(&self, record: &Record, now: Now) -> Option<Gap> {
+        if matches!(self.resync, Resync::None) {
+            return None;
+        }
+        let margin = SignedDuration::try_from(self.timing.gap_margin).unwrap_or(SignedDuration::MAX);
+        let proven = record.proven_at.and_then(|at| at.checked_sub(margin).ok());
+        let gap = Gap { from: record.synced_at.max(proven), to: now.protime };
+        Some(record.owed.map_or(gap, |owed| owed.merge(gap)))
+    }
+
+    async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
+        let renewal = self.store.begin(self.id, reason, self.gap(record, now), now.local).await?;
+        tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
+        Ok(())
+    }
+
+    async fn supersede(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
+        let error = record.trouble.as_ref().map_or_else(
+            || format!("another renewal took over: {reason}"),
+            |trouble| trouble.message.clone(),
+        );
+        self.take_over(record, RenewalOutcome::Failed, error, reason, now).await
+    }
+
+    async fn take_over(
+        &self,
+        record: &Record,
+        outcome: RenewalOutcome,
+        error: String,
+        reason: Reason,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let gap = self.gap(record, now);
+        let renewal = self.store.supersede(self.id, outcome, error, reason, gap, now.local).await?;
+        tracing::warn!(webhook = %self.path, renewal, %reason, "renewal started in place of one that could not finish");
+        Ok(())
+    }
+
+    async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+        let Some(open) = &record.open else { return Ok(Advance::Acted) };
+        let began = self.tenant.now();
+        let attempt = self.store.start_step(self.id, open.id, Step::Resync, began.local).await?;
+        let outcome = self.run_resync(record, open, Step::Resync, began, stop).await;
+        let now = self.tenant.now();
+        match outcome {
+            Ok(done) => {
+                let (outcome, covered) = settled(done.skipped, began);
+                self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
+            }
+            Err(failure) if failure.kind == FailureKind::Stopped => return self.stopped(attempt, failure, now).await,
+            Err(failure) if self.proceed => {
+                tracing::warn!(webhook = %self.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
+                self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
+            }
+            Err(failure) => self.fail(attempt, record, Step::Resync, failure, now).await?,
+        }
+        Ok(Advance::Acted)
+    }
+
+    async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+        let Some(open) = &record.open else { return Ok(Advance::Acted) };
+        let began = self.tenant.now();
+        let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, began.local).await?;
+        let outcome = self.run_resync(record, open, Step::CatchUp, began, stop).await;
+        let now = self.tenant.now();
+        match outcome {
+            Ok(done) => {
+                let (outcome, covered) = settled(done.skipped, began);
+                self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
+                tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
+            }
+            Err(failure) if failure.kind == FailureKind::Stopped => return self.stopped(attempt, failure, now).await,
+            Err(failure) => self.fail(attempt, record, Step::CatchUp, failure, now).await?,
+        }
+        Ok(Advance::Acted)
+    }
+
+    async fn run_resync(
+        &self,
+        record: &Record,
+        open: &Open,
+        step: Step,
+        began: Now,
+        stop: &Stop,
+    ) -> Result<Done, Failure> {
+        // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
+        let from = record.owed.and_then(|owed| owed.from);
+        let context = self.context(open.reason, step, open.id, from, began.protime);
+        self.resync.run(&context, stop.requested()).await
+    }
+
+    async fn hand_off(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+        let now = self.tenant.now();
+        let attempt = match &record.open {
+            Some(open) => Some(self.store.start_step(self.id, open.id, Step::HandOff, now.local).await?),
+            None => None,
+        };
+        let delivered = self.deliver(record, stop).await?;
+        let now = self.tenant.now();
+        match (delivered, attempt) {
+            (Ok(done), Some(attempt)) => {
+                let outcome = if done.skipped { StepOutcome::Skipped } else { StepOutcome::Succeeded };
+                self.store.all_handed_off(attempt, outcome, done.output, now.local).await?;
+            }
+            (Ok(_), None) => self.store.unhinder(self.id).await?,
+            (Err(failure), _) if failure.kind == FailureKind::Stopped => {
+                return match attempt {
+                    Some(attempt) => self.stopped(attempt, failure, now).await,
+                    None => Ok(Advance::Waiting),
+                };
+            }
+            (Err(failure), Some(attempt)) => self.fail(attempt, record, Step::HandOff, failure, now).await?,
+            (Err(failure), None) => {
+                let trouble = self.trouble(record, Step::HandOff, failure.message, TroubleKind::Transient, None, now);
+                self.store.hinder(self.id, trouble).await?;
+            }
+        }
+        Ok(Advance::Acted)
+    }
+
+    /// Gives the current key to every sink that lacks it; one that fails keeps no other from getting it.
+    async fn deliver(
+        &self,
+        record: &Record,
+        stop: &Stop,
+    ) -> Result<Result<Done, Failure>, StoreError> {
+        let lacking: Vec<&KeySink> =
+            self.sinks.iter().filter(|sink| !record.handed_off.contains(&sink.id())).collect();
+        let Some(current) = self.store.keys(self.id).await?.current else {
+            return Ok(Err(Failure::new("there is no key to hand off")));
+        };
+        let (reason, renewal) = match (&record.open, &record.last) {
+            (Some(open), _) => (open.reason, open.id),
+            (None, Some(last)) => (last.reason, last.id),
+            (None, None) => (Reason::Manual, 0),
+        };
+        let now = self.tenant.now();
+        let context = self.context(reason, Step::HandOff, renewal, record.synced_at, now.protime);
+        let deliveries = lacking.iter().map(|sink| {
+            let context = &context;
+            let current = &current;
+            async move { (sink.id(), sink.deliver(context, &current.key, current.version, stop.requested()).await) }
+        });
+        let mut failures = Vec::new();
+        let mut output = None;
+        for (sink, outcome) in futures_util::future::join_all(deliveries).await {
+            match outcome {
+                Ok(done) => {
+                    self.store.handed_off(self.id, sink, current.version).await?;
+                    output = done.output.or(output);
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let skipped = lacking.is_empty();
+        Ok(match failures.pop() {
+            None => Ok(Done { output, skipped }),
+            Some(mut last) => {
+                for other in failures {
+                    last.message = format!("{}; {}", other.message, last.message);
+                    if other.kind == FailureKind::Failed {
+                        last.kind = FailureKind::Failed;
+                    }
+                }
+                Err(last)
+            }
+        })
+    }
+
+    async fn learn(&self, record: &Record, listed: Listed) -> Result<(), StoreError> {
+        let Some(issued) = &record.issued else { return Ok(()) };
+        let planned = listed.valid_until.map(|end| self.planned(issued.at, end));
+        self.store.learn(self.id, listed.id, listed.valid_until, planned).await
+    }
+
+    async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
+        let Some(confirm) = record.confirm else { return Ok(()) };
+        let next = match self.tenant.refresh().await {
+            Ok(()) => {
+                let now = self.tenant.now().local;
+                let record = self.store.record(self.id).await?;
+                if let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote)
+                    && differs(issued, listed)
+                {
+                    // The plan sees it too, and knows by the confirmation that it was our own POST.
+                    return Ok(());
+                }
+                (now < confirm.until).then_some(confirm.until)
+            }
+            Err(_) => {
+                let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
+                Some(self.tenant.now().local + SignedDuration::try_from(delay).unwrap_or(SLACK))
+            }
+        };
+        self.store.confirm_next(self.id, next).await
+    }
+
+    fn planned(&self, issued_at: Timestamp, valid_until: Timestamp) -> Timestamp {
+        let Timing { renew_before, jitter, .. } = self.timing;
+        renewal_time(issued_at, valid_until, renew_before, jitter, fastrand::f64())
+    }
+
+    fn context(
+        &self,
+        reason: Reason,
+        step: Step,
+        renewal_id: i64,
+        from: Option<Timestamp>,
+        to: Timestamp,
+    ) -> Context {
+        Context {
+            tenant: self.path.tenant.clone(),
+            webhook: self.path.name.clone(),
+            collection: self.pair.collection.clone(),
+            destination_url: self.pair.destination_url.clone(),
+            reason,
+            step,
+            renewal_id,
+            from,
+            to,
+        }
+    }
+
+    async fn stopped(&self, attempt: Attempt, failure: Failure, now: Now) -> Result<Advance, StoreError> {
+        self.store.step_stopped(attempt, failure.output, now.local).await?;
+        Ok(Advance::Waiting)
+    }
+
+    async fn fail(
+        &self,
+        attempt: Attempt,
+        record: &Record,
+        step: Step,
+        failure: Failure,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let trouble = self.trouble(record, step, failure.message, TroubleKind::Transient, None, now);
+        self.store.step_failed(attempt, trouble, failure.output, now.local).await
+    }
+
+    /// A failure with the time of its retry; the attempts at the same step are counted on.
+    fn trouble(
+        &self,
+        record: &Record,
+        step: Step,
+        message: String,
+        kind: TroubleKind,
+        retry_after: Option<Duration>,
+        now: Now,
+    ) -> Trouble {
+        let before = record.trouble.as_ref().filter(|trouble| trouble.step == step);
+        let attempts = before.map_or(0, |trouble| trouble.attempts).saturating_add(1);
+        let delay = match kind {
+            TroubleKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
+            TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
+        };
+        let delay = delay.max(retry_after.unwrap_or_default());
+        let retry_at = SignedDuration::try_from(delay)
+            .ok()
+            .and_then(|delay| now.local.checked_add(delay).ok())
+            .unwrap_or(now.local);
+        tracing::warn!(webhook = %self.path, %step, attempts, %retry_at, error = %message, "a step failed");
+        let since = before.map_or(now.local, |trouble| trouble.since);
+        Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
+    }
+}
+
+/// How a resync is recorded, and up to when it covers everything.
+fn settled(skipped: bool, began: Now) -> (StepOutcome, Option<Timestamp>) {
+    if skipped { (StepOutcome::Skipped, None) } else { (StepOutcome::Succeeded, Some(began.protime - SLACK)) }
+}

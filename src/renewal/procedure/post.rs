@@ -1,0 +1,174 @@
+//! The dangerous middle: the POST that kills the old key, what to do when its outcome is unknown, and
+//! the rotation to the new key.
+//!
+//! Laws: nothing is sent while the new key could not be kept or handed off, unless the old one is
+//! dead anyway; from before the request until after its answer is stored, the outcome counts as
+//! unknown; an answer that was received is held on to until it is on disk.
+
+use std::time::Duration;
+
+use super::{Procedure, StoreError};
+use crate::{
+    domain::{
+        reason::{Reason, RenewalOutcome, Step},
+        record::{Confirm, Now, Record, Remote, TroubleKind},
+    },
+    protime::{self, ApiError, PostError},
+    renewal::plan::{delivers, differs},
+    store::{Answer, Attempt, Rotation},
+};
+
+/// How long to wait before a database that refused is tried again.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+impl Procedure {
+    pub(super) async fn post(&self, record: &Record, unplanned: bool) -> Result<(), StoreError> {
+        let Some(open) = &record.open else { return Ok(()) };
+        if delivers(record, self.tenant.now())
+            && let Err(failure) = self.preflight().await
+        {
+            let now = self.tenant.now();
+            let attempt = self.store.start_step(self.id, open.id, Step::Post, now.local).await?;
+            return self.fail(attempt, record, Step::Post, failure, now).await;
+        }
+        let begun = self.tenant.now();
+        let attempt = self.store.start_post(self.id, open.id, unplanned, begun.local).await?;
+        match self.send(record).await {
+            Ok(answer) => {
+                let answer = Answer {
+                    location: answer.location,
+                    body: answer.body,
+                    issued_at: begun.protime,
+                    references: self.wanted.references.clone(),
+                };
+                self.keep(attempt, answer).await
+            }
+            Err(PostError::NotProcessed(error)) => {
+                let now = self.tenant.now();
+                let trouble = self.api_trouble(record, &error, now);
+                self.store.post_refused(attempt, trouble, now.local).await
+            }
+            Err(PostError::Unknown(error)) => {
+                let now = self.tenant.now();
+                let trouble = self.api_trouble(record, &error, now);
+                self.store.post_unknown(attempt, trouble, now.local).await
+            }
+        }
+    }
+
+    /// References cannot be changed on a webhook that exists: it is deleted first.
+    async fn send(&self, record: &Record) -> Result<protime::PostAnswer, PostError> {
+        if let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued)
+            && issued.references != self.wanted.references
+        {
+            match self.tenant.client.delete_webhook(&listed.id).await {
+                Ok(()) => tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references"),
+                Err(error) if error.status() == Some(404) => {}
+                Err(error) => return Err(PostError::Unknown(error)),
+            }
+        }
+        self.tenant.client.post_webhook(&self.pair, &self.references).await
+    }
+
+    /// Checks that the new key could be handed off.
+    async fn preflight(&self) -> Result<(), crate::domain::errand::Failure> {
+        for sink in &self.sinks {
+            sink.preflight().await?;
+        }
+        Ok(())
+    }
+
+    /// Stores an answer, however long the disk refuses: it holds the only copy of the key.
+    async fn keep(&self, attempt: Attempt, answer: Answer) -> Result<(), StoreError> {
+        loop {
+            let now = self.tenant.now().local;
+            match self.store.post_answered(attempt, answer.clone(), now).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                Err(error) => {
+                    tracing::error!(webhook = %self.path, %error, "a new key is only in memory: the database refuses it; do not stop this process");
+                    tokio::time::sleep(DISK_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Learns what became of a POST whose answer never came.
+    pub(super) async fn resolve(&self, record: &Record) -> Result<(), StoreError> {
+        let Some(open) = &record.open else { return Ok(()) };
+        if let Err(error) = self.tenant.refresh().await {
+            let now = self.tenant.now();
+            let message = format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
+            let trouble = self.trouble(record, Step::Post, message, error.kind(), error.retry_after(), now);
+            return self.store.hinder(self.id, trouble).await;
+        }
+        let record = self.store.record(self.id).await?;
+        let had_effect = match (&record.remote, &record.issued) {
+            (Remote::Listed(listed), Some(issued)) => differs(issued, listed),
+            (Remote::Listed(_), None) => true,
+            (Remote::Absent { .. } | Remote::NeverAsked, _) => false,
+        };
+        if !had_effect {
+            tracing::info!(webhook = %self.path, renewal = open.id, "the POST whose answer was lost has had no effect");
+            return self.store.post_had_no_effect(open.id).await;
+        }
+        let error = "the answer of the POST was lost, and with it the new key".to_owned();
+        let now = self.tenant.now();
+        self.take_over(&record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now).await
+    }
+
+    pub(super) async fn rotate(&self, record: &Record) -> Result<(), StoreError> {
+        let Some(open) = &record.open else { return Ok(()) };
+        let Some(answer) = self.store.answer(open.id).await? else {
+            let error = "the stored answer of the POST is gone".to_owned();
+            let now = self.tenant.now();
+            return self.take_over(record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now).await;
+        };
+        let now = self.tenant.now();
+        let attempt = self.store.start_step(self.id, open.id, Step::Rotate, now.local).await?;
+        let issued = match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+            Ok(issued) => issued,
+            Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
+        };
+        let now = self.tenant.now();
+        let version = self.store.rotate(attempt, self.rotation(&answer, issued, now), now.local).await?;
+        self.rotations.send_modify(|count| *count += 1);
+        tracing::info!(webhook = %self.path, renewal = open.id, key_version = version, "key rotated");
+        Ok(())
+    }
+
+    fn rotation(&self, answer: &Answer, issued: protime::Issued, now: Now) -> Rotation {
+        let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        Rotation {
+            key: issued.key,
+            id: issued.id,
+            valid_until: issued.valid_until,
+            next_renewal_at: issued.valid_until.map(|end| self.planned(answer.issued_at, end)),
+            issued_at: answer.issued_at,
+            references: answer.references.clone(),
+            confirm: Confirm { at: now.local, until: now.local + timeout },
+            gap_end: now.protime,
+        }
+    }
+
+    async fn no_key(
+        &self,
+        attempt: Attempt,
+        record: &Record,
+        no_key: &protime::NoKey,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let trouble =
+            self.trouble(record, Step::Rotate, no_key.to_string(), TroubleKind::NeedsOperator, None, now);
+        self.store.step_failed(attempt, trouble, None, now.local).await
+    }
+
+    fn api_trouble(&self, record: &Record, error: &ApiError, now: Now) -> crate::domain::record::Trouble {
+        let kind = match error {
+            ApiError::Transient { .. } => TroubleKind::Transient,
+            ApiError::NeedsOperator { .. } => TroubleKind::NeedsOperator,
+        };
+        self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
+    }
+}
+

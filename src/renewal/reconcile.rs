@@ -1,0 +1,281 @@
+//! Asks a tenant for its list of webhooks, stores what it says, and lets every webhook be judged anew.
+//!
+//! Laws: the list is the truth, one request for all webhooks of a tenant; whoever asks for a fresh
+//! list gets one that was asked for *after* he asked, shared with everybody who asked in time; a list
+//! that is older than a POST is not believed about that webhook (the store sees to that).
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use tokio::sync::Notify;
+
+use super::{
+    backoff::Backoff,
+    plan::{Plan, Wanted, delivers, plan},
+};
+use crate::{
+    clock,
+    domain::{
+        record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
+        webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName},
+    },
+    protime::{ApiError, TenantClient},
+    store::{Store, StoreError},
+};
+
+/// The `Date` header has whole seconds: a smaller difference is no difference.
+const SMALLEST_SKEW: SignedDuration = SignedDuration::from_millis(1_500);
+
+/// Why there is no fresh list.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum PollError {
+    /// Protime did not give it.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl PollError {
+    /// Whether it passes by itself.
+    pub(crate) fn kind(&self) -> TroubleKind {
+        match self {
+            Self::Api(ApiError::NeedsOperator { .. }) => TroubleKind::NeedsOperator,
+            Self::Api(ApiError::Transient { .. }) | Self::Store(_) => TroubleKind::Transient,
+        }
+    }
+
+    /// How long Protime asked to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(error) => error.retry_after(),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+/// What is known of the polls of a tenant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Polls {
+    /// When the list was last asked for, on our clock.
+    pub(crate) last_attempt: Option<Timestamp>,
+    /// When Protime last answered with the list, on our clock.
+    pub(crate) last_success: Option<Timestamp>,
+    /// What keeps the list from being read.
+    pub(crate) failing: Option<Failing>,
+}
+
+/// A tenant whose list cannot be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Failing {
+    /// What happened last.
+    pub(crate) error: PollError,
+    /// Since when, on our clock.
+    pub(crate) since: Timestamp,
+    /// How often running.
+    pub(crate) attempts: u32,
+    /// When to try again besides the regular polls.
+    pub(crate) retry_at: Instant,
+}
+
+/// A webhook as the configuration wants it.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// What identifies it.
+    pub(crate) pair: Pair,
+    /// What its plan depends on.
+    pub(crate) wanted: Wanted,
+}
+
+/// One tenant: its client, its webhooks, and what its polls said.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    /// Its name.
+    pub(crate) name: TenantName,
+    /// Speaks with its API.
+    pub(crate) client: TenantClient,
+    store: Store,
+    webhooks: HashMap<WebhookId, Watched>,
+    backoff: Backoff,
+    wake: Arc<Notify>,
+    begun: AtomicU64,
+    latest: tokio::sync::Mutex<Latest>,
+    polls: Mutex<Polls>,
+    retrying: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Latest {
+    number: u64,
+    outcome: Result<(), PollError>,
+}
+
+impl Tenant {
+    /// A tenant with its configured webhooks. `wake` is notified when a webhook wants attention.
+    pub(crate) fn new(
+        name: TenantName,
+        client: TenantClient,
+        store: Store,
+        webhooks: HashMap<WebhookId, Watched>,
+        backoff: Backoff,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            name,
+            client,
+            store,
+            webhooks,
+            backoff,
+            wake,
+            begun: AtomicU64::new(0),
+            latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
+            polls: Mutex::new(Polls::default()),
+            retrying: AtomicBool::new(false),
+        }
+    }
+
+    /// The present on both clocks.
+    pub(crate) fn now(&self) -> Now {
+        let skew = self.client.clock_skew().unwrap_or_default();
+        Now::new(clock::now(), if skew.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { skew })
+    }
+
+    /// What the polls said so far.
+    pub(crate) fn polls(&self) -> Polls {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gets and stores a list that was asked for after this call began.
+    pub(crate) async fn refresh(&self) -> Result<(), PollError> {
+        let asked_after = self.begun.load(Ordering::SeqCst);
+        let mut latest = self.latest.lock().await;
+        if latest.number <= asked_after {
+            latest.number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            latest.outcome = self.poll().await;
+            self.note(&latest.outcome);
+        }
+        latest.outcome.clone()
+    }
+
+    /// Gets a fresh list after a failure, unless that is under way already.
+    pub(crate) async fn retry(&self) {
+        if !self.retrying.swap(true, Ordering::SeqCst) {
+            // A failure is noted with the tenant and leads to the next retry.
+            let _noted = self.refresh().await;
+            self.retrying.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the list is to be asked for again after a failure, and nobody does yet.
+    pub(crate) fn wants_retry(&self) -> bool {
+        let due = self.polls().failing.is_some_and(|failing| failing.retry_at <= Instant::now());
+        due && !self.retrying.load(Ordering::SeqCst)
+    }
+
+    async fn poll(&self) -> Result<(), PollError> {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_attempt = Some(clock::now());
+        let before = self.store.post_counts(&self.name).await?;
+        let asked_at = clock::now();
+        let listed = self.client.list_webhooks().await?;
+        let ours = self.find(listed);
+        self.store.apply_list(before, ours, asked_at).await?;
+        self.judge(asked_at).await?;
+        Ok(())
+    }
+
+    /// Which of the listed webhooks are ours. Should Protime list a pair twice, the one that
+    /// delivers longest is meant.
+    fn find(&self, listed: Vec<RemoteWebhook>) -> HashMap<WebhookId, RemoteWebhook> {
+        let mut by_pair: HashMap<(String, String), RemoteWebhook> = HashMap::new();
+        let rank = |webhook: &RemoteWebhook| (webhook.status == RemoteStatus::Enabled, webhook.valid_until);
+        for webhook in listed {
+            let key = comparable(&webhook.pair);
+            match by_pair.get(&key) {
+                Some(other) if rank(other) >= rank(&webhook) => {}
+                _ => {
+                    by_pair.insert(key, webhook);
+                }
+            }
+        }
+        self.webhooks
+            .iter()
+            .filter_map(|(id, watched)| by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone())))
+            .collect()
+    }
+
+    /// Draws the consequences of a list: proofs of delivery, and who wants attention.
+    async fn judge(&self, asked_at: Timestamp) -> Result<(), StoreError> {
+        let now = self.now();
+        let records = self.store.records_of(&self.name).await?;
+        let mut proven = Vec::new();
+        for record in &records {
+            let Some(watched) = self.webhooks.get(&record.id) else { continue };
+            if is_proof(record, &watched.wanted, now, asked_at) {
+                proven.push(record.id);
+            }
+            let next = match plan(record, &watched.wanted, now) {
+                Plan::Wait { until, .. } => until,
+                _ => Some(now.local),
+            };
+            if next != record.next_action_at {
+                // If it is refused, something happened to the webhook and it is looked at anyway.
+                self.store.schedule(record.id, next, record.revision).await?;
+            }
+        }
+        let asked_at_protime = asked_at + now.protime.duration_since(now.local);
+        self.store.prove(proven, asked_at_protime).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn note(&self, outcome: &Result<(), PollError>) {
+        let now = clock::now();
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => {
+                if polls.failing.take().is_some() {
+                    tracing::info!(tenant = %self.name, "Protime answers again");
+                }
+                polls.last_success = Some(now);
+            }
+            Err(error) => {
+                let (since, attempts) =
+                    polls.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
+                let attempts = attempts + 1;
+                let delay = match error.kind() {
+                    TroubleKind::Transient => self.backoff.delay(attempts, fastrand::f64()),
+                    TroubleKind::NeedsOperator => self.backoff.slow(fastrand::f64()),
+                };
+                let delay = delay.max(error.retry_after().unwrap_or_default());
+                tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");
+                let retry_at = Instant::now() + delay;
+                polls.failing = Some(Failing { error: error.clone(), since, attempts, retry_at });
+                self.wake.notify_one();
+            }
+        }
+    }
+}
+
+/// Whether a list shows that the webhook delivered with a key that everybody had.
+fn is_proof(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> bool {
+    let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
+    let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
+    let known = wanted.sinks.iter().all(|sink| record.handed_off.contains(sink));
+    fresh && quiet && known && record.confirm.is_none() && delivers(record, now)
+}
+
+/// A pair in a form in which two spellings of one URL are the same.
+fn comparable(pair: &Pair) -> (String, String) {
+    let url = Url::parse(&pair.destination_url)
+        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
+    (url, pair.collection.clone())
+}

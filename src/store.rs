@@ -1,0 +1,184 @@
+//! The durable state: one SQLite database in the state directory.
+//!
+//! Laws: one daemon per state directory (an exclusive lock, taken before anything else is touched);
+//! whoever gets an answer from a write gets it after the fsync; a file that is damaged or newer than
+//! this program is named and left alone. The store speaks in operations of the domain, not in rows:
+//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals and
+//! [`rotation`] for the dangerous one among them.
+
+mod history;
+mod journal;
+mod lock;
+mod marks;
+mod record;
+mod rotation;
+mod schema;
+mod webhooks;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+pub(crate) use journal::Attempt;
+pub(crate) use rotation::{Answer, Rotation};
+pub(crate) use webhooks::{Configured, Keys, StoredKey};
+use writer::Worker;
+
+/// Why the database could not be opened. The message names the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Another daemon has the lock.
+    #[error("{path} is in use by {holder}; only one daemon may use a state directory")]
+    Locked {
+        /// The state directory.
+        path: PathBuf,
+        /// Who has it, such as `process 4711`.
+        holder: String,
+    },
+    /// The directory or a file in it cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// What could not be used.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "{path} has schema version {found}, but this program knows versions up to {known}; \
+         it was left untouched: run the newer program again, or restore the backup made before the upgrade"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// The file is no sound SQLite database.
+    #[error(
+        "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start afresh"
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// SQLite refused.
+    #[error("cannot open {path}: {source}")]
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+/// Why a read or a write failed. Nothing of a failed write is kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// SQLite refused: the disk is full, read-only, broken, or the database is locked.
+    #[error("the database refused: {0}")]
+    Refused(String),
+    /// Something is in it that this program cannot have written.
+    #[error("the database holds something unexpected: {0}")]
+    Unexpected(String),
+    /// The store was closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// The open database; the last clone that is dropped closes it and lets the lock go.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: Worker,
+    reader: Worker,
+}
+
+impl Store {
+    /// Takes the lock of a state directory (made with mode 0700 if it is absent), then opens its
+    /// database (mode 0600) and brings its schema up to date.
+    pub(crate) fn open(state_dir: &Path) -> Result<Self, OpenError> {
+        make_private_dir(state_dir).map_err(|source| OpenError::Io { path: state_dir.to_owned(), source })?;
+        let lock = lock::acquire(state_dir)?;
+        let path = state_dir.join("state.db");
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
+            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        schema::examine(&path)?;
+        let connection = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
+        schema::migrate(&connection, &path)?;
+        let reading = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
+        Worker::start("store-writer", connection, Some(lock))
+            .and_then(|writer| Ok(Self { writer, reader: Worker::start("store-reader", reading, None)? }))
+            .map_err(|source| OpenError::Io { path, source })
+    }
+
+    /// Runs a change in a transaction that is on disk when this returns.
+    async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.run(change).await
+    }
+
+    /// Runs a query on what is committed.
+    async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.reader.run(query).await
+    }
+}
+
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().ok_or(error)?;
+            fs::create_dir_all(parent)?;
+            fs::DirBuilder::new().mode(0o700).create(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Before the journal mode: the other way round, switching it can find the database locked.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // A key that was replaced must not linger in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,240 @@
+//! The journal of renewals: every step is recorded before it starts and after it ends, each record
+//! together with everything that changes with it, in one transaction.
+
+use jiff::Timestamp;
+
+use super::{
+    Store, StoreError,
+    marks::{
+        begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step, open_renewal,
+        set_stage, set_trouble,
+    },
+    record::millis,
+};
+use crate::domain::{
+    gap::Gap,
+    reason::{Reason, RenewalOutcome, Step, StepOutcome},
+    record::{Stage, Trouble, WebhookId},
+};
+
+/// A step that was begun and has not ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// Whose renewal it is.
+    pub(crate) webhook: WebhookId,
+    /// The renewal's number.
+    pub(crate) renewal: i64,
+    /// The step's number.
+    pub(super) step: i64,
+    /// The number of the POST, in the step of that name.
+    pub(super) post: Option<i64>,
+}
+
+impl Store {
+    /// Opens a renewal and records the gap that it has to close, or returns the number of the one
+    /// that is open, which is then tried at once.
+    pub(crate) async fn begin(
+        &self,
+        webhook: WebhookId,
+        reason: Reason,
+        gap: Option<Gap>,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.write(move |connection| match open_renewal(connection, webhook)? {
+            Some(renewal) => {
+                hurry(connection, webhook, now)?;
+                Ok(renewal)
+            }
+            None => begin(connection, webhook, reason, gap, now),
+        })
+        .await
+    }
+
+    /// Ends the open renewal and opens another in the same moment; what was owed stays owed.
+    pub(crate) async fn supersede(
+        &self,
+        webhook: WebhookId,
+        outcome: RenewalOutcome,
+        error: String,
+        reason: Reason,
+        gap: Option<Gap>,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.write(move |connection| {
+            if let Some(renewal) = open_renewal(connection, webhook)? {
+                finish(connection, webhook, renewal, outcome, Some(&error), now)?;
+            }
+            begin(connection, webhook, reason, gap, now)
+        })
+        .await
+    }
+
+    /// Records that a step starts.
+    pub(crate) async fn start_step(
+        &self,
+        webhook: WebhookId,
+        renewal: i64,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        self.write(move |connection| {
+            let id = insert_step(connection, renewal, step, now)?;
+            Ok(Attempt { webhook, renewal, step: id, post: None })
+        })
+        .await
+    }
+
+    /// Records that a step failed and when it is tried again.
+    pub(crate) async fn step_failed(
+        &self,
+        attempt: Attempt,
+        trouble: Trouble,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(
+                connection,
+                attempt,
+                StepOutcome::Failed,
+                Some(&trouble.message),
+                output.as_deref(),
+                now,
+            )?;
+            set_trouble(connection, attempt.webhook, &trouble)
+        })
+        .await
+    }
+
+    /// Records that a step was ended by the daemon's stop: not the step's fault, tried at the next start.
+    pub(crate) async fn step_stopped(
+        &self,
+        attempt: Attempt,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let why = "ended because the daemon stopped";
+            end_step(connection, attempt, StepOutcome::Failed, Some(why), output.as_deref(), now)
+        })
+        .await
+    }
+
+    /// Records what is in the way of something that is no step of a renewal.
+    pub(crate) async fn hinder(&self, webhook: WebhookId, trouble: Trouble) -> Result<(), StoreError> {
+        self.write(move |connection| set_trouble(connection, webhook, &trouble)).await
+    }
+
+    /// Records that nothing is in the way any more.
+    pub(crate) async fn unhinder(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        self.write(move |connection| clear_trouble(connection, webhook)).await
+    }
+
+    /// Records that the resync before the POST succeeded: every change before `covered` (on
+    /// Protime's clock) has reached the receiver, what came since is still owed.
+    pub(crate) async fn resynced(
+        &self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        covered: Option<Timestamp>,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
+            clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
+            if let Some(covered) = covered {
+                connection
+                    .prepare_cached(
+                        "UPDATE webhook SET synced_at = ?2, owed_from = ?2, owed_to = max(owed_to, ?2) WHERE id = ?1",
+                    )?
+                    .execute([attempt.webhook.0, millis(covered)])?;
+            }
+            set_stage(connection, attempt.renewal, Stage::Post)
+        })
+        .await
+    }
+
+    /// Records that the resync before the POST failed and that the POST goes ahead all the same.
+    pub(crate) async fn resync_passed_over(
+        &self,
+        attempt: Attempt,
+        error: String,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, StepOutcome::Failed, Some(&error), output.as_deref(), now)?;
+            clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
+            set_stage(connection, attempt.renewal, Stage::Post)
+        })
+        .await
+    }
+
+    /// Records that a sink has a key.
+    pub(crate) async fn handed_off(
+        &self,
+        webhook: WebhookId,
+        sink: String,
+        version: u64,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO sink (webhook_id, sink, version) VALUES (?, ?, ?)")?
+                .execute((webhook.0, sink, i64::try_from(version).unwrap_or(i64::MAX)))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets that a sink has the key, because it was found to lack it.
+    pub(crate) async fn hand_off_again(&self, webhook: WebhookId, sink: String) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached("DELETE FROM sink WHERE webhook_id = ? AND sink = ?")?
+                .execute((webhook.0, sink))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records that every sink has the key.
+    pub(crate) async fn all_handed_off(
+        &self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
+            clear_trouble(connection, attempt.webhook)?;
+            set_stage(connection, attempt.renewal, Stage::CatchUp)
+        })
+        .await
+    }
+
+    /// Records that nothing is owed any more: every change before `covered` (on Protime's clock) has
+    /// reached the receiver. The renewal has succeeded.
+    pub(crate) async fn caught_up(
+        &self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        covered: Option<Timestamp>,
+        output: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
+            clear_trouble(connection, attempt.webhook)?;
+            connection
+                .prepare_cached(
+                    "UPDATE webhook SET owed = 0, owed_from = NULL, owed_to = NULL, \
+                     synced_at = coalesce(?2, synced_at) WHERE id = ?1",
+                )?
+                .execute((attempt.webhook.0, covered.map(millis)))?;
+            finish(connection, attempt.webhook, attempt.renewal, RenewalOutcome::Succeeded, None, now)
+        })
+        .await
+    }
+}

@@ -1,0 +1,205 @@
+//! Rows to [`Record`]s: the only place that knows how a webhook is laid out in columns.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+use super::StoreError;
+use crate::domain::{
+    gap::Gap,
+    key::WebhookKey,
+    record::{Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
+    webhook::{Pair, RemoteStatus, TenantName, WebhookName, WebhookPath},
+};
+
+/// A moment as it is stored.
+pub(super) fn millis(moment: Timestamp) -> i64 {
+    moment.as_millisecond()
+}
+
+/// A stored moment.
+pub(super) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis)
+        .map_err(|_| StoreError::Unexpected(format!("{millis} is no time in milliseconds")))
+}
+
+/// A stored moment that may be absent.
+pub(super) fn optional_moment(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    millis.map(moment).transpose()
+}
+
+/// A stored word.
+pub(super) fn word<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: T::Err| StoreError::Unexpected(error.to_string()))
+}
+
+fn broken(what: &str) -> StoreError {
+    StoreError::Unexpected(format!("a webhook's {what} is half there"))
+}
+
+/// Reads the webhooks that a condition (a constant of this program) selects.
+pub(super) fn select(
+    connection: &Connection,
+    condition: &'static str,
+    parameter: &dyn rusqlite::ToSql,
+) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT * FROM webhook WHERE {condition} ORDER BY tenant, name"))?;
+    let mut rows = statement.query([parameter])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(read(connection, row)?);
+    }
+    Ok(records)
+}
+
+fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
+    let id: i64 = row.get("id")?;
+    let name = |text: String| StoreError::Unexpected(format!("'{text}' is no name"));
+    let tenant: String = row.get("tenant")?;
+    let webhook: String = row.get("name")?;
+    Ok(Record {
+        id: WebhookId(id),
+        path: WebhookPath {
+            tenant: TenantName::new(&tenant).map_err(|_| name(tenant))?,
+            name: WebhookName::new(&webhook).map_err(|_| name(webhook))?,
+        },
+        pair: Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? },
+        remote: remote(row)?,
+        issued: issued(connection, id, row)?,
+        next_renewal_at: optional_moment(row.get("next_renewal_at")?)?,
+        next_action_at: optional_moment(row.get("next_action_at")?)?,
+        open: open(connection, id)?,
+        last: last(connection, id)?,
+        trouble: trouble(row)?,
+        owed: owed(row)?,
+        proven_at: optional_moment(row.get("proven_at")?)?,
+        synced_at: optional_moment(row.get("synced_at")?)?,
+        confirm: confirm(row)?,
+        unplanned: unplanned(connection, id)?,
+        handed_off: handed_off(connection, id)?,
+        revision: row.get("revision")?,
+    })
+}
+
+fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
+    let Some(seen_at) = optional_moment(row.get("remote_seen_at")?)? else { return Ok(Remote::NeverAsked) };
+    let Some(id) = row.get::<_, Option<String>>("remote_id")? else { return Ok(Remote::Absent { seen_at }) };
+    let status: Option<String> = row.get("remote_status")?;
+    Ok(Remote::Listed(Listed {
+        id,
+        status: RemoteStatus::from(status.ok_or_else(|| broken("status"))?),
+        status_since: optional_moment(row.get("remote_status_since")?)?.unwrap_or(seen_at),
+        valid_until: optional_moment(row.get("remote_valid_until")?)?,
+        seen_at,
+    }))
+}
+
+fn issued(connection: &Connection, id: i64, row: &Row<'_>) -> Result<Option<Issued>, StoreError> {
+    let Some(at) = optional_moment(row.get("issued_at")?)? else { return Ok(None) };
+    let (version, key, rotated_at) = connection
+        .prepare_cached(
+            "SELECT version, key, rotated_at FROM key WHERE webhook_id = ? AND retired_at IS NULL",
+        )?
+        .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
+        .optional()?
+        .ok_or_else(|| broken("key"))?;
+    Ok(Some(Issued {
+        id: row.get("issued_id")?,
+        valid_until: optional_moment(row.get("issued_valid_until")?)?,
+        at,
+        references: row.get::<_, Option<String>>("issued_references")?.unwrap_or_default(),
+        key_version: u64::try_from(version).map_err(|_| broken("key version"))?,
+        fingerprint: WebhookKey::new(key).ok_or_else(|| broken("key"))?.fingerprint(),
+        rotated_at: moment(rotated_at)?,
+    }))
+}
+
+fn open(connection: &Connection, webhook: i64) -> Result<Option<Open>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, reason, stage, started_at FROM renewal WHERE webhook_id = ? AND finished_at IS NULL",
+    )?;
+    let mut rows = statement.query([webhook])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let id: i64 = row.get(0)?;
+    let stage: String = row.get(2)?;
+    let stage = Stage::parse(&stage)
+        .ok_or_else(|| StoreError::Unexpected(format!("'{stage}' is no stage of a renewal")))?;
+    let attempts = connection
+        .prepare_cached("SELECT count(*) FROM step WHERE renewal_id = :renewal AND step = :step")?
+        .query_row(named_params! {":renewal": id, ":step": stage.step().as_str()}, |row| row.get(0))?;
+    Ok(Some(Open {
+        id,
+        reason: word(&row.get::<_, String>(1)?)?,
+        stage,
+        attempts,
+        started_at: moment(row.get(3)?)?,
+    }))
+}
+
+fn last(connection: &Connection, webhook: i64) -> Result<Option<Ended>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, reason, outcome, started_at, finished_at, error FROM renewal \
+         WHERE webhook_id = ? AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([webhook])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Ended {
+        id: row.get(0)?,
+        reason: word(&row.get::<_, String>(1)?)?,
+        outcome: word(&row.get::<_, String>(2)?)?,
+        started_at: moment(row.get(3)?)?,
+        finished_at: moment(row.get(4)?)?,
+        error: row.get(5)?,
+    }))
+}
+
+fn trouble(row: &Row<'_>) -> Result<Option<Trouble>, StoreError> {
+    let Some(step) = row.get::<_, Option<String>>("trouble_step")? else { return Ok(None) };
+    let kind =
+        if row.get("trouble_needs_operator")? { TroubleKind::NeedsOperator } else { TroubleKind::Transient };
+    Ok(Some(Trouble {
+        at: moment(row.get("trouble_at")?)?,
+        since: moment(row.get("trouble_since")?)?,
+        step: word(&step)?,
+        message: row.get("trouble_message")?,
+        kind,
+        attempts: row.get("trouble_attempts")?,
+        retry_at: moment(row.get("trouble_retry_at")?)?,
+    }))
+}
+
+fn owed(row: &Row<'_>) -> Result<Option<Gap>, StoreError> {
+    if !row.get::<_, bool>("owed")? {
+        return Ok(None);
+    }
+    Ok(Some(Gap { from: optional_moment(row.get("owed_from")?)?, to: moment(row.get("owed_to")?)? }))
+}
+
+fn confirm(row: &Row<'_>) -> Result<Option<Confirm>, StoreError> {
+    let at = optional_moment(row.get("confirm_at")?)?;
+    let until = optional_moment(row.get("confirm_until")?)?;
+    Ok(at.zip(until).map(|(at, until)| Confirm { at, until }))
+}
+
+fn unplanned(connection: &Connection, webhook: i64) -> Result<Vec<Timestamp>, StoreError> {
+    let hour = SignedDuration::from_hours(1).as_millis();
+    let mut statement = connection.prepare_cached(
+        "SELECT begun_at FROM post WHERE webhook_id = :webhook AND unplanned = 1 AND outcome <> 'refused' \
+         AND begun_at > (SELECT max(begun_at) FROM post WHERE webhook_id = :webhook) - :hour ORDER BY begun_at",
+    )?;
+    let hour = i64::try_from(hour).unwrap_or(i64::MAX);
+    let mut rows = statement.query(named_params! {":webhook": webhook, ":hour": hour})?;
+    let mut begun = Vec::new();
+    while let Some(row) = rows.next()? {
+        begun.push(moment(row.get(0)?)?);
+    }
+    Ok(begun)
+}
+
+fn handed_off(connection: &Connection, webhook: i64) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sink FROM sink JOIN key USING (webhook_id, version) WHERE webhook_id = ? AND retired_at IS NULL",
+    )?;
+    let sinks = statement.query_map([webhook], |row| row.get(0))?;
+    Ok(sinks.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,265 @@
+//! The dangerous middle of a renewal: the POST that kills the old key, and the rotation to the new one.
+//!
+//! Laws: a POST is recorded as of unknown outcome before it is sent; Protime's answer is stored as it
+//! came before anybody looks for the key in it; and the new key becomes current, with everything that
+//! goes with it, in one transaction.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::{
+    Store, StoreError,
+    journal::Attempt,
+    marks::{clear_trouble, end_step, insert_step, set_stage, set_trouble},
+    record::{millis, moment},
+};
+use crate::domain::{
+    key::WebhookKey,
+    reason::{Step, StepOutcome},
+    record::{Confirm, Stage, Trouble, WebhookId},
+    webhook::RemoteStatus,
+};
+
+/// Protime's 2xx answer to a POST, as it came.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    /// The `Location` header.
+    pub(crate) location: Option<String>,
+    /// The body; it holds the only copy of the key.
+    pub(crate) body: zeroize::Zeroizing<Vec<u8>>,
+    /// When it was issued, on Protime's clock: the moment in which the POST was sent.
+    pub(crate) issued_at: Timestamp,
+    /// The external references that were POSTed.
+    pub(crate) references: String,
+}
+
+/// What becomes current in one transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Rotation {
+    /// The new key.
+    pub(crate) key: WebhookKey,
+    /// Protime's id, if the answer had one.
+    pub(crate) id: Option<String>,
+    /// Until when the webhook delivers, if the answer said so; on Protime's clock.
+    pub(crate) valid_until: Option<Timestamp>,
+    /// When to renew it; on Protime's clock.
+    pub(crate) next_renewal_at: Option<Timestamp>,
+    /// When it was issued, on Protime's clock.
+    pub(crate) issued_at: Timestamp,
+    /// The external references that were POSTed.
+    pub(crate) references: String,
+    /// Up to when a late POST of ours may still take effect; both on our clock.
+    pub(crate) confirm: Confirm,
+    /// The end of the gap, on Protime's clock.
+    pub(crate) gap_end: Timestamp,
+}
+
+impl Store {
+    /// Records that a POST is about to be sent. From here on its outcome is unknown.
+    pub(crate) async fn start_post(
+        &self,
+        webhook: WebhookId,
+        renewal: i64,
+        unplanned: bool,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        self.write(move |connection| {
+            let step = insert_step(connection, renewal, Step::Post, now)?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO post (webhook_id, begun_at, unplanned, outcome) VALUES (?, ?, ?, 'unknown')",
+                )?
+                .execute((webhook.0, millis(now), unplanned))?;
+            let post = Some(connection.last_insert_rowid());
+            count_post(connection, webhook)?;
+            set_stage(connection, renewal, Stage::Posting)?;
+            Ok(Attempt { webhook, renewal, step, post })
+        })
+        .await
+    }
+
+    /// Records that a POST had no effect.
+    pub(crate) async fn post_refused(
+        &self,
+        attempt: Attempt,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, StepOutcome::Failed, Some(&trouble.message), None, now)?;
+            end_post(connection, attempt, "refused")?;
+            set_trouble(connection, attempt.webhook, &trouble)?;
+            set_stage(connection, attempt.renewal, Stage::Post)
+        })
+        .await
+    }
+
+    /// Records that nobody knows whether a POST had an effect.
+    pub(crate) async fn post_unknown(
+        &self,
+        attempt: Attempt,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            end_step(connection, attempt, StepOutcome::Unknown, Some(&trouble.message), None, now)?;
+            count_post(connection, attempt.webhook)?;
+            set_trouble(connection, attempt.webhook, &trouble)
+        })
+        .await
+    }
+
+    /// Records that a POST whose outcome was unknown has had no effect so far.
+    pub(crate) async fn post_had_no_effect(&self, renewal: i64) -> Result<(), StoreError> {
+        self.write(move |connection| set_stage(connection, renewal, Stage::Post)).await
+    }
+
+    /// Records Protime's answer as it came, before anybody looks for the key in it.
+    pub(crate) async fn post_answered(
+        &self,
+        attempt: Attempt,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO answer \
+                     (renewal_id, received_at, issued_at, location, body, references_posted) \
+                     VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute((
+                    attempt.renewal,
+                    millis(now),
+                    millis(answer.issued_at),
+                    &answer.location,
+                    answer.body.as_slice(),
+                    &answer.references,
+                ))?;
+            end_step(connection, attempt, StepOutcome::Succeeded, None, None, now)?;
+            end_post(connection, attempt, "answered")?;
+            clear_trouble(connection, attempt.webhook)?;
+            set_stage(connection, attempt.renewal, Stage::Rotate)
+        })
+        .await
+    }
+
+    /// The stored answer of a renewal's POST.
+    pub(crate) async fn answer(&self, renewal: i64) -> Result<Option<Answer>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT location, body, issued_at, references_posted FROM answer WHERE renewal_id = ?",
+            )?;
+            let mut rows = statement.query([renewal])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            Ok(Some(Answer {
+                location: row.get(0)?,
+                body: zeroize::Zeroizing::new(row.get(1)?),
+                issued_at: moment(row.get(2)?)?,
+                references: row.get(3)?,
+            }))
+        })
+        .await
+    }
+
+    /// Makes a key current, with everything that goes with it, and returns its version.
+    pub(crate) async fn rotate(
+        &self,
+        attempt: Attempt,
+        rotation: Rotation,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.write(move |connection| {
+            let version = replace_key(connection, attempt.webhook, &rotation.key, now)?;
+            store_rotation(connection, attempt.webhook, &rotation, now)?;
+            connection
+                .prepare_cached("DELETE FROM answer WHERE renewal_id = ?")?
+                .execute([attempt.renewal])?;
+            end_step(connection, attempt, StepOutcome::Succeeded, None, None, now)?;
+            clear_trouble(connection, attempt.webhook)?;
+            set_stage(connection, attempt.renewal, Stage::HandOff)?;
+            Ok(version)
+        })
+        .await
+    }
+}
+
+/// Counts a beginning or an end of a POST, so that a list that was asked for before is not believed.
+fn count_post(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE webhook SET post_count = post_count + 1 WHERE id = ?")?
+        .execute([webhook.0])?;
+    Ok(())
+}
+
+fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE post SET outcome = ?2 WHERE id = ?1")?
+        .execute((attempt.post, outcome))?;
+    count_post(connection, attempt.webhook)
+}
+
+/// Retires the current key, forgets the one before it, and makes the new one current.
+fn replace_key(
+    connection: &Connection,
+    webhook: WebhookId,
+    key: &WebhookKey,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    connection
+        .prepare_cached("DELETE FROM key WHERE webhook_id = ? AND retired_at IS NOT NULL")?
+        .execute([webhook.0])?;
+    connection
+        .prepare_cached("UPDATE key SET retired_at = ?2 WHERE webhook_id = ?1")?
+        .execute([webhook.0, millis(now)])?;
+    let version: i64 = connection
+        .prepare_cached("SELECT coalesce(max(version), 0) + 1 FROM key WHERE webhook_id = ?")?
+        .query_row([webhook.0], |row| row.get(0))?;
+    connection
+        .prepare_cached("INSERT INTO key (webhook_id, version, key, rotated_at) VALUES (?, ?, ?, ?)")?
+        .execute((webhook.0, version, key.expose(), millis(now)))?;
+    u64::try_from(version).map_err(|_| StoreError::Unexpected("a negative key version".to_owned()))
+}
+
+fn store_rotation(
+    connection: &Connection,
+    webhook: WebhookId,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // A POST of ours that may still be processed late makes a later difference our own doing.
+    let confirm: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM post WHERE webhook_id = ? AND outcome = 'unknown' AND begun_at > ?)",
+        )?
+        .query_row((webhook.0, millis(now) - 3_600_000), |row| row.get(0))?;
+    // What the answer left out has to be asked for, too.
+    let confirm = confirm || rotation.id.is_none() || rotation.valid_until.is_none();
+    connection
+        .prepare_cached(
+            "UPDATE webhook SET issued_id = :id, issued_valid_until = :valid_until, issued_at = :issued_at, \
+             issued_references = :references, next_renewal_at = :next_renewal_at, \
+             remote_id = :id, remote_status = :enabled, remote_status_since = :now, \
+             remote_valid_until = :valid_until, \
+             remote_seen_at = CASE WHEN :id IS NULL THEN NULL ELSE :now END, \
+             confirm_at = :confirm_at, confirm_until = :confirm_until, \
+             owed_to = CASE WHEN owed THEN max(owed_to, :gap_end) END, revision = revision + 1 WHERE id = :webhook",
+        )?
+        .execute(named_params! {
+            ":webhook": webhook.0,
+            ":id": rotation.id,
+            ":valid_until": rotation.valid_until.map(millis),
+            ":issued_at": millis(rotation.issued_at),
+            ":references": rotation.references,
+            ":next_renewal_at": rotation.next_renewal_at.map(millis),
+            ":enabled": RemoteStatus::Enabled.as_str(),
+            ":now": millis(now),
+            ":confirm_at": confirm.then(|| millis(rotation.confirm.at)),
+            ":confirm_until": confirm.then(|| millis(rotation.confirm.until)),
+            ":gap_end": millis(rotation.gap_end),
+        })?;
+    connection
+        .prepare_cached("DELETE FROM post WHERE webhook_id = ? AND outcome = 'refused'")?
+        .execute([webhook.0])?;
+    Ok(())
+}

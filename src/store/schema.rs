@@ -1,0 +1,59 @@
+//! The schema and its versions, counted in `PRAGMA user_version`.
+//!
+//! Law: a file that is damaged, or that a newer program wrote, is looked at read-only and left as it is.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+
+/// Every version's step, in order. What has been released is never changed, only added to.
+const MIGRATIONS: &[&str] = &[include_str!("schema/001.sql")];
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Looks at the file without changing it.
+pub(super) fn examine(path: &Path) -> Result<(), OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
+    let bytes =
+        std::fs::metadata(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?.len();
+    if bytes == 0 {
+        return Ok(());
+    }
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(|error| damaged(error.to_string()))?;
+    let verdict = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+        .map_err(|error| damaged(error.to_string()))?;
+    if verdict != "ok" {
+        return Err(damaged(verdict));
+    }
+    let found = user_version(&connection).map_err(|error| damaged(error.to_string()))?;
+    if found > known() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: known() });
+    }
+    Ok(())
+}
+
+/// Brings the schema up to date, each version in a transaction of its own.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let run = || -> rusqlite::Result<()> {
+        let have = user_version(connection)?;
+        for (version, sql) in (1..).zip(MIGRATIONS) {
+            if version > have {
+                connection.execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"
+                ))?;
+            }
+        }
+        Ok(())
+    };
+    run().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+}
+
+fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
