@@ -1,22 +1,77 @@
 //! The checked configuration: what the program may rely on once the file has been read.
 //!
-//! `raw` reads the file as it is written, `error` says what is wrong with it, and [`load`] turns
-//! one into the other or reports every problem at once. Only the daemon and the command line see
-//! the whole; every other room gets its own part.
+//! [`load`] either gives a [`Config`] that keeps every rule, or a [`ConfigError`] with every problem
+//! of the file at once. On the way from text to value: `source` knows positions, `hide` what must
+//! not be shown, `raw` walks the TOML and collects problems, `units`, `address`, `cron` and `words`
+//! read single values, `sections`, `tenant`, `webhook` and `kinds` read tables, `error` renders.
+//! `secret` finds the secrets that the file only names.
+//!
+//! Only the daemon and the command line see the whole; every other room gets its own part.
 
-mod error;
+mod address;
+mod cron;
+pub(crate) mod error;
+mod hide;
+mod kinds;
 mod raw;
+pub(crate) mod secret;
+mod sections;
+mod source;
+mod tenant;
+mod units;
+mod webhook;
+mod words;
 
-use std::{path::PathBuf, time::Duration};
+#[cfg(test)]
+mod tests;
 
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
 use reqwest::Url;
 
-use crate::domain::{
-    lifetime::Share,
-    webhook::{ExternalReference, Pair, TenantName, WebhookName},
+use crate::{
+    clock,
+    domain::{
+        lifetime::Share,
+        webhook::{ExternalReference, Pair, TenantName, WebhookName},
+    },
 };
 
 pub(crate) use error::ConfigError;
+pub(crate) use secret::SecretError;
+
+/// Reads and checks a file.
+///
+/// An error holds every problem of the file, not only the first; that the file cannot be read is one
+/// of them. Secrets are named by the file and not looked for here: see [`Config::resolve_secrets`].
+pub(crate) fn load(file: &Path) -> Result<Config, ConfigError> {
+    let text = source::read(file)?;
+    check(file, &text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+}
+
+/// What a configuration depends on besides its file.
+struct Surroundings<'a> {
+    /// The environment, for the defaults that systemd sets.
+    env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// A cron pattern must have a time after this.
+    now: Timestamp,
+}
+
+fn check(file: &Path, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, ConfigError> {
+    let source = source::Source::new(file, text);
+    let report = raw::Report::new(&source);
+    let config = raw::document(&report, |root| sections::root(root, file, surroundings));
+    let (problems, warnings) = report.finish();
+    match config {
+        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        _ => Err(problems),
+    }
+}
 
 /// The whole file, checked.
 #[derive(Debug, Clone)]
@@ -33,6 +88,8 @@ pub(crate) struct Config {
     pub(crate) api: Api,
     /// Every `[[tenant]]`, in the order of the file.
     pub(crate) tenants: Vec<Tenant>,
+    /// What is accepted but looks like a mistake, each with file, line and column.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// `[daemon]`: where it lives and how it speaks.

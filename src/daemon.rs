@@ -5,7 +5,11 @@
 //! Stopping: no new work; a POST in flight is finished and its key committed; programs are ended, and
 //! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
 
+mod answers;
 mod driver;
+#[cfg(test)]
+mod fake;
+#[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod handle;
 mod health;
 mod picture;
@@ -25,8 +29,12 @@ use crate::{
     stop::Stop,
     store::{OpenError, Store, StoreError},
 };
+pub(crate) use answers::{KeyRecord, Keys, PolledTenant, Unavailable};
 use driver::Driver;
-pub(crate) use handle::{Handle, KeyRecord, Keys, PolledTenant, Unavailable};
+#[cfg(test)]
+pub(crate) use fake::{Fake, Handle};
+#[cfg(not(test))]
+pub(crate) use handle::Handle;
 use setup::Setup;
 
 /// How long work in flight may take once the daemon is asked to stop.
@@ -95,7 +103,13 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
 
     let (sweep, sweeps) = mpsc::channel(1);
     let cron = Cron::start(&daemon.status_poll, sweep.clone()).await?;
-    let driver = Driver::new(Arc::clone(&setup), cron, &daemon.status_poll, sweep.clone(), config.renewal.max_concurrent);
+    let driver = Driver::new(
+        Arc::clone(&setup),
+        cron,
+        &daemon.status_poll,
+        sweep.clone(),
+        config.renewal.max_concurrent,
+    );
     let sweeper = tokio::spawn(sweep_when_asked(Arc::clone(&setup), sweeps));
     let driving = tokio::spawn(driver.run(working.clone()));
     tracing::info!(

@@ -3,6 +3,7 @@
 //! Everything here is a value without I/O, so that every other room may import it and none has to
 //! import another room only to speak of the same thing. Time is always an argument.
 
+pub(crate) mod errand;
 pub(crate) mod gap;
 pub(crate) mod key;
 pub(crate) mod lifetime;

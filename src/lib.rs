@@ -1,8 +1,27 @@
 //! Keeps Protime webhooks alive.
 #![allow(dead_code, unused_imports)]
 
+mod cli;
 mod clock;
+mod command;
+mod config;
+mod daemon;
 mod domain;
-mod store;
+mod handoff;
+mod logging;
+mod protime;
+mod renewal;
+mod resync;
+mod sandbox;
+mod scheduler;
+mod signals;
+mod sockets;
 mod stop;
-mod renewal { pub(crate) mod backoff; pub(crate) mod plan; }
+mod store;
+mod unix_group;
+
+/// Runs the program: everything from its arguments to its exit code.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -148,7 +148,10 @@ impl Driver {
         let by_instant = SignedDuration::try_from(self.looked.1.duration_since(instant)).unwrap_or_default();
         let step = by_wall.saturating_sub(by_instant);
         if step.abs() > STEP {
-            tracing::warn!(seconds = step.as_secs(), "the clock was set, or the machine was suspended; asking every tenant");
+            tracing::warn!(
+                seconds = step.as_secs(),
+                "the clock was set, or the machine was suspended; asking every tenant"
+            );
             if let Err(error) = self.cron.rearm().await {
                 tracing::error!(%error, "the cron could not be set anew; polls go on without it");
             }

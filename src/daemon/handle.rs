@@ -6,49 +6,17 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{health, picture, setup::Setup};
+use super::{
+    answers::{Keys, PolledTenant, Unavailable},
+    health, picture,
+    setup::Setup,
+};
 use crate::{
     clock,
-    domain::{key::WebhookKey, record::Record, report, webhook::WebhookPath},
+    domain::{record::Record, report, webhook::WebhookPath},
     renewal::procedure::Procedure,
-    store::{Store, StoreError, StoredKey},
+    store::Store,
 };
-
-/// The daemon cannot answer, because its database does not.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub(crate) struct Unavailable(#[from] StoreError);
-
-/// A webhook's keys.
-#[derive(Debug, Clone)]
-pub(crate) struct Keys {
-    /// The one that Protime signs with, as far as we know.
-    pub(crate) current: Option<KeyRecord>,
-    /// The one before it.
-    pub(crate) previous: Option<KeyRecord>,
-}
-
-/// A key with its version.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyRecord {
-    /// Counts up by one per rotation.
-    pub(crate) version: u64,
-    /// The key.
-    pub(crate) key: WebhookKey,
-    /// When it became current.
-    pub(crate) rotated_at: Timestamp,
-    /// When the next one took its place.
-    pub(crate) retired_at: Option<Timestamp>,
-}
-
-/// A tenant that was asked for its list.
-#[derive(Debug, Clone)]
-pub(crate) struct PolledTenant {
-    /// Its name.
-    pub(crate) tenant: String,
-    /// Why it did not give it.
-    pub(crate) error: Option<String>,
-}
 
 /// A handle of the running daemon.
 #[derive(Debug, Clone)]
@@ -69,7 +37,8 @@ impl Handle {
         let mut problems: Vec<report::Problem> =
             self.setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
         let webhooks = self.known().await?;
-        problems.extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
+        problems
+            .extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
         Ok(health::health(problems))
     }
 
@@ -157,11 +126,5 @@ impl Handle {
                 Some((record, procedure.as_ref()))
             })
             .collect())
-    }
-}
-
-impl From<StoredKey> for KeyRecord {
-    fn from(key: StoredKey) -> Self {
-        Self { version: key.version, key: key.key, rotated_at: key.rotated_at, retired_at: key.retired_at }
     }
 }

@@ -62,13 +62,19 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     if let Some(skew) = tenant.client.clock_skew().filter(|skew| skew.abs() > TOLERATED_SKEW) {
         let seconds = skew.as_secs();
         problems.push(of(
-            format!("this machine's clock and Protime's differ by {} s; check the time service here", seconds.abs()),
+            format!(
+                "this machine's clock and Protime's differ by {} s; check the time service here",
+                seconds.abs()
+            ),
             since,
         ));
     }
     let missing = tenant.client.missing_scopes();
     if !missing.is_empty() {
-        problems.push(of(format!("Protime did not grant {}; ask Protime to grant it", missing.join(", ")), since));
+        problems.push(of(
+            format!("Protime did not grant {}; ask Protime to grant it", missing.join(", ")),
+            since,
+        ));
     }
     problems
 }
@@ -81,10 +87,14 @@ pub(super) fn health(problems: Vec<Problem>) -> report::Health {
 fn not_delivering(record: &Record) -> String {
     match &record.remote {
         Remote::Listed(listed) => {
-            format!("Protime says '{}' of it, valid until {}", listed.status.as_str(), match listed.valid_until {
-                Some(end) => end.to_string(),
-                None => "an unknown time".to_owned(),
-            })
+            format!(
+                "Protime says '{}' of it, valid until {}",
+                listed.status.as_str(),
+                match listed.valid_until {
+                    Some(end) => end.to_string(),
+                    None => "an unknown time".to_owned(),
+                }
+            )
         }
         Remote::Absent { .. } => "Protime has no such webhook".to_owned(),
         Remote::NeverAsked => "Protime was not asked for it yet".to_owned(),

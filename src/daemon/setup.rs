@@ -1,10 +1,6 @@
 //! What the configuration becomes: tenants that can be asked and webhooks that can be renewed.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -72,7 +68,10 @@ impl Setup {
             let watched = webhooks
                 .iter()
                 .map(|prepared| {
-                    (prepared.id, Watched { pair: prepared.config.pair.clone(), wanted: prepared.wanted.clone() })
+                    (
+                        prepared.id,
+                        Watched { pair: prepared.config.pair.clone(), wanted: prepared.wanted.clone() },
+                    )
                 })
                 .collect();
             let client = client(config, tenant)?;
@@ -154,14 +153,18 @@ impl<'a> Prepared<'a> {
         secret_env: &[String],
     ) -> Self {
         let path = path(tenant, webhook);
-        let sinks: Vec<KeySink> = webhook.key_sinks.iter().map(|sink| KeySink::new(sink, secret_env)).collect();
+        let sinks: Vec<KeySink> =
+            webhook.key_sinks.iter().map(|sink| KeySink::new(sink, secret_env)).collect();
         let wanted = Wanted {
             references: references(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             longest_retry: timing.backoff.max(),
         };
-        #[expect(clippy::indexing_slicing, reason = "the store answered with a number for every configured webhook")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the store answered with a number for every configured webhook"
+        )]
         let id = ids[&path];
         Self { id, path, config: webhook, sinks, wanted }
     }

@@ -200,7 +200,7 @@ pub(crate) struct StepRecord {
 }
 
 /// Answer of `GET /v1/health`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Health {
     /// Whether there are no problems.
     pub(crate) healthy: bool,

@@ -193,7 +193,9 @@ impl Procedure {
                 let (outcome, covered) = settled(done.skipped, began);
                 self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
             }
-            Err(failure) if failure.kind == FailureKind::Stopped => return self.stopped(attempt, failure, now).await,
+            Err(failure) if failure.kind == FailureKind::Stopped => {
+                return self.stopped(attempt, failure, now).await;
+            }
             Err(failure) if self.proceed => {
                 tracing::warn!(webhook = %self.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
                 self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
@@ -215,7 +217,9 @@ impl Procedure {
                 self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
                 tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
             }
-            Err(failure) if failure.kind == FailureKind::Stopped => return self.stopped(attempt, failure, now).await,
+            Err(failure) if failure.kind == FailureKind::Stopped => {
+                return self.stopped(attempt, failure, now).await;
+            }
             Err(failure) => self.fail(attempt, record, Step::CatchUp, failure, now).await?,
         }
         Ok(Advance::Acted)
@@ -257,7 +261,8 @@ impl Procedure {
             }
             (Err(failure), Some(attempt)) => self.fail(attempt, record, Step::HandOff, failure, now).await?,
             (Err(failure), None) => {
-                let trouble = self.trouble(record, Step::HandOff, failure.message, TroubleKind::Transient, None, now);
+                let trouble =
+                    self.trouble(record, Step::HandOff, failure.message, TroubleKind::Transient, None, now);
                 self.store.hinder(self.id, trouble).await?;
             }
         }
@@ -265,11 +270,7 @@ impl Procedure {
     }
 
     /// Gives the current key to every sink that lacks it; one that fails keeps no other from getting it.
-    async fn deliver(
-        &self,
-        record: &Record,
-        stop: &Stop,
-    ) -> Result<Result<Done, Failure>, StoreError> {
+    async fn deliver(&self, record: &Record, stop: &Stop) -> Result<Result<Done, Failure>, StoreError> {
         let lacking: Vec<&KeySink> =
             self.sinks.iter().filter(|sink| !record.handed_off.contains(&sink.id())).collect();
         let Some(current) = self.store.keys(self.id).await?.current else {
@@ -285,7 +286,9 @@ impl Procedure {
         let deliveries = lacking.iter().map(|sink| {
             let context = &context;
             let current = &current;
-            async move { (sink.id(), sink.deliver(context, &current.key, current.version, stop.requested()).await) }
+            async move {
+                (sink.id(), sink.deliver(context, &current.key, current.version, stop.requested()).await)
+            }
         });
         let mut failures = Vec::new();
         let mut output = None;

@@ -208,7 +208,9 @@ impl Tenant {
         }
         self.webhooks
             .iter()
-            .filter_map(|(id, watched)| by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone())))
+            .filter_map(|(id, watched)| {
+                by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone()))
+            })
             .collect()
     }
 

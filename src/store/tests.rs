@@ -152,7 +152,10 @@ async fn a_webhook_is_recognised_by_its_pair() {
     bench.store.adopt(vec![configured("other", "people")], at(300)).await.expect("adopts");
     let known = bench.store.records().await.expect("reads");
     assert_eq!(known.len(), 1, "what left the configuration is not shown");
-    assert!(bench.store.due(at(999), 10).await.expect("reads").iter().all(|id| *id == ids[0]), "nor worked on");
+    assert!(
+        bench.store.due(at(999), 10).await.expect("reads").iter().all(|id| *id == ids[0]),
+        "nor worked on"
+    );
 }
 
 #[tokio::test]
@@ -167,7 +170,10 @@ async fn a_rotation_is_whole_and_survives() {
     assert!(matches!(&record.remote, Remote::Listed(listed) if listed.id == "id-of-one"));
     let open = record.open.expect("not done");
     assert_eq!(open.stage, Stage::HandOff);
-    assert!(bench.store.answer(open.id).await.expect("reads").is_none(), "the answer's copy of the key is gone");
+    assert!(
+        bench.store.answer(open.id).await.expect("reads").is_none(),
+        "the answer's copy of the key is gone"
+    );
 
     let Bench { store, id, dir } = bench;
     drop(store);
@@ -184,7 +190,11 @@ async fn only_the_current_and_the_previous_key_are_kept() {
         assert_eq!(bench.rotate(key).await, version);
         let renewal = bench.record().await.open.expect("open").id;
         let step = bench.store.start_step(bench.id, renewal, Step::CatchUp, at(97)).await.expect("starts");
-        bench.store.caught_up(step, StepOutcome::Succeeded, Some(at(96)), None, at(98)).await.expect("records");
+        bench
+            .store
+            .caught_up(step, StepOutcome::Succeeded, Some(at(96)), None, at(98))
+            .await
+            .expect("records");
     }
     let keys = bench.store.keys(bench.id).await.expect("reads");
     assert_eq!(keys.current.expect("current").key.expose(), "three");
@@ -212,11 +222,7 @@ async fn what_is_owed_shrinks_only_with_a_resync() {
     assert_eq!(record.trouble, Some(trouble(Step::Resync, TroubleKind::Transient)));
 
     let step = bench.store.start_step(bench.id, renewal, Step::Resync, at(100)).await.expect("starts");
-    bench
-        .store
-        .resynced(step, StepOutcome::Succeeded, Some(at(100)), None, at(110))
-        .await
-        .expect("records");
+    bench.store.resynced(step, StepOutcome::Succeeded, Some(at(100)), None, at(110)).await.expect("records");
     let record = bench.record().await;
     assert_eq!(record.owed, Some(Gap { from: Some(at(100)), to: at(100) }), "the time since it began");
     assert_eq!((record.synced_at, record.trouble), (Some(at(100)), None));
@@ -311,7 +317,10 @@ async fn a_failed_change_takes_no_other_with_it() {
         let id = bench.id;
         async move {
             if number % 2 == 0 {
-                store.write(|connection| Ok(connection.execute("INSERT INTO nowhere VALUES (1)", [])?)).await.is_err()
+                store
+                    .write(|connection| Ok(connection.execute("INSERT INTO nowhere VALUES (1)", [])?))
+                    .await
+                    .is_err()
             } else {
                 store.handed_off(id, format!("sink-{number}"), 1).await.is_ok()
             }

@@ -62,7 +62,9 @@ impl Procedure {
             && issued.references != self.wanted.references
         {
             match self.tenant.client.delete_webhook(&listed.id).await {
-                Ok(()) => tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references"),
+                Ok(()) => {
+                    tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references")
+                }
                 Err(error) if error.status() == Some(404) => {}
                 Err(error) => return Err(PostError::Unknown(error)),
             }
@@ -98,7 +100,8 @@ impl Procedure {
         let Some(open) = &record.open else { return Ok(()) };
         if let Err(error) = self.tenant.refresh().await {
             let now = self.tenant.now();
-            let message = format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
+            let message =
+                format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
             let trouble = self.trouble(record, Step::Post, message, error.kind(), error.retry_after(), now);
             return self.store.hinder(self.id, trouble).await;
         }
@@ -122,14 +125,17 @@ impl Procedure {
         let Some(answer) = self.store.answer(open.id).await? else {
             let error = "the stored answer of the POST is gone".to_owned();
             let now = self.tenant.now();
-            return self.take_over(record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now).await;
+            return self
+                .take_over(record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now)
+                .await;
         };
         let now = self.tenant.now();
         let attempt = self.store.start_step(self.id, open.id, Step::Rotate, now.local).await?;
-        let issued = match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-            Ok(issued) => issued,
-            Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
-        };
+        let issued =
+            match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+                Ok(issued) => issued,
+                Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
+            };
         let now = self.tenant.now();
         let version = self.store.rotate(attempt, self.rotation(&answer, issued, now), now.local).await?;
         self.rotations.send_modify(|count| *count += 1);
@@ -171,4 +177,3 @@ impl Procedure {
         self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
     }
 }
-

@@ -1,0 +1,116 @@
+//! The command line: what a person or a script types, and what comes back.
+//!
+//! Most commands are clients of the daemon's sockets; they read the configuration only to find
+//! them. Everything printed goes through `output`, so that a closed pipe ends a command quietly, and
+//! every failure through `failure`, which knows the exit code that the contract promises for it.
+
+mod check;
+mod client;
+mod demo;
+mod failure;
+mod history;
+mod key;
+mod moment;
+mod output;
+mod renew;
+mod run;
+mod sandbox;
+mod status;
+mod style;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "protime-webhookd",
+    version,
+    about = "Keeps Protime webhooks alive: renews them in time, rotates their keys and loses no event",
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 fine; 1 failed (status: something is not healthy); 2 wrong usage; 3 the daemon \
+                  does not answer; 78 the configuration is wrong.\n\n\
+                  Example: protime-webhookd --config ./config.toml check"
+)]
+struct Cli {
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PROTIME_WEBHOOKD_CONFIG",
+        default_value = "/etc/protime-webhookd/config.toml"
+    )]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground
+    #[command(after_help = "TERM and INT stop it, USR1 polls every tenant now.\n\n\
+                            Example: protime-webhookd --config ./config.toml run")]
+    Run,
+    /// Validate the configuration and look for its secrets
+    #[command(after_help = "Example: protime-webhookd check && systemctl restart protime-webhookd")]
+    Check,
+    /// Show how every webhook, or one of them, is doing
+    Status(status::Args),
+    /// Show past renewals of a webhook, newest first
+    History(history::Args),
+    /// Renew a webhook now
+    Renew(renew::Args),
+    /// Show keys
+    Key(key::Args),
+    /// Simulate a Protime tenant on loopback, to rehearse against
+    Sandbox(sandbox::Args),
+    /// Show one whole life of a webhook, with nothing needed but this program
+    Demo(demo::Args),
+}
+
+/// Runs the program with the process's arguments.
+pub(crate) fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(error) => {
+            // There is nobody left to tell if this fails.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    done.unwrap_or_else(|error| failure::report(&error))
+}
+
+impl Cli {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let config = || load(&self.config);
+        match self.command {
+            Command::Run => run::run(config()?),
+            Command::Check => check::run(&config()?),
+            Command::Status(args) => client(status::run(args, &config()?)),
+            Command::History(args) => client(history::run(args, &config()?)),
+            Command::Renew(args) => client(renew::run(args, &config()?)),
+            Command::Key(args) => client(key::run(args, &config()?)),
+            Command::Sandbox(args) => run::sandbox(args),
+            Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
+        }
+    }
+}
+
+fn load(file: &std::path::Path) -> Result<Config, failure::Failure> {
+    config::load(file).map_err(|error| {
+        failure::Failure::Configuration(error.render(style::Style::of(&std::io::stderr()).colour))
+    })
+}
+
+/// Runs a command that only asks the daemon: one thread is enough.
+fn client(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

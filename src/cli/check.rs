@@ -1,0 +1,105 @@
+//! `check`: whether the daemon could start with this configuration.
+
+use std::{fmt::Write as _, io, process::ExitCode};
+
+use super::{
+    failure::Failure,
+    output,
+    style::{Paint, Style},
+};
+use crate::config::{Config, ResyncKind, Tenant};
+
+/// Finds every secret, and says what the file holds and what in it deserves a second look.
+pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    if let Err(missing) = config.resolve_secrets() {
+        let missing: Vec<_> =
+            missing.iter().map(|(tenant, error)| format!("tenant '{tenant}': {error}")).collect();
+        let count = counted(missing.len(), "secret is", "secrets are");
+        return Err(Failure::Configuration(format!(
+            "{}\n{count} missing; the configuration is fine otherwise",
+            missing.join("\n")
+        ))
+        .into());
+    }
+    output::print(&report(&config.tenants, &config.warnings, Style::of(&io::stdout())))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
+    let webhooks = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
+    let mut text = format!(
+        "configuration is fine: {}, {}\n",
+        counted(tenants.len(), "tenant", "tenants"),
+        counted(webhooks, "webhook", "webhooks")
+    );
+    for warning in warnings.iter().cloned().chain(of_the_whole(tenants)) {
+        let _ = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
+    }
+    text
+}
+
+/// What no single line of the file is to blame for.
+fn of_the_whole(tenants: &[Tenant]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if tenants.is_empty() {
+        warnings.push("there is no [[tenant]], so there is nothing to do".to_owned());
+    }
+    for tenant in tenants {
+        if tenant.webhooks.is_empty() {
+            warnings.push(format!("tenant '{}' has no [[tenant.webhook]]", tenant.name));
+        }
+        for webhook in &tenant.webhooks {
+            let name = format!("{}/{}", tenant.name, webhook.name);
+            if webhook.resync.kind == ResyncKind::None {
+                warnings.push(format!("{name} has no resync: what changes during a gap is lost"));
+            }
+        }
+    }
+    warnings
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{OnFailure, Resync, SecretSource, Webhook},
+        domain::webhook::{Pair, TenantName, WebhookName},
+    };
+
+    fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
+        let url = reqwest::Url::parse("https://example.com/").expect("a URL");
+        let webhook = |name: &&str| Webhook {
+            name: WebhookName::new(name).expect("a name"),
+            pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
+            external_references: Vec::new(),
+            resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
+            key_sinks: Vec::new(),
+        };
+        Tenant {
+            name: TenantName::new(name).expect("a name"),
+            api_origin: url.clone(),
+            token_url: url.clone(),
+            client_id: String::new(),
+            client_secret: SecretSource::Env("SECRET".to_owned()),
+            key_field: None,
+            webhooks: webhooks.iter().map(webhook).collect(),
+        }
+    }
+
+    #[test]
+    fn it_counts_and_warns() {
+        let tenants = [tenant("acme", &["people"]), tenant("globex", &[])];
+        assert_eq!(
+            report(&tenants, &["c.toml:3:1: odd".to_owned()], Style::default()),
+            "configuration is fine: 2 tenants, 1 webhook\n\
+             warning: c.toml:3:1: odd\n\
+             warning: acme/people has no resync: what changes during a gap is lost\n\
+             warning: tenant 'globex' has no [[tenant.webhook]]\n"
+        );
+        assert!(report(&[], &[], Style::default()).contains("nothing to do"));
+    }
+}

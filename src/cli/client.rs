@@ -1,0 +1,148 @@
+//! A client of one of the daemon's sockets.
+//!
+//! It tells apart a daemon that does not answer, one that may not be asked, and one that answers
+//! with a problem, since a person does something else about each.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::{config, domain::report, unix_group};
+
+/// Long enough for a daemon that waits for its disk.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client of one socket.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    which: &'static str,
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Of the status socket.
+    pub(super) fn status(daemon: &config::Daemon) -> anyhow::Result<Self> {
+        Self::new("status", &daemon.status_socket)
+    }
+
+    /// Of the control socket.
+    pub(super) fn control(daemon: &config::Daemon) -> anyhow::Result<Self> {
+        Self::new("control", &daemon.control_socket)
+    }
+
+    fn new(which: &'static str, socket: &Path) -> anyhow::Result<Self> {
+        // Nothing here speaks TLS, so a machine without root certificates is as good as any.
+        let http =
+            reqwest::Client::builder().unix_socket(socket).tls_certs_only([]).timeout(PATIENCE).build()?;
+        Ok(Self { http, which, socket: socket.to_owned() })
+    }
+
+    /// All webhooks.
+    pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
+        Ok(self.get::<report::Webhooks>("/v1/webhooks").await?.webhooks)
+    }
+
+    /// The answer to a GET, read as `T`.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        read(self.send(Method::GET, path).await?)
+    }
+
+    /// The answer to a POST without a body, read as `T`.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        read(self.send(Method::POST, path).await?)
+    }
+
+    async fn send(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
+        let request = self.http.request(method, format!("http://daemon{path}"));
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let is_problem =
+            answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        // 503 without a problem is the answer of `health`.
+        if !is_problem && (status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE) {
+            return Ok(body.into());
+        }
+        let detail = serde_json::from_slice::<Value>(&body)
+            .ok()
+            .and_then(|problem| problem["detail"].as_str().map(super::style::plain));
+        match detail {
+            Some(detail) => anyhow::bail!("{detail}"),
+            None => anyhow::bail!("the daemon answers {status} to {path}, without saying why"),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        let mut system = None;
+        while let Some(error) = cause {
+            system = error.downcast_ref::<io::Error>().or(system);
+            cause = error.source();
+        }
+        let (which, socket) = (self.which, self.socket.display());
+        let text = match system.map(io::Error::kind) {
+            _ if error.is_timeout() => {
+                format!(
+                    "the daemon did not answer within {} s on its {which} socket {socket}",
+                    PATIENCE.as_secs()
+                )
+            }
+            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => format!(
+                "the daemon does not run, or not with this configuration: nobody listens on its {which} socket \
+                 {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'"
+            ),
+            Some(ErrorKind::PermissionDenied) => {
+                format!(
+                    "this user may not use the daemon's {which} socket {socket}\n{}",
+                    permission(&self.socket)
+                )
+            }
+            _ => match system {
+                Some(system) => {
+                    format!("the daemon does not answer on its {which} socket {socket}: {system}")
+                }
+                None => format!("the daemon does not answer on its {which} socket {socket}: {error}"),
+            },
+        };
+        Failure::Unreachable(text)
+    }
+}
+
+fn read<T: DeserializeOwned>(body: Vec<u8>) -> anyhow::Result<T> {
+    let body = zeroize::Zeroizing::new(body);
+    serde_json::from_slice(&body).map_err(|error| {
+        // The position tells enough, the text might be a key.
+        anyhow::anyhow!(
+            "the daemon's answer is not understood (line {}, column {}); does it have the version of this program?",
+            error.line(),
+            error.column()
+        )
+    })
+}
+
+/// What a person can do who may not use a socket.
+fn permission(socket: &Path) -> String {
+    let group = fs::symlink_metadata(socket).ok().and_then(|file| unix_group::name(file.gid()));
+    match group {
+        Some(group) if group != "root" => {
+            format!(
+                "become a member of the group '{group}' (usermod -aG {group} USER, then log in again), or use sudo"
+            )
+        }
+        _ => "use sudo, or give the socket a group of yours (socket_group in [daemon])".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Failures and the exit codes that the contract promises for them.
+
+use std::{
+    io::{self, ErrorKind, Write as _},
+    process::ExitCode,
+};
+
+use super::style::{Paint, Style};
+
+/// Wrong usage.
+pub(super) const USAGE: u8 = 2;
+
+/// A failure with an exit code of its own. Every other error is a plain failure, exit code 1.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// What was asked for cannot be meant: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The daemon does not answer: exit code 3.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The configuration is wrong, or a secret that it names is missing: exit code 78.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => USAGE,
+            Self::Unreachable(_) => 3,
+            // EX_CONFIG of sysexits.h.
+            Self::Configuration(_) => 78,
+        }
+    }
+}
+
+/// Tells a person on standard error what went wrong, and returns the exit code. Whoever closed the
+/// pipe has read enough: that is the end, and no failure.
+pub(super) fn report(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    let style = Style::of(&io::stderr());
+    let failure = error.downcast_ref::<Failure>();
+    let mut stderr = io::stderr().lock();
+    // A failure to say what failed has nobody to be told to.
+    let _ = match failure {
+        // It comes with its own headlines.
+        Some(Failure::Configuration(text)) => writeln!(stderr, "{text}"),
+        _ => writeln!(stderr, "{} {error:#}", style.paint(Paint::Bad, "error:")),
+    };
+    ExitCode::from(failure.map_or(1, Failure::code))
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_recognised_under_its_context() {
+        let closed = anyhow::Error::from(io::Error::from(ErrorKind::BrokenPipe)).context("cannot print");
+        assert!(closed.chain().any(is_closed_pipe));
+        let other = anyhow::Error::from(io::Error::from(ErrorKind::StorageFull));
+        assert!(!other.chain().any(is_closed_pipe));
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_contract() {
+        let codes = [
+            Failure::Usage(String::new()),
+            Failure::Unreachable(String::new()),
+            Failure::Configuration(String::new()),
+        ]
+        .map(|failure| failure.code());
+        assert_eq!(codes, [2, 3, 78]);
+    }
+}

@@ -1,0 +1,161 @@
+//! `history`: past renewals of a webhook, newest first.
+
+use std::{fmt::Write as _, io, process::ExitCode};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    client::Client,
+    moment, output,
+    style::{Paint, Style, plain, plain_lines},
+    target,
+};
+use crate::{
+    clock,
+    config::Config,
+    domain::report::{History, Renewal, StepRecord},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: protime-webhookd history acme/clockings --limit 3")]
+pub(super) struct Args {
+    /// The webhook; NAME alone where only one tenant has it
+    #[arg(value_name = "TENANT/NAME")]
+    webhook: String,
+    /// How many renewals at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Print JSON as the daemon's socket answers it
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let client = Client::status(&config.daemon)?;
+    let webhooks = client.webhooks().await?;
+    let name = target::full_name(target::find(&args.webhook, &webhooks)?);
+    let answer: Value = client.get(&format!("/v1/webhooks/{name}/history?limit={}", args.limit)).await?;
+    if args.json {
+        output::print_json(&answer)?;
+    } else {
+        let history: History = serde_json::from_value(answer)?;
+        output::print(&render(&name, &history, clock::now(), Style::of(&io::stdout())))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String {
+    if history.renewals.is_empty() {
+        return format!("{name} has never been renewed\n");
+    }
+    let blocks: Vec<String> = history.renewals.iter().map(|renewal| block(renewal, now, style)).collect();
+    blocks.join("\n")
+}
+
+fn block(renewal: &Renewal, now: Timestamp, style: Style) -> String {
+    let outcome = renewal.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
+    let took = match renewal.finished_at {
+        Some(at) => format!("took {}", moment::took(renewal.started_at, at)),
+        None => format!("for {} so far", moment::took(renewal.started_at, now)),
+    };
+    let mut text = format!(
+        "{}  {}  {}\n  {}\n",
+        style.paint(Paint::Strong, &format!("#{}", renewal.id)),
+        plain(&renewal.reason),
+        style.paint(paint_of(renewal.outcome.as_deref()), &outcome),
+        style.paint(
+            Paint::Faint,
+            &format!(
+                "{} ({}), {took}",
+                moment::exact(renewal.started_at),
+                moment::ago(now, renewal.started_at)
+            )
+        ),
+    );
+    for step in &renewal.steps {
+        push_step(&mut text, step, now, style);
+    }
+    text
+}
+
+fn push_step(text: &mut String, step: &StepRecord, now: Timestamp, style: Style) {
+    let outcome = step.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
+    // Padded before it is coloured: the codes have no width.
+    let outcome = style.paint(paint_of(step.outcome.as_deref()), &format!("{outcome:<9}"));
+    let took = moment::took(step.started_at, step.finished_at.unwrap_or(now));
+    let _ = writeln!(text, "  {:<8}  {outcome}  {took:>8}", plain(&step.step));
+    for error in step.error.iter().flat_map(|error| plain_lines(error)) {
+        let _ = writeln!(text, "      {}", style.paint(Paint::Bad, &error));
+    }
+    for line in step.output.iter().flat_map(|output| plain_lines(output)) {
+        let _ = writeln!(text, "      {} {line}", style.paint(Paint::Faint, "│"));
+    }
+}
+
+fn paint_of(outcome: Option<&str>) -> Paint {
+    match outcome {
+        Some("succeeded") => Paint::Good,
+        Some("skipped") => Paint::Faint,
+        Some("failed") => Paint::Bad,
+        Some(_) => Paint::Doubtful,
+        None => Paint::Busy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tests::{NOW, after, step};
+
+    #[test]
+    fn a_block_shows_steps_durations_errors_and_output() {
+        let failed = StepRecord {
+            error: Some("exit code 1".to_owned()),
+            output: Some("connecting\x1b[2J\nno route to host\n".to_owned()),
+            ..step("resync", -120, Some(-118), Some("failed"))
+        };
+        let history = History {
+            renewals: vec![
+                Renewal {
+                    id: 17,
+                    reason: "manual".to_owned(),
+                    outcome: None,
+                    started_at: after(-120),
+                    finished_at: None,
+                    steps: vec![failed, step("resync", -20, None, None)],
+                },
+                Renewal {
+                    id: 16,
+                    reason: "created".to_owned(),
+                    outcome: Some("succeeded".to_owned()),
+                    started_at: after(-7200),
+                    finished_at: Some(after(-7197)),
+                    steps: vec![step("hand_off", -7198, Some(-7197), Some("succeeded"))],
+                },
+            ],
+        };
+        assert_eq!(
+            render("acme/clockings", &history, NOW, Style::default()),
+            "\
+#17  manual  running
+  2027-01-15 07:58:00 UTC (2 m ago), for 2 m so far
+  resync    failed        2.0 s
+      exit code 1
+      │ connecting[2J
+      │ no route to host
+  resync    running      20.0 s
+
+#16  created  succeeded
+  2027-01-15 06:00:00 UTC (2 h ago), took 3.0 s
+  hand_off  succeeded     1.0 s
+"
+        );
+    }
+
+    #[test]
+    fn no_history_is_said_so() {
+        let text = render("acme/people", &History { renewals: Vec::new() }, NOW, Style::default());
+        assert_eq!(text, "acme/people has never been renewed\n");
+    }
+}

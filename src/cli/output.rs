@@ -1,0 +1,24 @@
+//! Standard output, written as a whole and without a panic if nobody reads it.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+/// Writes a text as it is.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Writes JSON, indented, with a line end.
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+/// Writes a line for the person who waits, on standard error.
+pub(super) fn note(line: &str) -> anyhow::Result<()> {
+    writeln!(io::stderr().lock(), "{line}")?;
+    Ok(())
+}

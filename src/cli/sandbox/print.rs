@@ -1,0 +1,75 @@
+//! The lines on standard output: coloured on a terminal only, never a reason to panic or to hang.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    thread,
+};
+
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
+
+use super::reader_is_gone;
+use crate::sandbox::journal::LogLine;
+
+/// Prints the opening, then every line; the answer resolves once there are no more.
+pub(crate) fn spawn(
+    opening: String,
+    mut lines: UnboundedReceiver<LogLine>,
+) -> io::Result<oneshot::Receiver<()>> {
+    let (done, ended) = oneshot::channel();
+    // A thread of its own: a pipe that nobody reads blocks its writer.
+    thread::Builder::new().name("sandbox-stdout".to_owned()).spawn(move || {
+        let coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let mut printed = write(&opening);
+        while printed.is_ok() {
+            let Some(line) = lines.blocking_recv() else { break };
+            printed = write(&written(&line, coloured));
+        }
+        if let Err(error) = printed
+            && !reader_is_gone(&error)
+        {
+            tracing::warn!(%error, "cannot write to standard output; the sandbox goes on in silence");
+        }
+        let _ = done.send(());
+    })?;
+    Ok(ended)
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn written(line: &LogLine, coloured: bool) -> String {
+    let (faint, mark, end) = match (coloured, line.good) {
+        (false, _) => ("", "", ""),
+        (true, true) => ("\u{1b}[2m", "\u{1b}[32m", "\u{1b}[0m"),
+        (true, false) => ("\u{1b}[2m", "\u{1b}[31m", "\u{1b}[0m"),
+    };
+    // What comes from outside must not steer the terminal.
+    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
+    let (at, topic) = (line.at, line.topic.as_str());
+    format!("{faint}{at:.3}{end} {topic:<8} {}: {mark}{}{end}\n", plain(&line.text), plain(&line.result))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::sandbox::journal::Topic;
+
+    #[test]
+    fn a_line_is_plain_in_a_pipe_and_never_steers_a_terminal() {
+        let line = LogLine {
+            at: Timestamp::UNIX_EPOCH,
+            topic: Topic::Change,
+            text: "upsert people \u{1b}[2J".to_owned(),
+            result: "to deliver: 1".to_owned(),
+            good: true,
+        };
+        let plain = written(&line, false);
+        assert_eq!(plain, "1970-01-01T00:00:00.000Z change   upsert people \u{fffd}[2J: to deliver: 1\n");
+        assert!(written(&line, true).contains("\u{1b}[32mto deliver: 1\u{1b}[0m"));
+    }
+}

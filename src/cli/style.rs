@@ -1,0 +1,92 @@
+//! How text looks: in colour only on a terminal that wants it, and never with control characters
+//! that came from elsewhere.
+
+use std::{env, io::IsTerminal, os::fd::AsFd};
+
+/// What a stream can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Style {
+    /// Whether to colour.
+    pub(super) colour: bool,
+    /// Columns of the terminal; `None` where nothing limits a line.
+    pub(super) width: Option<u16>,
+}
+
+/// What a colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paint {
+    /// As it should be.
+    Good,
+    /// Under way.
+    Busy,
+    /// Worth a look.
+    Doubtful,
+    /// Wrong.
+    Bad,
+    /// A heading.
+    Strong,
+    /// Of less interest.
+    Faint,
+}
+
+impl Style {
+    /// What this stream can show: colours on a terminal, unless `NO_COLOR` or a dumb one forbids it.
+    pub(super) fn of(stream: &(impl IsTerminal + AsFd)) -> Self {
+        if !stream.is_terminal() {
+            return Self::default();
+        }
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let columns = rustix::termios::tcgetwinsize(stream).map_or(0, |size| size.ws_col);
+        Self { colour: !plain, width: (columns > 0).then_some(columns) }
+    }
+
+    /// The text in a colour, if there are colours.
+    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            _ if !self.colour => return text.to_owned(),
+            Paint::Good => "32",
+            Paint::Busy => "36",
+            Paint::Doubtful => "33",
+            Paint::Bad => "31",
+            Paint::Strong => "1",
+            Paint::Faint => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// The text without control characters, each white space as one space: errors and the output of
+/// commands come from elsewhere, and must not steer the terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_unsafe(*c)).collect()
+}
+
+/// The lines of a text, each [`plain`].
+pub(super) fn plain_lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(|line| plain(line).trim_end().to_owned())
+}
+
+/// Control characters, and those that turn the direction of writing around.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_laid_on_only_where_there_are_colours() {
+        let colourful = Style { colour: true, width: None };
+        assert_eq!(colourful.paint(Paint::Bad, "no"), "\x1b[31mno\x1b[0m");
+        assert_eq!(Style::default().paint(Paint::Bad, "no"), "no");
+    }
+
+    #[test]
+    fn foreign_text_cannot_steer_the_terminal() {
+        assert_eq!(plain("a\x1b[31mb\x07\tc\r\nd\u{202e}e\u{9b}f"), "a[31mb c  def");
+        let lines: Vec<_> = plain_lines("one\r\ntwo  \n\x1b[2Jthree").collect();
+        assert_eq!(lines, ["one", "two", "[2Jthree"]);
+    }
+}

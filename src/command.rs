@@ -1,0 +1,352 @@
+//! Runs a program of the operator's: a resync or a key command.
+//!
+//! Laws, whatever the program does:
+//! - It never outlives its errand. It leads a process group of its own, and that group is killed when
+//!   the program has ended, when its time is up, when the daemon stops and when the future is dropped.
+//!   Only a process that leaves the group on purpose (`setsid`) escapes.
+//! - It cannot hang us: not by leaving its input unread, not by writing without end, not by a child
+//!   that keeps its output open.
+//! - It gets no secret but the one on its standard input: the variables that hold a secret and those
+//!   with which systemd addresses the daemon are taken out of its environment.
+//! - Of what it writes only the end is kept, and never the secret that it was given.
+
+mod program;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
+    pin::{Pin, pin},
+    process::{ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use jiff::fmt::friendly::SpanPrinter;
+use rustix::{
+    io::retry_on_intr,
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::unix::pipe,
+    process::{Child, ChildStdin},
+    select,
+    sync::watch,
+    time::{sleep, timeout},
+};
+use zeroize::Zeroizing;
+
+use self::tail::Tail;
+use crate::{
+    config,
+    domain::errand::{Done, Failure, FailureKind},
+};
+
+pub(crate) use self::program::{NotRunnable, find};
+
+/// How long a program has between SIGTERM and SIGKILL when the daemon stops: well within the 20 s
+/// in which the daemon has promised to be gone.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// How long output is still read once the program has ended: what it wrote itself is in the pipe by
+/// then, and a helper that it left behind (`> >(logger)`) may finish its line.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How long a killed program may take to disappear; one that hangs in the kernel takes longer.
+const KILLED: Duration = Duration::from_secs(5);
+
+/// Variables that are meant for the daemon alone; so is everything that begins with `WATCHDOG_`.
+const OWN_VARIABLES: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
+
+/// One run of a program.
+pub(crate) struct Invocation<'a> {
+    /// What to run, and for how long at most.
+    pub(crate) command: &'a config::Command,
+    /// Names of the environment variables that hold a secret of the daemon's.
+    pub(crate) withheld: &'a [String],
+    /// What it gets besides the daemon's own environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// What it gets on standard input, before a line feed.
+    pub(crate) input: Zeroizing<Vec<u8>>,
+    /// A text that must not be kept should the program repeat it.
+    pub(crate) secret: Option<&'a str>,
+    /// How long it has between SIGTERM and SIGKILL when it is stopped.
+    pub(crate) grace: Duration,
+}
+
+/// How a program ended, and the end of what it wrote.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The end of its standard output and standard error, interleaved as written: at most 4 KiB.
+    pub(crate) output: String,
+    /// `Ok` for exit status 0.
+    pub(crate) end: Result<(), CommandError>,
+}
+
+/// Why a program did not end with exit status 0.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// It was not started.
+    #[error(transparent)]
+    NotRunnable(#[from] NotRunnable),
+    /// It ended with another exit status.
+    #[error("'{program}' ended with exit status {code}")]
+    Exit {
+        /// As configured.
+        program: String,
+        /// Its exit status.
+        code: i32,
+    },
+    /// A signal that we did not send ended it.
+    #[error("'{program}' was ended by signal {}", signal_name(*number))]
+    Signal {
+        /// As configured.
+        program: String,
+        /// The signal's number.
+        number: i32,
+    },
+    /// Its time was up, and its process group was killed.
+    #[error("'{program}' was killed because it was not done after {}", print(*after))]
+    Timeout {
+        /// As configured.
+        program: String,
+        /// The configured timeout.
+        after: Duration,
+    },
+    /// The daemon stops, and its process group was ended.
+    #[error("'{program}' was ended because the daemon stops")]
+    Stopped {
+        /// As configured.
+        program: String,
+    },
+    /// The system refused to say how it ended; its process group was killed.
+    #[error("cannot watch '{program}': {source}")]
+    Unwatched {
+        /// As configured.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Run {
+    /// The run as the renewal procedure sees it.
+    pub(crate) fn into_result(self) -> Result<Done, Failure> {
+        match self.end {
+            Ok(()) => Ok(Done { output: Some(self.output), skipped: false }),
+            Err(error) => Err(Failure {
+                message: error.to_string(),
+                kind: match error {
+                    CommandError::Stopped { .. } => FailureKind::Stopped,
+                    _ => FailureKind::Failed,
+                },
+                output: (!matches!(error, CommandError::NotRunnable(_))).then_some(self.output),
+            }),
+        }
+    }
+}
+
+/// What made us turn to a running program.
+enum Turn {
+    Ended,
+    TimedOut,
+    Stop,
+}
+
+impl Invocation<'_> {
+    /// Runs the program until it ends, its time is up or `stop` is ready. Dropping the future kills
+    /// the process group.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Run {
+        let mut stop = pin!(stop);
+        let mut tail = Tail::new(self.secret);
+        let end = if stop.as_mut().now_or_never().is_some() {
+            Err(CommandError::Stopped { program: self.program() })
+        } else {
+            self.run_into(&mut tail, stop).await
+        };
+        Run { output: tail.text(), end }
+    }
+
+    async fn run_into(
+        &self,
+        tail: &mut Tail,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), CommandError> {
+        let (mut group, stdin, mut output) = self.start()?;
+        let unwatched = |source| CommandError::Unwatched { program: self.program(), source };
+        let mut exit = group.exit().map_err(unwatched)?;
+
+        let turn = select! {
+            () = exit.reached() => Turn::Ended,
+            () = sleep(self.command.timeout) => Turn::TimedOut,
+            () = stop => Turn::Stop,
+            never = forever(async { tokio::join!(feed(stdin, &self.input), tail.fill(&mut output)) }) => {
+                match never {}
+            }
+        };
+        match turn {
+            Turn::Ended => {}
+            Turn::TimedOut => group.signal(Signal::KILL),
+            Turn::Stop => {
+                group.signal(Signal::TERM);
+                // A program may have much to say while it ends, and must not block on saying it.
+                let ended = select! {
+                    () = exit.reached() => true,
+                    () = sleep(self.grace) => false,
+                    never = forever(tail.fill(&mut output)) => match never {},
+                };
+                if !ended {
+                    group.signal(Signal::KILL);
+                }
+            }
+        }
+        if !matches!(turn, Turn::Ended) {
+            let gone = timeout(KILLED, exit.reached()).await;
+            tracing::debug!(program = %self.command.program, gone = gone.is_ok(), "a program was ended");
+        }
+        // Whoever still holds the output open after this is killed with the group or not waited for.
+        if timeout(LINGER, tail.fill(&mut output)).await.is_err() {
+            tracing::debug!(program = %self.command.program, "a program left its output open");
+        }
+        match turn {
+            Turn::Ended => self.judge(group.reap().await.map_err(unwatched)?),
+            Turn::TimedOut => {
+                Err(CommandError::Timeout { program: self.program(), after: self.command.timeout })
+            }
+            Turn::Stop => Err(CommandError::Stopped { program: self.program() }),
+        }
+    }
+
+    fn start(&self) -> Result<(Group, Option<ChildStdin>, pipe::Receiver), NotRunnable> {
+        let spawn = || {
+            // One pipe for both, so that what is written stays in its order.
+            let (reader, writer) = io::pipe()?;
+            let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+            let mut command = tokio::process::Command::new(&self.command.program);
+            command.args(&self.command.args).current_dir("/").process_group(0);
+            command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);
+            for name in self.withheld.iter().map(String::as_str).chain(OWN_VARIABLES) {
+                command.env_remove(name);
+            }
+            for (name, _) in std::env::vars_os() {
+                if name.as_encoded_bytes().starts_with(b"WATCHDOG_") {
+                    command.env_remove(name);
+                }
+            }
+            command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+            // Our own copies of the writing end go with `command`: only then does the output end.
+            Ok((command.spawn()?, output))
+        };
+        let (mut child, output) =
+            spawn().map_err(|error: io::Error| program::explain(&self.command.program, &error))?;
+        let stdin = child.stdin.take();
+        Ok((Group(child), stdin, output))
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<(), CommandError> {
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Ok(()),
+            (Some(code), _) => Err(CommandError::Exit { program: self.program(), code }),
+            (None, number) => {
+                Err(CommandError::Signal { program: self.program(), number: number.unwrap_or_default() })
+            }
+        }
+    }
+
+    fn program(&self) -> String {
+        self.command.program.clone()
+    }
+}
+
+/// A process group, killed when dropped.
+///
+/// The leader is reaped after the last signal to its group and never before: a process id that is
+/// not reaped is not given to anybody else, so a signal cannot hit a stranger.
+struct Group(Child);
+
+impl Group {
+    fn pid(&self) -> Option<Pid> {
+        self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+
+    /// What ends when the leader has ended, and leaves it unreaped, which a child of tokio's would not.
+    fn exit(&self) -> io::Result<Exit> {
+        let pid = self.pid().ok_or(io::ErrorKind::NotFound)?;
+        let (alive, exit) = watch::channel(());
+        thread::Builder::new().name("command".to_owned()).stack_size(64 * 1024).spawn(move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            // An error says that there is nothing to wait for; reaping tells what happened.
+            if let Err(error) = retry_on_intr(|| waitid(WaitId::Pid(pid), options)) {
+                tracing::debug!(pid = pid.as_raw_pid(), %error, "a program could not be waited for");
+            }
+            drop(alive);
+        })?;
+        Ok(Exit(exit))
+    }
+
+    fn signal(&self, signal: Signal) {
+        let Some(pid) = self.pid() else { return };
+        // ESRCH: nobody is left. EPERM: whoever is left runs as another user now and is not ours to end.
+        if let Err(error) = kill_process_group(pid, signal) {
+            tracing::debug!(pid = pid.as_raw_pid(), %error, "a process group could not be signalled");
+        }
+    }
+
+    async fn reap(&mut self) -> io::Result<ExitStatus> {
+        self.signal(Signal::KILL);
+        self.0.wait().await
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // No process id is left once the leader is reaped; before that tokio reaps it later.
+        self.signal(Signal::KILL);
+    }
+}
+
+/// The end of a program: its sender lives as long as the program runs.
+struct Exit(watch::Receiver<()>);
+
+impl Exit {
+    /// Waits for the end; at once if it has come.
+    async fn reached(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+/// Writes the input and closes it. A program need not read it, so a closed pipe is no failure:
+/// the exit status says whether the program got what it needed.
+async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
+    let Some(mut stdin) = stdin else { return };
+    let written = async {
+        stdin.write_all(input).await?;
+        stdin.write_all(b"\n").await
+    };
+    if let Err(error) = written.await {
+        tracing::debug!(%error, "a program did not read its input");
+    }
+}
+
+/// Does `work` and then waits for ever, so that only the other branches of a `select!` end it.
+async fn forever(work: impl Future) -> Infallible {
+    work.await;
+    pending().await
+}
+
+fn signal_name(number: i32) -> String {
+    match signal_hook::low_level::signal_name(number) {
+        Some(name) => format!("{number} ({name})"),
+        None => number.to_string(),
+    }
+}
+
+fn print(duration: Duration) -> String {
+    SpanPrinter::new().unsigned_duration_to_string(&duration)
+}

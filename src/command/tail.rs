@@ -1,0 +1,167 @@
+//! The end of what a program wrote: 4 KiB, however much it was, and never the secret it was given.
+//!
+//! The output goes into the history, which everybody on the machine may read. A program that prints
+//! its input (`set -x`, `tee`) would publish the key there, so the key is cut out, also where the
+//! beginning of the kept part cuts through it.
+
+use tokio::{io::AsyncReadExt as _, net::unix::pipe};
+use zeroize::Zeroizing;
+
+/// How many bytes of a program's output are kept.
+const KEPT: usize = 4096;
+
+const REDACTED: &[u8] = b"[redacted]";
+
+/// Collects output and forgets all but its end.
+pub(super) struct Tail {
+    /// The last bytes, at least [`Self::keep`] of them if there were as many.
+    bytes: Zeroizing<Vec<u8>>,
+    /// The forms in which the secret may appear: as it is, and as JSON writes it.
+    secrets: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Tail {
+    /// An empty tail that will not show `secret`.
+    pub(super) fn new(secret: Option<&str>) -> Self {
+        let mut secrets = Vec::new();
+        if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
+            secrets.push(Zeroizing::new(secret.as_bytes().to_vec()));
+            let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
+            let escaped = quoted.trim_matches('"');
+            if escaped != secret {
+                secrets.push(Zeroizing::new(escaped.as_bytes().to_vec()));
+            }
+        }
+        let mut tail = Self { bytes: Zeroizing::new(Vec::new()), secrets };
+        let most = 2 * tail.keep() + KEPT;
+        tail.bytes.reserve_exact(most);
+        tail
+    }
+
+    /// Enough bytes to see every secret whole that reaches into what is shown.
+    fn keep(&self) -> usize {
+        KEPT + self.secrets.iter().map(|secret| secret.len()).max().unwrap_or_default()
+    }
+
+    /// Reads to the end of `pipe`. Dropping the future loses nothing that was read.
+    pub(super) async fn fill(&mut self, pipe: &mut pipe::Receiver) {
+        let mut buffer = Zeroizing::new(vec![0; KEPT]);
+        loop {
+            match pipe.read(&mut buffer).await {
+                Ok(0) => return,
+                Ok(length) => self.push(&buffer[..length]),
+                Err(error) => {
+                    tracing::debug!(%error, "a program's output could not be read");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes [`KEPT`] bytes at most: more would make the buffer grow.
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let keep = self.keep();
+        if self.bytes.len() > 2 * keep {
+            let surplus = self.bytes.len() - keep;
+            self.bytes.drain(..surplus);
+        }
+    }
+
+    /// The last 4 KiB at most, from the beginning of a character on; what is not UTF-8 is replaced.
+    pub(super) fn text(&self) -> String {
+        let start = self.bytes.len().saturating_sub(KEPT);
+        let mut shown = Vec::with_capacity(KEPT);
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let rest = &self.bytes[at..];
+            if let Some(secret) = self.secrets.iter().find(|secret| rest.starts_with(secret)) {
+                at += secret.len();
+                if at > start {
+                    shown.extend_from_slice(REDACTED);
+                }
+            } else {
+                if at >= start {
+                    shown.push(rest[0]);
+                }
+                at += 1;
+            }
+        }
+        // The rest of a character whose beginning is not shown.
+        let broken = shown.iter().take(3).take_while(|byte| start > 0 && is_continuation(**byte)).count();
+        let mut text = String::from_utf8_lossy(&shown[broken..]).into_owned();
+        // A replacement is longer than what it replaces.
+        let surplus = text.len().saturating_sub(KEPT);
+        let surplus = (surplus..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.drain(..surplus);
+        text
+    }
+}
+
+/// Whether UTF-8 has this byte only within a character.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(secret: Option<&str>, chunks: &[&[u8]]) -> String {
+        let mut tail = Tail::new(secret);
+        let capacity = tail.bytes.capacity();
+        for chunk in chunks.iter().flat_map(|chunk| chunk.chunks(KEPT)) {
+            tail.push(chunk);
+            assert_eq!(tail.bytes.capacity(), capacity, "never grows, so never leaves a copy behind");
+        }
+        tail.text()
+    }
+
+    #[test]
+    fn short_output_is_kept_whole() {
+        assert_eq!(tail(None, &[]), "");
+        assert_eq!(tail(None, &[b"one\n", b"tw", b"o\n"]), "one\ntwo\n");
+    }
+
+    #[test]
+    fn of_long_output_the_end_is_kept() {
+        let lines: Vec<String> = (0..100_000).map(|line| format!("line {line}\n")).collect();
+        let chunks: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+        let text = tail(None, &chunks);
+        assert_eq!(text.len(), KEPT);
+        assert!(lines.concat().ends_with(&text));
+    }
+
+    #[test]
+    fn a_character_is_never_cut() {
+        for padding in 0..4 {
+            let text = "x".repeat(padding) + &"€".repeat(KEPT);
+            let kept = tail(None, &[text.as_bytes()]);
+            assert!(!kept.contains('\u{fffd}') && text.ends_with(&kept), "{padding}");
+            assert!(kept.len() > KEPT - 4, "{padding}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_and_does_not_grow() {
+        assert_eq!(tail(None, &[b"a\xff\x80b"]), "a\u{fffd}\u{fffd}b");
+        let kept = tail(None, &[&[0xff; 3 * KEPT]]);
+        assert!(kept.len() <= KEPT && kept.chars().all(|character| character == '\u{fffd}'));
+    }
+
+    #[test]
+    fn the_secret_is_cut_out_wherever_it_stands() {
+        let secret = "s3cr\"t-s3cr\"t";
+        assert_eq!(tail(Some(secret), &[b"key=s3cr\"t-s", b"3cr\"t\n"]), "key=[redacted]\n");
+        assert_eq!(tail(Some(secret), &[br#"{"key":"s3cr\"t-s3cr\"t"}"#]), r#"{"key":"[redacted]"}"#);
+        // Also where what is kept begins in the middle of it, and where what was forgotten does.
+        for after in [KEPT - 20, KEPT - 13, KEPT - 5, KEPT - 1, KEPT, KEPT + 5, 3 * KEPT] {
+            for before in [0, 1, KEPT, 2 * KEPT + 7] {
+                let text = ".".repeat(before) + secret + &"x".repeat(after);
+                let kept = tail(Some(secret), &text.as_bytes().chunks(1000).collect::<Vec<_>>());
+                assert!(!kept.contains(['s', '3', '"']), "{before} {after}");
+                assert!(kept.ends_with(&"x".repeat(after.min(KEPT - 10))), "{before} {after}");
+            }
+        }
+    }
+}

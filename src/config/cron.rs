@@ -1,0 +1,124 @@
+//! Cron patterns, checked with the parser that the scheduler uses, and set to its rules: six fields,
+//! and a day must fit both the day of the month and the weekday.
+
+use chrono::DateTime;
+use croner::{
+    Cron,
+    errors::CronError,
+    parser::{CronParser, Seconds, Year},
+};
+use jiff::Timestamp;
+
+use super::raw::Wrong;
+
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0-59"),
+    ("minute", "0-59"),
+    ("hour", "0-23"),
+    ("day of the month", "1-31"),
+    ("month", "1-12 or JAN-DEC"),
+    ("weekday", "0-7 or SUN-SAT"),
+];
+
+const HELP: &str =
+    "write `second minute hour day month weekday`, such as \"0 */5 * * * *\"; five fields get second 0";
+
+/// A pattern of six fields that has a time after `now`; one of five fields gets second 0.
+pub(super) fn pattern(text: &str, now: Timestamp) -> Result<String, Wrong> {
+    let mut fields: Vec<&str> = text.split_whitespace().collect();
+    match fields.len() {
+        5 => fields.insert(0, "0"),
+        6 => {}
+        count => return Err(Wrong::new(format!("has {count} fields and not five or six"), HELP)),
+    }
+    for (index, (field, (name, range))) in fields.iter().zip(FIELDS).enumerate() {
+        let mut alone = ["*"; 6];
+        alone[index] = field;
+        // The parser skips empty items, and a field of nothing else never matches.
+        let wrong = if field.split(',').any(str::is_empty) {
+            Some("empty item in a list".to_owned())
+        } else {
+            parse(&alone.join(" ")).err().map(|error| reason(&error))
+        };
+        if let Some(wrong) = wrong {
+            return Err(Wrong::new(
+                format!("is not a cron pattern: {name} `{}`: {wrong}", field.escape_debug()),
+                format!("the {name} is {range}, `*`, or a list, range or step of them; {HELP}"),
+            ));
+        }
+    }
+    let pattern = fields.join(" ");
+    let cron = parse(&pattern)
+        .map_err(|error| Wrong::new(format!("is not a cron pattern: {}", reason(&error)), HELP))?;
+    let start = DateTime::from_timestamp(now.as_second(), 0).unwrap_or_default();
+    if cron.find_next_occurrence(&start, false).is_err() {
+        return Err(Wrong::new(
+            "never comes: no day fits it",
+            "write a day that exists; day of the month and weekday must both fit",
+        ));
+    }
+    Ok(pattern)
+}
+
+fn parse(pattern: &str) -> Result<Cron, CronError> {
+    CronParser::builder()
+        .seconds(Seconds::Required)
+        .year(Year::Disallowed)
+        .dom_and_dow(true)
+        .build()
+        .parse(pattern)
+}
+
+fn reason(error: &CronError) -> String {
+    let text = match error {
+        CronError::ComponentError(text)
+        | CronError::IllegalCharacters(text)
+        | CronError::InvalidPattern(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.trim_end_matches('.').to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, Wrong> {
+        pattern(text, "2026-11-23T12:00:00Z".parse().expect("a timestamp"))
+    }
+
+    #[test]
+    fn patterns_by_table() {
+        for (text, pattern) in [
+            ("0 */5 * * * *", "0 */5 * * * *"),
+            ("*/5 * * * *", "0 */5 * * * *"),
+            ("  30  0 12 * *  MON-FRI ", "30 0 12 * * MON-FRI"),
+            ("* * * * * *", "* * * * * *"),
+            ("0 0 0 29 2 *", "0 0 0 29 2 *"),
+            ("0 0 0 L * *", "0 0 0 L * *"),
+            ("0 0 0 13 * 5", "0 0 0 13 * 5"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(pattern), "{text}");
+        }
+        for (text, why) in [
+            ("", "has 0 fields"),
+            ("@daily", "has 1 fields"),
+            ("0 0 * *", "has 4 fields"),
+            ("0 0 0 1 1 * 2030", "has 7 fields"),
+            ("0 60 * * * *", "minute `60`: number out of bounds"),
+            ("0 0 25 * * *", "hour `25`: number out of bounds"),
+            ("0 0 0 0 * *", "day of the month `0`"),
+            ("0 0 0 * 13 *", "month `13`"),
+            ("0 0 0 * * 8", "weekday `8`"),
+            ("0 */0 * * * *", "step cannot be zero"),
+            ("x * * * * *", "second `x`"),
+            ("0 , * * * *", "empty item"),
+            ("0 5,,6 * * * *", "empty item"),
+            ("0 0 0 31 2 *", "never comes"),
+            ("0 0 0 30 FEB *", "never comes"),
+        ] {
+            let wrong = read(text).expect_err(text);
+            assert!(wrong.what.contains(why), "{text}: {}", wrong.what);
+        }
+    }
+}

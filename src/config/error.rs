@@ -1,0 +1,155 @@
+//! What is wrong with a configuration file, and how a person gets to see it.
+//!
+//! Laws: every problem says where it is, what is wrong and what would be right; none shows a secret,
+//! because the source it is rendered with is blanked before it comes here.
+
+mod snippet;
+
+use std::{
+    fmt::{self, Write as _},
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters};
+use serde::Serialize;
+
+use snippet::Snippets;
+
+/// Width at which messages and help are wrapped.
+const WIDTH: usize = 110;
+
+/// One thing that is wrong with the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// Its line, from 1; none where the file could not be read, or where the environment is to blame.
+    pub(crate) line: Option<usize>,
+    /// Its column, from 1, in characters.
+    pub(crate) column: Option<usize>,
+    /// What is wrong, with the offending text unless that may be a secret.
+    pub(crate) message: String,
+    /// What would be right.
+    pub(crate) help: String,
+    /// What is underlined, the culprit first, each with what to say there.
+    #[serde(skip)]
+    pub(super) labels: Vec<(Range<usize>, String)>,
+}
+
+/// Everything that is wrong with a configuration file.
+#[derive(Clone)]
+pub(crate) struct ConfigError {
+    file: PathBuf,
+    shown: String,
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// `shown` is the file's text without its secrets.
+    pub(super) fn new(file: &Path, shown: String, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        Self { file: file.to_owned(), shown, problems }
+    }
+
+    /// Whether there is nothing wrong after all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The problems, in the order of the file.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter()
+    }
+
+    /// The file that is wrong, as the user named it.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// All problems for a person's eyes, ending with a line that counts them; in colour for a terminal.
+    pub(crate) fn render(&self, colour: bool) -> String {
+        let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        theme.characters = ThemeCharacters {
+            error: "error:".to_owned(),
+            underline: '^',
+            underbar: '^',
+            ..ThemeCharacters::unicode()
+        };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_links(false)
+            .with_context_lines(snippet::WITH_CONTEXT)
+            .with_break_words(false)
+            .with_width(WIDTH)
+            .without_syntax_highlighting();
+        let source = Snippets { name: self.file.display().to_string(), text: &self.shown };
+        let mut text = String::new();
+        for problem in &self.problems {
+            let rendered = Rendered { problem, source: &source };
+            // Writing into a string does not fail, but reading a label's span can: then the bare words
+            // must do.
+            let mut block = String::new();
+            if handler.render_report(&mut block, &rendered).is_err() {
+                block = format!("  error: {}\n  help: {}\n", problem.message, problem.help);
+            }
+            text.push_str(&block);
+            text.push('\n');
+        }
+        let count = self.problems.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        let _ = write!(text, "{count} {noun} in {}", self.file.display());
+        text
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+// What `{:?}` prints is what `main` prints of an error that it returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A problem together with the source it is rendered in.
+#[derive(Debug)]
+struct Rendered<'a> {
+    problem: &'a Problem,
+    source: &'a Snippets<'a>,
+}
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem.message)
+    }
+}
+
+impl std::error::Error for Rendered<'_> {}
+
+impl Diagnostic for Rendered<'_> {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.problem.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.problem.labels.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.problem.labels.iter().enumerate().map(|(index, (span, label))| {
+            let label = (!label.is_empty()).then(|| label.clone());
+            if index == 0 {
+                LabeledSpan::new_primary_with_span(label, span.clone())
+            } else {
+                LabeledSpan::new_with_span(label, span.clone())
+            }
+        })))
+    }
+}

@@ -1,0 +1,51 @@
+//! Which part of the file is shown around a problem: its whole lines and no others.
+//!
+//! The library's own reader counts the lines from the top of the file, so that it takes two labels
+//! far apart for neighbours and prints everything between them; and it cuts the first line where the
+//! label begins. Neighbouring lines are left out because they are not to blame.
+
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+/// A file's name and what may be shown of it.
+#[derive(Debug)]
+pub(super) struct Snippets<'s> {
+    /// The name of the file.
+    pub(super) name: String,
+    /// Its text, without secrets.
+    pub(super) text: &'s str,
+}
+
+/// What the renderer asks for when it wants to show a label, and not only to know where it is.
+pub(super) const WITH_CONTEXT: usize = 1;
+
+impl SourceCode for Snippets<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        _context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text = self.text;
+        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        let (before, after) = text.get(..start).zip(text.get(end..)).ok_or(MietteError::OutOfBounds)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let mut column = before[line_start..].chars().count();
+        if context_lines_before >= WITH_CONTEXT {
+            // A label that ends with a line's end needs no part of the next line.
+            if !text[start..end].ends_with('\n') {
+                end += after.find('\n').map_or(after.len(), |newline| newline + 1);
+            }
+            start = line_start;
+            column = 0;
+        }
+        let data = &text[start..end];
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            data.as_bytes(),
+            (start, data.len()).into(),
+            before.matches('\n').count(),
+            column,
+            data.lines().count(),
+        )))
+    }
+}

@@ -1,0 +1,196 @@
+//! What of a file's text must not be shown: secrets that were written into it by mistake.
+//!
+//! Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks
+//! from most easily. So it errs on the side of hiding: [`secrets`] are the values of keys that sound
+//! like one, and user info, query and fragment of every URL, in comments too; [`unparsed`] is, for a
+//! file that is not TOML, every value whose key is not known to be harmless.
+//!
+//! Laws: a blanked text has the length, the lines and the columns of the original; and nothing in it
+//! speaks to a terminal.
+
+use std::ops::Range;
+
+/// A key with one of these in its name is taken to hold a secret.
+const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey", "api_key"];
+
+/// Keys whose values are no secret, whatever they sound like.
+const HARMLESS: [&str; 34] = [
+    "user_agent",
+    "state_dir",
+    "status_socket",
+    "control_socket",
+    "status_socket_mode",
+    "control_socket_mode",
+    "socket_group",
+    "status_poll",
+    "log_level",
+    "log_format",
+    "renew_before",
+    "jitter",
+    "retry_initial",
+    "retry_max",
+    "max_concurrent",
+    "max_unplanned_rotations_per_hour",
+    "gap_margin",
+    "connect_timeout",
+    "request_timeout",
+    "max_requests_per_minute",
+    "ca_file",
+    "name",
+    "environment",
+    "api_origin",
+    "token_url",
+    "key_field",
+    "collection",
+    "destination_url",
+    "external_references",
+    "kind",
+    "timeout",
+    "on_failure",
+    "path",
+    "mode",
+];
+
+/// The keys of a secret's table whose values are names and not secrets.
+const NAMES: [&str; 3] = ["credential", "file", "env"];
+
+/// The text with every character in one of the ranges, and every control character that is no line
+/// end, replaced by a blank of the same length.
+pub(super) fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
+    let mut hidden = vec![false; text.len()];
+    for range in ranges {
+        let end = range.end.min(text.len());
+        hidden[range.start.min(end)..end].fill(true);
+    }
+    let keeps_lines = |at: usize, character| match character {
+        '\n' => true,
+        '\r' => text[at + 1..].starts_with('\n'),
+        _ => false,
+    };
+    text.char_indices()
+        .map(|(at, character)| match character.len_utf8() {
+            _ if keeps_lines(at, character) => character,
+            _ if !hidden[at] && (character == '\t' || !character.is_control()) => character,
+            1 => '*',
+            2 => '·',
+            3 => '•',
+            _ => '𐄀',
+        })
+        .collect()
+}
+
+/// Where in the text a secret stands or could stand.
+pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    secrets_of_urls(text, &mut ranges);
+    let mut in_secret_table = false;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start_matches([' ', '\t', '#']);
+        if bare.starts_with('[') {
+            in_secret_table = bare.split(']').next().is_some_and(sensitive);
+        }
+        for (at, _) in line.match_indices('=') {
+            let key = key_before(&line[..at]);
+            let names_one = key.rsplit('.').next().is_some_and(|last| NAMES.contains(&last));
+            if !names_one && (in_secret_table || sensitive(key)) {
+                value_after(text, start + at + 1, &mut ranges);
+            }
+        }
+        start += line.len();
+    }
+    ranges
+}
+
+/// What must not be shown of a text that is not TOML, besides its [`secrets`]: everything but table
+/// headers, comments, keys, and the values of keys that are known to be harmless.
+pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        if let Some(equals) = line.find('=') {
+            let key = key_before(&line[..equals]);
+            if !(HARMLESS.contains(&key) || NAMES.contains(&key) || sensitive(key)) {
+                ranges.push(start + equals + 1..end);
+            }
+        } else if !line.trim_start().starts_with(['[', '#']) {
+            let indent = line.len() - line.trim_start().len();
+            let word =
+                line[indent..].split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
+            let keep = if HARMLESS.contains(&word) || sensitive(word) { word.len() } else { 0 };
+            ranges.push(start + indent + keep..end);
+        }
+        start = end;
+    }
+    ranges
+}
+
+fn sensitive(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    !HARMLESS.contains(&key.as_str()) && SENSITIVE.iter().any(|word| key.contains(word))
+}
+
+/// The key, dotted or quoted, that ends where an equals sign begins.
+fn key_before(text: &str) -> &str {
+    let text = text.trim_end();
+    let is_key = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"' | '\'');
+    let start =
+        text.rfind(|c| !is_key(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    text[start..].trim_matches(['"', '\''])
+}
+
+/// Hides the value that begins behind an equals sign: a string of any kind, to the end of its line,
+/// or what is in a table but the names in it.
+fn value_after(text: &str, equals: usize, ranges: &mut Vec<Range<usize>>) {
+    let rest = &text[equals..];
+    let start = equals + rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let value = &text[start..];
+    let line_end = start + value.find('\n').unwrap_or(value.len());
+    for quotes in ["\"\"\"", "'''"] {
+        if let Some(inner) = value.strip_prefix(quotes) {
+            let end = inner.find(quotes).map_or(text.len(), |at| start + at + 2 * quotes.len());
+            // A string that is not closed properly may go on behind what looks like its end.
+            ranges.push(start..end.max(line_end));
+            return;
+        }
+    }
+    if !value.starts_with('{') {
+        ranges.push(start..line_end);
+        return;
+    }
+    let end = match text[start..line_end].rfind('}') {
+        Some(at) => start + at,
+        None => {
+            start + [value.find('}'), value.find("\n[")].into_iter().flatten().min().unwrap_or(value.len())
+        }
+    };
+    let mut at = start + 1;
+    for part in text[at..end.max(at)].split(',') {
+        match part.split_once('=') {
+            Some((key, _)) if NAMES.contains(&key_before(key)) => {}
+            Some((key, _)) => ranges.push(at + key.len() + 1..at + part.len()),
+            None if part.trim().is_empty() => {}
+            None => ranges.push(at..at + part.len()),
+        }
+        at += part.len() + 1;
+    }
+}
+
+/// Hides user info, query and fragment of everything that looks like a URL.
+fn secrets_of_urls(text: &str, ranges: &mut Vec<Range<usize>>) {
+    for (at, scheme_end) in text.match_indices("://") {
+        let start = at + scheme_end.len();
+        let rest = &text[start..];
+        let end =
+            start + rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(rest.len());
+        let mut from = start;
+        if let Some(user_info) = text[start..end].rfind('@') {
+            ranges.push(start..start + user_info);
+            from = start + user_info;
+        }
+        if let Some(query) = text[from..end].find(['?', '#']) {
+            ranges.push(from + query + 1..end);
+        }
+    }
+}

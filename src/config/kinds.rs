@@ -1,0 +1,170 @@
+//! What there is in several kinds: `[tenant.webhook.resync]` and `[[tenant.webhook.key_sink]]`.
+//!
+//! A key of another kind is refused and not ignored, and so is a kind that comes later.
+
+use std::time::Duration;
+
+use super::{
+    Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
+    raw::{Checked, Table, Wrong},
+    tenant::Seen,
+    units,
+};
+
+const RESYNC: &str = "[tenant.webhook.resync]";
+const KEY_SINK: &str = "[[tenant.webhook.key_sink]]";
+
+/// How long a resync may take unless `timeout` says otherwise.
+const RESYNC_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// How long handing off a key may take unless `timeout` says otherwise.
+const SINK_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Command,
+    File,
+    None,
+}
+
+/// Reads `[tenant.webhook.resync]`, which must be there.
+pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
+    let Some(value) = webhook.optional("resync") else {
+        return Err(webhook.missing(
+            &["resync"],
+            "this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so \
+             without a resync they are lost",
+            "write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver \
+             up to date, or kind = \"none\" to accept the loss",
+        ));
+    };
+    value.table(RESYNC, |table| {
+        let later = ["url", "token", "filter", "replay_to", "pipe_to", "keep_warm", "audit"];
+        let of_command = ["command", "timeout"];
+        let kind = table
+            .required("kind", "write kind = \"command\", or kind = \"none\" to accept the loss")
+            .and_then(|value| {
+                value.word_or_later(
+                    &[("command", Kind::Command), ("none", Kind::None)],
+                    &["http", "list", "delta"],
+                    "write kind = \"command\" and a command that does it, or kind = \"none\" to accept the \
+                     loss",
+                )
+            });
+        let on_failure = table.or("on_failure", OnFailure::Hold, |value| {
+            value.word(&[("hold", OnFailure::Hold), ("proceed", OnFailure::Proceed)])
+        });
+        let kind = kind.inspect_err(|_| {
+            table.tolerate(&later);
+            table.tolerate(&of_command);
+        })?;
+        for key in later {
+            table.not_yet(key, "remove it: it belongs to a kind of resync that a later version will know");
+        }
+        if let Kind::Command = kind {
+            let kind = ResyncKind::Command(command(table, RESYNC_TIMEOUT)?);
+            return Ok(Resync { kind, on_failure });
+        }
+        foreign(table, &of_command, "none", "remove it, or write kind = \"command\"");
+        Ok(Resync { kind: ResyncKind::None, on_failure })
+    })
+}
+
+/// Reads every `[[tenant.webhook.key_sink]]`; none is fine.
+pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<KeySink>> {
+    match webhook.optional("key_sink") {
+        Some(value) => value.tables(KEY_SINK, |table| key_sink(table, seen)),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn key_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
+    let later = ["url", "token"];
+    let of_command = ["command", "timeout"];
+    let of_file = ["path", "format", "mode", "group"];
+    let kind = table.required("kind", "write kind = \"file\" or kind = \"command\"").and_then(|value| {
+        value.word_or_later(
+            &[("file", Kind::File), ("command", Kind::Command)],
+            &["http"],
+            "write kind = \"command\" and a command that does it",
+        )
+    });
+    let kind = kind.inspect_err(|_| {
+        for keys in [&later[..], &of_command, &of_file] {
+            table.tolerate(keys);
+        }
+    })?;
+    for key in later {
+        table.not_yet(key, "remove it: it belongs to a kind of key sink that a later version will know");
+    }
+    if let Kind::Command = kind {
+        foreign(table, &of_file, "command", "remove it, or write kind = \"file\"");
+        return command(table, SINK_TIMEOUT).map(KeySink::Command);
+    }
+    foreign(table, &of_command, "file", "remove it, or write kind = \"command\"");
+    let path =
+        table.required("path", "write `path = \"/run/receiver/clockings.key\"`, say").and_then(|value| {
+            let path = value.parse(units::file_path)?;
+            match seen.sinks.earlier(path.clone(), value.span()) {
+                None => Ok(path),
+                Some(first) => Err(value.repeats(
+                    first,
+                    "two key sinks write to the same file",
+                    "give each key a file of its own: the second would overwrite the first",
+                )),
+            }
+        });
+    let format = table.or("format", KeyFormat::Raw, |value| {
+        value.word(&[("raw", KeyFormat::Raw), ("json", KeyFormat::Json)])
+    });
+    let group = table.maybe("group", |value| value.text());
+    let default_mode = if matches!(group, Ok(None)) { 0o600 } else { 0o640 };
+    let mode = table.or("mode", default_mode, |value| {
+        let mode = value.mode()?;
+        if mode & 0o004 != 0 {
+            value.warn("lets every user of this machine read the key");
+        }
+        Ok(mode)
+    });
+    Ok(KeySink::File { path: path?, format, mode, group: group? })
+}
+
+fn foreign(table: &Table<'_>, keys: &[&'static str], kind: &str, help: &str) {
+    for key in keys {
+        table.refuse(key, &format!("kind = \"{kind}\" has no `{key}`"), help);
+    }
+}
+
+fn command(table: &Table<'_>, default_timeout: Duration) -> Checked<Command> {
+    let wanted = "an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]";
+    let timeout = table.or("timeout", default_timeout, |value| value.positive_duration());
+    let value = table.required("command", &format!("write {wanted}"))?;
+    let items = value.array(wanted)?;
+    let words: Vec<Checked<String>> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| item.parse(|text| if index == 0 { program(text) } else { argument(text) }))
+        .collect();
+    let mut words = words.into_iter().collect::<Checked<Vec<String>>>()?.into_iter();
+    match words.next() {
+        Some(program) => Ok(Command { program, args: words.collect(), timeout }),
+        None => Err(value.problem("`command` is empty", format!("it is to be {wanted}"))),
+    }
+}
+
+fn program(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() || (text.contains('/') && !text.starts_with('/')) {
+        return Err(Wrong::new(
+            "is no program: it is neither an absolute path nor a name",
+            "write the whole path, beginning with /, or a name that is found in PATH",
+        ));
+    }
+    argument(text)
+}
+
+fn argument(text: &str) -> Result<String, Wrong> {
+    if text.contains('\0') {
+        return Err(Wrong::new("has a NUL character in it", "write a text without one"));
+    }
+    Ok(text.to_owned())
+}

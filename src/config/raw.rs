@@ -1,0 +1,312 @@
+//! The file as it is written: a walk over TOML that collects problems instead of stopping at one.
+//!
+//! Laws: a key that nobody asked for is a problem, because [`Value::table`] looks for such keys after
+//! the body it was given; and who fails has reported why, because nobody else can make a [`Reported`].
+//!
+//! A file with syntax errors is judged no further: what is left of it would give problems that are
+//! none. Only keys that were given twice leave the rest as it was meant.
+
+mod value;
+
+use std::{cell::RefCell, ops::Range};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    error::{ConfigError, Problem},
+    hide,
+    source::Source,
+    words,
+};
+
+pub(super) use value::Value;
+
+/// Proof that a problem has been reported.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported(());
+
+/// A value, or the proof that a problem has been reported.
+pub(super) type Checked<T> = Result<T, Reported>;
+
+/// Why a text is not what it should be, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// What is wrong, to follow the text in a sentence.
+    pub(super) what: String,
+    /// What would be right.
+    pub(super) help: String,
+}
+
+impl Wrong {
+    /// What is wrong with a text, and what would be right.
+    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: help.into() }
+    }
+}
+
+/// What has been found in a file so far.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    source: &'a Source<'a>,
+    found: RefCell<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    /// `None` is a problem that another one explains better.
+    problems: Vec<Option<Problem>>,
+    warnings: Vec<(usize, String)>,
+    hidden: Vec<Range<usize>>,
+}
+
+impl<'a> Report<'a> {
+    /// Nothing has been found yet.
+    pub(super) fn new(source: &'a Source<'a>) -> Self {
+        Self { source, found: RefCell::default() }
+    }
+
+    /// Reports a problem with the culprit first in `labels`.
+    pub(super) fn problem(
+        &self,
+        labels: Vec<(Range<usize>, String)>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Reported {
+        let position = labels.first().map(|(span, _)| self.source.position(span.start));
+        self.found.borrow_mut().problems.push(Some(Problem {
+            line: position.map(|(line, _)| line),
+            column: position.map(|(_, column)| column),
+            message: message.into(),
+            help: help.into(),
+            labels,
+        }));
+        Reported(())
+    }
+
+    /// Notes what is accepted but looks like a mistake.
+    fn warning(&self, span: &Range<usize>, message: &str) {
+        let (line, column) = self.source.position(span.start);
+        let warning = format!("{}:{line}:{column}: {message}", self.source.file.display());
+        self.found.borrow_mut().warnings.push((span.start, warning));
+    }
+
+    /// Never shows this part of the file.
+    fn hide(&self, span: Range<usize>) {
+        self.found.borrow_mut().hidden.push(span);
+    }
+
+    /// Every problem, and the warnings; both in the order of the file.
+    pub(super) fn finish(self) -> (ConfigError, Vec<String>) {
+        let Found { problems, mut warnings, hidden } = self.found.into_inner();
+        warnings.sort();
+        let shown = hide::blanked(&self.source.shown, &hidden);
+        let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
+        let problems = problems.into_iter().flatten().collect();
+        (ConfigError::new(&self.source.file, shown, problems), warnings)
+    }
+}
+
+/// Parses the file and reads its root table.
+pub(super) fn document<T>(report: &Report<'_>, body: impl FnOnce(&Table<'_>) -> Checked<T>) -> Checked<T> {
+    let (root, errors) = DeTable::parse_recoverable(report.source.text);
+    let mut syntax = None;
+    let mut spans = Vec::new();
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        if spans.contains(&span) {
+            continue;
+        }
+        let (message, help) = syntax_error(error.message());
+        let reported = report.problem(vec![(span.clone(), String::new())], message, help);
+        if error.message() != DUPLICATE_KEY {
+            syntax = Some(reported);
+        }
+        spans.push(span);
+    }
+    match syntax {
+        Some(reported) => {
+            for span in hide::unparsed(report.source.text) {
+                report.hide(span);
+            }
+            Err(reported)
+        }
+        None => Table::read(report, "the root table", root.get_ref(), 0..0, body),
+    }
+}
+
+const DUPLICATE_KEY: &str = "duplicate key";
+
+fn syntax_error(message: &str) -> (String, String) {
+    if message == DUPLICATE_KEY {
+        let help = "keep one of them; what there may be several of is written with double brackets, as in \
+         `[[tenant]]`";
+        return ("this key or table is given twice".to_owned(), help.to_owned());
+    }
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let help = match (what, expected) {
+        ("string values must be quoted", _) => "put the text in double quotes: \"…\"".to_owned(),
+        (_, "") => "see https://toml.io for how TOML is written".to_owned(),
+        (_, expected) => format!("TOML expects {expected} here"),
+    };
+    (format!("not TOML: {what}"), help)
+}
+
+/// A table under the eyes of a reader.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    report: &'a Report<'a>,
+    name: &'static str,
+    entries: &'a DeTable<'a>,
+    span: Range<usize>,
+    asked: RefCell<Vec<&'static str>>,
+    tolerated: RefCell<Vec<&'static str>>,
+    /// Keys that were missed, and which problem says so.
+    missed: RefCell<Vec<(&'static str, usize)>>,
+}
+
+impl<'a> Table<'a> {
+    fn read<'b, T>(
+        report: &'b Report<'b>,
+        name: &'static str,
+        entries: &'b DeTable<'b>,
+        span: Range<usize>,
+        body: impl FnOnce(&Table<'_>) -> Checked<T>,
+    ) -> Checked<T> {
+        let table = Table {
+            report,
+            name,
+            entries,
+            span,
+            asked: RefCell::default(),
+            tolerated: RefCell::default(),
+            missed: RefCell::default(),
+        };
+        let value = body(&table);
+        let unknown = table.unknown_keys();
+        match unknown {
+            Some(reported) => value.and(Err(reported)),
+            None => value,
+        }
+    }
+
+    /// The value of a key, if it is there.
+    pub(super) fn optional(&self, key: &'static str) -> Option<Value<'a>> {
+        self.asked.borrow_mut().push(key);
+        let (written, value) = self.entries.get_key_value(key)?;
+        Some(Value::new(self.report, key, written.span(), value))
+    }
+
+    /// The value of a key, or a problem that shows what is missing.
+    pub(super) fn required(&self, key: &'static str, help: &str) -> Checked<Value<'a>> {
+        self.optional(key)
+            .ok_or_else(|| self.missing(&[key], &format!("`{key}` is missing in {}", self.name), help))
+    }
+
+    /// The value of a key, read; the default where the key is absent, and where it is wrong, which
+    /// has then been reported.
+    pub(super) fn or<T>(
+        &self,
+        key: &'static str,
+        default: T,
+        read: impl FnOnce(Value<'a>) -> Checked<T>,
+    ) -> T {
+        self.optional(key).and_then(|value| read(value).ok()).unwrap_or(default)
+    }
+
+    /// The value of a key, read, if it is there.
+    pub(super) fn maybe<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(Value<'a>) -> Checked<T>,
+    ) -> Checked<Option<T>> {
+        self.optional(key).map(read).transpose()
+    }
+
+    /// Reads a table of this one; an absent one is read as if it were empty.
+    pub(super) fn section<T>(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        body: impl FnOnce(&Table<'_>) -> Checked<T>,
+    ) -> Checked<T> {
+        match self.optional(key) {
+            Some(value) => value.table(name, body),
+            None => Table::read(self.report, name, &DeTable::new(), self.span.clone(), body),
+        }
+    }
+
+    /// Reports that one of some keys should be there; an unknown key that was probably meant to be one
+    /// of them is reported instead.
+    pub(super) fn missing(&self, keys: &[&'static str], message: &str, help: &str) -> Reported {
+        let index = self.report.found.borrow().problems.len();
+        self.missed.borrow_mut().extend(keys.iter().map(|key| (*key, index)));
+        self.report.problem(vec![(self.span.clone(), String::new())], message, help)
+    }
+
+    /// Refuses a key for the reason given.
+    pub(super) fn refuse(&self, key: &'static str, message: &str, help: &str) {
+        self.tolerated.borrow_mut().push(key);
+        if let Some((written, value)) = self.entries.get_key_value(key) {
+            hide_strings(self.report, value.get_ref(), value.span());
+            self.report.problem(vec![(written.span(), String::new())], message, help);
+        }
+    }
+
+    /// Refuses a key that a later version will give a meaning to.
+    pub(super) fn not_yet(&self, key: &'static str, help: &str) {
+        self.refuse(key, &format!("`{key}` in {} is not known to this version yet", self.name), help);
+    }
+
+    /// Lets keys be, because it is not known which keys belong here.
+    pub(super) fn tolerate(&self, keys: &[&'static str]) {
+        self.tolerated.borrow_mut().extend(keys);
+    }
+
+    /// Reports a problem that has no place in the file; once, however often it is met.
+    pub(super) fn problem_elsewhere(&self, message: &str, help: &str) -> Reported {
+        if self.report.found.borrow().problems.iter().flatten().any(|known| known.message == message) {
+            return Reported(());
+        }
+        self.report.problem(Vec::new(), message, help)
+    }
+
+    fn unknown_keys(&self) -> Option<Reported> {
+        let asked = self.asked.borrow();
+        let tolerated = self.tolerated.borrow();
+        let mut reported = None;
+        for (key, value) in self.entries {
+            let word: &str = key.get_ref();
+            if asked.contains(&word) || tolerated.contains(&word) {
+                continue;
+            }
+            // Whatever it is, it may be a secret under a mistyped name.
+            hide_strings(self.report, value.get_ref(), value.span());
+            let help = match words::nearest(word, asked.iter().copied()) {
+                Some(meant) => {
+                    for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
+                        self.report.found.borrow_mut().problems[*index] = None;
+                    }
+                    format!("did you mean `{meant}`?")
+                }
+                None => format!("{} knows {}", self.name, words::all(&asked)),
+            };
+            let written = self.report.source.quoted(&key.span());
+            let message = format!("unknown key `{written}` in {}", self.name);
+            reported = Some(self.report.problem(vec![(key.span(), String::new())], message, help));
+        }
+        reported
+    }
+}
+
+fn hide_strings(report: &Report<'_>, value: &DeValue<'_>, span: Range<usize>) {
+    match value {
+        DeValue::Array(items) => {
+            items.iter().for_each(|item| hide_strings(report, item.get_ref(), item.span()));
+        }
+        DeValue::Table(entries) => {
+            entries.values().for_each(|value| hide_strings(report, value.get_ref(), value.span()));
+        }
+        DeValue::Boolean(_) => {}
+        _ => report.hide(span),
+    }
+}

@@ -1,0 +1,218 @@
+//! One value of the file: its type, its place, and what is wrong with it.
+
+use std::{
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
+
+use toml::de::DeValue;
+
+use super::{Checked, Report, Reported, Table, Wrong, hide_strings};
+use crate::config::{units, words};
+
+/// A value of the file and the key, or the array, that it belongs to.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct Value<'a> {
+    report: &'a Report<'a>,
+    key: &'static str,
+    key_span: Range<usize>,
+    span: Range<usize>,
+    written: &'a DeValue<'a>,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(
+        report: &'a Report<'a>,
+        key: &'static str,
+        key_span: Range<usize>,
+        value: &'a toml::Spanned<DeValue<'a>>,
+    ) -> Self {
+        Self { report, key, key_span, span: value.span(), written: value.get_ref() }
+    }
+
+    /// Where it stands.
+    pub(in crate::config) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// A text, read by one of the readers of texts.
+    pub(in crate::config) fn parse<T>(&self, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Checked<T> {
+        self.parse_as("a text in double quotes", read)
+    }
+
+    /// A duration.
+    pub(in crate::config) fn duration(&self) -> Checked<Duration> {
+        self.parse_as("a duration in double quotes, such as \"90s\"", units::duration)
+    }
+
+    /// A duration that is not zero.
+    pub(in crate::config) fn positive_duration(&self) -> Checked<Duration> {
+        self.parse_as("a duration in double quotes, such as \"90s\"", units::positive_duration)
+    }
+
+    /// Permission bits.
+    pub(in crate::config) fn mode(&self) -> Checked<u32> {
+        self.parse_as("permission bits in octal and in double quotes, such as \"0640\"", units::mode)
+    }
+
+    fn parse_as<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Checked<T> {
+        let text = self.written.as_str().ok_or_else(|| self.wrong_type(wanted))?;
+        read(text).map_err(|wrong| self.wrong(&wrong))
+    }
+
+    /// A text that may be a secret by mistake: it is not shown if it is wrong.
+    pub(in crate::config) fn parse_discreetly<T>(
+        &self,
+        read: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Checked<T> {
+        let wrong = match self.written.as_str().map(read) {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(wrong)) => wrong,
+            None => Wrong::new("is not a string", "put it in double quotes"),
+        };
+        hide_strings(self.report, self.written, self.span());
+        Err(self.problem(format!("`{}` {}", self.key, wrong.what), wrong.help))
+    }
+
+    /// A text that is not empty.
+    pub(in crate::config) fn text(&self) -> Checked<String> {
+        self.parse(|text| {
+            let wrong = |what| Err(Wrong::new(what, format!("write a text, or remove `{}`", self.key)));
+            if text.trim().is_empty() {
+                wrong("is empty")
+            } else if text.chars().any(char::is_control) {
+                wrong("has a control character in it")
+            } else {
+                Ok(text.to_owned())
+            }
+        })
+    }
+
+    /// One of some words.
+    pub(in crate::config) fn word<T: Copy>(&self, known: &[(&'static str, T)]) -> Checked<T> {
+        self.word_or_later(known, &[], "")
+    }
+
+    /// One of some words; other words are refused as ones that a later version will know.
+    pub(in crate::config) fn word_or_later<T: Copy>(
+        &self,
+        known: &[(&'static str, T)],
+        later: &[&'static str],
+        instead: &str,
+    ) -> Checked<T> {
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        self.parse(|text| {
+            if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
+                return Ok(*value);
+            }
+            if later.contains(&text) {
+                return Err(Wrong::new("is not known to this version yet", instead));
+            }
+            let choice = format!("one of {}", words::all(&words));
+            Err(Wrong::new(
+                "is not a word that is known here",
+                match words::nearest(text, words.iter().copied()) {
+                    Some(meant) => format!("did you mean \"{meant}\"? It is {choice}"),
+                    None => format!("write {choice}"),
+                },
+            ))
+        })
+    }
+
+    /// A whole number in a range.
+    pub(in crate::config) fn number(&self, range: RangeInclusive<u32>) -> Checked<u32> {
+        let DeValue::Integer(integer) = self.written else {
+            return Err(self.wrong_type(&format!("a whole number such as {}", range.start().max(&10))));
+        };
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
+        number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let help = format!("write a whole number from {} to {}", range.start(), range.end());
+                self.wrong(&Wrong::new("is out of range", help))
+            })
+    }
+
+    /// The items of an array.
+    pub(in crate::config) fn array(&self, wanted: &str) -> Checked<Vec<Value<'a>>> {
+        let DeValue::Array(items) = self.written else { return Err(self.wrong_type(wanted)) };
+        Ok(items.iter().map(|item| Value::new(self.report, self.key, self.key_span.clone(), item)).collect())
+    }
+
+    /// Reads every table of an array of tables; a mistake in one does not keep the others from being read.
+    pub(in crate::config) fn tables<T>(
+        &self,
+        name: &'static str,
+        mut body: impl FnMut(&Table<'_>) -> Checked<T>,
+    ) -> Checked<Vec<T>> {
+        let tables = self.array(&format!("an array of tables: write {name}, with double brackets"))?;
+        let read: Vec<Checked<T>> = tables.into_iter().map(|table| table.table(name, &mut body)).collect();
+        read.into_iter().collect()
+    }
+
+    /// Reads a table, then reports every key in it that was not asked for.
+    pub(in crate::config) fn table<T>(
+        &self,
+        name: &'static str,
+        body: impl FnOnce(&Table<'_>) -> Checked<T>,
+    ) -> Checked<T> {
+        let DeValue::Table(entries) = self.written else {
+            return Err(self.wrong_type(&format!("a table: write {name}")));
+        };
+        Table::read(self.report, name, entries, self.span(), body)
+    }
+
+    /// Whether it is a text, and so, in the place of a secret's table, the secret itself.
+    pub(in crate::config) fn is_table(&self) -> bool {
+        self.written.is_table()
+    }
+
+    /// Never shows it.
+    pub(in crate::config) fn hide(&self) {
+        hide_strings(self.report, self.written, self.span());
+    }
+
+    /// Reports what is wrong with it; the message does not quote it.
+    pub(in crate::config) fn problem(&self, message: impl Into<String>, help: impl Into<String>) -> Reported {
+        self.report.problem(vec![(self.span(), String::new())], message, help)
+    }
+
+    /// Reports that its key should not be there.
+    pub(in crate::config) fn key_problem(&self, message: &str, help: &str) -> Reported {
+        self.report.problem(vec![(self.key_span.clone(), String::new())], message, help)
+    }
+
+    /// Reports that it repeats what stands elsewhere.
+    pub(in crate::config) fn repeats(&self, first: Range<usize>, message: &str, help: &str) -> Reported {
+        let labels = vec![(self.span(), "again here".to_owned()), (first, "first here".to_owned())];
+        self.report.problem(labels, message, help)
+    }
+
+    /// Reports what is wrong with it and quotes it.
+    pub(in crate::config) fn wrong(&self, wrong: &Wrong) -> Reported {
+        self.problem(format!("`{}`: {} {}", self.key, self.quoted(), wrong.what), wrong.help.as_str())
+    }
+
+    /// Notes that it is accepted but looks like a mistake; quotes it.
+    pub(in crate::config) fn warn(&self, what: &str) {
+        self.report.warning(&self.span, &format!("`{}`: {} {what}", self.key, self.quoted()));
+    }
+
+    fn wrong_type(&self, wanted: &str) -> Reported {
+        let kind = match self.written {
+            DeValue::Array(_) => "an array",
+            DeValue::Integer(_) => "an integer",
+            DeValue::String(_) => "a string",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Table(_) => "a table",
+        };
+        self.wrong(&Wrong::new(format!("is {kind}"), format!("it is to be {wanted}")))
+    }
+
+    fn quoted(&self) -> String {
+        self.report.source.quoted(&self.span)
+    }
+}

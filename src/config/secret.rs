@@ -1,0 +1,128 @@
+//! Finds the secrets that the configuration only names.
+//!
+//! Law: an error names the place where the secret should be and what would be right, never what
+//! was found there.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read as _},
+    os::unix::ffi::OsStringExt as _,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use super::{Config, SecretSource};
+use crate::domain::webhook::TenantName;
+
+/// No secret is longer; a file that is, is not the file that was meant.
+const LONGEST: u64 = 64 * 1024;
+
+/// Why a secret was not found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretError {
+    /// The daemon was not given any credential.
+    #[error(
+        "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; run the daemon as a systemd service with \
+         LoadCredential={0}:/path, or name the secret with {{ file = \"/path\" }}"
+    )]
+    NoCredentials(String),
+    /// The variable is not in the environment.
+    #[error("environment variable `{0}` is not set; set it where the daemon is started")]
+    NotSet(String),
+    /// The file cannot be read.
+    #[error("{place}: cannot read {}: {error}; {help}", path.display())]
+    Unreadable {
+        /// Where the secret should be.
+        place: String,
+        /// The file that was tried.
+        path: PathBuf,
+        /// Why it could not be read.
+        error: io::Error,
+        /// What would be right.
+        help: &'static str,
+    },
+    /// There is nothing but white space.
+    #[error("{0} is empty; put the OAuth client secret there")]
+    Empty(String),
+    /// It is not text.
+    #[error("{0} is not UTF-8; put the OAuth client secret there as text")]
+    NotUtf8(String),
+    /// There is more than one line, or other control characters.
+    #[error("{0} holds more than one line of text; put nothing but the OAuth client secret there")]
+    NotOneLine(String),
+    /// It is too long for a secret.
+    #[error("{0} holds more than 64 KiB; put nothing but the OAuth client secret there")]
+    TooLong(String),
+}
+
+/// Something of each of several tenants, in the order of the file.
+pub(crate) type OfTenants<T> = Vec<(TenantName, T)>;
+
+impl SecretSource {
+    /// Finds the secret; a line end behind it does not belong to it.
+    pub(crate) fn resolve(&self) -> Result<SecretString, SecretError> {
+        self.resolve_in(&|name| std::env::var_os(name))
+    }
+
+    fn resolve_in(&self, env: &dyn Fn(&str) -> Option<OsString>) -> Result<SecretString, SecretError> {
+        let (place, bytes) = match self {
+            Self::Credential(name) => {
+                let folder = env("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+                let folder = folder.ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
+                let place = format!("credential `{name}`");
+                let help = "give the service LoadCredential= with this name";
+                let bytes = read(&place, &Path::new(&folder).join(name), help)?;
+                (place, bytes)
+            }
+            Self::File(path) => {
+                let place = format!("secret file {}", path.display());
+                let help = "put the OAuth client secret there, readable for the user that runs the daemon";
+                let bytes = read(&place, path, help)?;
+                (place, bytes)
+            }
+            Self::Env(name) => {
+                let value = env(name).ok_or_else(|| SecretError::NotSet(name.clone()))?;
+                (format!("environment variable `{name}`"), Zeroizing::new(value.into_vec()))
+            }
+        };
+        let Ok(text) = std::str::from_utf8(&bytes) else { return Err(SecretError::NotUtf8(place)) };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return Err(SecretError::Empty(place));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(SecretError::NotOneLine(place));
+        }
+        Ok(SecretString::from(text))
+    }
+}
+
+impl Config {
+    /// Finds every tenant's client secret, or says of each that was not found why.
+    pub(crate) fn resolve_secrets(&self) -> Result<OfTenants<SecretString>, OfTenants<SecretError>> {
+        let mut secrets = Vec::new();
+        let mut errors = Vec::new();
+        for tenant in &self.tenants {
+            match tenant.client_secret.resolve() {
+                Ok(secret) => secrets.push((tenant.name.clone(), secret)),
+                Err(error) => errors.push((tenant.name.clone(), error)),
+            }
+        }
+        if errors.is_empty() { Ok(secrets) } else { Err(errors) }
+    }
+}
+
+fn read(place: &str, path: &Path, help: &'static str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let unreadable =
+        |error| SecretError::Unreadable { place: place.to_owned(), path: path.to_owned(), error, help };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // Room for everything from the start: growing would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LONGEST).unwrap_or(0) + 2));
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST { Err(SecretError::TooLong(place.to_owned())) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests;

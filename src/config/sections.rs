@@ -1,0 +1,177 @@
+//! The root of the file and the tables that there is one of: daemon, renewal, api; and every default
+//! in them.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Api, Config, Daemon, LogFormat, Renewal, Surroundings, cron,
+    raw::{Checked, Reported, Table, Value},
+    tenant, units,
+};
+use crate::domain::lifetime::Share;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Reads the root table.
+pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_>) -> Checked<Config> {
+    let user_agent = root
+        .required(
+            "user_agent",
+            "write `user_agent = \"Service/Version (Company)\"` above the first table: Protime demands it",
+        )
+        .and_then(|value| value.parse(units::user_agent));
+    let daemon = root.section("daemon", "[daemon]", |table| daemon(table, surroundings));
+    let renewal = root.section("renewal", "[renewal]", renewal);
+    let api = root.section("api", "[api]", |table| Ok(api(table)));
+    root.not_yet("metrics", "remove the table");
+    root.not_yet("include", "remove it and write every [[tenant]] into this file");
+    let tenants = tenant::tenants(root);
+    Ok(Config {
+        file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+        user_agent: user_agent?,
+        daemon: daemon?,
+        renewal: renewal?,
+        api: api?,
+        tenants: tenants?,
+        warnings: Vec::new(),
+    })
+}
+
+fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon> {
+    let state_dir = table.maybe("state_dir", |value| value.parse(units::absolute_path)).and_then(|written| {
+        written
+            .map_or_else(|| folder(table, surroundings, "STATE_DIRECTORY", "/var/lib/protime-webhookd"), Ok)
+    });
+    let default_socket = |name: &str| {
+        let path = folder(table, surroundings, "RUNTIME_DIRECTORY", "/run/protime-webhookd")?.join(name);
+        units::socket_path(&path.to_string_lossy()).map_err(|wrong| {
+            let message = format!("the default path of a socket, {}, {}", path.display(), wrong.what);
+            table.problem_elsewhere(&message, "set `status_socket` and `control_socket` in [daemon]")
+        })
+    };
+    let socket = |value: Option<&Value<'_>>, name| {
+        value.map_or_else(|| default_socket(name), |value| value.parse(units::socket_path))
+    };
+    let (status, control) = (table.optional("status_socket"), table.optional("control_socket"));
+    let status_socket = socket(status.as_ref(), "status.sock");
+    let control_socket = socket(control.as_ref(), "control.sock");
+    if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
+        && one == other
+        && let Some(culprit) = control.as_ref().or(status.as_ref())
+    {
+        culprit.problem(
+            "`status_socket` and `control_socket` are the same",
+            "give each socket a path of its own: everybody may speak to the one, and the other gives out \
+             keys",
+        );
+    }
+    let status_socket_mode = table.or("status_socket_mode", 0o666, |value| value.mode());
+    let control_socket_mode = table.or("control_socket_mode", 0o660, |value| {
+        let mode = value.mode()?;
+        if mode & 0o002 != 0 {
+            value.warn("lets every user of this machine read keys");
+        }
+        Ok(mode)
+    });
+    let socket_group = table.maybe("socket_group", |value| value.text());
+    let status_poll = table.or("status_poll", "0 */5 * * * *".to_owned(), |value| {
+        value.parse(|text| cron::pattern(text, surroundings.now))
+    });
+    let log_level = table.or("log_level", "info", |value| {
+        value.word(&["off", "error", "warn", "info", "debug", "trace"].map(|word| (word, word)))
+    });
+    let log_format = table.or("log_format", LogFormat::Auto, |value| {
+        value.word(&[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)])
+    });
+    Ok(Daemon {
+        state_dir: state_dir?,
+        status_socket: status_socket?,
+        control_socket: control_socket?,
+        status_socket_mode,
+        control_socket_mode,
+        socket_group: socket_group?,
+        status_poll,
+        log_level: log_level.to_owned(),
+        log_format,
+    })
+}
+
+/// The first of the folders that systemd names in the environment, else the default.
+fn folder(
+    table: &Table<'_>,
+    surroundings: &Surroundings<'_>,
+    variable: &str,
+    default: &str,
+) -> Result<PathBuf, Reported> {
+    let value = (surroundings.env)(variable).unwrap_or_default();
+    let text = value.to_str().ok_or_else(|| {
+        table
+            .problem_elsewhere(&format!("${variable} is not UTF-8"), "unset it, or set the paths in [daemon]")
+    })?;
+    let first = text.split(':').next().filter(|first| !first.is_empty()).unwrap_or(default);
+    units::absolute_path(first).map_err(|wrong| {
+        let message = format!("${variable}: \"{first}\" {}", wrong.what);
+        table.problem_elsewhere(&message, "unset it, or set the paths in [daemon]")
+    })
+}
+
+fn renewal(table: &Table<'_>) -> Checked<Renewal> {
+    let renew_before =
+        table.or("renew_before", Share::Fraction(1.0 / 3.0), |value| value.parse(units::renew_before));
+    let jitter = table.or("jitter", Share::Fraction(0.05), |value| {
+        let share = value.parse(units::share)?;
+        if matches!(share, Share::Fraction(fraction) if fraction > 0.25) {
+            value.warn("is cut to a quarter of the lifetime, the most that renewals are spread over");
+        }
+        Ok(share)
+    });
+    let initial = table.optional("retry_initial");
+    let max = table.optional("retry_max");
+    let read = |value: Option<&Value<'_>>, default| value.map_or(Ok(default), Value::positive_duration);
+    let retry_initial = read(initial.as_ref(), Duration::from_secs(5));
+    let retry_max = read(max.as_ref(), Duration::from_secs(15 * MINUTE));
+    if let (Ok(from), Ok(to)) = (&retry_initial, &retry_max)
+        && from > to
+        && let Some(culprit) = initial.as_ref().or(max.as_ref())
+    {
+        let (first, last) = (units::written(*from), units::written(*to));
+        culprit.problem(
+            format!("`retry_initial` ({first}) is longer than `retry_max` ({last})"),
+            "write a `retry_initial` (default 5s) of at most `retry_max` (default 15m)",
+        );
+    }
+    let max_concurrent = table.or("max_concurrent", 16, |value| value.number(1..=10_000));
+    let max_unplanned_rotations_per_hour =
+        table.or("max_unplanned_rotations_per_hour", 6, |value| value.number(1..=3_600));
+    let gap_margin = table.or("gap_margin", Duration::from_secs(72 * HOUR), |value| value.duration());
+    table.not_yet(
+        "previous_key_grace",
+        "remove it: `verify` comes with a later version, and so does the time that it accepts the previous \
+         key",
+    );
+    Ok(Renewal {
+        renew_before,
+        jitter,
+        retry_initial: retry_initial?,
+        retry_max: retry_max?,
+        max_concurrent: usize::try_from(max_concurrent).unwrap_or(usize::MAX),
+        max_unplanned_rotations_per_hour,
+        gap_margin,
+    })
+}
+
+fn api(table: &Table<'_>) -> Api {
+    Api {
+        connect_timeout: table
+            .or("connect_timeout", Duration::from_secs(10), |value| value.positive_duration()),
+        request_timeout: table
+            .or("request_timeout", Duration::from_secs(30), |value| value.positive_duration()),
+        max_requests_per_minute: table
+            .or("max_requests_per_minute", 120, |value| value.number(1..=1_000_000)),
+        ca_file: table.or("ca_file", None, |value| value.parse(units::file_path).map(Some)),
+    }
+}

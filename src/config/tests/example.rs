@@ -1,0 +1,139 @@
+//! `config.example.toml` is right, and what it says of defaults is true.
+
+use super::*;
+use crate::config::{Command, KeySink};
+
+const EXAMPLE: &str = include_str!("../../../config.example.toml");
+
+/// What a line of the example is.
+#[derive(Debug, PartialEq)]
+enum Line<'a> {
+    Prose(&'a str),
+    /// `# key = value` or `# [[table]]`, without its `# `.
+    Commented(&'a str),
+    Other,
+}
+
+fn line(text: &str) -> Line<'_> {
+    let Some(text) = text.strip_prefix('#') else { return Line::Other };
+    let text = text.trim_start();
+    let is_key = text
+        .split_once(" = ")
+        .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    if is_key || text.starts_with('[') { Line::Commented(text) } else { Line::Prose(text) }
+}
+
+/// The commented lines of the example in groups that stand together, each with its line numbers and
+/// the prose directly above it.
+fn groups() -> Vec<(Vec<usize>, &'static str)> {
+    let mut groups: Vec<(Vec<usize>, &str)> = Vec::new();
+    let mut prose = "";
+    let mut together = false;
+    for (number, text) in EXAMPLE.lines().enumerate() {
+        match line(text) {
+            Line::Commented(_) if together => groups.last_mut().expect("begun").0.push(number),
+            Line::Commented(_) => groups.push((vec![number], prose)),
+            Line::Prose(text) => prose = text,
+            Line::Other => prose = "",
+        }
+        together = matches!(line(text), Line::Commented(_));
+    }
+    groups
+}
+
+/// The example with some lines uncommented and the line of one key, if any, taken out.
+fn uncommented(numbers: &[usize], without: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    for (number, text) in EXAMPLE.lines().enumerate() {
+        match line(text) {
+            Line::Commented(text) if numbers.contains(&number) => lines.push(text),
+            Line::Other if without.is_some_and(|key| text.starts_with(&format!("{key} ="))) => {}
+            _ => lines.push(text),
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_example_is_right() {
+    let config = read(EXAMPLE).expect("the example is right");
+    assert_eq!(config.warnings, [] as [&str; 0]);
+    assert_eq!(config.tenants[0].webhooks[0].key_sinks.len(), 1);
+}
+
+#[test]
+fn each_default_in_the_example_is_the_one_of_the_code() {
+    let plain = format!("{:?}", read(EXAMPLE).expect("the example is right"));
+    let mut defaults = 0;
+    let mut others = 0;
+    for (numbers, prose) in groups() {
+        if prose.starts_with("Instead of") || prose.starts_with("Another") {
+            continue;
+        }
+        for number in numbers {
+            let text = uncommented(&[number], None);
+            let config = read(&text).unwrap_or_else(|error| panic!("line {}: {error}", number + 1));
+            let same = format!("{config:?}") == plain;
+            let no_default = prose.contains("(No default");
+            assert_eq!(same, !no_default, "line {} of the example", number + 1);
+            *(if same { &mut defaults } else { &mut others }) += 1;
+        }
+    }
+    assert_eq!((defaults, others), (23, 5));
+}
+
+#[test]
+fn each_alternative_in_the_example_is_right() {
+    let mut alternatives = 0;
+    for (numbers, prose) in groups().iter().filter(|(_, prose)| prose.starts_with("Instead of")) {
+        let replaced = prose.split('`').nth(1).expect("a key in backticks");
+        let text = uncommented(numbers, Some(replaced));
+        let config = read(&text).unwrap_or_else(|error| panic!("{prose}: {error}"));
+        assert_eq!(config.tenants.len(), 1);
+        alternatives += 1;
+    }
+    assert_eq!(alternatives, 3);
+}
+
+#[test]
+fn the_second_key_sink_in_the_example_has_the_default_timeout() {
+    let groups = groups();
+    let (numbers, _) = groups.iter().find(|(_, prose)| prose.starts_with("Another")).expect("there");
+    let written = read(&uncommented(numbers, None)).expect("right");
+    let KeySink::Command(Command { timeout, .. }) = &written.tenants[0].webhooks[0].key_sinks[1] else {
+        panic!("a command")
+    };
+    let last = numbers.len() - 1;
+    let default = read(&uncommented(&numbers[..last], None)).expect("right");
+    assert_eq!(format!("{default:?}"), format!("{written:?}"));
+    assert_eq!(timeout.as_secs(), 30);
+}
+
+#[test]
+fn every_key_that_is_known_is_in_the_example() {
+    // What a table knows is what it lists when it meets a key that it does not know.
+    for (header, at) in [
+        ("", "user_agent"),
+        ("[daemon]", "[daemon]"),
+        ("[renewal]", "[renewal]"),
+        ("[api]", "[api]"),
+        ("[[tenant]]", "[[tenant]]"),
+        ("[[tenant.webhook]]", "[[tenant.webhook]]"),
+        ("[tenant.webhook.resync]", "[tenant.webhook.resync]"),
+        ("[[tenant.webhook.key_sink]]", "[[tenant.webhook.key_sink]]"),
+    ] {
+        let text = EXAMPLE.replacen(
+            &format!("\n{at}"),
+            &format!("\n{header}\nzzzzzzzzzzzz = 1\n{}", if header.is_empty() { at } else { "" }),
+            1,
+        );
+        let problems = problems(&text);
+        let (_, known) = problems[0].split_once(" knows ").expect("what is known");
+        for key in known.split('`').skip(1).step_by(2) {
+            let table = EXAMPLE.contains(&format!("{key}]"));
+            let written =
+                EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+            assert!(table || written, "{key} of {header}");
+        }
+    }
+}

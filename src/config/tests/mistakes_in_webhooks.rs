@@ -1,0 +1,181 @@
+//! Each mistake in a webhook, alone: line, column, message and help.
+
+use super::*;
+
+#[test]
+fn webhooks() {
+    judge(&[
+        (
+            "collection = \"clockings\"\n",
+            "",
+            "18:1: `collection` is missing in [[tenant.webhook]]; write `collection = \"clockings\"`, say",
+        ),
+        (
+            "collection = \"clockings\"",
+            "collection = \"clock ings\"",
+            "20:14: `collection`: \"clock ings\" is not the name of a collection; write the name as it stands in the API's paths, such as \"clockings\"",
+        ),
+        (
+            "name = \"clockings\"",
+            "name = \"clock/ings\"",
+            "19:8: `name`: \"clock/ings\" is not a name; a name has 1 to 64 characters out of a-z, A-Z, 0-9, '.', '_' and '-', and starts with a letter or a digit",
+        ),
+        (
+            "destination_url = \"https://www.your-company.com/protime/clockings\"\n",
+            "",
+            "18:1: `destination_url` is missing in [[tenant.webhook]]; write `destination_url = \"https://…\"`, where Protime is to send the events",
+        ),
+        (
+            "https://www.your-company.com",
+            "http://www.your-company.com",
+            "21:19: `destination_url`: \"http://www.your-company.com/protime/clockings\" is not encrypted; write https://; http:// is accepted for loopback addresses only (127.0.0.0/8, [::1], localhost)",
+        ),
+        (
+            "https://www.your-company.com",
+            "https://www.your-company.com:x",
+            "21:19: `destination_url`: \"https://www.your-company.com:x/protime/clockings\" is not a URL: invalid port number; write a URL such as \"https://www.your-company.com/protime/clockings\"",
+        ),
+        (
+            "https://www.your-company.com",
+            "www.your-company.com",
+            "21:19: `destination_url`: \"www.your-company.com/protime/clockings\" is not a URL: it does not begin with https://; write a URL such as \"https://www.your-company.com/protime/clockings\"",
+        ),
+        (
+            "people,@badge-number",
+            "people",
+            "22:24: `external_references`: \"people\" is not an external reference; write \"collection,reference\" without spaces, such as \"people,@badge-number\"; predefined references begin with @",
+        ),
+        (
+            "activity-definitions,actDef",
+            "people,@badge-number",
+            "22:48: \"people,@badge-number\" is listed twice; keep one of the two",
+        ),
+        (
+            "[tenant.webhook.resync]\nkind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]\n",
+            "",
+            "18:1: this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so without a resync they are lost; write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver up to date, or kind = \"none\" to accept the loss",
+        ),
+    ]);
+}
+
+#[test]
+fn kinds() {
+    judge(&[
+        (
+            "kind = \"command\"\n",
+            "",
+            "24:1: `kind` is missing in [tenant.webhook.resync]; write kind = \"command\", or kind = \"none\" to accept the loss",
+        ),
+        (
+            "kind = \"command\"",
+            "kind = \"comand\"",
+            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command` and `none`",
+        ),
+        (
+            "kind = \"command\"",
+            "kind = \"none\"",
+            "26:1: kind = \"none\" has no `command`; remove it, or write kind = \"command\"",
+        ),
+        (
+            "command = [\"/usr/local/bin/resync-clockings\"]\n",
+            "",
+            "24:1: `command` is missing in [tenant.webhook.resync]; write an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
+        ),
+        (
+            "[\"/usr/local/bin/resync-clockings\"]",
+            "[]",
+            "26:11: `command` is empty; it is to be an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
+        ),
+        (
+            "/usr/local/bin/resync-clockings",
+            "bin/resync",
+            "26:12: `command`: \"bin/resync\" is no program: it is neither an absolute path nor a name; write the whole path, beginning with /, or a name that is found in PATH",
+        ),
+        (
+            "[\"/usr/local/bin/resync-clockings\"]",
+            "[\"/bin/x\"]\ntimeout = \"0s\"",
+            "27:11: `timeout`: \"0s\" is no time at all; write a duration above zero",
+        ),
+        (
+            "[\"/usr/local/bin/resync-clockings\"]",
+            "[\"/bin/x\"]\non_failure = \"wait\"",
+            "27:14: `on_failure`: \"wait\" is not a word that is known here; write one of `hold` and `proceed`",
+        ),
+        (
+            "kind = \"file\"",
+            "kind = \"fiel\"",
+            "29:8: `kind`: \"fiel\" is not a word that is known here; did you mean \"file\"? It is one of `file` and `command`",
+        ),
+        (
+            "path = \"/run/receiver/clockings.key\"",
+            "",
+            "28:1: `path` is missing in [[tenant.webhook.key_sink]]; write `path = \"/run/receiver/clockings.key\"`, say",
+        ),
+        (
+            "path = \"/run/receiver/clockings.key\"",
+            "path = \"clockings.key\"",
+            "30:8: `path`: \"clockings.key\" is not an absolute path; write the whole path, beginning with /",
+        ),
+        (
+            "clockings.key\"",
+            "clockings.key\"\nmode = \"0648\"",
+            "31:8: `mode`: \"0648\" is not a file mode; write permission bits in octal, as chmod takes them, such as \"0640\"",
+        ),
+        (
+            "clockings.key\"",
+            "clockings.key\"\ntimeout = \"3s\"",
+            "31:1: kind = \"file\" has no `timeout`; remove it, or write kind = \"command\"",
+        ),
+        (
+            "\"receiver\"]",
+            "\"receiver\"]\nformat = \"json\"",
+            "35:1: kind = \"command\" has no `format`; remove it, or write kind = \"file\"",
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_later_version_will_know_is_refused_and_not_ignored() {
+    judge(&[
+        (
+            "[daemon]",
+            "[metrics]\nlisten = \"127.0.0.1:9464\"\n[daemon]",
+            "3:2: `metrics` in the root table is not known to this version yet; remove the table",
+        ),
+        (
+            "[daemon]",
+            "include = [\"conf.d/*.toml\"]\n[daemon]",
+            "3:1: `include` in the root table is not known to this version yet; remove it and write every [[tenant]] into this file",
+        ),
+        (
+            "retry_max",
+            "previous_key_grace = \"60s\"\nretry_max",
+            "7:1: `previous_key_grace` in [renewal] is not known to this version yet; remove it: `verify` comes with a later version, and so does the time that it accepts the previous key",
+        ),
+        (
+            "external_references",
+            "on_remove = \"keep\"\nexternal_references",
+            "22:1: `on_remove` in [[tenant.webhook]] is not known to this version yet; remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",
+        ),
+        (
+            "kind = \"command\"",
+            "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { env = \"T\" }",
+            "25:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
+        ),
+        (
+            "kind = \"command\"",
+            "kind = \"delta\"\nkeep_warm = true",
+            "25:8: `kind`: \"delta\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
+        ),
+        (
+            "kind = \"command\"",
+            "kind = \"command\"\naudit = true",
+            "26:1: `audit` in [tenant.webhook.resync] is not known to this version yet; remove it: it belongs to a kind of resync that a later version will know",
+        ),
+        (
+            "kind = \"file\"",
+            "kind = \"http\"",
+            "29:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it",
+        ),
+    ]);
+}

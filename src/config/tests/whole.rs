@@ -1,0 +1,126 @@
+//! Mistakes of the file as a whole: what is there twice or not at all, many at once, broken syntax.
+
+use super::*;
+
+#[test]
+fn duplicates() {
+    let tenant = &GOOD[GOOD.find("[[tenant]]").expect("there")..];
+    let again = |changes: &[(&str, &str)]| {
+        let mut text = tenant.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        problems(&format!("{GOOD}\n{text}"))
+    };
+    let new_file = ("clockings.key", "other.key");
+    let name = "give each tenant a name of its own";
+    let pair = "Protime knows a webhook by its destination URL and collection: keep one of the two";
+    assert_eq!(again(&[new_file]), [format!("37:8: two tenants are named \"acme\"; {name}")]);
+    assert_eq!(
+        again(&[("name = \"acme\"", "name = \"ACME\""), new_file]),
+        [format!(
+            "45:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL; {pair}"
+        )]
+    );
+    assert_eq!(
+        again(&[("name = \"acme\"", "name = \"other\"")]),
+        [
+            "54:8: two key sinks write to the same file; give each key a file of its own: the second would overwrite the first"
+        ]
+    );
+    let webhook = |from: &str, to: &str| problems(&format!("{GOOD}{}", PEOPLE.replace(from, to)));
+    assert_eq!(
+        webhook("collection", "name = \"clockings\"\ncollection"),
+        [
+            "37:8: two webhooks of this tenant are named \"clockings\"; give each webhook of a tenant a name of its own"
+        ]
+    );
+    assert_eq!(
+        webhook("\"people\"", "\"clockings\""),
+        [
+            "37:14: two webhooks of this tenant are named \"clockings\"; without `name` it is the collection: give one of them a `name` of its own"
+        ]
+    );
+    let same_pair = PEOPLE
+        .replace("collection = \"people\"", "name = \"two\"\ncollection = \"clockings\"")
+        .replace("/people", "/clockings");
+    assert_eq!(
+        problems(&format!("{GOOD}{same_pair}")),
+        [format!("39:19: two webhooks of this tenant send \"clockings\" to the same URL; {pair}")]
+    );
+}
+
+#[test]
+fn an_empty_file_and_one_without_webhooks() {
+    let no_agent = "1:1: `user_agent` is missing in the root table; write `user_agent = \"Service/Version (Company)\"` above the first table: Protime demands it";
+    let no_tenant = "there is no [[tenant]] in the file; write at least one [[tenant]] with at least one [[tenant.webhook]]";
+    assert_eq!(problems(""), [no_agent.to_owned(), format!("1:1: {no_tenant}")]);
+    assert_eq!(problems("user_agent = \"a/1 (b)\"\ntenant = []"), [format!("2:10: {no_tenant}")]);
+    let without = &GOOD[..GOOD.find("[[tenant.webhook]]").expect("there")];
+    assert_eq!(
+        problems(without),
+        [
+            "12:1: this tenant has no [[tenant.webhook]]; write at least one [[tenant.webhook]] below it, or remove the tenant"
+        ]
+    );
+    assert_eq!(
+        problems("user_agent = \"a/1 (b)\"\n[tenant]\nname = \"acme\""),
+        [
+            "2:1: `tenant`: [tenant] is a table; it is to be an array of tables: write [[tenant]], with double brackets"
+        ]
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+    let mut text = GOOD.to_owned();
+    for (from, to) in [
+        ("*/5 * * * *", "*/5 * * *"),
+        ("retry_max = ", "retry_maximum = "),
+        ("= 120", "= true"),
+        ("\"production\"", "\"staging\""),
+        ("{ credential = \"acme-client-secret\" }", "\"hunter2\""),
+        ("https://www", "http://www"),
+        ("people,@", "people;@"),
+        ("kind = \"file\"", "kind = \"fax\""),
+        ("\"systemctl\"", "7"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let places: Vec<String> =
+        problems(&text).iter().map(|problem| problem.split(": ").next().unwrap_or("").to_owned()).collect();
+    assert_eq!(places, ["4:15", "7:1", "10:27", "14:15", "16:17", "21:19", "22:24", "29:8", "34:12"]);
+}
+
+#[test]
+fn syntax_errors_are_told_all_and_alone() {
+    assert_eq!(
+        problems("user_agent = WebhookRenewal\nunknown = 1\nlog_level = \"inof\n[daemon\n"),
+        [
+            "1:14: not TOML: string values must be quoted; put the text in double quotes: \"…\"",
+            "3:18: not TOML: invalid basic string; TOML expects `\"` here",
+            "4:8: not TOML: unclosed table; TOML expects `]` here",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_is_given_twice_does_not_keep_the_rest_from_being_judged() {
+    assert_eq!(
+        problems(&changed("retry_max = \"15m\"", "retry_max = \"15m\"\nretry_max = \"20m\"\nx = 1")),
+        [
+            "8:1: this key or table is given twice; keep one of them; what there may be several of is written with double brackets, as in `[[tenant]]`",
+            "9:1: unknown key `x` in [renewal]; [renewal] knows `renew_before`, `jitter`, `retry_initial`, `retry_max`, `max_concurrent`, `max_unplanned_rotations_per_hour` and `gap_margin`",
+        ]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_fine() {
+    assert!(read(&format!("\u{feff}{}", GOOD.replace('\n', "\r\n"))).is_ok());
+    assert!(problems("\u{feff}user_agent = 1")[0].starts_with("1:1: "));
+    let text = changed("= 120", "= 0").replace('\n', "\r\n");
+    assert!(problems(&text)[0].starts_with("10:27: "));
+}

@@ -1,0 +1,197 @@
+//! Single values that are written as text: durations, shares of a lifetime, modes, paths and names.
+//!
+//! Every reader takes the whole text or says why not and what would be right.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::raw::Wrong;
+use crate::domain::lifetime::Share;
+
+/// No duration in the file is longer, so that adding one to a point in time is always possible.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// The units of a duration, the longest first, with their milliseconds.
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+const DURATION_HELP: &str =
+    "write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"";
+
+/// A duration such as `90s` or `1h 30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let wrong = |why: &str| Wrong::new(format!("is not a duration: {why}"), DURATION_HELP);
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong("it is empty"));
+    }
+    let mut total = 0_u64;
+    let mut coarser = u64::MAX;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(letters);
+        if number.is_empty() {
+            return Err(wrong("a number is expected before a unit, without sign or decimal point"));
+        }
+        if unit.is_empty() {
+            return Err(wrong(&format!("the unit behind {number} is missing")));
+        }
+        let Some((_, milliseconds)) = UNITS.iter().find(|(known, _)| *known == unit) else {
+            return Err(wrong(&format!("there is no unit `{unit}`")));
+        };
+        if *milliseconds >= coarser {
+            return Err(wrong(&format!("`{unit}` is not smaller than the unit before it")));
+        }
+        coarser = *milliseconds;
+        let too_long = || Wrong::new("is longer than a century", "write a shorter duration");
+        let part = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*milliseconds));
+        total = part.and_then(|part| total.checked_add(part)).ok_or_else(too_long)?;
+        if Duration::from_millis(total) > LONGEST {
+            return Err(too_long());
+        }
+        rest = behind.trim_start();
+    }
+    Ok(Duration::from_millis(total))
+}
+
+/// A duration as [`duration`] reads it.
+pub(super) fn written(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut parts = Vec::new();
+    for (unit, milliseconds) in UNITS {
+        if rest >= milliseconds {
+            parts.push(format!("{}{unit}", rest / milliseconds));
+            rest %= milliseconds;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// A duration that is not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, Wrong> {
+    let duration = duration(text)?;
+    if duration.is_zero() {
+        Err(Wrong::new("is no time at all", "write a duration above zero"))
+    } else {
+        Ok(duration)
+    }
+}
+
+/// A part of a lifetime: `1/3`, `5%` or a duration.
+pub(super) fn share(text: &str) -> Result<Share, Wrong> {
+    let help = "write a fraction such as \"1/3\", a percentage such as \"5%\", or a duration such as \"48h\"";
+    let fraction = if let Some((above, below)) = text.split_once('/') {
+        match (above.trim().parse::<u32>(), below.trim().parse::<u32>()) {
+            (Ok(_), Ok(0)) => return Err(Wrong::new("divides by zero", help)),
+            (Ok(above), Ok(below)) => f64::from(above) / f64::from(below),
+            _ => return Err(Wrong::new("is not a fraction of two whole numbers", help)),
+        }
+    } else if let Some(percent) = text.strip_suffix('%') {
+        let plain = percent.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        match percent.parse::<f64>() {
+            Ok(percent) if plain => percent / 100.0,
+            _ => return Err(Wrong::new("is not a percentage", help)),
+        }
+    } else {
+        return match duration(text) {
+            Ok(duration) => Ok(Share::Fixed(duration)),
+            Err(wrong) if wrong.help == DURATION_HELP => {
+                Err(Wrong::new("is neither a part of the lifetime nor a duration", help))
+            }
+            Err(wrong) => Err(wrong),
+        };
+    };
+    if fraction > 1.0 {
+        return Err(Wrong::new("is more than the whole lifetime", help));
+    }
+    Ok(Share::Fraction(fraction))
+}
+
+/// How long before the end of its lifetime to renew: more than nothing, and half of it at most.
+pub(super) fn renew_before(text: &str) -> Result<Share, Wrong> {
+    let share = share(text)?;
+    match share {
+        Share::Fraction(fraction) if fraction > 0.5 => Err(Wrong::new(
+            "is more than half of the lifetime: a webhook is not renewed before half of it has passed",
+            "write \"1/2\" or less",
+        )),
+        Share::Fraction(fraction) if fraction > 0.0 => Ok(share),
+        Share::Fixed(duration) if !duration.is_zero() => Ok(share),
+        _ => Err(Wrong::new(
+            "lets the webhook expire before it is renewed",
+            "write more than zero, such as \"1/3\"",
+        )),
+    }
+}
+
+/// Permission bits in octal, as `chmod` takes them.
+pub(super) fn mode(text: &str) -> Result<u32, Wrong> {
+    let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if octal && mode <= 0o777 => Ok(mode),
+        _ => Err(Wrong::new(
+            "is not a file mode",
+            "write permission bits in octal, as chmod takes them, such as \"0640\"",
+        )),
+    }
+}
+
+/// A path that means the same wherever the daemon was started.
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Wrong> {
+    if text.contains('\0') {
+        return Err(Wrong::new("has a NUL character in it", "write a path without one"));
+    }
+    if !text.starts_with('/') {
+        return Err(Wrong::new("is not an absolute path", "write the whole path, beginning with /"));
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// An absolute path that names a file and not a folder.
+pub(super) fn file_path(text: &str) -> Result<PathBuf, Wrong> {
+    let path = absolute_path(text)?;
+    if text.ends_with('/') || text.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(Wrong::new(
+            "is not the plain path of a file",
+            "write a path without `.` and `..` that ends in a name",
+        ));
+    }
+    Ok(path)
+}
+
+/// The absolute path of a Unix socket: Linux gives it 108 bytes, the last of which is NUL.
+pub(super) fn socket_path(text: &str) -> Result<PathBuf, Wrong> {
+    let path = file_path(text)?;
+    if text.len() > 107 {
+        return Err(Wrong::new("is too long for a Unix socket", "write a path of at most 107 bytes"));
+    }
+    Ok(path)
+}
+
+/// `Service/Version (Company)`, which Protime demands as `User-Agent`.
+pub(super) fn user_agent(text: &str) -> Result<String, Wrong> {
+    let help = "write \"Service/Version (Company)\", such as \"WebhookRenewal/v1 (Your Company)\"";
+    if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return Err(Wrong::new(
+            "has a character in it that an HTTP header cannot hold (only ASCII can)",
+            help,
+        ));
+    }
+    let word = |text: &str| !text.is_empty() && !text.contains([' ', '/', '(', ')']);
+    let fits = text
+        .split_once(' ')
+        .and_then(|(product, company)| {
+            Some((product.split_once('/')?, company.strip_prefix('(')?.strip_suffix(')')?))
+        })
+        .is_some_and(|((service, version), company)| {
+            word(service) && word(version) && !company.trim().is_empty() && !company.contains(['(', ')'])
+        });
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new("is not a user agent as Protime demands it", help))
+    }
+}
+
+#[cfg(test)]
+mod tests;

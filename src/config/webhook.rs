@@ -1,0 +1,185 @@
+//! `[[tenant.webhook]]`: the pair that Protime knows it by, and what must be unique about it.
+
+use reqwest::Url;
+
+use super::{
+    Webhook, address, kinds,
+    raw::{Checked, Table, Value, Wrong},
+    tenant::{Firsts, Seen, invalid_name},
+    words,
+};
+use crate::domain::webhook::{ExternalReference, Pair, WebhookName};
+
+/// What must not be there twice in one tenant.
+struct Siblings {
+    names: Firsts<WebhookName>,
+    pairs: Firsts<Pair>,
+}
+
+/// Reads every `[[tenant.webhook]]` of a tenant. `origin` is whose they are at Protime, if known.
+pub(super) fn webhooks(tenant: &Table<'_>, origin: Option<&Url>, seen: &mut Seen) -> Checked<Vec<Webhook>> {
+    let missing = "this tenant has no [[tenant.webhook]]";
+    let help = "write at least one [[tenant.webhook]] below it, or remove the tenant";
+    let Some(value) = tenant.optional("webhook") else {
+        return Err(tenant.missing(&["webhook"], missing, help));
+    };
+    let mut siblings = Siblings { names: Firsts::new(), pairs: Firsts::new() };
+    let webhooks = value.tables("[[tenant.webhook]]", |table| webhook(table, origin, &mut siblings, seen))?;
+    if webhooks.is_empty() { Err(value.problem(missing, help)) } else { Ok(webhooks) }
+}
+
+fn webhook(
+    table: &Table<'_>,
+    origin: Option<&Url>,
+    siblings: &mut Siblings,
+    seen: &mut Seen,
+) -> Checked<Webhook> {
+    let collection_value = table.required("collection", "write `collection = \"clockings\"`, say");
+    let collection = collection_value.as_ref().map_err(|reported| *reported).and_then(collection);
+    let name = match (table.optional("name"), &collection_value) {
+        (Some(value), _) => name(&value, siblings, "give each webhook of a tenant a name of its own"),
+        (None, Ok(value)) if collection.is_ok() => {
+            name(value, siblings, "without `name` it is the collection: give one of them a `name` of its own")
+        }
+        (None, Ok(_)) => collection.clone().and_then(|text| {
+            WebhookName::new(&text)
+                .map_err(|rule| table.missing(&["name"], "this webhook has no name", &rule.to_string()))
+        }),
+        (None, Err(reported)) => Err(*reported),
+    };
+    let destination = table.required(
+        "destination_url",
+        "write `destination_url = \"https://…\"`, where Protime is to send the events",
+    );
+    let pair = destination.and_then(|value| {
+        let destination_url = value.parse(address::destination)?;
+        let pair = Pair { destination_url, collection: collection.clone()? };
+        unique_pair(&value, &pair, origin, siblings, seen).map(|()| pair)
+    });
+    let external_references =
+        table.or("external_references", Ok(Vec::new()), |value| Ok(external_references(&value)));
+    table.not_yet(
+        "on_remove",
+        "remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",
+    );
+    let resync = kinds::resync(table);
+    let key_sinks = kinds::key_sinks(table, seen);
+    Ok(Webhook {
+        name: name?,
+        pair: pair?,
+        external_references: external_references?,
+        resync: resync?,
+        key_sinks: key_sinks?,
+    })
+}
+
+fn name(value: &Value<'_>, siblings: &mut Siblings, help: &str) -> Checked<WebhookName> {
+    let name = value.parse(|text| WebhookName::new(text).map_err(invalid_name))?;
+    match siblings.names.earlier(name.clone(), value.span()) {
+        None => Ok(name),
+        Some(first) => {
+            Err(value.repeats(first, &format!("two webhooks of this tenant are named \"{name}\""), help))
+        }
+    }
+}
+
+/// A collection's name; it becomes a part of paths, scopes and filters.
+fn collection(value: &Value<'_>) -> Checked<String> {
+    let collection = value.parse(collection_name)?;
+    if !words::COLLECTIONS.contains(&collection.as_str()) {
+        match words::nearest(&collection, words::COLLECTIONS) {
+            Some(meant) => {
+                value.warn(&format!("is not a collection that is known; did you mean \"{meant}\"?"));
+            }
+            None => value.warn("is not a collection that is known to have webhooks"),
+        }
+    }
+    Ok(collection)
+}
+
+fn collection_name(text: &str) -> Result<String, Wrong> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if text.bytes().all(plain) && (1..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_alphanumeric()
+    {
+        Ok(text.to_owned())
+    } else {
+        let help = "write the name as it stands in the API's paths, such as \"clockings\"";
+        Err(Wrong::new("is not the name of a collection", help))
+    }
+}
+
+fn unique_pair(
+    value: &Value<'_>,
+    pair: &Pair,
+    origin: Option<&Url>,
+    siblings: &mut Siblings,
+    seen: &mut Seen,
+) -> Checked<()> {
+    let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
+    if let Some(first) = siblings.pairs.earlier(pair.clone(), value.span()) {
+        let message = format!("two webhooks of this tenant send \"{}\" to the same URL", pair.collection);
+        return Err(value.repeats(first, &message, rule));
+    }
+    let Some(origin) = origin else { return Ok(()) };
+    match seen.pairs.earlier((origin.clone(), pair.clone()), value.span()) {
+        None => Ok(()),
+        Some(first) => {
+            let message = format!(
+                "another tenant of this file is the same at Protime and sends \"{}\" to the same URL",
+                pair.collection
+            );
+            Err(value.repeats(first, &message, rule))
+        }
+    }
+}
+
+fn external_references(value: &Value<'_>) -> Checked<Vec<ExternalReference>> {
+    let items = value.array("an array of texts such as [\"people,@badge-number\"]")?;
+    let mut firsts = Firsts::new();
+    let read: Vec<Checked<ExternalReference>> = items
+        .iter()
+        .map(|item| {
+            let reference = item.parse(external_reference)?;
+            if reference.reference.starts_with('@')
+                && !words::PREDEFINED_REFERENCES.contains(&reference.reference.as_str())
+            {
+                match words::nearest(&reference.reference, words::PREDEFINED_REFERENCES) {
+                    Some(meant) => {
+                        item.warn(&format!(
+                            "names no predefined reference that is known; did you mean {meant}?"
+                        ));
+                    }
+                    None => item.warn("names no predefined reference that is known"),
+                }
+            }
+            match firsts.earlier(reference.clone(), item.span()) {
+                None => Ok(reference),
+                Some(first) => Err(item.repeats(
+                    first,
+                    &format!("\"{reference}\" is listed twice"),
+                    "keep one of the two",
+                )),
+            }
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
+fn external_reference(text: &str) -> Result<ExternalReference, Wrong> {
+    // The reference goes into a query as `(collection,reference)`.
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'(' | b')' | b',' | b'"');
+    match text.split_once(',') {
+        Some((collection, reference))
+            if collection_name(collection).is_ok()
+                && !reference.trim_start_matches('@').is_empty()
+                && reference.bytes().all(plain) =>
+        {
+            Ok(ExternalReference { collection: collection.to_owned(), reference: reference.to_owned() })
+        }
+        _ => Err(Wrong::new(
+            "is not an external reference",
+            "write \"collection,reference\" without spaces, such as \"people,@badge-number\"; predefined \
+             references begin with @",
+        )),
+    }
+}

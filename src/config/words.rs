@@ -1,0 +1,86 @@
+//! Words: the ones that a file may use, and the one that was meant.
+
+/// The collections that are known to have webhooks. The list grows, so another one is only a warning.
+pub(super) const COLLECTIONS: [&str; 18] = [
+    "absences",
+    "absence-definitions",
+    "absence-groups",
+    "access-clockings",
+    "activity-durations",
+    "assignments",
+    "break-definitions",
+    "breaks",
+    "calculated-totals",
+    "clockings",
+    "contracts",
+    "counters",
+    "counter-definitions",
+    "counter-groups",
+    "paid-presences",
+    "people",
+    "shift-definitions",
+    "work-interruptions",
+];
+
+/// The external references that Protime predefines. Another one is only a warning.
+pub(super) const PREDEFINED_REFERENCES: [&str; 8] = [
+    "@badge-number",
+    "@employee-number",
+    "@absence-code",
+    "@data-entry-code",
+    "@external-reference",
+    "@counter-code",
+    "@shift-code",
+    "@external-code",
+];
+
+/// The known word that was probably meant: few letters differ, or only the way words are joined.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |word: &str| -> String {
+        word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+    };
+    let meant = plain(word);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&meant, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// All the words, as in "`a`, `b` and `c`".
+pub(super) fn all(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [] => "no key".to_owned(),
+        [word] => word.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let known = ["collection", "destination_url", "name", "resync", "key_sink"];
+        for (written, meant) in [
+            ("colection", Some("collection")),
+            ("destinationUrl", Some("destination_url")),
+            ("destination-url", Some("destination_url")),
+            ("nmae", Some("name")),
+            ("key_sinks", Some("key_sink")),
+            ("retry", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn words_are_listed_as_one_would_say_them() {
+        assert_eq!(all(&["a"]), "`a`");
+        assert_eq!(all(&["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

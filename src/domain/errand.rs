@@ -1,0 +1,194 @@
+//! What a resync or a key sink is told about the renewal it serves, and how it says that it is done.
+//!
+//! A resync and a hand-off must not know each other, yet a program that serves either is told the
+//! same things in the same words. Those words are fixed here, once: the JSON object on standard
+//! input and the `PROTIME_*` variables. Law: the key is only ever in the JSON object.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    key::WebhookKey,
+    reason::{Reason, Step},
+    webhook::{TenantName, WebhookName},
+};
+
+/// For which webhook, why and for which span of time something is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Context {
+    /// The tenant.
+    pub(crate) tenant: TenantName,
+    /// The webhook within it.
+    pub(crate) webhook: WebhookName,
+    /// The collection watched.
+    pub(crate) collection: String,
+    /// Where the events go.
+    pub(crate) destination_url: String,
+    /// Why the renewal runs.
+    pub(crate) reason: Reason,
+    /// The step that is being done.
+    pub(crate) step: Step,
+    /// The renewal's number.
+    pub(crate) renewal_id: i64,
+    /// The gap's beginning; `None` stands for everything.
+    pub(crate) from: Option<Timestamp>,
+    /// The gap's end.
+    pub(crate) to: Timestamp,
+}
+
+/// The JSON object, in the order of the contract.
+#[derive(Serialize)]
+struct Message<'a> {
+    tenant: &'a TenantName,
+    webhook: &'a WebhookName,
+    collection: &'a str,
+    destination_url: &'a str,
+    reason: Reason,
+    step: Step,
+    renewal_id: i64,
+    from: Option<Timestamp>,
+    to: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_version: Option<u64>,
+}
+
+impl Context {
+    /// The `PROTIME_*` variables. Times are RFC 3339 in UTC; `PROTIME_FROM` is empty for everything.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("PROTIME_TENANT", self.tenant.to_string()),
+            ("PROTIME_WEBHOOK", self.webhook.to_string()),
+            ("PROTIME_COLLECTION", self.collection.clone()),
+            ("PROTIME_DESTINATION_URL", self.destination_url.clone()),
+            ("PROTIME_REASON", self.reason.to_string()),
+            ("PROTIME_STEP", self.step.to_string()),
+            ("PROTIME_RENEWAL_ID", self.renewal_id.to_string()),
+            ("PROTIME_FROM", self.from.map(|from| from.to_string()).unwrap_or_default()),
+            ("PROTIME_TO", self.to.to_string()),
+        ]
+    }
+
+    /// The JSON object without a line feed, with the key and its version where the receiver of the
+    /// message is to have it. The bytes are wiped when dropped, and were never moved in memory.
+    pub(crate) fn message(&self, key: Option<(&WebhookKey, u64)>) -> Zeroizing<Vec<u8>> {
+        let message = Message {
+            tenant: &self.tenant,
+            webhook: &self.webhook,
+            collection: &self.collection,
+            destination_url: &self.destination_url,
+            reason: self.reason,
+            step: self.step,
+            renewal_id: self.renewal_id,
+            from: self.from,
+            to: self.to,
+            key: key.map(|(key, _)| key.expose()),
+            key_version: key.map(|(_, version)| version),
+        };
+        let free_text = self.collection.len() + self.destination_url.len() + message.key.map_or(0, str::len);
+        wiped_json(&message, free_text)
+    }
+}
+
+/// `value` as JSON in a buffer that is wiped when dropped. A buffer that grows leaves copies of a
+/// secret behind, so this one is large enough from the start: JSON needs at most six bytes for one
+/// (`\u001f`), `free_text` is the length of all texts of any length, the rest is short by type.
+pub(crate) fn wiped_json(value: &impl Serialize, free_text: usize) -> Zeroizing<Vec<u8>> {
+    let mut json = Zeroizing::new(Vec::with_capacity(1024 + 6 * free_text));
+    #[expect(clippy::expect_used, reason = "a struct of texts, numbers and times serialises into memory")]
+    serde_json::to_writer(&mut *json, value).expect("serialises");
+    json
+}
+
+/// Something was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Done {
+    /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
+    pub(crate) output: Option<String>,
+    /// Whether there was nothing to do.
+    pub(crate) skipped: bool,
+}
+
+/// Whether trying again makes sense of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// It went wrong: try again later.
+    Failed,
+    /// The daemon stops: it goes on after the next start, and this is nobody's fault.
+    Stopped,
+}
+
+/// Something was not done; it prints as its message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    /// What went wrong and what would help, in a sentence; never a secret.
+    pub(crate) message: String,
+    /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
+    pub(crate) output: Option<String>,
+    /// What the caller is to make of it.
+    pub(crate) kind: FailureKind,
+}
+
+impl Failure {
+    /// A failure without a program's output.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), output: None, kind: FailureKind::Failed }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A context whose every field differs from every other.
+    pub(crate) fn context(step: Step, from: Option<i64>) -> Context {
+        Context {
+            tenant: TenantName::new("acme").expect("a name"),
+            webhook: WebhookName::new("badge-reader").expect("a name"),
+            collection: "clockings".to_owned(),
+            destination_url: "https://receiver.example/protime?a=\"b\"".to_owned(),
+            reason: Reason::Expiring,
+            step,
+            renewal_id: 17,
+            from: from.map(|second| Timestamp::from_second(second).expect("in range")),
+            to: Timestamp::from_second(1_796_120_000).expect("in range"),
+        }
+    }
+
+    #[test]
+    fn the_message_is_the_one_of_the_contract() {
+        let key = WebhookKey::new("s3cr\"t".to_owned()).expect("not empty");
+        let json = context(Step::HandOff, Some(1_796_000_000)).message(Some((&key, 4)));
+        assert_eq!(
+            std::str::from_utf8(&json).expect("UTF-8"),
+            r#"{"tenant":"acme","webhook":"badge-reader","collection":"clockings","#.to_owned()
+                + r#""destination_url":"https://receiver.example/protime?a=\"b\"","reason":"expiring","#
+                + r#""step":"hand_off","renewal_id":17,"from":"2026-11-30T00:53:20Z","#
+                + r#""to":"2026-12-01T10:13:20Z","key":"s3cr\"t","key_version":4}"#
+        );
+    }
+
+    #[test]
+    fn everything_is_null_in_the_message_and_empty_in_the_environment() {
+        let context = context(Step::Resync, None);
+        let json: serde_json::Value = serde_json::from_slice(&context.message(None)).expect("JSON");
+        assert_eq!(json["from"], serde_json::Value::Null);
+        assert!(json.as_object().expect("an object").contains_key("from"));
+        assert!(!json.as_object().expect("an object").contains_key("key"));
+        assert!(context.environment().contains(&("PROTIME_FROM", String::new())));
+    }
+
+    #[test]
+    fn the_buffer_never_grows() {
+        let mut context = context(Step::HandOff, Some(0));
+        context.collection = "\u{1}".repeat(5000);
+        context.destination_url = "\"".repeat(5000);
+        let key = WebhookKey::new("\u{1f}".repeat(5000)).expect("not empty");
+        let json = context.message(Some((&key, u64::MAX)));
+        assert_eq!(json.capacity(), 1024 + 6 * 15_000);
+        assert!(json.len() > 6 * 10_000);
+    }
+}

@@ -1,0 +1,83 @@
+//! Gives a new key to those who check signatures with it.
+//!
+//! The old key is dead by then, so a sink that fails is tried again until it has the newest key.
+//! A delivery may be repeated at will: it has the same effect twice. There is one file a kind.
+
+mod command;
+mod file;
+
+use std::future::Future;
+
+use crate::{
+    config,
+    domain::{
+        errand::{Context, Done, Failure},
+        key::WebhookKey,
+    },
+};
+
+use self::{command::CommandSink, file::FileSink};
+
+/// One receiver of a webhook's keys.
+#[derive(Debug, Clone)]
+pub(crate) enum KeySink {
+    /// A file, replaced atomically.
+    File(FileSink),
+    /// A program that gets the key on standard input.
+    Command(CommandSink),
+}
+
+impl KeySink {
+    /// The sink that the configuration asks for. `secret_env` names the environment variables that
+    /// hold a secret of the daemon's: no program gets them.
+    pub(crate) fn new(config: &config::KeySink, secret_env: &[String]) -> Self {
+        match config {
+            config::KeySink::File { path, format, mode, group } => {
+                Self::File(FileSink::new(path, *format, *mode, group.as_deref()))
+            }
+            config::KeySink::Command(command) => Self::Command(CommandSink::new(command, secret_env)),
+        }
+    }
+
+    /// What the sink is called where it is recorded what it has: the same after a restart, and
+    /// different for every sink of a webhook that does something different.
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::File(sink) => sink.id(),
+            Self::Command(sink) => sink.id(),
+        }
+    }
+
+    /// Whether a key could be delivered, as far as can be told without one. To be asked before the
+    /// POST, which kills the key that the receiver has.
+    pub(crate) async fn preflight(&self) -> Result<(), Failure> {
+        match self {
+            Self::File(sink) => sink.preflight().await,
+            Self::Command(sink) => sink.preflight().await,
+        }
+    }
+
+    /// Delivers `key`, which is number `version` of its webhook. `stop` ends a program; a file is
+    /// finished, which takes no time. `Done` carries the end of what a program wrote.
+    pub(crate) async fn deliver(
+        &self,
+        context: &Context,
+        key: &WebhookKey,
+        version: u64,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Done, Failure> {
+        match self {
+            Self::File(sink) => sink.deliver(context, key, version).await,
+            Self::Command(sink) => sink.deliver(context, key, version, stop).await,
+        }
+    }
+
+    /// Whether the sink still has this key, where that can be seen: a file may be gone after a boot,
+    /// for `/run` is emptied then. `None` where it cannot.
+    pub(crate) async fn holds(&self, key: &WebhookKey, version: u64) -> Option<bool> {
+        match self {
+            Self::File(sink) => Some(sink.holds(key, version).await),
+            Self::Command(_) => None,
+        }
+    }
+}

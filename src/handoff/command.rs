@@ -1,0 +1,141 @@
+//! Hands a key to a program, on its standard input and nowhere else: arguments and environment of a
+//! process can be read by others.
+
+use std::future::Future;
+
+use crate::{
+    command::{self, Invocation, STOP_GRACE},
+    config,
+    domain::{
+        errand::{Context, Done, Failure},
+        key::WebhookKey,
+    },
+};
+
+/// The program, and what it must not be told.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandSink {
+    command: config::Command,
+    secret_env: Vec<String>,
+}
+
+impl CommandSink {
+    /// `secret_env` names the environment variables that the program does not get.
+    pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
+        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+    }
+
+    /// `command:`, the program and its arguments.
+    pub(super) fn id(&self) -> String {
+        let words: Vec<&str> =
+            [&self.command.program].into_iter().chain(&self.command.args).map(String::as_str).collect();
+        format!("command:{}", words.join(" "))
+    }
+
+    /// Whether the program exists and may be executed.
+    pub(super) async fn preflight(&self) -> Result<(), Failure> {
+        let program = self.command.program.clone();
+        match tokio::task::spawn_blocking(move || command::find(&program)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Failure::new(error.to_string())),
+            Err(error) => Err(Failure::new(format!("cannot look for '{}': {error}", self.command.program))),
+        }
+    }
+
+    /// Runs the program with the key. Its exit status 0 means that the key is in force.
+    pub(super) async fn deliver(
+        &self,
+        context: &Context,
+        key: &WebhookKey,
+        version: u64,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Done, Failure> {
+        let invocation = Invocation {
+            command: &self.command,
+            withheld: &self.secret_env,
+            environment: context.environment(),
+            input: context.message(Some((key, version))),
+            secret: Some(key.expose()),
+            grace: STOP_GRACE,
+        };
+        invocation.run(stop).await.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use super::*;
+    use crate::{
+        domain::{errand::tests::context, reason::Step},
+        handoff::KeySink,
+    };
+
+    fn sink(program: &str, args: &[&str]) -> KeySink {
+        KeySink::new(
+            &config::KeySink::Command(config::Command {
+                program: program.to_owned(),
+                args: args.iter().map(|&arg| arg.to_owned()).collect(),
+                timeout: Duration::from_secs(60),
+            }),
+            &[],
+        )
+    }
+
+    fn key() -> WebhookKey {
+        WebhookKey::new("Zm9vYmFyYmF6cXV4".to_owned()).expect("not empty")
+    }
+
+    #[tokio::test]
+    async fn the_key_is_on_standard_input_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // What others see of a process is what /proc shows of it.
+        let script = "cat > \"$1/input\"; cat /proc/$$/environ /proc/$$/cmdline > \"$1/seen\"";
+        let sink = sink("sh", &["-c", script, "sh", folder.path().to_str().expect("UTF-8")]);
+        sink.deliver(&context(Step::HandOff, None), &key(), 4, pending()).await.expect("exit 0");
+
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+        let input = read("input");
+        let json: serde_json::Value = serde_json::from_str(&input).expect("JSON");
+        assert_eq!((&json["key"], &json["key_version"]), (&"Zm9vYmFyYmF6cXV4".into(), &4.into()));
+        assert_eq!(json["step"], "hand_off");
+        assert!(input.ends_with("}\n") && input.lines().count() == 1, "{input}");
+        let seen = read("seen");
+        assert!(seen.contains("PROTIME_STEP=hand_off") && !seen.contains("Zm9vYmFyYmF6cXV4"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_prints_the_key_does_not_publish_it() {
+        let delivered = sink("sh", &["-c", "cat; exit 1"])
+            .deliver(&context(Step::HandOff, None), &key(), 4, pending())
+            .await
+            .expect_err("exit 1");
+        assert!(delivered.output.as_deref().is_some_and(|o| o.contains(r#""key":"[redacted]""#)));
+        assert!(!format!("{delivered:?} {delivered}").contains("Zm9vYmFyYmF6cXV4"));
+    }
+
+    #[tokio::test]
+    async fn preflight_names_a_program_that_cannot_be_run() {
+        assert_eq!(sink("sh", &[]).preflight().await, Ok(()));
+        for (program, cause) in [
+            ("/nowhere/program", "there is no such file"),
+            ("/", "it is not a file"),
+            ("/etc/passwd", "chmod +x would allow that"),
+            ("no-such-program", "PATH ("),
+        ] {
+            let message = sink(program, &[]).preflight().await.expect_err(program).message;
+            assert!(
+                message.starts_with(&format!("cannot run '{program}': ")) && message.contains(cause),
+                "{message}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_is_named_by_its_words_and_keeps_its_key_to_itself() {
+        let sink = sink("set-key", &["--for", "clockings"]);
+        assert_eq!(sink.id(), "command:set-key --for clockings");
+        assert_eq!(sink.holds(&key(), 1).await, None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Keeps the current key in a file for a receiver that reads it at every request.
+//!
+//! Laws: whoever reads the path finds one whole key, the old one or the new one, never a part and
+//! never none; the file never has more readers than its mode and group allow, not even for a moment;
+//! an older key never replaces a newer one.
+
+mod replace;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{task::spawn_blocking, time::timeout};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::KeyFormat,
+    domain::{
+        errand::{Context, Done, Failure, wiped_json},
+        key::WebhookKey,
+    },
+};
+
+use self::replace::{FileError, Target};
+
+/// How long a file system may take: a remote one that hangs must not hold up the webhook for ever,
+/// nor the daemon's stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A key file. Clones are the same file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileSink(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    target: Target,
+    format: KeyFormat,
+    /// The newest version that was to be written. Work that was given up on goes on in its thread,
+    /// and must not come in last.
+    newest: AtomicU64,
+    /// One writer at a time.
+    writing: Mutex<()>,
+}
+
+/// The format `json`: one line that ends with a line feed.
+///
+/// It names the webhook, so that one program can read the files of many, and has no time: that is
+/// the time of the file, and the same key makes the same file.
+#[derive(Serialize)]
+struct KeyFile<'a> {
+    tenant: &'a str,
+    webhook: &'a str,
+    collection: &'a str,
+    destination_url: &'a str,
+    version: u64,
+    key: &'a str,
+}
+
+/// What of the format `json` tells one key from another.
+#[derive(Deserialize)]
+struct Held<'a> {
+    version: u64,
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+}
+
+impl FileSink {
+    /// A sink for `path`; nothing is touched yet.
+    pub(super) fn new(path: &Path, format: KeyFormat, mode: u32, group: Option<&str>) -> Self {
+        let target = Target { path: path.to_owned(), mode, group: group.map(str::to_owned) };
+        Self(Arc::new(Inner { target, format, newest: AtomicU64::new(0), writing: Mutex::new(()) }))
+    }
+
+    /// `file:` and the path.
+    pub(super) fn id(&self) -> String {
+        format!("file:{}", self.0.target.path.display())
+    }
+
+    /// Whether a file could be written there with this mode and group: one is, beside it.
+    pub(super) async fn preflight(&self) -> Result<(), Failure> {
+        self.blocking(|inner| inner.target.rehearse()).await?.map_err(failure)
+    }
+
+    /// Replaces the file. A stop of the daemon is not waited for: this takes a moment, or
+    /// [`PATIENCE`] at most.
+    pub(super) async fn deliver(
+        &self,
+        context: &Context,
+        key: &WebhookKey,
+        version: u64,
+    ) -> Result<Done, Failure> {
+        let bytes = self.content(context, key, version);
+        self.0.newest.fetch_max(version, Ordering::SeqCst);
+        self.blocking(move |inner| {
+            let newest = inner.newest.load(Ordering::SeqCst);
+            if newest > version {
+                return Err(Failure::new(format!(
+                    "key file '{}': version {version} of the key is not written: version {newest} is newer",
+                    inner.target.path.display()
+                )));
+            }
+            inner.target.replace(&bytes).map_err(failure)
+        })
+        .await??;
+        Ok(Done::default())
+    }
+
+    /// Whether the file has this key, mode and group. A file that cannot be read has not.
+    pub(super) async fn holds(&self, key: &WebhookKey, version: u64) -> bool {
+        let key = key.clone();
+        let held = self.blocking(move |inner| {
+            inner.target.read().is_some_and(|content| match inner.format {
+                KeyFormat::Raw => *content == key.expose().as_bytes(),
+                KeyFormat::Json => serde_json::from_slice::<Held<'_>>(&content)
+                    .is_ok_and(|held| held.version == version && held.key == key.expose()),
+            })
+        });
+        held.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a key file could not be compared");
+            false
+        })
+    }
+
+    fn content(&self, context: &Context, key: &WebhookKey, version: u64) -> Zeroizing<Vec<u8>> {
+        match self.0.format {
+            KeyFormat::Raw => Zeroizing::new(key.expose().as_bytes().to_vec()),
+            KeyFormat::Json => {
+                let file = KeyFile {
+                    tenant: context.tenant.as_str(),
+                    webhook: context.webhook.as_str(),
+                    collection: &context.collection,
+                    destination_url: &context.destination_url,
+                    version,
+                    key: key.expose(),
+                };
+                let free_text = file.collection.len() + file.destination_url.len() + file.key.len();
+                let mut json = wiped_json(&file, free_text);
+                json.push(b'\n');
+                json
+            }
+        }
+    }
+
+    /// Does `work` on a thread that may block, alone on this file, and waits [`PATIENCE`] for it.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let inner = Arc::clone(&self.0);
+        let task = spawn_blocking(move || {
+            // The lock guards no data, so a panic while it was held spoilt none.
+            let _alone = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&inner)
+        });
+        let path = self.0.target.path.display();
+        match timeout(PATIENCE, task).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(error)) => Err(Failure::new(format!("key file '{path}': {error}"))),
+            Err(_) => Err(Failure::new(format!(
+                "key file '{path}': its file system did not answer within {} s",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn failure(error: FileError) -> Failure {
+    Failure::new(error.to_string())
+}

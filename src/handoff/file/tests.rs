@@ -1,0 +1,197 @@
+//! Works on real files. Nothing here relies on permissions, which do not hold for root.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    sync::atomic::AtomicBool,
+};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{errand::tests::context, reason::Step};
+use crate::unix_group;
+
+fn key(text: &str) -> WebhookKey {
+    WebhookKey::new(text.to_owned()).expect("not empty")
+}
+
+/// A sink for `name` in a folder of its own.
+fn sink(name: &str, format: KeyFormat) -> (TempDir, FileSink) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sink = FileSink::new(&folder.path().join(name), format, 0o640, None);
+    (folder, sink)
+}
+
+async fn deliver(sink: &FileSink, text: &str, version: u64) -> Result<(), String> {
+    let context = context(Step::HandOff, None);
+    sink.deliver(&context, &key(text), version).await.map(drop).map_err(|failure| failure.message)
+}
+
+fn names(folder: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_raw_file_is_the_key_and_nothing_else() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    deliver(&sink, "first-and-long", 1).await.expect("delivered");
+    deliver(&sink, "second", 2).await.expect("delivered");
+    let path = folder.path().join("a.key");
+    assert_eq!(fs::read(&path).expect("a file"), b"second");
+    assert_eq!(fs::metadata(&path).expect("a file").mode() & 0o7777, 0o640);
+    assert_eq!(names(&folder), ["a.key"]);
+    assert_eq!(sink.id(), format!("file:{}", path.display()));
+}
+
+#[tokio::test]
+async fn a_json_file_names_its_webhook() {
+    let (folder, sink) = sink("a.json", KeyFormat::Json);
+    deliver(&sink, "k\"ey", 7).await.expect("delivered");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("a.json")).expect("a file"),
+        r#"{"tenant":"acme","webhook":"badge-reader","collection":"clockings","#.to_owned()
+            + r#""destination_url":"https://receiver.example/protime?a=\"b\"","version":7,"#
+            + "\"key\":\"k\\\"ey\"}\n"
+    );
+    assert!(sink.holds(&key("k\"ey"), 7).await);
+    assert!(!sink.holds(&key("k\"ey"), 8).await);
+    assert!(!sink.holds(&key("other"), 7).await);
+}
+
+#[tokio::test]
+async fn a_reader_sees_one_whole_key_at_any_moment() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    let text =
+        |version: u64| char::from(b'a' + u8::try_from(version % 20).expect("small")).to_string().repeat(999);
+    deliver(&sink, &text(1), 1).await.expect("delivered");
+    let path = folder.path().join("a.key");
+    let over = Arc::new(AtomicBool::new(false));
+    let reader = std::thread::spawn({
+        let over = Arc::clone(&over);
+        move || {
+            let mut reads = 0;
+            while !over.load(Ordering::SeqCst) {
+                let seen = fs::read(&path).expect("never absent");
+                assert!(seen.len() == 999 && seen.iter().all(|byte| *byte == seen[0]), "{seen:?}");
+                let mode = fs::metadata(&path).expect("never absent").mode() & 0o7777;
+                assert_eq!(mode, 0o640, "never readable for others");
+                reads += 1;
+            }
+            reads
+        }
+    });
+    for version in 2..200 {
+        deliver(&sink, &text(version), version).await.expect("delivered");
+    }
+    over.store(true, Ordering::SeqCst);
+    assert!(reader.join().expect("saw no part of a key") > 0);
+}
+
+#[tokio::test]
+async fn an_older_key_never_replaces_a_newer_one() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    deliver(&sink, "newer", 5).await.expect("delivered");
+    let message = deliver(&sink, "older", 4).await.expect_err("late");
+    assert!(message.ends_with("version 4 of the key is not written: version 5 is newer"), "{message}");
+    assert_eq!(fs::read(folder.path().join("a.key")).expect("a file"), b"newer");
+    deliver(&sink, "newer", 5).await.expect("may be repeated");
+}
+
+#[tokio::test]
+async fn what_a_killed_predecessor_left_aside_is_removed() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    let others = [".a.key.0123456789abcde.new", ".a.key.new", ".b.key.0123456789abcdef.new", "a.key.bak"];
+    for name in others.into_iter().chain([".a.key.0123456789abcdef.new", ".a.key.0000000000000000.new"]) {
+        fs::write(folder.path().join(name), "a key").expect("written");
+    }
+    deliver(&sink, "new", 1).await.expect("delivered");
+    let mut expected: Vec<&str> = others.into_iter().chain(["a.key"]).collect();
+    expected.sort_unstable();
+    assert_eq!(names(&folder), expected);
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_replaced_and_not_followed() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    let (path, elsewhere) = (folder.path().join("a.key"), folder.path().join("elsewhere"));
+    fs::write(&elsewhere, "new").expect("written");
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o640)).expect("set");
+    symlink(&elsewhere, &path).expect("linked");
+    assert!(!sink.holds(&key("new"), 1).await, "the right content, by way of a link");
+    deliver(&sink, "newer", 2).await.expect("delivered");
+    assert!(fs::symlink_metadata(&path).expect("a file").is_file());
+    assert_eq!(fs::read(&elsewhere).expect("untouched"), b"new");
+}
+
+#[tokio::test]
+async fn it_holds_what_has_the_right_content_and_mode() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    let path = folder.path().join("a.key");
+    assert!(!sink.holds(&key("new"), 1).await, "no file");
+    deliver(&sink, "new", 1).await.expect("delivered");
+    assert!(sink.holds(&key("new"), 1).await);
+    assert!(!sink.holds(&key("old"), 1).await && !sink.holds(&key("newer"), 1).await);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    assert!(!sink.holds(&key("new"), 1).await, "another mode");
+    fs::remove_file(&path).expect("removed");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).expect("a pipe");
+    assert!(!sink.holds(&key("new"), 1).await, "a pipe, and nobody waits for a writer");
+}
+
+#[tokio::test]
+async fn the_group_is_given_and_compared() {
+    let (folder, _) = sink("a.key", KeyFormat::Raw);
+    let path = folder.path().join("a.key");
+    // A group that everybody may give: the one of the process.
+    let gid = rustix::process::getegid().as_raw();
+    let group = unix_group::name(gid).expect("has a name");
+    let sink = FileSink::new(&path, KeyFormat::Raw, 0o440, Some(&group));
+    assert_eq!(sink.preflight().await, Ok(()));
+    deliver(&sink, "new", 1).await.expect("delivered");
+    assert_eq!(fs::metadata(&path).expect("a file").gid(), gid);
+    assert!(sink.holds(&key("new"), 1).await);
+}
+
+#[tokio::test]
+async fn preflight_and_delivery_name_what_is_wrong() {
+    let (folder, _) = sink("a.key", KeyFormat::Raw);
+    fs::write(folder.path().join("file"), "").expect("written");
+    fs::create_dir(folder.path().join("folder")).expect("made");
+    for (name, group, cause) in [
+        ("missing/a.key", None, "does not exist; create it, writable for the daemon's user"),
+        ("file/a.key", None, "is not a folder; correct the path"),
+        ("folder", None, "there is a folder of this name; remove it"),
+        (
+            "a.key",
+            Some("no-such-group"),
+            "this machine has no group 'no-such-group'; create it (groupadd --system NAME) or name another",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        let sink = FileSink::new(&path, KeyFormat::Raw, 0o640, group);
+        let before = sink.preflight().await.expect_err(name).message;
+        let after = deliver(&sink, "secret-key", 1).await.expect_err(name);
+        for message in [before, after] {
+            let start = format!("key file '{}': ", path.display());
+            assert!(message.starts_with(&start) && message.ends_with(cause), "{message}");
+            assert!(!message.contains("secret-key"));
+        }
+    }
+    assert_eq!(names(&folder), ["file", "folder"], "nothing was left aside");
+}
+
+#[tokio::test]
+async fn preflight_leaves_the_key_alone() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    assert_eq!(sink.preflight().await, Ok(()));
+    assert_eq!(names(&folder), [""; 0]);
+    deliver(&sink, "current", 1).await.expect("delivered");
+    assert_eq!(sink.preflight().await, Ok(()));
+    assert_eq!(fs::read(folder.path().join("a.key")).expect("a file"), b"current");
+    assert_eq!(names(&folder), ["a.key"]);
+}

@@ -1,0 +1,155 @@
+//! The client of the Protime API for one tenant.
+//!
+//! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
+//! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
+//!
+//! In reading order: [`webhooks`] says what can be asked; [`error`] what the caller does with a
+//! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
+//! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
+//! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
+//!
+//! Laws: no token, secret, key or body is in a log line, an error or a `Debug`; a POST whose outcome is
+//! not certain is called so; nothing that Protime writes makes the client ask another host.
+
+mod address;
+mod answer;
+mod auth;
+mod detail;
+mod error;
+mod http;
+mod limit;
+mod time;
+mod webhooks;
+mod wire;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use secrecy::SecretString;
+
+use crate::domain::webhook::TenantName;
+
+pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
+pub(crate) use error::{ApiError, PostError};
+
+const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
+const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
+
+/// The scopes that keeping webhooks alive needs.
+pub(crate) fn needed_scopes() -> Vec<String> {
+    vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()]
+}
+
+/// What a client needs to know of its tenant.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Whose client it is, for log lines.
+    pub(crate) tenant: TenantName,
+    /// Scheme, host and port of the API.
+    pub(crate) api_origin: Url,
+    /// The token endpoint.
+    pub(crate) token_url: Url,
+    /// OAuth client id.
+    pub(crate) client_id: String,
+    /// OAuth client secret.
+    pub(crate) client_secret: SecretString,
+    /// Sent with every request, tokens included.
+    pub(crate) user_agent: String,
+    /// The scopes to ask for; see [`needed_scopes`].
+    pub(crate) scopes: Vec<String>,
+    /// Limit for making a connection.
+    pub(crate) connect_timeout: Duration,
+    /// Limit for a whole request, from its connection to the last byte of its answer.
+    pub(crate) request_timeout: Duration,
+    /// At most so many requests in any minute, tokens included.
+    pub(crate) max_requests_per_minute: u32,
+    /// Certificates in PEM form that are trusted besides the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    /// HTTPS without anything to trust.
+    #[error(
+        "No CA certificates were found on this system, so no HTTPS server can be trusted: install the \
+         system's CA certificates (package ca-certificates), or name a file in SSL_CERT_FILE or api.ca_file"
+    )]
+    NoRoots,
+    /// `ca_file` gives no certificates.
+    #[error("api.ca_file {}: {why}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The user agent cannot be sent.
+    #[error("user_agent {0:?} does not fit into a header: use visible ASCII characters and spaces")]
+    UserAgent(String),
+    /// The origin is not one.
+    #[error("api_origin {0}")]
+    Origin(String),
+    /// The HTTP client refuses to start.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(String),
+}
+
+/// A client of one tenant. Clones share the token, the pace and the connections.
+#[derive(Debug, Clone)]
+pub(crate) struct TenantClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tenant: TenantName,
+    addresses: address::Addresses,
+    http: http::Http,
+    auth: auth::Auth,
+    /// Whether the log already says that a time had no offset.
+    offset_noted: AtomicBool,
+}
+
+impl TenantClient {
+    /// Makes a client; reads the trusted certificates and asks Protime nothing.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, BuildError> {
+        let inner = Inner {
+            tenant: settings.tenant.clone(),
+            addresses: address::Addresses::new(&settings.api_origin).map_err(BuildError::Origin)?,
+            http: http::Http::new(settings)?,
+            auth: auth::Auth::new(settings),
+            offset_noted: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// When the newest token ends; absent before the first one.
+    pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
+        self.inner.auth.expires_at()
+    }
+
+    /// The scopes of the newest token, if Protime named them.
+    pub(crate) fn granted_scopes(&self) -> Option<Vec<String>> {
+        self.inner.auth.granted()
+    }
+
+    /// The scopes that were asked for and that the newest token lacks.
+    pub(crate) fn missing_scopes(&self) -> Vec<String> {
+        self.inner.auth.missing()
+    }
+
+    /// Protime's clock minus ours by the `Date` of the newest answer, to about half a second plus half
+    /// of the request's time; positive where Protime is ahead.
+    pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
+        self.inner.http.skew()
+    }
+}
+
+#[cfg(test)]
+mod tests;

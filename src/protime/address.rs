@@ -1,0 +1,202 @@
+//! Where requests go: the API's addresses, and which links of Protime's are followed.
+//!
+//! Laws: no request leaves the tenant's own origin, whatever a body says; no id or filter can turn an
+//! address into another one; an address that Protime would refuse for its length is not sent.
+
+use std::fmt::Write as _;
+
+use reqwest::Url;
+
+use super::error::ApiError;
+use crate::domain::webhook::ExternalReference;
+
+/// The API's root below a tenant's origin.
+const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
+
+/// Protime refuses longer addresses with 414.
+const LONGEST: usize = 4096;
+
+/// The addresses of one tenant's webhooks.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    webhooks: Url,
+}
+
+impl Addresses {
+    /// The addresses below `origin`; an error if that cannot be the beginning of one.
+    pub(super) fn new(origin: &Url) -> Result<Self, String> {
+        if !matches!(origin.scheme(), "http" | "https") || origin.host().is_none() {
+            return Err(format!("'{origin}' is not an http or https address"));
+        }
+        let webhooks = origin.join(WEBHOOKS).map_err(|error| format!("'{origin}': {error}"))?;
+        Ok(Self { webhooks })
+    }
+
+    /// Of the list, filtered if wished.
+    pub(super) fn list(&self, filter: Option<&str>) -> Result<Url, ApiError> {
+        let query = filter.map(|filter| format!("filter={}", encoded(filter, "")));
+        self.with_query(query.as_deref())
+    }
+
+    /// For creating or renewing: `?externalReferences=(people,@badge-number)(…)`, written as in Protime's guide.
+    pub(super) fn post(&self, references: &[ExternalReference]) -> Result<Url, ApiError> {
+        let mut query = String::from("externalReferences=");
+        for one in references {
+            query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
+        }
+        self.with_query((!references.is_empty()).then_some(&query))
+    }
+
+    /// Of one webhook.
+    pub(super) fn one(&self, id: &str) -> Result<Url, ApiError> {
+        // These would be the address of something else: a URL's parser drops them.
+        if matches!(id, "" | "." | "..") {
+            return Err(ApiError::needs_operator(format!("'{id}' is not the id of a webhook")));
+        }
+        let mut url = self.webhooks.clone();
+        url.set_path(&format!("{WEBHOOKS}/{}", encoded(id, "")));
+        of_fitting_length(url)
+    }
+
+    /// The page after the one at `current`; only on the same origin.
+    pub(super) fn next(&self, current: &Url, link: &str) -> Result<Url, String> {
+        let next = current.join(link).map_err(|error| format!("its nextLink is no link: {error}"))?;
+        let elsewhere = next.origin() != self.webhooks.origin();
+        if elsewhere || !next.username().is_empty() || next.password().is_some() {
+            return Err(format!(
+                "its nextLink leads to another host ({}), which is not followed",
+                place(&next)
+            ));
+        }
+        Ok(next)
+    }
+
+    fn with_query(&self, query: Option<&str>) -> Result<Url, ApiError> {
+        let mut url = self.webhooks.clone();
+        url.set_query(query);
+        of_fitting_length(url)
+    }
+}
+
+fn of_fitting_length(url: Url) -> Result<Url, ApiError> {
+    let length = url.as_str().len();
+    if length <= LONGEST {
+        return Ok(url);
+    }
+    Err(ApiError::needs_operator(format!(
+        "the address of the request has {length} characters and Protime takes {LONGEST}; shorten the external \
+         references or the filter"
+    )))
+}
+
+/// Scheme, host and port, as a person reads them; no user info, path or query.
+pub(super) fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("no host");
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}", url.scheme())
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.
+fn encoded(text: &str, kept: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let plain =
+            byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
+        if plain {
+            result.push(char::from(byte));
+        } else {
+            // Writing into a String does not fail.
+            let _ = write!(result, "%{byte:02X}");
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses() -> Addresses {
+        Addresses::new(&Url::parse("https://acme.example").unwrap()).unwrap()
+    }
+
+    fn reference(collection: &str, reference: &str) -> ExternalReference {
+        ExternalReference { collection: collection.to_owned(), reference: reference.to_owned() }
+    }
+
+    const ROOT: &str = "https://acme.example/connector/protimeapi/api/v1/webhooks";
+
+    #[test]
+    fn external_references_are_written_as_in_the_guide() {
+        let rows: [(&[ExternalReference], &str); 4] = [
+            (&[], ""),
+            (&[reference("people", "@badge-number")], "?externalReferences=(people,@badge-number)"),
+            (
+                &[reference("people", "@badge-number"), reference("activity-definitions", "actDef")],
+                "?externalReferences=(people,@badge-number)(activity-definitions,actDef)",
+            ),
+            (
+                &[reference("people", "a b&c=(d),é#%'")],
+                "?externalReferences=(people,a%20b%26c%3D%28d%29%2C%C3%A9%23%25%27)",
+            ),
+        ];
+        for (references, expected) in rows {
+            assert_eq!(addresses().post(references).unwrap().as_str(), format!("{ROOT}{expected}"));
+        }
+    }
+
+    #[test]
+    fn filters_and_ids_cannot_become_another_address() {
+        let listed = addresses().list(Some("status eq 'Disabled'")).unwrap();
+        assert_eq!(listed.as_str(), format!("{ROOT}?filter=status%20eq%20%27Disabled%27"));
+        assert_eq!(addresses().list(None).unwrap().as_str(), ROOT);
+        assert_eq!(addresses().one("a7d8-1").unwrap().as_str(), format!("{ROOT}/a7d8-1"));
+        assert_eq!(addresses().one("../x?y#z").unwrap().as_str(), format!("{ROOT}/..%2Fx%3Fy%23z"));
+        assert_eq!(addresses().one("%2e%2e").unwrap().as_str(), format!("{ROOT}/%252e%252e"));
+        for bad in ["", ".", ".."] {
+            assert!(matches!(addresses().one(bad), Err(ApiError::NeedsOperator { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn too_long_an_address_is_refused_here() {
+        let fits = LONGEST - ROOT.len() - "?externalReferences=(c,)".len();
+        let just = [reference("c", &"r".repeat(fits))];
+        assert_eq!(addresses().post(&just).unwrap().as_str().len(), LONGEST);
+        let over = [reference("c", &"r".repeat(fits + 1))];
+        let error = addresses().post(&over).unwrap_err();
+        assert!(matches!(error, ApiError::NeedsOperator { .. }));
+        assert!(error.to_string().contains("4097 characters"), "{error}");
+    }
+
+    #[test]
+    fn a_next_link_stays_on_the_tenants_origin() {
+        let current = Url::parse(&format!("{ROOT}?a=1")).unwrap();
+        let rows = [
+            ("/connector/protimeapi/api/v1/webhooks?page=2", Some(format!("{ROOT}?page=2"))),
+            ("?page=2", Some(format!("{ROOT}?page=2"))),
+            ("https://acme.example/connector/p?x", Some("https://acme.example/connector/p?x".to_owned())),
+            ("https://acme.example:443/p", Some("https://acme.example/p".to_owned())),
+            ("//evil.example/p", None),
+            ("/\\evil.example/p", None),
+            ("http://acme.example/p", None),
+            ("https://acme.example:8443/p", None),
+            ("https://acme.example.evil.example/p", None),
+            ("https://acme.example@evil.example/p", None),
+            ("https://user:pass@acme.example/p", None),
+            ("file:///etc/passwd", None),
+            ("data:text/plain,x", None),
+            ("https://[", None),
+        ];
+        for (link, expected) in rows {
+            let next = addresses().next(&current, link).map(|url| url.to_string());
+            assert_eq!(next.as_ref().ok(), expected.as_ref(), "{link}: {next:?}");
+        }
+    }
+
+    #[test]
+    fn only_http_has_addresses() {
+        assert!(Addresses::new(&Url::parse("ftp://acme.example").unwrap()).is_err());
+        assert!(Addresses::new(&Url::parse("mailto:a@b").unwrap()).is_err());
+    }
+}

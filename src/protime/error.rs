@@ -1,0 +1,239 @@
+//! Errors as decisions: what the caller does next, and a sentence that a person can act on.
+//!
+//! Laws: a status that only an operator's action can change needs an operator, everything else is
+//! worth another try; a POST is only called "not processed" where that is certain; no message holds
+//! a token or a secret.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+/// Why a request to Protime did not give what was asked, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// Another try may succeed without anybody doing anything.
+    #[error("{message}")]
+    Transient {
+        /// What happened.
+        message: String,
+        /// The status of the answer, if there was one.
+        status: Option<u16>,
+        /// How long Protime asked to wait, if it did.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing changes before an operator here or at Protime does something.
+    #[error("{message}")]
+    NeedsOperator {
+        /// What happened, and what to do.
+        message: String,
+        /// The status of the answer, if there was one.
+        status: Option<u16>,
+    },
+}
+
+impl ApiError {
+    /// Another try may succeed; no answer and no wish of Protime's is involved.
+    pub(super) fn transient(message: String) -> Self {
+        Self::Transient { message, status: None, retry_after: None }
+    }
+
+    /// An operator has to act; found without asking Protime.
+    pub(super) fn needs_operator(message: String) -> Self {
+        Self::NeedsOperator { message, status: None }
+    }
+
+    /// The status of Protime's answer, if there was one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Transient { status, .. } | Self::NeedsOperator { status, .. } => *status,
+        }
+    }
+
+    /// How long Protime asked to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Transient { retry_after, .. } => *retry_after,
+            Self::NeedsOperator { .. } => None,
+        }
+    }
+}
+
+/// Why a POST gave no key: whether Protime may have processed it decides what happens next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PostError {
+    /// Protime did certainly not process it: the old key is as good as before.
+    #[error("{0}")]
+    NotProcessed(ApiError),
+    /// Protime may have processed it: the old key may be dead, and the list will tell.
+    #[error("the outcome of the POST is unknown: {0}")]
+    Unknown(ApiError),
+}
+
+/// What a request is for. Every request has one of these, in the log and in the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    /// The token endpoint.
+    Token,
+    /// `GET /webhooks`
+    List,
+    /// `GET /webhooks/{id}`
+    Get,
+    /// `POST /webhooks`
+    Post,
+    /// `DELETE /webhooks/{id}`
+    Delete,
+}
+
+impl Endpoint {
+    /// Its name in logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::List => "list",
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Delete => "delete",
+        }
+    }
+
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Token => "give a token",
+            Self::List => "list the webhooks",
+            Self::Get => "show the webhook",
+            Self::Post => "create or renew the webhook",
+            Self::Delete => "delete the webhook",
+        }
+    }
+
+    /// The scope without which Protime answers 403.
+    pub(super) fn scope(self) -> Option<&'static str> {
+        match self {
+            Self::Token => None,
+            Self::List | Self::Get => Some(super::READ_SCOPE),
+            Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
+        }
+    }
+}
+
+/// An answer that is not a success, as far as the decision depends on it.
+#[derive(Debug)]
+pub(super) struct Refusal<'a> {
+    pub(super) endpoint: Endpoint,
+    pub(super) status: StatusCode,
+    /// What the body said, tidied.
+    pub(super) detail: Option<&'a str>,
+    /// OAuth's error code, where the body had one.
+    pub(super) oauth: Option<&'a str>,
+    /// Where a redirect pointed to, without its query.
+    pub(super) location: Option<&'a str>,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) client_id: &'a str,
+    /// Scopes that the token in use lacks.
+    pub(super) missing_scopes: &'a [String],
+}
+
+impl Refusal<'_> {
+    /// What to do next, and the sentence that says so.
+    pub(super) fn decide(&self) -> ApiError {
+        let status = Some(self.status.as_u16());
+        let message = self.message();
+        if self.needs_operator() {
+            ApiError::NeedsOperator { message, status }
+        } else {
+            ApiError::Transient { message, status, retry_after: self.retry_after }
+        }
+    }
+
+    fn needs_operator(&self) -> bool {
+        match (self.endpoint, self.oauth) {
+            (Endpoint::Token, Some("invalid_client" | "unauthorized_client" | "invalid_scope")) => true,
+            (Endpoint::Token, Some("temporarily_unavailable" | "server_error")) => false,
+            _ => matches!(self.status.as_u16(), 301 | 308 | 400 | 403 | 405 | 413 | 414 | 415 | 422),
+        }
+    }
+
+    fn message(&self) -> String {
+        let mut text = format!("Protime does not {} ({})", self.endpoint.purpose(), self.status);
+        if let Some(advice) = self.advice() {
+            text.push_str(": ");
+            text.push_str(&advice);
+        }
+        if let Some(detail) = self.detail {
+            text.push_str(". Protime says: ");
+            text.push_str(detail);
+        }
+        text
+    }
+
+    fn advice(&self) -> Option<String> {
+        if self.endpoint == Endpoint::Token {
+            return self.token_advice();
+        }
+        let advice = match self.status.as_u16() {
+            300..=399 => return Some(self.redirect_advice()),
+            400 if self.endpoint == Endpoint::Post => {
+                "check the webhook's destination_url, collection and external_references"
+            }
+            400 if self.endpoint == Endpoint::List => "check the filter",
+            401 => {
+                "it refuses a new token too; check that api_origin and token_url belong to the same \
+                 tenant and environment"
+            }
+            403 => return self.scope_advice(),
+            404 | 410 if matches!(self.endpoint, Endpoint::Get | Endpoint::Delete) => {
+                "it has no webhook with this id"
+            }
+            404 | 405 => "check the tenant's name and api_origin",
+            409 => "something else changed at the same time",
+            413 | 414 | 415 | 422 => "it does not accept what was sent; check the webhook's configuration",
+            429 => "it received too many requests; lower api.max_requests_per_minute if this goes on",
+            500..=599 => "a fault or maintenance at Protime",
+            _ => return None,
+        };
+        Some(advice.to_owned())
+    }
+
+    fn token_advice(&self) -> Option<String> {
+        let client = self.client_id;
+        Some(match (self.oauth, self.status.as_u16()) {
+            (Some("invalid_client"), _) => format!(
+                "client_id '{client}' and its client_secret are not accepted; check both, and that they \
+                 belong to this tenant and environment"
+            ),
+            (Some("unauthorized_client"), _) => {
+                format!("client '{client}' may not use client credentials; ask Protime to allow it")
+            }
+            (Some("invalid_scope"), _) => {
+                format!("ask Protime to grant the scopes of webhooks to client '{client}'")
+            }
+            (_, 300..=399) => self.redirect_advice(),
+            (_, 404 | 405) => "check the tenant's name and token_url".to_owned(),
+            (_, 429) => "it received too many requests".to_owned(),
+            (_, 500..=599) => "a fault or maintenance at Protime".to_owned(),
+            _ => return None,
+        })
+    }
+
+    fn redirect_advice(&self) -> String {
+        let target = self.location.map(|to| format!(" to {to}")).unwrap_or_default();
+        let setting = if self.endpoint == Endpoint::Token { "token_url" } else { "api_origin" };
+        format!(
+            "it redirects{target}, which is not followed, because a redirected request may lose its body \
+             and show the credentials to somebody else; check {setting}"
+        )
+    }
+
+    fn scope_advice(&self) -> Option<String> {
+        let scope = self.endpoint.scope()?;
+        let client = self.client_id;
+        Some(if self.missing_scopes.iter().any(|missing| missing == scope) {
+            format!("scope {scope} is missing from the token; ask Protime to grant it to client '{client}'")
+        } else {
+            format!("client '{client}' may not do this, although it may have scope {scope}; ask Protime why")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The decision for every status, by table.
+
+use super::*;
+
+fn decide(endpoint: Endpoint, status: u16, oauth: Option<&str>) -> ApiError {
+    let missing = [super::super::WRITE_SCOPE.to_owned()];
+    Refusal {
+        endpoint,
+        status: StatusCode::from_u16(status).unwrap(),
+        detail: Some("code: text"),
+        oauth,
+        location: Some("https://login.example/x"),
+        retry_after: Some(Duration::from_secs(7)),
+        client_id: "my-client",
+        missing_scopes: &missing,
+    }
+    .decide()
+}
+
+#[test]
+fn an_operator_is_needed_exactly_where_waiting_does_not_help() {
+    for endpoint in [Endpoint::Token, Endpoint::List, Endpoint::Get, Endpoint::Post, Endpoint::Delete] {
+        for status in 300..600 {
+            let error = decide(endpoint, status, None);
+            let operator = [301, 308, 400, 403, 405, 413, 414, 415, 422].contains(&status);
+            assert_eq!(matches!(error, ApiError::NeedsOperator { .. }), operator, "{endpoint:?} {status}");
+            assert_eq!(error.status(), Some(status));
+            assert_eq!(error.retry_after(), (!operator).then_some(Duration::from_secs(7)));
+            let text = error.to_string();
+            assert!(text.contains(&status.to_string()) && text.contains("code: text"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn oauth_errors_decide_before_the_status() {
+    for (oauth, operator) in [
+        ("invalid_client", true),
+        ("unauthorized_client", true),
+        ("invalid_scope", true),
+        ("temporarily_unavailable", false),
+        ("server_error", false),
+    ] {
+        for status in [400, 401, 503] {
+            let error = decide(Endpoint::Token, status, Some(oauth));
+            assert_eq!(matches!(error, ApiError::NeedsOperator { .. }), operator, "{oauth} {status}");
+        }
+    }
+    assert!(matches!(decide(Endpoint::Token, 400, Some("invalid_request")), ApiError::NeedsOperator { .. }));
+    assert!(matches!(decide(Endpoint::Token, 401, Some("unheard_of")), ApiError::Transient { .. }));
+}
+
+#[test]
+fn the_message_says_what_to_do() {
+    let rows = [
+        (
+            decide(Endpoint::Post, 403, None),
+            "scope connector-protimeapi-webhooks.write is missing from the token; ask Protime to grant it to \
+             client 'my-client'",
+        ),
+        (decide(Endpoint::List, 403, None), "although it may have scope connector-protimeapi-webhooks.read"),
+        (decide(Endpoint::Post, 400, None), "check the webhook's destination_url, collection"),
+        (decide(Endpoint::Post, 301, None), "redirects to https://login.example/x, which is not followed"),
+        (decide(Endpoint::Token, 302, None), "check token_url"),
+        (decide(Endpoint::Get, 404, None), "no webhook with this id"),
+        (decide(Endpoint::List, 404, None), "api_origin"),
+        (decide(Endpoint::List, 429, None), "max_requests_per_minute"),
+        (decide(Endpoint::Post, 503, None), "maintenance"),
+        (decide(Endpoint::Token, 401, Some("invalid_client")), "client_id 'my-client' and its client_secret"),
+        (decide(Endpoint::Token, 400, Some("unauthorized_client")), "client credentials"),
+        (decide(Endpoint::Token, 400, Some("invalid_scope")), "grant the scopes"),
+        (decide(Endpoint::Token, 404, None), "token_url"),
+    ];
+    for (error, expected) in rows {
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

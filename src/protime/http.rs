@@ -1,0 +1,331 @@
+//! One request to Protime: its limits, its deadline, its answer.
+//!
+//! Every request passes [`Http::send`], token requests too. Laws: at most the configured number a
+//! minute, none while Protime asked to wait; no redirect is followed; no answer is read beyond its
+//! limit; what is logged is method, path, status and time, never a header, a query or a body.
+
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{
+    Client, Method, Response, StatusCode, Url,
+    header::{self, HeaderMap, HeaderValue},
+};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::{
+    BuildError, Settings,
+    address::place,
+    detail::{self, Detail},
+    error::Endpoint,
+    limit::{Hold, Limiter},
+    time,
+};
+use crate::{clock, domain::webhook::TenantName};
+
+/// Answers of which a token, a webhook or an error is read.
+pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
+/// A page of a list.
+pub(super) const LARGE_ANSWER: usize = 16 * 1024 * 1024;
+
+/// Shorter than what servers commonly keep an idle connection: a POST into one that the server just
+/// closed would be a POST with an unknown outcome.
+const POOL_IDLE: Duration = Duration::from_secs(15);
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) endpoint: Endpoint,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) content: Content,
+    /// How many bytes a successful answer may have.
+    pub(super) limit: usize,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub(super) enum Content {
+    Empty,
+    Json(Vec<u8>),
+    /// The fields of a form; one of them is the client secret.
+    Form(Vec<(&'static str, Zeroizing<String>)>),
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// What came back, of whatever status.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The body, or why it could not be read whole.
+    pub(super) body: Result<Zeroizing<Vec<u8>>, String>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// What an error's body says; nothing, if it could not be read.
+    pub(super) fn detail(&self, secrets: &[&str]) -> Detail {
+        self.body.as_ref().map(|body| detail::read(body, secrets)).unwrap_or_default()
+    }
+
+    /// Where a redirect of a request to `url` points to; its query may hold somebody's secret.
+    pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
+        let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
+        Some(detail::tidy(&format!("{}{}", place(&target), target.path()), &[]))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// Nothing was sent.
+    NotSent { message: String, retry_after: Option<Duration> },
+    /// It was sent at least in part, and may have been processed.
+    Lost { message: String },
+}
+
+/// The HTTP client of one tenant.
+#[derive(Debug)]
+pub(super) struct Http {
+    tenant: TenantName,
+    api: Client,
+    token: Client,
+    request_timeout: Duration,
+    limiter: Limiter,
+    hold: Hold,
+    skew: Mutex<Option<SignedDuration>>,
+}
+
+impl Http {
+    /// Reads the trusted certificates and prepares the connections; connects to nothing.
+    pub(super) fn new(settings: &Settings) -> Result<Self, BuildError> {
+        let api = client(settings, &settings.api_origin)?;
+        let token = if kind(&settings.token_url) == kind(&settings.api_origin) {
+            api.clone()
+        } else {
+            client(settings, &settings.token_url)?
+        };
+        Ok(Self {
+            tenant: settings.tenant.clone(),
+            api,
+            token,
+            request_timeout: settings.request_timeout,
+            limiter: Limiter::new(settings.max_requests_per_minute),
+            hold: Hold::default(),
+            skew: Mutex::new(None),
+        })
+    }
+
+    /// Protime's clock minus ours, measured at the newest answer that had a `Date`.
+    pub(super) fn skew(&self) -> Option<SignedDuration> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends one request and reads its answer, waiting for its turn first.
+    pub(super) async fn send(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
+        self.not_held()?;
+        self.limiter.turn().await;
+        // Another request's answer may have asked to wait while this one stood in the queue.
+        self.not_held()?;
+
+        let (endpoint, method, url) = (request.endpoint, request.method.clone(), request.url.clone());
+        let began = Instant::now();
+        let outcome = self.exchange(request).await;
+        let code = match &outcome {
+            Ok(answer) => answer.status.as_str().to_owned(),
+            Err(NoAnswer::NotSent { .. }) => "not_sent".to_owned(),
+            Err(NoAnswer::Lost { .. }) => "lost".to_owned(),
+        };
+        self.observe(endpoint, &code, &method, &url, began.elapsed());
+        outcome
+    }
+
+    /// The one place that every request passes, with its endpoint and what came of it.
+    fn observe(&self, endpoint: Endpoint, code: &str, method: &Method, url: &Url, elapsed: Duration) {
+        tracing::debug!(
+            tenant = %self.tenant,
+            endpoint = endpoint.as_str(),
+            %method,
+            path = url.path(),
+            code,
+            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "request to Protime"
+        );
+    }
+
+    fn not_held(&self) -> Result<(), NoAnswer> {
+        match self.hold.rest(Instant::now()) {
+            None => Ok(()),
+            Some(rest) => Err(NoAnswer::NotSent {
+                message: format!("Protime asked not to be asked for another {} s", rest.as_secs().max(1)),
+                retry_after: Some(rest),
+            }),
+        }
+    }
+
+    async fn exchange(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
+        let client = if request.endpoint == Endpoint::Token { &self.token } else { &self.api };
+        let place = place(&request.url);
+        let mut builder = client.request(request.method, request.url);
+        if let Some(authorization) = request.authorization {
+            builder = builder.header(header::AUTHORIZATION, authorization);
+        }
+        builder = match &request.content {
+            Content::Empty => builder,
+            Content::Json(json) => builder
+                .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(json.clone()),
+            Content::Form(fields) => {
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                builder.form(&fields)
+            }
+        };
+        let (sent_at, sent) = (clock::now(), Instant::now());
+        let mut response = builder.send().await.map_err(|error| self.no_answer(&error, &place))?;
+        let date = text(response.headers(), &header::DATE).and_then(time::http_date);
+        if let Some(date) = date {
+            self.measure(date, sent_at, sent.elapsed());
+        }
+
+        let status = response.status();
+        let headers = response.headers().clone();
+        let retry_after =
+            text(&headers, &header::RETRY_AFTER).and_then(|wish| time::retry_after(wish, date, clock::now()));
+        if let (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) =
+            (status, retry_after)
+        {
+            self.hold.extend(Instant::now(), wait);
+        }
+        let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
+        let body = self.read(&mut response, limit).await;
+        Ok(Answer { status, headers, body, retry_after })
+    }
+
+    async fn read(&self, response: &mut Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+        let over = || format!("its body is larger than {limit} bytes");
+        let announced = response.content_length().map(usize::try_from);
+        if announced.is_some_and(|length| length.map_or(true, |length| length > limit)) {
+            return Err(over());
+        }
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
+            if chunk.len() > limit - body.len() {
+                return Err(over());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Takes the middle of the request for the moment of `Date`, and half a second for its whole seconds.
+    fn measure(&self, date: Timestamp, sent_at: Timestamp, elapsed: Duration) {
+        let half_way = SignedDuration::try_from(elapsed / 2).unwrap_or_default();
+        let skew = date.duration_since(sent_at) + SignedDuration::from_millis(500) - half_way;
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+    }
+
+    fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {
+        let cause = deepest(error);
+        if error.is_connect() {
+            let hint = if cause.contains("certificate") {
+                "; if a proxy or a private authority signs it, name its certificate as api.ca_file"
+            } else {
+                ""
+            };
+            let cause = if error.is_timeout() { "no connection in time".to_owned() } else { cause };
+            return NoAnswer::NotSent {
+                message: format!("cannot connect to {place}: {cause}{hint}"),
+                retry_after: None,
+            };
+        }
+        if error.is_builder() {
+            return NoAnswer::NotSent {
+                message: format!("the request cannot be made: {cause}"),
+                retry_after: None,
+            };
+        }
+        NoAnswer::Lost { message: format!("no answer from {place}: {}", self.broken(error)) }
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> String {
+        if error.is_timeout() {
+            format!("it took longer than {:?}", self.request_timeout)
+        } else {
+            format!("the connection broke ({})", deepest(error))
+        }
+    }
+}
+
+/// The innermost cause, which is the one that names what happened; it never holds an address.
+fn deepest(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => "the request failed".to_owned(),
+        None => cause.to_string(),
+    }
+}
+
+/// A header's value, if it is plain text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether TLS is needed, and whether a proxy may be asked: what makes clients differ.
+fn kind(url: &Url) -> (bool, bool) {
+    let local = url.host_str().is_some_and(|host| {
+        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        host == "localhost" || address.is_some_and(|address| address.is_loopback())
+    });
+    (url.scheme() == "https", local)
+}
+
+fn client(settings: &Settings, url: &Url) -> Result<Client, BuildError> {
+    let (tls, local) = kind(url);
+    let user_agent = HeaderValue::from_str(&settings.user_agent)
+        .map_err(|_| BuildError::UserAgent(settings.user_agent.clone()))?;
+    let mut defaults = HeaderMap::new();
+    defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let mut builder = Client::builder()
+        .user_agent(user_agent)
+        .default_headers(defaults)
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.request_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false);
+    if local {
+        builder = builder.no_proxy();
+    }
+    // Without TLS there is nothing to trust, and a machine without certificates can still rehearse.
+    builder = if tls { builder.tls_certs_merge(extra_roots(settings)?) } else { builder.tls_certs_only([]) };
+    builder.build().map_err(|error| match deepest(&error) {
+        cause if cause.contains("No CA certificates") => BuildError::NoRoots,
+        cause => BuildError::Client(cause),
+    })
+}
+
+fn extra_roots(settings: &Settings) -> Result<Vec<reqwest::Certificate>, BuildError> {
+    let Some(path) = &settings.ca_file else { return Ok(Vec::new()) };
+    let unusable = |why: String| BuildError::CaFile { path: path.clone(), why };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))?;
+    if roots.is_empty() {
+        return Err(unusable("it holds no certificate in PEM form".to_owned()));
+    }
+    Ok(roots)
+}

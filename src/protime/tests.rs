@@ -1,0 +1,42 @@
+//! The client against a server on loopback that answers as each test says.
+
+mod answers;
+mod faults;
+mod logs;
+mod server;
+mod tokens;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use self::server::Server;
+use super::{Settings, TenantClient, needed_scopes};
+use crate::domain::webhook::{Pair, TenantName};
+
+const SECRET: &str = "client-s3cret";
+
+fn settings(api: &Server, token: &Server) -> Settings {
+    Settings {
+        tenant: TenantName::new("acme").unwrap(),
+        api_origin: api.origin(),
+        token_url: token.origin().join("/tenants/acme/connect/token").unwrap(),
+        client_id: "my-client".to_owned(),
+        client_secret: SecretString::from(SECRET),
+        user_agent: "WebhookRenewal/v1 (Your Company)".to_owned(),
+        scopes: needed_scopes(),
+        connect_timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(30),
+        max_requests_per_minute: 6000,
+        ca_file: None,
+    }
+}
+
+/// A client of one server that is API and token endpoint in one.
+fn client(server: &Server) -> TenantClient {
+    TenantClient::new(&settings(server, server)).unwrap()
+}
+
+fn pair() -> Pair {
+    Pair { destination_url: "https://x.example/c?code=hush".to_owned(), collection: "clockings".to_owned() }
+}

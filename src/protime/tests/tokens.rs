@@ -1,0 +1,178 @@
+//! Tokens: how many are asked for, and when.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::Barrier;
+
+use super::{
+    server::{CREATED, Server, TOKEN, json},
+    *,
+};
+use crate::protime::{ApiError, PostError};
+
+const EMPTY: &str = r#"{"value":[]}"#;
+
+fn token(number: usize, life: &str) -> axum::response::Response {
+    json(200, &format!(r#"{{"access_token":"tok-{number}","expires_in":{life},"token_type":"bearer"}}"#))
+}
+
+/// Lists many times at once and returns every outcome.
+async fn many(client: &TenantClient, count: usize) -> Vec<Result<usize, ApiError>> {
+    let tasks: Vec<_> = (0..count)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.list_webhooks().await.map(|webhooks| webhooks.len()) })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap());
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn many_askers_share_one_token() {
+    let server =
+        Server::answering(|asked| async move { json(200, if asked.is_token() { TOKEN } else { EMPTY }) })
+            .await;
+    let client = client(&server);
+    assert!(many(&client, 20).await.iter().all(Result::is_ok));
+    client.list_webhooks().await.unwrap();
+    assert_eq!(server.counts(), (1, 21));
+    assert!(client.token_expires_at().is_some());
+    assert_eq!(client.granted_scopes(), Some(needed_scopes()));
+    assert!(client.missing_scopes().is_empty());
+}
+
+#[tokio::test]
+async fn many_askers_share_one_refusal() {
+    // All of this is on one thread, so every asker runs up to its first wait before anything is answered.
+    let server = Server::answering(|_| async { json(401, r#"{"error":"invalid_client"}"#) }).await;
+    let client = client(&server);
+    let outcomes = many(&client, 20).await;
+    for outcome in outcomes {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, ApiError::NeedsOperator { .. }), "{error}");
+        assert!(error.to_string().contains("client_id 'my-client'"), "{error}");
+    }
+    assert_eq!(server.counts(), (1, 0));
+    // Whoever asks later is asked for anew.
+    client.list_webhooks().await.unwrap_err();
+    assert_eq!(server.counts(), (2, 0));
+}
+
+#[tokio::test]
+async fn one_new_token_however_many_requests_were_refused() {
+    let issued = Arc::new(AtomicUsize::new(0));
+    // The first token is refused for all at the same time, so that all of them ask for a new one.
+    let together = Arc::new(Barrier::new(10));
+    let server = Server::answering(move |asked| {
+        let (issued, together) = (Arc::clone(&issued), Arc::clone(&together));
+        async move {
+            if asked.is_token() {
+                return token(issued.fetch_add(1, Ordering::SeqCst) + 1, "1800");
+            }
+            if asked.header("authorization") == "Bearer tok-1" {
+                together.wait().await;
+                return json(401, "");
+            }
+            json(200, EMPTY)
+        }
+    })
+    .await;
+    assert!(many(&client(&server), 10).await.iter().all(Result::is_ok));
+    assert_eq!(server.counts(), (2, 20));
+}
+
+#[tokio::test]
+async fn a_post_that_got_401_is_repeated_once_and_no_more() {
+    let issued = Arc::new(AtomicUsize::new(0));
+    let server = Server::answering(move |asked| {
+        let issued = Arc::clone(&issued);
+        async move {
+            match (asked.is_token(), asked.header("authorization")) {
+                (true, _) => token(issued.fetch_add(1, Ordering::SeqCst) + 1, "1800"),
+                (_, "Bearer tok-2") => json(201, CREATED),
+                _ => json(401, r#"{"error":{"code":"Unauthorized","message":"expired"}}"#),
+            }
+        }
+    })
+    .await;
+    client(&server).post_webhook(&pair(), &[]).await.unwrap();
+    assert_eq!(server.counts(), (2, 2));
+
+    let stubborn =
+        Server::answering(
+            |asked| async move { if asked.is_token() { json(200, TOKEN) } else { json(401, "") } },
+        )
+        .await;
+    let error = client(&stubborn).post_webhook(&pair(), &[]).await.unwrap_err();
+    assert!(
+        matches!(&error, PostError::NotProcessed(ApiError::Transient { status: Some(401), .. })),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("refuses a new token too"), "{error}");
+    assert_eq!(stubborn.counts(), (2, 2));
+}
+
+#[tokio::test]
+async fn fewer_scopes_than_asked_for_are_named() {
+    let server = Server::answering(|asked| async move {
+        if asked.is_token() {
+            let scope = "connector-protimeapi-webhooks.read other";
+            return json(200, &format!(r#"{{"access_token":"t","expires_in":"1800","scope":"{scope}"}}"#));
+        }
+        json(403, r#"{"error":{"code":"Forbidden","message":"no"}}"#)
+    })
+    .await;
+    let client = client(&server);
+    let error = client.post_webhook(&pair(), &[]).await.unwrap_err();
+    let PostError::NotProcessed(ApiError::NeedsOperator { message, status: Some(403) }) = &error else {
+        panic!("{error:?}")
+    };
+    assert!(
+        message.contains("scope connector-protimeapi-webhooks.write is missing from the token"),
+        "{message}"
+    );
+    assert_eq!(client.missing_scopes(), ["connector-protimeapi-webhooks.write"]);
+    assert_eq!(client.granted_scopes().unwrap(), ["connector-protimeapi-webhooks.read", "other"]);
+}
+
+#[tokio::test]
+async fn an_unusable_token_is_an_error_that_does_not_show_it() {
+    let rows = [
+        ("", "not a JSON object"),
+        ("<html>tok-9</html>", "not a JSON object"),
+        (r#"{"access_token":"","expires_in":5}"#, "no access_token"),
+        (r#"{"access_token":"tok-9","token_type":"MAC tok-9"}"#, "its token_type is 'MAC [redacted]'"),
+        (r#"{"access_token":"tok-9\n","expires_in":5}"#, "does not fit into a header"),
+        (r#"{"access_token":"tok-9","expires_in":[]}"#, "expires_in is not a number"),
+    ];
+    for (body, expected) in rows {
+        let server = Server::answering(move |_| async move { json(200, body) }).await;
+        let error = client(&server).list_webhooks().await.unwrap_err();
+        assert!(
+            matches!(error, ApiError::Transient { .. }) && error.to_string().contains(expected),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("tok-9"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_at_once_is_used_once_each() {
+    for life in ["0", "-5", "\"0\""] {
+        let server = Server::answering(move |asked| async move {
+            if asked.is_token() { token(1, life) } else { json(200, EMPTY) }
+        })
+        .await;
+        let client = client(&server);
+        client.list_webhooks().await.unwrap();
+        client.list_webhooks().await.unwrap();
+        assert_eq!(server.counts(), (2, 2), "{life}");
+    }
+}

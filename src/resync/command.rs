@@ -1,0 +1,115 @@
+//! A resync by a program of the operator's.
+//!
+//! It is told the gap on standard input and in its environment, and exit status 0 is its word that
+//! the receiver is up to date.
+
+use std::future::Future;
+
+use crate::{
+    command::{Invocation, STOP_GRACE},
+    config,
+    domain::errand::{Context, Done, Failure},
+};
+
+/// The program, and what it must not be told.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandResync {
+    command: config::Command,
+    secret_env: Vec<String>,
+}
+
+impl CommandResync {
+    /// `secret_env` names the environment variables that the program does not get.
+    pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
+        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+    }
+
+    /// Runs the program for the gap. A resync has no use for the key, so it does not get it.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Done, Failure> {
+        let invocation = Invocation {
+            command: &self.command,
+            withheld: &self.secret_env,
+            environment: context.environment(),
+            input: context.message(None),
+            secret: None,
+            grace: STOP_GRACE,
+        };
+        invocation.run(stop).await.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::OnFailure,
+        domain::{
+            errand::{FailureKind, tests::context},
+            reason::Step,
+        },
+        resync::Resync,
+    };
+
+    fn resync(script: &str) -> Resync {
+        let command = config::Command {
+            program: "sh".to_owned(),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            timeout: Duration::from_secs(60),
+        };
+        let kind = config::ResyncKind::Command(command);
+        Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[])
+    }
+
+    #[tokio::test]
+    async fn the_program_gets_the_gap_twice() {
+        let script = "cat; env | grep ^PROTIME_ | sort";
+        let done = resync(script).run(&context(Step::CatchUp, Some(1_796_000_000)), pending()).await;
+        let expected = [
+            r#"{"tenant":"acme","webhook":"badge-reader","collection":"clockings","#,
+            r#""destination_url":"https://receiver.example/protime?a=\"b\"","reason":"expiring","#,
+            r#""step":"catch_up","renewal_id":17,"from":"2026-11-30T00:53:20Z","#,
+            "\"to\":\"2026-12-01T10:13:20Z\"}\n",
+            "PROTIME_COLLECTION=clockings\n",
+            "PROTIME_DESTINATION_URL=https://receiver.example/protime?a=\"b\"\n",
+            "PROTIME_FROM=2026-11-30T00:53:20Z\n",
+            "PROTIME_REASON=expiring\n",
+            "PROTIME_RENEWAL_ID=17\n",
+            "PROTIME_STEP=catch_up\n",
+            "PROTIME_TENANT=acme\n",
+            "PROTIME_TO=2026-12-01T10:13:20Z\n",
+            "PROTIME_WEBHOOK=badge-reader\n",
+        ];
+        assert_eq!(done, Ok(Done { output: Some(expected.concat()), skipped: false }));
+    }
+
+    #[tokio::test]
+    async fn the_first_sync_has_no_beginning() {
+        let script = "grep -c '\"from\":null,'; echo \"[$PROTIME_FROM]${PROTIME_FROM+set}\"";
+        let done = resync(script).run(&context(Step::Resync, None), pending()).await;
+        assert_eq!(done.expect("exit 0").output.as_deref(), Some("1\n[]set\n"));
+    }
+
+    #[tokio::test]
+    async fn another_exit_status_is_a_failure_with_the_output() {
+        let failure = resync("echo no database; exit 3")
+            .run(&context(Step::Resync, None), pending())
+            .await
+            .expect_err("3");
+        assert_eq!(failure.message, "'sh' ended with exit status 3");
+        assert_eq!(failure.output.as_deref(), Some("no database\n"));
+        assert_eq!(failure.kind, FailureKind::Failed);
+    }
+
+    #[tokio::test]
+    async fn none_is_skipped() {
+        let none = config::Resync { kind: config::ResyncKind::None, on_failure: OnFailure::Hold };
+        let done = Resync::new(&none, &[]).run(&context(Step::Resync, None), pending()).await;
+        assert_eq!(done, Ok(Done { output: None, skipped: true }));
+    }
+}

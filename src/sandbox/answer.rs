@@ -1,0 +1,78 @@
+//! Answers of the API before they are put on the wire, errors of the documented shapes among them.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderName, HeaderValue, header},
+};
+use serde_json::{Value, json};
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Its status code.
+    pub(crate) status: u16,
+    /// Its headers.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// JSON.
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, "application/json; charset=utf-8", body.to_string())
+    }
+
+    /// Text of a type.
+    pub(crate) fn text(status: u16, content_type: &'static str, body: String) -> Self {
+        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
+        Self { status, headers, body: Bytes::from(body) }
+    }
+
+    /// A page of HTML, as a proxy answers.
+    pub(crate) fn html(status: u16, title: &str) -> Self {
+        let body = format!(
+            "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+        );
+        Self::text(status, "text/html; charset=utf-8", body)
+    }
+
+    /// Nothing.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// `{"error": {"code", "message"}}`
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, &json!({"error": {"code": code, "message": message}}))
+    }
+
+    /// `{"error": {"code", "message", "reasons"}}`
+    pub(crate) fn reasons(status: u16, code: &str, message: &str, reasons: &[&str]) -> Self {
+        Self::json(status, &json!({"error": {"code": code, "message": message, "reasons": reasons}}))
+    }
+
+    /// A validation answer, which has no wrapper.
+    pub(crate) fn invalid(field: &str, message: &str) -> Self {
+        let errors = json!([{"field": field, "message": message}]);
+        let body = json!({
+            "code": "ValidationFailed",
+            "message": "The request is invalid.",
+            "validationErrors": errors,
+        });
+        Self::json(400, &body)
+    }
+
+    /// An OAuth error, which the token endpoint answers.
+    pub(crate) fn oauth(status: u16, error: &str) -> Self {
+        Self::json(status, &json!({"error": error}))
+    }
+
+    /// The same with a header more; one that cannot be written is left out.
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}

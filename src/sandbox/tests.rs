@@ -1,0 +1,6 @@
+//! The sandbox over real sockets: a client, a receiver and a fault at a time.
+
+mod api;
+mod deliveries;
+mod faults;
+mod support;

@@ -1,0 +1,23 @@
+//! The two Unix sockets by which the daemon is seen and steered: HTTP/1.1 with JSON.
+//!
+//! The **status** socket is read only and never holds a secret; whoever may connect may read it.
+//! The **control** socket answers everything that the status socket does, gives out keys and takes
+//! orders; the permission of its file is the authority, there is no other.
+//!
+//! Laws:
+//! - nothing is decided here: every answer comes from the daemon's handle;
+//! - every error is an `application/problem+json` that says what would be right;
+//! - no client can harm another: connections per user, sizes and the time to send a request are
+//!   limited, and a client that waits costs a task and nothing else;
+//! - no client can hold up a stop: long polls are answered, idle connections closed.
+
+pub(crate) mod bind;
+pub(crate) mod control;
+mod problem;
+mod query;
+mod read;
+mod redact;
+pub(crate) mod serve;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Puts a listening Unix socket at a path, with exactly the permissions asked for.
+//!
+//! Laws:
+//! - nobody can connect before mode and group are right: the socket is made under another name, and
+//!   does not listen before both are set;
+//! - the path always holds the old socket or the finished new one, since a rename replaces it;
+//! - only a dead socket is ever replaced. Anything else at the path is somebody's, and left alone.
+//!
+//! The caller holds the lock of the state directory, so that no other daemon of the same state does
+//! this at the same time.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, ErrorKind},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::unix_group::{self, UnknownGroup};
+
+/// What a Unix socket's address holds at most, without its final NUL (`unix(7)`).
+const LONGEST_ADDRESS: usize = 107;
+/// Marks the name under which a socket is made ready.
+const UNFINISHED: &str = ".new";
+/// The longest path of a socket, in bytes: its unfinished name must fit as well.
+const LONGEST_PATH: usize = LONGEST_ADDRESS - UNFINISHED.len();
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    /// The kernel's limit.
+    #[error(
+        "the socket's path {} has {} bytes and may have {LONGEST_PATH}; configure a shorter one",
+        .0.display(), .0.as_os_str().len()
+    )]
+    TooLong(PathBuf),
+    /// Its folder is not there and cannot be made.
+    #[error(
+        "the folder {} of the socket {} cannot be made: {source}; make it, writable for this user, \
+         or configure another path",
+        .folder.display(), .path.display()
+    )]
+    Folder {
+        /// The socket.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something else is at the path.
+    #[error(
+        "{} exists and is not a socket, so it is left alone; move it away or configure another path",
+        .0.display()
+    )]
+    NotASocket(PathBuf),
+    /// Somebody answers at the path.
+    #[error(
+        "another process listens on the socket {}; stop it or configure another path",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The group does not exist.
+    #[error("the socket {} cannot get its group: {source}", .path.display())]
+    Group {
+        /// The socket.
+        path: PathBuf,
+        /// Which group is unknown.
+        source: UnknownGroup,
+    },
+    /// The group may not be given.
+    #[error(
+        "the socket {} cannot be handed to the group '{group}': {source}; the daemon's user must be a member of it",
+        .path.display()
+    )]
+    HandOver {
+        /// The socket.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Anything else that the system refused.
+    #[error(
+        "cannot {doing} the socket {}: {source}; the daemon's user must be able to write to its folder",
+        .path.display()
+    )]
+    Refused {
+        /// The socket.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A socket that listens. Its file goes with it, unless the file is another one by then.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode of the socket's file.
+    file: (u64, u64),
+}
+
+impl BoundSocket {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The listening end, once more; it does not block.
+    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.try_clone()
+    }
+}
+
+impl Drop for BoundSocket {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|file| file == self.file)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket");
+        }
+    }
+}
+
+/// Listens at `path` with these permission bits, for this group (the daemon's own where it is `None`).
+///
+/// The folder is made where only it is missing; a dead socket is replaced.
+pub(crate) fn bind(path: &Path, mode: u32, group: Option<&str>) -> Result<BoundSocket, BindError> {
+    if path.as_os_str().as_bytes().len() > LONGEST_PATH {
+        return Err(BindError::TooLong(path.to_owned()));
+    }
+    let group = group
+        .map(|name| unix_group::gid(name).map(|gid| (name, gid)))
+        .transpose()
+        .map_err(|source| BindError::Group { path: path.to_owned(), source })?;
+    make_folder(path)?;
+    refuse_what_lives(path)?;
+
+    let refused = |doing| move |source| BindError::Refused { path: path.to_owned(), doing, source };
+    let mut unfinished = OsString::from(path);
+    unfinished.push(UNFINISHED);
+    let unfinished = PathBuf::from(unfinished);
+    remove_leftover(&unfinished)?;
+
+    let socket = bound(&unfinished).map_err(refused("make"))?;
+    let finished = finish(&socket, &unfinished, path, mode, group)
+        .and_then(|()| fs::rename(&unfinished, path).map_err(refused("put in place")))
+        .and_then(|()| identity(path).map_err(refused("look at")));
+    match finished {
+        Ok(file) => Ok(BoundSocket { listener: UnixListener::from(socket), path: path.to_owned(), file }),
+        Err(error) => {
+            // Whatever this meets, the first error is the one to tell.
+            let _ = fs::remove_file(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+fn bound(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// Sets group, then mode, and only then listens: until then a connection is refused.
+fn finish(
+    socket: &OwnedFd,
+    unfinished: &Path,
+    path: &Path,
+    mode: u32,
+    group: Option<(&str, u32)>,
+) -> Result<(), BindError> {
+    let refused = |doing| move |source| BindError::Refused { path: path.to_owned(), doing, source };
+    if let Some((name, gid)) = group {
+        std::os::unix::fs::chown(unfinished, None, Some(gid)).map_err(|source| BindError::HandOver {
+            path: path.to_owned(),
+            group: name.to_owned(),
+            source,
+        })?;
+    }
+    fs::set_permissions(unfinished, fs::Permissions::from_mode(mode)).map_err(refused("set the mode of"))?;
+    rustix::net::listen(socket, BACKLOG).map_err(io::Error::from).map_err(refused("listen on"))
+}
+
+fn make_folder(path: &Path) -> Result<(), BindError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    match fs::DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !folder.is_dir() => {
+            Err(BindError::Folder { path: path.to_owned(), folder: folder.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An error unless the path is free or holds a socket at which nobody listens.
+fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
+    let refused = |source| BindError::Refused { path: path.to_owned(), doing: "look at", source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(refused(error)),
+        Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(path.to_owned())),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(()),
+        // A full backlog is a sign of life as well.
+        Ok(_) => Err(BindError::InUse(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Removes what an earlier start left under the unfinished name, if it is a socket.
+fn remove_leftover(unfinished: &Path) -> Result<(), BindError> {
+    match fs::symlink_metadata(unfinished) {
+        Ok(found) if !found.file_type().is_socket() => Err(BindError::NotASocket(unfinished.to_owned())),
+        Ok(_) => fs::remove_file(unfinished).map_err(|source| BindError::Refused {
+            path: unfinished.to_owned(),
+            doing: "remove",
+            source,
+        }),
+        // What else is wrong shows, with a better name, when the socket is made.
+        Err(_) => Ok(()),
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests;

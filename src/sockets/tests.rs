@@ -1,0 +1,166 @@
+//! Both routers over real Unix sockets, before a daemon that answers from memory.
+
+mod control;
+mod serving;
+mod status;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::Value;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{bind::bind, control as control_socket, serve::serve, status as status_socket};
+use crate::{
+    daemon::{Handle, KeyRecord, Keys},
+    domain::{key::WebhookKey, report},
+};
+
+/// Far more than anything here takes; a test that reaches it hangs.
+const GENEROUS: Duration = Duration::from_secs(60);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+fn webhook(tenant: &str, name: &str, state: report::State) -> report::Webhook {
+    report::Webhook {
+        tenant: tenant.to_owned(),
+        name: name.to_owned(),
+        collection: "clockings".to_owned(),
+        destination_url: "https://me:pa55@example.com/hook?token=t0ken".to_owned(),
+        external_references: Vec::new(),
+        state,
+        remote: None,
+        key: None,
+        next_renewal_at: None,
+        renewal: None,
+        last_renewal: None,
+        owed_resync: None,
+        last_error: None,
+    }
+}
+
+fn keys(version: u64) -> Keys {
+    let record = |version: u64, retired_at| KeyRecord {
+        version,
+        key: WebhookKey::new(format!("secret-{version}")).expect("not empty"),
+        rotated_at: at(1000),
+        retired_at,
+    };
+    Keys {
+        current: (version > 0).then(|| record(version, None)),
+        previous: (version > 1).then(|| record(version - 1, Some(at(1000)))),
+    }
+}
+
+/// A daemon with two tenants, three webhooks and a key of version 3.
+fn handle() -> Handle {
+    Handle::fake(crate::daemon::Fake {
+        broken: None,
+        health: report::Health { healthy: true, problems: Vec::new() },
+        status: None,
+        webhooks: vec![
+            webhook("acme", "clockings", report::State::Active),
+            webhook("acme", "people", report::State::Blocked),
+            webhook("globex", "clockings", report::State::Active),
+        ],
+        history: Vec::new(),
+        keys: keys(3),
+        polled: Vec::new(),
+        renewed: Vec::new(),
+        key_reads: 0,
+    })
+}
+
+/// A socket that is served, and a client for it.
+struct Served {
+    folder: tempfile::TempDir,
+    handle: Handle,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    fn status(handle: Handle) -> Self {
+        let router = status_socket::router(handle.clone());
+        Self::start(handle, router)
+    }
+
+    fn control(handle: Handle) -> Self {
+        let router = control_socket::router(handle.clone());
+        Self::start(handle, router)
+    }
+
+    fn start(handle: Handle, router: axum::Router) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("test.sock");
+        let socket = bind(&path, 0o600, None).expect("bound");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(serve(socket, router, async {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder()
+            .unix_socket(path)
+            .tls_certs_only([])
+            .timeout(GENEROUS)
+            .build()
+            .expect("a client");
+        Self { folder, handle, client, stop: Some(stop), task }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("test.sock")
+    }
+
+    async fn send(&self, method: Method, path: &str) -> Response {
+        self.client.request(method, format!("http://daemon{path}")).send().await.expect("an answer")
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        read(self.send(Method::GET, path).await).await
+    }
+
+    async fn post(&self, path: &str) -> (StatusCode, Value) {
+        read(self.send(Method::POST, path).await).await
+    }
+
+    /// Asks for something that fails, and returns the problem's detail.
+    async fn problem(&self, method: Method, path: &str, status: StatusCode) -> String {
+        let answer = self.send(method, path).await;
+        assert_eq!(answer.headers().get(CONTENT_TYPE).expect("a type"), "application/problem+json", "{path}");
+        let (answered, problem) = read(answer).await;
+        assert_eq!(answered, status, "{path}: {problem}");
+        assert_eq!(problem["status"], status.as_u16(), "{path}");
+        for part in ["type", "title"] {
+            assert!(problem[part].as_str().is_some_and(|text| !text.is_empty()), "{path}: {problem}");
+        }
+        problem["detail"].as_str().expect("a detail").to_owned()
+    }
+
+    /// Tells the server to stop.
+    fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Waits until the server has stopped.
+    async fn ended(self) {
+        tokio::time::timeout(GENEROUS, self.task)
+            .await
+            .expect("it stops")
+            .expect("no panic")
+            .expect("no error");
+    }
+}
+
+async fn read(answer: Response) -> (StatusCode, Value) {
+    let status = answer.status();
+    let body = answer.bytes().await.expect("a body");
+    let value =
+        if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("a body of JSON") };
+    (status, value)
+}
