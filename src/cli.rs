@@ -70,7 +70,7 @@ enum Command {
     /// Show keys
     Key(key::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
-    Sandbox(sandbox::Args),
+    Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
     Demo(demo::Args),
 }
@@ -98,7 +98,7 @@ impl Cli {
             Command::History(args) => client(history::run(args, &config()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Key(args) => client(key::run(args, &config()?)),
-            Command::Sandbox(args) => run::sandbox(args),
+            Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }
     }

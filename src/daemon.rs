@@ -123,15 +123,10 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     }
     let ready = tokio::spawn(announce_ready(Arc::clone(&setup)));
 
-    loop {
-        match signals.next().await {
-            Signal::Poll => {
-                tracing::info!("asked to poll now");
-                if sweep.try_send(Sweep).is_err() {
-                    tracing::debug!("a sweep is already due");
-                }
-            }
-            Signal::Stop => break,
+    while let Signal::Poll = signals.next().await {
+        tracing::info!("asked to poll now");
+        if sweep.try_send(Sweep).is_err() {
+            tracing::debug!("a sweep is already due");
         }
     }
     tracing::info!("stopping");

@@ -1,5 +1,5 @@
 //! Keeps Protime webhooks alive.
-#![allow(dead_code, unused_imports)]
+#![allow(unused_imports)]
 
 mod cli;
 mod clock;

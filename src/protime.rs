@@ -135,6 +135,7 @@ impl TenantClient {
     }
 
     /// The scopes of the newest token, if Protime named them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the online check that shows them is still to come"))]
     pub(crate) fn granted_scopes(&self) -> Option<Vec<String>> {
         self.inner.auth.granted()
     }

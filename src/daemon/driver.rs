@@ -201,8 +201,7 @@ async fn work(procedure: Arc<Procedure>, stop: Stop, permits: Arc<Semaphore>, cl
     loop {
         match procedure.advance(&stop).await {
             Ok(Advance::Acted) => {}
-            Ok(Advance::Waiting) => break,
-            Err(StoreError::Closed) => break,
+            Ok(Advance::Waiting) | Err(StoreError::Closed) => break,
             Err(error) => {
                 tracing::error!(webhook = %procedure.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
                 tokio::select! {

@@ -20,8 +20,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
     let picture = picture::webhook(record, procedure);
     let delivers = delivers(record, procedure.tenant.now());
     let (problem, since) = match picture.state {
-        State::Active if delivers => return None,
-        State::Renewing if delivers => return None,
+        State::Active | State::Renewing if delivers => return None,
         State::Blocked | State::Retrying => {
             let error = picture.last_error.as_ref()?;
             let step = match error.step.as_str() {

@@ -64,7 +64,7 @@ impl Setup {
                 .webhooks
                 .iter()
                 .map(|webhook| Prepared::new(tenant, webhook, &ids, config, timing, &secret_env))
-                .collect();
+                .collect::<Result<_, _>>()?;
             let watched = webhooks
                 .iter()
                 .map(|prepared| {
@@ -151,7 +151,7 @@ impl<'a> Prepared<'a> {
         config: &Config,
         timing: Timing,
         secret_env: &[String],
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
         let sinks: Vec<KeySink> =
             webhook.key_sinks.iter().map(|sink| KeySink::new(sink, secret_env)).collect();
@@ -161,12 +161,10 @@ impl<'a> Prepared<'a> {
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             longest_retry: timing.backoff.max(),
         };
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "the store answered with a number for every configured webhook"
-        )]
-        let id = ids[&path];
-        Self { id, path, config: webhook, sinks, wanted }
+        let id = *ids
+            .get(&path)
+            .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
+        Ok(Self { id, path, config: webhook, sinks, wanted })
     }
 
     fn procedure(
@@ -216,9 +214,10 @@ fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
     WebhookPath { tenant: tenant.name.clone(), name: webhook.name.clone() }
 }
 
-/// External references in one text, to compare what is wanted with what was POSTed.
+/// External references in one text, to compare what is wanted with what was sent.
 fn references(references: &[ExternalReference]) -> String {
-    references.iter().map(|reference| format!("({reference})")).collect()
+    let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
+    each.concat()
 }
 
 fn timing(config: &Config) -> Result<Timing, DaemonError> {

@@ -28,7 +28,8 @@ impl WebhookKey {
     /// The first 8 hex digits of the key's SHA-256: enough to compare two keys by eye, useless to forge.
     pub(crate) fn fingerprint(&self) -> String {
         let digest = Sha256::digest(self.0.as_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let [a, b, c, d, ..]: [u8; 32] = digest.into();
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
     }
 
     /// The `Authorization` header that Protime sends with an event of these raw bytes.

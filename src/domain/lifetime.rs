@@ -40,7 +40,7 @@ pub(crate) fn renewal_time(
 ) -> Timestamp {
     let lifetime = Duration::try_from(valid_until.duration_since(issued_at)).unwrap_or_default();
     let half = lifetime / 2;
-    let latest = lifetime - renew_before.of(lifetime).min(half);
+    let latest = lifetime.saturating_sub(renew_before.of(lifetime).min(half));
     let spread = jitter.of(lifetime).min(lifetime / 4);
     let earliest = latest.saturating_sub(spread).max(half);
     let after = earliest + spread.mul_f64(draw.clamp(0.0, 1.0));

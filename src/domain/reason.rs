@@ -57,9 +57,9 @@ words! {
         Missing = "missing",
         /// It exists and we hold no key.
         UnknownKey = "unknown_key",
-        /// Somebody else re-POSTed the pair.
+        /// Somebody else re-sent the pair.
         ForeignRotation = "foreign_rotation",
-        /// The configured external references differ from those last POSTed.
+        /// The configured external references differ from those last sent.
         ReferencesChanged = "references_changed",
         /// A POST whose outcome we never learnt.
         Interrupted = "interrupted",
@@ -73,7 +73,7 @@ words! {
     Step("step of a renewal") {
         /// The configured resync runs for the gap.
         Resync = "resync",
-        /// The pair is POSTed; the old key dies with it.
+        /// The pair is sent; the old key dies with it.
         Post = "post",
         /// The new key becomes current, in one transaction.
         Rotate = "rotate",

@@ -114,7 +114,7 @@ pub(crate) struct Issued {
     pub(crate) valid_until: Option<Timestamp>,
     /// When it was issued, on Protime's clock.
     pub(crate) at: Timestamp,
-    /// The external references that were POSTed, as text.
+    /// The external references that were sent, as text.
     pub(crate) references: String,
     /// The key's version.
     pub(crate) key_version: u64,

@@ -218,6 +218,7 @@ pub(crate) struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
     /// What is wrong, in a sentence.
+    #[expect(clippy::struct_field_names, reason = "the contract calls it so")]
     pub(crate) problem: String,
     /// Since when.
     pub(crate) since: Timestamp,

@@ -27,7 +27,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The part of the configuration that a plan depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    /// The external references as they are POSTed.
+    /// The external references as they are sent.
     pub(crate) references: String,
     /// The key sinks by their stable names.
     pub(crate) sinks: Vec<String>,

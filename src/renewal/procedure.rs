@@ -229,13 +229,13 @@ impl Procedure {
         &self,
         record: &Record,
         open: &Open,
-        step: Step,
+        which: Step,
         began: Now,
         stop: &Stop,
     ) -> Result<Done, Failure> {
         // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
         let from = record.owed.and_then(|owed| owed.from);
-        let context = self.context(open.reason, step, open.id, from, began.protime);
+        let context = self.context(open.reason, which, open.id, from, began.protime);
         self.resync.run(&context, stop.requested()).await
     }
 
@@ -324,22 +324,20 @@ impl Procedure {
 
     async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
         let Some(confirm) = record.confirm else { return Ok(()) };
-        let next = match self.tenant.refresh().await {
-            Ok(()) => {
-                let now = self.tenant.now().local;
-                let record = self.store.record(self.id).await?;
-                if let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote)
-                    && differs(issued, listed)
-                {
-                    // The plan sees it too, and knows by the confirmation that it was our own POST.
-                    return Ok(());
-                }
-                (now < confirm.until).then_some(confirm.until)
-            }
-            Err(_) => {
-                let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
-                Some(self.tenant.now().local + SignedDuration::try_from(delay).unwrap_or(SLACK))
-            }
+        let asked = self.tenant.refresh().await;
+        let now = self.tenant.now().local;
+        let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        let last_look = confirm.until - timeout;
+        let next = if asked.is_err() {
+            let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
+            Some(now + SignedDuration::try_from(delay).unwrap_or(SLACK))
+        } else if now < last_look {
+            Some(last_look)
+        } else {
+            // Until then a difference is our own doing; afterwards it is somebody else's.
+            let record = self.store.record(self.id).await?;
+            let other = matches!((&record.issued, &record.remote), (Some(issued), Remote::Listed(listed)) if differs(issued, listed));
+            (other && now < confirm.until).then_some(confirm.until)
         };
         self.store.confirm_next(self.id, next).await
     }

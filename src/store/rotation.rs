@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     pub(crate) body: zeroize::Zeroizing<Vec<u8>>,
     /// When it was issued, on Protime's clock: the moment in which the POST was sent.
     pub(crate) issued_at: Timestamp,
-    /// The external references that were POSTed.
+    /// The external references that were sent.
     pub(crate) references: String,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Rotation {
     pub(crate) next_renewal_at: Option<Timestamp>,
     /// When it was issued, on Protime's clock.
     pub(crate) issued_at: Timestamp,
-    /// The external references that were POSTed.
+    /// The external references that were sent.
     pub(crate) references: String,
     /// Up to when a late POST of ours may still take effect; both on our clock.
     pub(crate) confirm: Confirm,

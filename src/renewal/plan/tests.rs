@@ -69,10 +69,12 @@ fn healthy() -> Record {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
 fn open(stage: Stage, reason: Reason) -> Option<Open> {
     Some(Open { id: 7, reason, stage, attempts: 1, started_at: at(1_000) })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
 fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     Some(Trouble {
         at: at(1_100),

@@ -63,7 +63,7 @@ impl Procedure {
         {
             match self.tenant.client.delete_webhook(&listed.id).await {
                 Ok(()) => {
-                    tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references")
+                    tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references");
                 }
                 Err(error) if error.status() == Some(404) => {}
                 Err(error) => return Err(PostError::Unknown(error)),
@@ -152,7 +152,7 @@ impl Procedure {
             next_renewal_at: issued.valid_until.map(|end| self.planned(answer.issued_at, end)),
             issued_at: answer.issued_at,
             references: answer.references.clone(),
-            confirm: Confirm { at: now.local, until: now.local + timeout },
+            confirm: Confirm { at: now.local, until: now.local + timeout * 2 },
             gap_end: now.protime,
         }
     }
