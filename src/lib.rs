@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod command;
 mod config;
+mod crash;
 mod daemon;
 mod domain;
 mod handoff;

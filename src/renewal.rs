@@ -19,3 +19,4 @@ pub(crate) mod backoff;
 pub(crate) mod plan;
 pub(crate) mod procedure;
 pub(crate) mod reconcile;
+pub(crate) mod unsaved;

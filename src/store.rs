@@ -11,6 +11,7 @@ mod journal;
 mod lock;
 mod marks;
 mod record;
+mod rescue;
 mod rotation;
 mod schema;
 mod webhooks;
@@ -32,6 +33,8 @@ pub(crate) use journal::Attempt;
 pub(crate) use rotation::{Answer, Rotation};
 pub(crate) use webhooks::{Configured, Keys, StoredKey};
 use writer::Worker;
+
+use crate::crash;
 
 /// Why the database could not be opened. The message names the file.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,7 @@ impl From<rusqlite::Error> for StoreError {
 pub(crate) struct Store {
     writer: Worker,
     reader: Worker,
+    state_dir: PathBuf,
 }
 
 impl Store {
@@ -129,19 +133,26 @@ impl Store {
         schema::examine(&path)?;
         let connection = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         schema::migrate(&connection, &path)?;
+        rescue::take_over(&connection, state_dir)?;
         let reading = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         Worker::start("store-writer", connection, Some(lock))
-            .and_then(|writer| Ok(Self { writer, reader: Worker::start("store-reader", reading, None)? }))
+            .and_then(|writer| {
+                let reader = Worker::start("store-reader", reading, None)?;
+                Ok(Self { writer, reader, state_dir: state_dir.to_owned() })
+            })
             .map_err(|source| OpenError::Io { path, source })
     }
 
-    /// Runs a change in a transaction that is on disk when this returns.
-    async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    /// Runs a change in a transaction that is on disk when this returns; `name` is its crash point's.
+    async fn write<T, F>(&self, name: &'static str, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer.run(change).await
+        crash::point(&format!("store:{name}:before"));
+        let outcome = self.writer.run(change).await;
+        crash::point(&format!("store:{name}:after"));
+        outcome
     }
 
     /// Runs a query on what is committed.

@@ -17,6 +17,16 @@ const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// What is wrong with a webhook.
 pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Problem> {
+    if let Some(since) = procedure.keys_in_memory.since(&record.path) {
+        let problem = "the database refuses the new key, which is held in memory: make room on the disk, or repair it, \
+                       and do not stop the daemon";
+        return Some(Problem {
+            webhook: Some(record.path.to_string()),
+            tenant: None,
+            problem: problem.to_owned(),
+            since,
+        });
+    }
     let picture = picture::webhook(record, procedure);
     let delivers = delivers(record, procedure.tenant.now());
     let (problem, since) = match picture.state {

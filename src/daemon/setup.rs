@@ -21,6 +21,7 @@ use crate::{
         plan::Wanted,
         procedure::{Procedure, Timing},
         reconcile::{Tenant, Watched},
+        unsaved::KeysInMemory,
     },
     resync::Resync,
     store::{Configured, Store, StoreError},
@@ -51,10 +52,14 @@ pub(crate) struct Setup {
 impl Setup {
     /// Resolves the secrets, builds the clients, and makes the webhooks known to the store.
     pub(super) async fn build(config: &Config, store: Store) -> Result<Self, DaemonError> {
-        let wake = Arc::new(Notify::new());
-        let rotations = watch::Sender::new(0);
-        let timing = timing(config)?;
-        let secret_env = secret_variables(config);
+        let shared = Shared {
+            timing: timing(config)?,
+            secret_env: secret_variables(config),
+            wake: Arc::new(Notify::new()),
+            rotations: watch::Sender::new(0),
+            keys_in_memory: KeysInMemory::default(),
+            store: store.clone(),
+        };
         let ids = adopt(config, &store).await?;
         let mut tenants = Vec::new();
         let mut procedures = HashMap::new();
@@ -63,33 +68,16 @@ impl Setup {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
                 .iter()
-                .map(|webhook| Prepared::new(tenant, webhook, &ids, config, timing, &secret_env))
+                .map(|webhook| Prepared::new(tenant, webhook, &ids, config, &shared))
                 .collect::<Result<_, _>>()?;
-            let watched = webhooks
-                .iter()
-                .map(|prepared| {
-                    (
-                        prepared.id,
-                        Watched { pair: prepared.config.pair.clone(), wanted: prepared.wanted.clone() },
-                    )
-                })
-                .collect();
-            let client = client(config, tenant)?;
-            let runtime = Arc::new(Tenant::new(
-                tenant.name.clone(),
-                client,
-                store.clone(),
-                watched,
-                timing.backoff,
-                Arc::clone(&wake),
-            ));
+            let runtime = shared.tenant(config, tenant, &webhooks)?;
             for prepared in webhooks {
                 by_path.insert(prepared.path.clone(), prepared.id);
-                let procedure = prepared.procedure(tenant, timing, &runtime, &store, &rotations, &secret_env);
-                procedures.insert(procedure.id, Arc::new(procedure));
+                procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)));
             }
             tenants.push(runtime);
         }
+        let Shared { wake, rotations, .. } = shared;
         let swept = watch::Sender::new(false);
         let file = config.file.clone();
         let loaded_at = clock::now();
@@ -149,47 +137,73 @@ impl<'a> Prepared<'a> {
         webhook: &'a config::Webhook,
         ids: &HashMap<WebhookPath, WebhookId>,
         config: &Config,
-        timing: Timing,
-        secret_env: &[String],
+        shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
         let sinks: Vec<KeySink> =
-            webhook.key_sinks.iter().map(|sink| KeySink::new(sink, secret_env)).collect();
+            webhook.key_sinks.iter().map(|sink| KeySink::new(sink, &shared.secret_env)).collect();
         let wanted = Wanted {
             references: references(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
-            longest_retry: timing.backoff.max(),
+            longest_retry: shared.timing.backoff.max(),
         };
         let id = *ids
             .get(&path)
             .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
         Ok(Self { id, path, config: webhook, sinks, wanted })
     }
+}
 
-    fn procedure(
-        self,
+/// What all tenants and webhooks have in common.
+struct Shared {
+    timing: Timing,
+    secret_env: Vec<String>,
+    wake: Arc<Notify>,
+    rotations: watch::Sender<u64>,
+    keys_in_memory: KeysInMemory,
+    store: Store,
+}
+
+impl Shared {
+    fn tenant(
+        &self,
+        config: &Config,
         tenant: &config::Tenant,
-        timing: Timing,
-        runtime: &Arc<Tenant>,
-        store: &Store,
-        rotations: &watch::Sender<u64>,
-        secret_env: &[String],
-    ) -> Procedure {
+        webhooks: &[Prepared<'_>],
+    ) -> Result<Arc<Tenant>, DaemonError> {
+        let watched = webhooks
+            .iter()
+            .map(|webhook| {
+                (webhook.id, Watched { pair: webhook.config.pair.clone(), wanted: webhook.wanted.clone() })
+            })
+            .collect();
+        Ok(Arc::new(Tenant::new(
+            tenant.name.clone(),
+            client(config, tenant)?,
+            self.store.clone(),
+            watched,
+            self.timing.backoff,
+            Arc::clone(&self.wake),
+        )))
+    }
+
+    fn procedure(&self, webhook: Prepared<'_>, tenant: &config::Tenant, runtime: &Arc<Tenant>) -> Procedure {
         Procedure {
-            id: self.id,
-            path: self.path,
-            pair: self.config.pair.clone(),
-            references: self.config.external_references.clone(),
-            wanted: self.wanted,
-            resync: Resync::new(&self.config.resync, secret_env),
-            proceed: self.config.resync.on_failure == OnFailure::Proceed,
-            sinks: self.sinks,
+            id: webhook.id,
+            path: webhook.path,
+            pair: webhook.config.pair.clone(),
+            references: webhook.config.external_references.clone(),
+            wanted: webhook.wanted,
+            resync: Resync::new(&webhook.config.resync, &self.secret_env),
+            proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
+            sinks: webhook.sinks,
             key_field: tenant.key_field.clone(),
-            timing,
+            timing: self.timing,
             tenant: Arc::clone(runtime),
-            store: store.clone(),
-            rotations: rotations.clone(),
+            store: self.store.clone(),
+            rotations: self.rotations.clone(),
+            keys_in_memory: self.keys_in_memory.clone(),
         }
     }
 }

@@ -13,8 +13,10 @@ use super::{
     backoff::Backoff,
     plan::{Plan, Wanted, differs, plan},
     reconcile::Tenant,
+    unsaved::KeysInMemory,
 };
 use crate::{
+    crash,
     domain::{
         errand::{Context, Done, Failure, FailureKind},
         gap::Gap,
@@ -29,10 +31,9 @@ use crate::{
     store::{Attempt, Store, StoreError},
 };
 
+mod closing;
+mod delivery;
 mod post;
-
-/// How much earlier than measured a gap is taken to begin: Protime's clock is known to a second.
-const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
 /// The durations and shares of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,8 @@ pub(crate) struct Procedure {
     pub(crate) store: Store,
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
+    /// Says whose new key the database refuses.
+    pub(crate) keys_in_memory: KeysInMemory,
 }
 
 /// What became of an [`advance`](Procedure::advance).
@@ -110,7 +113,7 @@ impl Procedure {
             Plan::Begin(reason) => self.begin(&record, reason, now).await?,
             Plan::Supersede(reason) => self.supersede(&record, reason, now).await?,
             Plan::Resync => return self.resync(&record, stop).await,
-            Plan::Post { unplanned } => self.post(&record, unplanned).await?,
+            Plan::Post { unplanned } => self.post(&record, unplanned, stop).await?,
             Plan::Resolve => self.resolve(&record).await?,
             Plan::Rotate => self.rotate(&record).await?,
             Plan::HandOff => return self.hand_off(&record, stop).await,
@@ -143,17 +146,6 @@ impl Procedure {
         Ok(renewal)
     }
 
-    /// The gap that a renewal has to close, or `None` where the loss is accepted.
-    fn gap(&self, record: &Record, now: Now) -> Option<Gap> {
-        if matches!(self.resync, Resync::None) {
-            return None;
-        }
-        let margin = SignedDuration::try_from(self.timing.gap_margin).unwrap_or(SignedDuration::MAX);
-        let proven = record.proven_at.and_then(|at| at.checked_sub(margin).ok());
-        let gap = Gap { from: record.synced_at.max(proven), to: now.protime };
-        Some(record.owed.map_or(gap, |owed| owed.merge(gap)))
-    }
-
     async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
         let renewal = self.store.begin(self.id, reason, self.gap(record, now), now.local).await?;
         tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
@@ -182,140 +174,6 @@ impl Procedure {
         Ok(())
     }
 
-    async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
-        let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let began = self.tenant.now();
-        let attempt = self.store.start_step(self.id, open.id, Step::Resync, began.local).await?;
-        let outcome = self.run_resync(record, open, Step::Resync, began, stop).await;
-        let now = self.tenant.now();
-        match outcome {
-            Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began);
-                self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
-            }
-            Err(failure) if failure.kind == FailureKind::Stopped => {
-                return self.stopped(attempt, failure, now).await;
-            }
-            Err(failure) if self.proceed => {
-                tracing::warn!(webhook = %self.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
-                self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
-            }
-            Err(failure) => self.fail(attempt, record, Step::Resync, failure, now).await?,
-        }
-        Ok(Advance::Acted)
-    }
-
-    async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
-        let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let began = self.tenant.now();
-        let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, began.local).await?;
-        let outcome = self.run_resync(record, open, Step::CatchUp, began, stop).await;
-        let now = self.tenant.now();
-        match outcome {
-            Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began);
-                self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
-                tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
-            }
-            Err(failure) if failure.kind == FailureKind::Stopped => {
-                return self.stopped(attempt, failure, now).await;
-            }
-            Err(failure) => self.fail(attempt, record, Step::CatchUp, failure, now).await?,
-        }
-        Ok(Advance::Acted)
-    }
-
-    async fn run_resync(
-        &self,
-        record: &Record,
-        open: &Open,
-        which: Step,
-        began: Now,
-        stop: &Stop,
-    ) -> Result<Done, Failure> {
-        // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
-        let from = record.owed.and_then(|owed| owed.from);
-        let context = self.context(open.reason, which, open.id, from, began.protime);
-        self.resync.run(&context, stop.requested()).await
-    }
-
-    async fn hand_off(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
-        let now = self.tenant.now();
-        let attempt = match &record.open {
-            Some(open) => Some(self.store.start_step(self.id, open.id, Step::HandOff, now.local).await?),
-            None => None,
-        };
-        let delivered = self.deliver(record, stop).await?;
-        let now = self.tenant.now();
-        match (delivered, attempt) {
-            (Ok(done), Some(attempt)) => {
-                let outcome = if done.skipped { StepOutcome::Skipped } else { StepOutcome::Succeeded };
-                self.store.all_handed_off(attempt, outcome, done.output, now.local).await?;
-            }
-            (Ok(_), None) => self.store.unhinder(self.id).await?,
-            (Err(failure), _) if failure.kind == FailureKind::Stopped => {
-                return match attempt {
-                    Some(attempt) => self.stopped(attempt, failure, now).await,
-                    None => Ok(Advance::Waiting),
-                };
-            }
-            (Err(failure), Some(attempt)) => self.fail(attempt, record, Step::HandOff, failure, now).await?,
-            (Err(failure), None) => {
-                let trouble =
-                    self.trouble(record, Step::HandOff, failure.message, TroubleKind::Transient, None, now);
-                self.store.hinder(self.id, trouble).await?;
-            }
-        }
-        Ok(Advance::Acted)
-    }
-
-    /// Gives the current key to every sink that lacks it; one that fails keeps no other from getting it.
-    async fn deliver(&self, record: &Record, stop: &Stop) -> Result<Result<Done, Failure>, StoreError> {
-        let lacking: Vec<&KeySink> =
-            self.sinks.iter().filter(|sink| !record.handed_off.contains(&sink.id())).collect();
-        let Some(current) = self.store.keys(self.id).await?.current else {
-            return Ok(Err(Failure::new("there is no key to hand off")));
-        };
-        let (reason, renewal) = match (&record.open, &record.last) {
-            (Some(open), _) => (open.reason, open.id),
-            (None, Some(last)) => (last.reason, last.id),
-            (None, None) => (Reason::Manual, 0),
-        };
-        let now = self.tenant.now();
-        let context = self.context(reason, Step::HandOff, renewal, record.synced_at, now.protime);
-        let deliveries = lacking.iter().map(|sink| {
-            let context = &context;
-            let current = &current;
-            async move {
-                (sink.id(), sink.deliver(context, &current.key, current.version, stop.requested()).await)
-            }
-        });
-        let mut failures = Vec::new();
-        let mut output = None;
-        for (sink, outcome) in futures_util::future::join_all(deliveries).await {
-            match outcome {
-                Ok(done) => {
-                    self.store.handed_off(self.id, sink, current.version).await?;
-                    output = done.output.or(output);
-                }
-                Err(failure) => failures.push(failure),
-            }
-        }
-        let skipped = lacking.is_empty();
-        Ok(match failures.pop() {
-            None => Ok(Done { output, skipped }),
-            Some(mut last) => {
-                for other in failures {
-                    last.message = format!("{}; {}", other.message, last.message);
-                    if other.kind == FailureKind::Failed {
-                        last.kind = FailureKind::Failed;
-                    }
-                }
-                Err(last)
-            }
-        })
-    }
-
     async fn learn(&self, record: &Record, listed: Listed) -> Result<(), StoreError> {
         let Some(issued) = &record.issued else { return Ok(()) };
         let planned = listed.valid_until.map(|end| self.planned(issued.at, end));
@@ -330,7 +188,7 @@ impl Procedure {
         let last_look = confirm.until - timeout;
         let next = if asked.is_err() {
             let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
-            Some(now + SignedDuration::try_from(delay).unwrap_or(SLACK))
+            Some(now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(1)))
         } else if now < last_look {
             Some(last_look)
         } else {
@@ -410,9 +268,4 @@ impl Procedure {
         let since = before.map_or(now.local, |trouble| trouble.since);
         Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
     }
-}
-
-/// How a resync is recorded, and up to when it covers everything.
-fn settled(skipped: bool, began: Now) -> (StepOutcome, Option<Timestamp>) {
-    if skipped { (StepOutcome::Skipped, None) } else { (StepOutcome::Succeeded, Some(began.protime - SLACK)) }
 }

@@ -40,7 +40,7 @@ impl Store {
         gap: Option<Gap>,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        self.write(move |connection| match open_renewal(connection, webhook)? {
+        self.write("begin", move |connection| match open_renewal(connection, webhook)? {
             Some(renewal) => {
                 hurry(connection, webhook, now)?;
                 Ok(renewal)
@@ -60,7 +60,7 @@ impl Store {
         gap: Option<Gap>,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        self.write(move |connection| {
+        self.write("supersede", move |connection| {
             if let Some(renewal) = open_renewal(connection, webhook)? {
                 finish(connection, webhook, renewal, outcome, Some(&error), now)?;
             }
@@ -77,7 +77,7 @@ impl Store {
         step: Step,
         now: Timestamp,
     ) -> Result<Attempt, StoreError> {
-        self.write(move |connection| {
+        self.write("start_step", move |connection| {
             let id = insert_step(connection, renewal, step, now)?;
             Ok(Attempt { webhook, renewal, step: id, post: None })
         })
@@ -92,7 +92,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("step_failed", move |connection| {
             end_step(
                 connection,
                 attempt,
@@ -113,7 +113,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("step_stopped", move |connection| {
             let why = "ended because the daemon stopped";
             end_step(connection, attempt, StepOutcome::Failed, Some(why), output.as_deref(), now)
         })
@@ -122,12 +122,12 @@ impl Store {
 
     /// Records what is in the way of something that is no step of a renewal.
     pub(crate) async fn hinder(&self, webhook: WebhookId, trouble: Trouble) -> Result<(), StoreError> {
-        self.write(move |connection| set_trouble(connection, webhook, &trouble)).await
+        self.write("hinder", move |connection| set_trouble(connection, webhook, &trouble)).await
     }
 
     /// Records that nothing is in the way any more.
     pub(crate) async fn unhinder(&self, webhook: WebhookId) -> Result<(), StoreError> {
-        self.write(move |connection| clear_trouble(connection, webhook)).await
+        self.write("unhinder", move |connection| clear_trouble(connection, webhook)).await
     }
 
     /// Records that the resync before the POST succeeded: every change before `covered` (on
@@ -140,7 +140,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("resynced", move |connection| {
             end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
             clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
             if let Some(covered) = covered {
@@ -163,7 +163,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("resync_passed_over", move |connection| {
             end_step(connection, attempt, StepOutcome::Failed, Some(&error), output.as_deref(), now)?;
             clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
             set_stage(connection, attempt.renewal, Stage::Post)
@@ -178,7 +178,7 @@ impl Store {
         sink: String,
         version: u64,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("handed_off", move |connection| {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO sink (webhook_id, sink, version) VALUES (?, ?, ?)")?
                 .execute((webhook.0, sink, i64::try_from(version).unwrap_or(i64::MAX)))?;
@@ -189,7 +189,7 @@ impl Store {
 
     /// Forgets that a sink has the key, because it was found to lack it.
     pub(crate) async fn hand_off_again(&self, webhook: WebhookId, sink: String) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("hand_off_again", move |connection| {
             connection
                 .prepare_cached("DELETE FROM sink WHERE webhook_id = ? AND sink = ?")?
                 .execute((webhook.0, sink))?;
@@ -206,7 +206,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("all_handed_off", move |connection| {
             end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
             clear_trouble(connection, attempt.webhook)?;
             set_stage(connection, attempt.renewal, Stage::CatchUp)
@@ -224,7 +224,7 @@ impl Store {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("caught_up", move |connection| {
             end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
             clear_trouble(connection, attempt.webhook)?;
             connection

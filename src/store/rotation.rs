@@ -63,7 +63,7 @@ impl Store {
         unplanned: bool,
         now: Timestamp,
     ) -> Result<Attempt, StoreError> {
-        self.write(move |connection| {
+        self.write("start_post", move |connection| {
             let step = insert_step(connection, renewal, Step::Post, now)?;
             connection
                 .prepare_cached(
@@ -85,7 +85,7 @@ impl Store {
         trouble: Trouble,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("post_refused", move |connection| {
             end_step(connection, attempt, StepOutcome::Failed, Some(&trouble.message), None, now)?;
             end_post(connection, attempt, "refused")?;
             set_trouble(connection, attempt.webhook, &trouble)?;
@@ -101,7 +101,7 @@ impl Store {
         trouble: Trouble,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("post_unknown", move |connection| {
             end_step(connection, attempt, StepOutcome::Unknown, Some(&trouble.message), None, now)?;
             count_post(connection, attempt.webhook)?;
             set_trouble(connection, attempt.webhook, &trouble)
@@ -111,7 +111,7 @@ impl Store {
 
     /// Records that a POST whose outcome was unknown has had no effect so far.
     pub(crate) async fn post_had_no_effect(&self, renewal: i64) -> Result<(), StoreError> {
-        self.write(move |connection| set_stage(connection, renewal, Stage::Post)).await
+        self.write("post_had_no_effect", move |connection| set_stage(connection, renewal, Stage::Post)).await
     }
 
     /// Records Protime's answer as it came, before anybody looks for the key in it.
@@ -121,21 +121,8 @@ impl Store {
         answer: Answer,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO answer \
-                     (renewal_id, received_at, issued_at, location, body, references_posted) \
-                     VALUES (?, ?, ?, ?, ?, ?)",
-                )?
-                .execute((
-                    attempt.renewal,
-                    millis(now),
-                    millis(answer.issued_at),
-                    &answer.location,
-                    answer.body.as_slice(),
-                    &answer.references,
-                ))?;
+        self.write("post_answered", move |connection| {
+            insert_answer(connection, attempt.renewal, &answer, now)?;
             end_step(connection, attempt, StepOutcome::Succeeded, None, None, now)?;
             end_post(connection, attempt, "answered")?;
             clear_trouble(connection, attempt.webhook)?;
@@ -169,7 +156,7 @@ impl Store {
         rotation: Rotation,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.write(move |connection| {
+        self.write("rotate", move |connection| {
             let version = replace_key(connection, attempt.webhook, &rotation.key, now)?;
             store_rotation(connection, attempt.webhook, &rotation, now)?;
             connection
@@ -184,8 +171,30 @@ impl Store {
     }
 }
 
+pub(super) fn insert_answer(
+    connection: &Connection,
+    renewal: i64,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO answer \
+             (renewal_id, received_at, issued_at, location, body, references_posted) VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .execute((
+            renewal,
+            millis(now),
+            millis(answer.issued_at),
+            &answer.location,
+            answer.body.as_slice(),
+            &answer.references,
+        ))?;
+    Ok(())
+}
+
 /// Counts a beginning or an end of a POST, so that a list that was asked for before is not believed.
-fn count_post(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
+pub(super) fn count_post(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE webhook SET post_count = post_count + 1 WHERE id = ?")?
         .execute([webhook.0])?;

@@ -318,7 +318,9 @@ async fn a_failed_change_takes_no_other_with_it() {
         async move {
             if number % 2 == 0 {
                 store
-                    .write(|connection| Ok(connection.execute("INSERT INTO nowhere VALUES (1)", [])?))
+                    .write("test", |connection: &Connection| {
+                        Ok(connection.execute("INSERT INTO nowhere VALUES (1)", [])?)
+                    })
                     .await
                     .is_err()
             } else {

@@ -59,7 +59,7 @@ impl Store {
         configured: Vec<Configured>,
         now: Timestamp,
     ) -> Result<Vec<WebhookId>, StoreError> {
-        self.write(move |connection| {
+        self.write("adopt", move |connection| {
             connection.execute("UPDATE webhook SET configured = 0", [])?;
             connection.execute(
                 "UPDATE step SET finished_at = ?1, error = 'the daemon ended while this ran', \
@@ -128,7 +128,7 @@ impl Store {
         at: Option<Timestamp>,
         revision: i64,
     ) -> Result<bool, StoreError> {
-        self.write(move |connection| {
+        self.write("schedule", move |connection| {
             let changed = connection
                 .prepare_cached(
                     "UPDATE webhook SET next_action_at = :at WHERE id = :id AND revision = :revision",
@@ -161,7 +161,7 @@ impl Store {
         listed: HashMap<WebhookId, RemoteWebhook>,
         asked_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("apply_list", move |connection| {
             for (id, count) in before {
                 apply(connection, id, count, listed.get(&id), asked_at)?;
             }
@@ -172,7 +172,7 @@ impl Store {
 
     /// Records that a webhook was seen to deliver with a key that every sink has.
     pub(crate) async fn prove(&self, ids: Vec<WebhookId>, at_protime: Timestamp) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("prove", move |connection| {
             let mut statement = connection.prepare_cached(
                 "UPDATE webhook SET proven_at = max(coalesce(proven_at, 0), ?2) WHERE id = ?1",
             )?;
@@ -192,7 +192,7 @@ impl Store {
         valid_until: Option<Timestamp>,
         next_renewal_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("learn", move |connection| {
             connection
                 .prepare_cached(
                     "UPDATE webhook SET issued_id = coalesce(issued_id, :remote_id), \
@@ -212,7 +212,7 @@ impl Store {
 
     /// Sets when to ask Protime again whether our key is still the one it signs with; `None`: enough.
     pub(crate) async fn confirm_next(&self, id: WebhookId, at: Option<Timestamp>) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write("confirm_next", move |connection| {
             connection
                 .prepare_cached(
                     "UPDATE webhook SET confirm_at = ?2, \

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use super::{Procedure, StoreError};
 use crate::{
+    crash,
     domain::{
         reason::{Reason, RenewalOutcome, Step},
         record::{Confirm, Now, Record, Remote, TroubleKind},
     },
     protime::{self, ApiError, PostError},
     renewal::plan::{delivers, differs},
+    stop::Stop,
     store::{Answer, Attempt, Rotation},
 };
 
@@ -22,7 +24,7 @@ use crate::{
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
-    pub(super) async fn post(&self, record: &Record, unplanned: bool) -> Result<(), StoreError> {
+    pub(super) async fn post(&self, record: &Record, unplanned: bool, stop: &Stop) -> Result<(), StoreError> {
         let Some(open) = &record.open else { return Ok(()) };
         if delivers(record, self.tenant.now())
             && let Err(failure) = self.preflight().await
@@ -41,7 +43,7 @@ impl Procedure {
                     issued_at: begun.protime,
                     references: self.wanted.references.clone(),
                 };
-                self.keep(attempt, answer).await
+                self.keep(attempt, answer, stop).await
             }
             Err(PostError::NotProcessed(error)) => {
                 let now = self.tenant.now();
@@ -61,7 +63,10 @@ impl Procedure {
         if let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued)
             && issued.references != self.wanted.references
         {
-            match self.tenant.client.delete_webhook(&listed.id).await {
+            crash::point("delete:before");
+            let deleted = self.tenant.client.delete_webhook(&listed.id).await;
+            crash::point("delete:after");
+            match deleted {
                 Ok(()) => {
                     tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references");
                 }
@@ -69,7 +74,10 @@ impl Procedure {
                 Err(error) => return Err(PostError::Unknown(error)),
             }
         }
-        self.tenant.client.post_webhook(&self.pair, &self.references).await
+        crash::point("post:before");
+        let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
+        crash::point("post:after");
+        answer
     }
 
     /// Checks that the new key could be handed off.
@@ -80,19 +88,39 @@ impl Procedure {
         Ok(())
     }
 
-    /// Stores an answer, however long the disk refuses: it holds the only copy of the key.
-    async fn keep(&self, attempt: Attempt, answer: Answer) -> Result<(), StoreError> {
+    /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
+    /// it is also put into an emergency file, and health says so. Only when that file is written does
+    /// a stop of the daemon end the waiting.
+    async fn keep(&self, attempt: Attempt, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
+        let mut rescued = false;
         loop {
             let now = self.tenant.now().local;
-            match self.store.post_answered(attempt, answer.clone(), now).await {
-                Ok(()) => return Ok(()),
-                Err(StoreError::Closed) => return Err(StoreError::Closed),
-                Err(error) => {
-                    tracing::error!(webhook = %self.path, %error, "a new key is only in memory: the database refuses it; do not stop this process");
-                    tokio::time::sleep(DISK_RETRY).await;
+            let error = match self.store.post_answered(attempt, answer.clone(), now).await {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            self.keys_in_memory.add(&self.path, now);
+            if !rescued {
+                match self.store.rescue(attempt, &answer).await {
+                    Ok(path) => {
+                        rescued = true;
+                        tracing::error!(webhook = %self.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
+                    }
+                    Err(second) => {
+                        tracing::error!(webhook = %self.path, %error, %second, "a new key is only in memory: neither the database nor an emergency file takes it; do not stop this process, make room on the disk");
+                    }
                 }
             }
+            if rescued && (stop.is_requested() || matches!(error, StoreError::Closed)) {
+                return Err(error);
+            }
+            tokio::time::sleep(DISK_RETRY).await;
         }
+        if self.keys_in_memory.remove(&self.path) {
+            tracing::warn!(webhook = %self.path, "the database took the new key after all");
+            self.store.forget_rescued(attempt);
+        }
+        Ok(())
     }
 
     /// Learns what became of a POST whose answer never came.

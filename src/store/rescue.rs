@@ -1,0 +1,144 @@
+//! The emergency file: where an answer goes that the database refuses, for it holds the only copy of
+//! a key.
+//!
+//! Laws: it is written beside the database (mode 0600) and fsynced, read at the next start, and
+//! removed once its content is in the database. A file that cannot be used is named and kept.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    Answer, Attempt, OpenError, Store, StoreError,
+    rotation::{count_post, insert_answer},
+};
+use crate::domain::record::{Stage, WebhookId};
+
+const PREFIX: &str = "rescued-answer-";
+
+#[derive(Serialize, Deserialize)]
+struct Rescued {
+    webhook: i64,
+    renewal: i64,
+    issued_at: Timestamp,
+    location: Option<String>,
+    references: String,
+    body_base64: Zeroizing<String>,
+}
+
+impl Store {
+    /// Puts an answer into the emergency file of its renewal.
+    pub(crate) async fn rescue(&self, attempt: Attempt, answer: &Answer) -> io::Result<PathBuf> {
+        let rescued = Rescued {
+            webhook: attempt.webhook.0,
+            renewal: attempt.renewal,
+            issued_at: answer.issued_at,
+            location: answer.location.clone(),
+            references: answer.references.clone(),
+            body_base64: Zeroizing::new(STANDARD.encode(answer.body.as_slice())),
+        };
+        let path = self.rescue_path(attempt.renewal);
+        let target = path.clone();
+        tokio::task::spawn_blocking(move || write(&target, &rescued)).await.map_err(io::Error::other)??;
+        Ok(path)
+    }
+
+    /// Removes the emergency file of a renewal, if there is one: its content is in the database.
+    pub(crate) fn forget_rescued(&self, attempt: Attempt) {
+        let path = self.rescue_path(attempt.renewal);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "an emergency file that holds a key cannot be removed");
+            }
+        }
+    }
+
+    fn rescue_path(&self, renewal: i64) -> PathBuf {
+        self.state_dir.join(format!("{PREFIX}{renewal}.json"))
+    }
+}
+
+fn write(path: &Path, rescued: &Rescued) -> io::Result<()> {
+    let json = Zeroizing::new(serde_json::to_vec(rescued)?);
+    let aside = path.with_extension("new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    file.write_all(&json)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Takes over what an earlier process could only put into an emergency file.
+pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(), OpenError> {
+    let failed = |path: &Path, source| OpenError::Io { path: path.to_owned(), source };
+    for entry in fs::read_dir(state_dir).map_err(|source| failed(state_dir, source))? {
+        let path = entry.map_err(|source| failed(state_dir, source))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !name.starts_with(PREFIX) || path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        match read(&path).map_err(|error| error.to_string()).and_then(|(id, renewal, answer)| {
+            store(connection, id, renewal, &answer).map_err(|error| error.to_string())
+        }) {
+            Ok(()) => {
+                tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
+                fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+            }
+            Err(error) => {
+                tracing::error!(path = %path.display(), error, "an emergency file cannot be taken over; it was left, for it may hold a key");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<(WebhookId, i64, Answer)> {
+    let json = Zeroizing::new(fs::read(path)?);
+    let rescued: Rescued = serde_json::from_slice(&json)?;
+    let body = STANDARD.decode(rescued.body_base64.as_bytes()).map_err(io::Error::other)?;
+    let answer = Answer {
+        location: rescued.location,
+        body: Zeroizing::new(body),
+        issued_at: rescued.issued_at,
+        references: rescued.references,
+    };
+    Ok((WebhookId(rescued.webhook), rescued.renewal, answer))
+}
+
+/// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
+fn store(
+    connection: &Connection,
+    webhook: WebhookId,
+    renewal: i64,
+    answer: &Answer,
+) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let outcome = (|| {
+        let waits = connection
+            .query_row(
+                "SELECT 1 FROM renewal WHERE id = ? AND webhook_id = ? AND finished_at IS NULL AND stage = ?",
+                (renewal, webhook.0, Stage::Posting.as_str()),
+                |_| Ok(()),
+            )
+            .optional()?;
+        if waits.is_some() {
+            insert_answer(connection, renewal, answer, crate::clock::now())?;
+            super::marks::set_stage(connection, renewal, Stage::Rotate)?;
+            count_post(connection, webhook)?;
+        }
+        Ok(())
+    })();
+    connection.execute_batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    outcome
+}
