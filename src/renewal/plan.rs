@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
+    gap::Gap,
     reason::Reason,
     record::{Issued, Listed, Now, Record, Remote, Stage, TroubleKind},
     report::State,
@@ -168,6 +169,18 @@ pub(crate) fn delivers(record: &Record, now: Now) -> bool {
         && !differs(issued, listed)
 }
 
+/// The gap that a renewal beginning now has to close.
+///
+/// It begins where the last complete resync began, or, if that is later, `margin` before the last proof
+/// of delivery: so long Protime may have been retrying what it then gave up. What is owed already is
+/// part of it. With neither resync nor proof it is everything.
+pub(crate) fn gap(record: &Record, margin: Duration, now: Now) -> Gap {
+    let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::MAX);
+    let proven = record.proven_at.and_then(|at| at.checked_sub(margin).ok());
+    let gap = Gap { from: record.synced_at.max(proven), to: now.protime };
+    record.owed.map_or(gap, |owed| owed.merge(gap))
+}
+
 /// Why a renewal ought to run, if it ought.
 fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
     let listed = match (&record.remote, &record.issued) {
@@ -258,5 +271,7 @@ fn idle(record: &Record, now: Now) -> Plan {
     Plan::Wait { until: planned, contended: false }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

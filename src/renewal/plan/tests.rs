@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::domain::{
-    gap::Gap,
     reason::Step,
     record::{Confirm, Open, Trouble, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
@@ -16,7 +15,7 @@ fn now(second: i64) -> Now {
     Now { local: at(second), protime: at(second) }
 }
 
-fn wanted() -> Wanted {
+pub(super) fn wanted() -> Wanted {
     Wanted {
         references: String::new(),
         sinks: Vec::new(),
@@ -36,7 +35,7 @@ fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
 }
 
 /// A webhook issued at 1,000, planned for 1,200, valid until 1,300, as Protime lists it.
-fn healthy() -> Record {
+pub(super) fn healthy() -> Record {
     Record {
         id: WebhookId(1),
         path: WebhookPath {

@@ -14,6 +14,7 @@ use crate::{
         reason::{Step, StepOutcome},
         record::{Now, Open, Record},
     },
+    renewal::plan::gap,
     resync::Resync,
     stop::Stop,
     store::StoreError,
@@ -28,10 +29,7 @@ impl Procedure {
         if matches!(self.resync, Resync::None) {
             return None;
         }
-        let margin = SignedDuration::try_from(self.timing.gap_margin).unwrap_or(SignedDuration::MAX);
-        let proven = record.proven_at.and_then(|at| at.checked_sub(margin).ok());
-        let gap = Gap { from: record.synced_at.max(proven), to: now.protime };
-        Some(record.owed.map_or(gap, |owed| owed.merge(gap)))
+        Some(gap(record, self.timing.gap_margin, now))
     }
 
     pub(super) async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
