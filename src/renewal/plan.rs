@@ -20,9 +20,6 @@ use crate::domain::{
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Two texts of one moment may differ in their fractional digits; a re-POST differs by more.
-const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
-
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The part of the configuration that a plan depends on.
@@ -154,11 +151,18 @@ pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
 /// Whether what Protime lists is something else than what our last rotation stored.
 pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
     let other_id = issued.id.as_ref().is_some_and(|id| *id != listed.id);
-    let other_end = issued
-        .valid_until
-        .zip(listed.valid_until)
-        .is_some_and(|(ours, theirs)| ours.duration_since(theirs).abs() >= SAME_MOMENT);
+    let other_end =
+        issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| !same_moment(ours, theirs));
     other_id || other_end
+}
+
+/// Whether two texts mean one moment. One of them may lack the fractional digits that the other has;
+/// apart from that every difference counts, because a re-POST may come within the same second.
+fn same_moment(ours: Timestamp, theirs: Timestamp) -> bool {
+    let whole = |moment: Timestamp| moment.subsec_nanosecond() == 0;
+    ours == theirs
+        || ((whole(ours) || whole(theirs))
+            && ours.duration_since(theirs).abs() < SignedDuration::from_secs(1))
 }
 
 /// Whether Protime, when it was last asked, delivered events signed with our key.

@@ -185,17 +185,13 @@ impl Procedure {
         let asked = self.tenant.refresh().await;
         let now = self.tenant.now().local;
         let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
-        let last_look = confirm.until - timeout;
+        let second_look = record.issued.as_ref().map_or(now, |issued| issued.rotated_at + timeout);
         let next = if asked.is_err() {
             let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
             Some(now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(1)))
-        } else if now < last_look {
-            Some(last_look)
         } else {
-            // Until then a difference is our own doing; afterwards it is somebody else's.
-            let record = self.store.record(self.id).await?;
-            let other = matches!((&record.issued, &record.remote), (Some(issued), Remote::Listed(listed)) if differs(issued, listed));
-            (other && now < confirm.until).then_some(confirm.until)
+            // The last look ends the time in which a difference is our own doing.
+            [second_look, confirm.until].into_iter().find(|look| now < *look)
         };
         self.store.confirm_next(self.id, next).await
     }

@@ -106,6 +106,7 @@ fn check(rows: &[Row]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 fn without_an_open_renewal() {
     use Reason::*;
     check(&[
@@ -159,6 +160,17 @@ fn without_an_open_renewal() {
             },
             1_100,
             wait(1_200),
+        ),
+        (
+            "another end within the same second",
+            |r| {
+                r.issued.as_mut().expect("healthy").valid_until =
+                    Some(at(1_300) + SignedDuration::from_millis(100));
+                let Remote::Listed(listed) = &mut r.remote else { unreachable!("healthy") };
+                listed.valid_until = Some(at(1_300) + SignedDuration::from_millis(400));
+            },
+            1_100,
+            Plan::Begin(ForeignRotation),
         ),
         (
             "another end while our own POST may be late",

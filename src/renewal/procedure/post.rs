@@ -20,6 +20,9 @@ use crate::{
     store::{Answer, Attempt, Rotation},
 };
 
+/// After so many times the limit of a request, a POST of ours is no longer suspected to be processed late.
+const LATEST: i32 = 10;
+
 /// How long to wait before a database that refused is tried again.
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
@@ -180,7 +183,7 @@ impl Procedure {
             next_renewal_at: issued.valid_until.map(|end| self.planned(answer.issued_at, end)),
             issued_at: answer.issued_at,
             references: answer.references.clone(),
-            confirm: Confirm { at: now.local, until: now.local + timeout * 2 },
+            confirm: Confirm { at: now.local, until: now.local + timeout * LATEST },
             gap_end: now.protime,
         }
     }
