@@ -19,9 +19,6 @@ use crate::domain::{
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Two texts of one moment may differ in their fractional digits; a re-POST differs by more.
-const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
-
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The part of the configuration that a plan depends on.
@@ -153,11 +150,21 @@ pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
 /// Whether what Protime lists is something else than what our last rotation stored.
 pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
     let other_id = issued.id.as_ref().is_some_and(|id| *id != listed.id);
-    let other_end = issued
-        .valid_until
-        .zip(listed.valid_until)
-        .is_some_and(|(ours, theirs)| ours.duration_since(theirs).abs() >= SAME_MOMENT);
+    let other_end =
+        issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| !same_moment(ours, theirs));
     other_id || other_end
+}
+
+/// Whether two texts may be of one moment: one of them may have fewer fractional digits.
+fn same_moment(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).unsigned_abs() < resolution(one).max(resolution(other))
+}
+
+/// The place value of the last fractional digit that is not zero; at most a second.
+fn resolution(moment: Timestamp) -> Duration {
+    let nanoseconds = moment.subsec_nanosecond().unsigned_abs();
+    let unit = (0..9).map(|digits| 10_u32.pow(digits)).find(|unit| nanoseconds % (unit * 10) != 0);
+    Duration::from_nanos(unit.unwrap_or(1_000_000_000).into())
 }
 
 /// Whether Protime, when it was last asked, delivered events signed with our key.
