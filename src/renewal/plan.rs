@@ -156,13 +156,17 @@ pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
     other_id || other_end
 }
 
-/// Whether two texts mean one moment. One of them may lack the fractional digits that the other has;
-/// apart from that every difference counts, because a re-POST may come within the same second.
-fn same_moment(ours: Timestamp, theirs: Timestamp) -> bool {
-    let whole = |moment: Timestamp| moment.subsec_nanosecond() == 0;
-    ours == theirs
-        || ((whole(ours) || whole(theirs))
-            && ours.duration_since(theirs).abs() < SignedDuration::from_secs(1))
+/// Whether two texts may be of one moment: one of them may have fewer fractional digits. Apart from
+/// that every difference counts, because somebody else's POST may come within the same second.
+fn same_moment(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).unsigned_abs() < resolution(one).max(resolution(other))
+}
+
+/// The place value of the last fractional digit that is not zero; at most a second.
+fn resolution(moment: Timestamp) -> Duration {
+    let nanoseconds = moment.subsec_nanosecond().unsigned_abs();
+    let unit = (0..9).map(|digits| 10_u32.pow(digits)).find(|unit| nanoseconds % (unit * 10) != 0);
+    Duration::from_nanos(unit.unwrap_or(1_000_000_000).into())
 }
 
 /// Whether Protime, when it was last asked, delivered events signed with our key.

@@ -401,3 +401,10 @@ fn states_in_a_word() {
         State::Contended
     );
 }
+
+#[test]
+fn two_moments_differ_if_their_digits_cannot_be_cut_to_one_text() {
+    let ms = |ms| Timestamp::from_millisecond(ms).expect("in range");
+    assert!(same_moment(ms(1_300_123), ms(1_300_000)) && same_moment(ms(1_300_120), ms(1_300_123)));
+    assert!(!same_moment(ms(1_300_123), ms(1_300_845)) && !same_moment(ms(1_300_000), ms(1_301_000)));
+}

@@ -1,0 +1,94 @@
+//! Clocks that go wrong: ours steps forth and back, Protime's is off, the host was away for a month.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::support::World;
+
+/// A daemon whose clock can be set.
+fn world(flags: &[&str]) -> World {
+    let mut world = World::new(flags);
+    let file = world.path("offset");
+    fs::write(&file, "0").unwrap();
+    world.daemon.env("PROTIME_WEBHOOKD_CLOCK_OFFSET", file.to_str().unwrap());
+    let config = world.config(&["clockings"]);
+    world.start(&config);
+    world.settled("clockings");
+    world.sandbox.steady(&["clockings"], 5.0);
+    world
+}
+
+fn set_clock(world: &World, seconds: i64) {
+    fs::write(world.path("offset"), seconds.to_string()).unwrap();
+}
+
+#[test]
+fn a_step_of_our_clock_is_no_reason_to_renew() {
+    let mut world = world(&["--lifetime", "1h"]);
+    let posts = world.sandbox.creates("clockings").len();
+    for seconds in [86_500, -86_500, 0] {
+        set_clock(&world, seconds);
+        let polls = world.sandbox.requests("list").len();
+        world.eventually("the step is noticed", || {
+            (world.sandbox.requests("list").len() > polls + 2
+                && world.daemon.log().contains("the clock was set"))
+            .then_some(())
+        });
+        world.settled("clockings");
+    }
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "{:?}", world.daemon.story("clockings"));
+    world.daemon.stop();
+    world.nothing_lost();
+}
+
+#[test]
+fn a_webhook_is_renewed_in_time_although_our_clock_is_an_hour_slow() {
+    let world = world(&["--lifetime", "1h"]);
+    set_clock(&world, -3_600);
+    world.sandbox.settings(&json!({"lifetime_ms": 6_000}));
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    let posts = world.sandbox.creates("clockings").len();
+    world.eventually("three more renewals", || {
+        (world.sandbox.creates("clockings").len() >= posts + 3).then_some(())
+    });
+    let life = world.sandbox.life("clockings");
+    assert!(!life.iter().any(|it| it == "disabled expired"), "{life:?}");
+    let health = world.daemon.status.get("/v1/health");
+    assert!(health.text.contains("clock"), "a skew of an hour is a problem: {}", health.text);
+}
+
+#[test]
+fn protimes_clock_an_hour_ahead() {
+    let world = world(&["--lifetime", "1h"]);
+    world.sandbox.settings(&json!({"clock_offset_ms": 3_600_000, "lifetime_ms": 1_800_000}));
+    world.daemon.control.post("/v1/poll");
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("renewed on its clock", || {
+        let renewed = world.daemon.story("clockings").iter().filter(|it| it.ends_with("succeeded")).count();
+        (renewed >= 2).then_some(())
+    });
+    let posts = world.sandbox.creates("clockings").len();
+    for _ in 0..4 {
+        world.daemon.control.post("/v1/poll");
+    }
+    world.settled("clockings");
+    assert!(world.sandbox.creates("clockings").len() <= posts + 1, "{:?}", world.daemon.story("clockings"));
+    world.sandbox.steady(&["clockings"], 0.0);
+    world.nothing_lost();
+}
+
+#[test]
+fn a_host_that_was_off_for_a_month() {
+    let mut world = world(&["--lifetime", "1h"]);
+    world.daemon.stop();
+    let month = 30 * 86_400;
+    world.sandbox.settings(&json!({"clock_offset_ms": month * 1_000}));
+    set_clock(&world, month);
+    world.daemon.start();
+    world.renewed("clockings", "expired");
+    world.sandbox.steady(&["clockings"], 0.0);
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.control.post("/v1/poll");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts);
+}

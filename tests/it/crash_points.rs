@@ -1,0 +1,240 @@
+//! `kill -9` at every step: before and after every durable record and every outside effect.
+//!
+//! The points are not written down here: a first run tells which there are, so that a step that is
+//! added later is walked, too. For each reason of a renewal and each point, the daemon dies there, is
+//! started again, and must come to rest with one key everywhere and nothing lost.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::support::{Config, World, until};
+
+const CRASH_AT: &str = "PROTIME_WEBHOOKD_CRASH_AT";
+const CRASH_LOG: &str = "PROTIME_WEBHOOKD_CRASH_LOG";
+
+/// What leads to a renewal, and how it is brought about while the daemon does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Created,
+    UnknownKey,
+    Disabled,
+    Missing,
+    Foreign,
+    Manual,
+    Expired,
+    References,
+}
+
+struct Walk {
+    world: World,
+    collections: Vec<&'static str>,
+    references: bool,
+    deaths: usize,
+}
+
+impl Walk {
+    fn new(collections: &[&'static str]) -> Self {
+        let flags = ["--lifetime", "1h", "--retry-delay", "50ms", "--retries", "40"];
+        let world = World::running(&flags, collections);
+        world.sandbox.steady(collections, 4.0);
+        Self { world, collections: collections.to_vec(), references: false, deaths: 0 }
+    }
+
+    /// The points that a renewal for this cause passes.
+    fn points(&mut self, cause: Cause) -> BTreeSet<String> {
+        let log = self.world.path("points");
+        self.world.daemon.env(CRASH_LOG, log.to_str().unwrap());
+        self.bring_about(cause);
+        self.start();
+        if cause == Cause::Manual {
+            self.world.eventually("a renewal is asked for", || self.ask_for_renewals().then_some(()));
+        }
+        self.rest(cause, "no point");
+        self.world.daemon.env(CRASH_LOG, self.world.path("points-unused").to_str().unwrap());
+        let points = fs::read_to_string(&log).unwrap();
+        fs::remove_file(log).unwrap();
+        points.lines().map(str::to_owned).collect()
+    }
+
+    /// Stops the daemon and lets something happen.
+    fn bring_about(&mut self, cause: Cause) {
+        if cause == Cause::Expired {
+            self.world.sandbox.settings(&json!({"lifetime_ms": 1_500}));
+            for collection in self.collections.clone() {
+                self.world.daemon.control.post(&format!("/v1/webhooks/acme/{collection}/renew"));
+                self.world.eventually("a short life", || {
+                    let valid_until = self.world.sandbox.webhook(collection)?["valid_until"].clone();
+                    let end: jiff::Timestamp = valid_until.as_str()?.parse().ok()?;
+                    (end < jiff::Timestamp::now() + jiff::SignedDuration::from_mins(1)).then_some(())
+                });
+            }
+        }
+        self.world.daemon.stop();
+        for collection in self.collections.clone() {
+            let destination = self.world.receiver.destination(collection);
+            let sandbox = &self.world.sandbox;
+            match cause {
+                Cause::Created | Cause::Missing => sandbox.delete(&destination, collection),
+                Cause::Disabled => sandbox.disable(&destination, collection),
+                Cause::Foreign => sandbox.foreign_renew(&destination, collection),
+                Cause::Expired => self.world.eventually("it expires", || {
+                    (sandbox.webhook(collection)?["status"] == "Disabled").then_some(())
+                }),
+                Cause::UnknownKey | Cause::Manual | Cause::References => {}
+            }
+        }
+        match cause {
+            Cause::Created | Cause::UnknownKey => fs::remove_dir_all(self.world.path("state")).unwrap(),
+            Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
+            Cause::References => self.references = !self.references,
+            _ => {}
+        }
+        self.write();
+    }
+
+    fn write(&self) {
+        let mut config: Config = self.world.config(&self.collections);
+        if self.references {
+            for webhook in &mut config.webhooks {
+                webhook.extra = "external_references = [\"people,@badge-number\"]".to_owned();
+            }
+        }
+        self.world.write(&config);
+    }
+
+    fn start(&mut self) {
+        self.world.daemon.launch();
+    }
+
+    /// Lets the daemon run with a point to die at; tells whether it died.
+    fn run_to(&mut self, cause: Cause, point: &str) -> bool {
+        self.world.daemon.env(CRASH_AT, point);
+        self.start();
+        let mut asked = cause != Cause::Manual;
+        let died = until(Duration::from_mins(1), || {
+            if self.world.daemon.process().ended().is_some() {
+                return Some(true);
+            }
+            // Whoever is asked may die of it: then the next look sees that.
+            if !asked {
+                asked = self.ask_for_renewals();
+                return None;
+            }
+            (self.asked("POST", "/v1/poll").is_some() && self.rests()).then_some(false)
+        })
+        .unwrap_or_else(|| {
+            self.world.fail(&format!("{cause:?}: it neither dies at {point} nor comes to rest"))
+        });
+        if died {
+            self.deaths += 1;
+        }
+        self.world.daemon.kill();
+        self.world.daemon.env(CRASH_AT, "");
+        died
+    }
+
+    /// An answer of the daemon, if it lives to give one.
+    fn asked(&self, method: &str, path: &str) -> Option<Value> {
+        let answer = self.world.daemon.control.try_request(method, path).ok()?;
+        (answer.status < 300).then(|| answer.json())
+    }
+
+    fn ask_for_renewals(&self) -> bool {
+        let ask = |collection: &&str| self.asked("POST", &format!("/v1/webhooks/acme/{collection}/renew"));
+        self.collections.iter().all(|collection| ask(collection).is_some())
+    }
+
+    fn rests(&self) -> bool {
+        let rests = |collection: &&str| {
+            let path = format!("/v1/webhooks/acme/{collection}");
+            let webhook = self.asked("GET", &path)?;
+            let key = self.asked("GET", &format!("{path}/key"))?["key"].as_str()?.to_owned();
+            let theirs = self.world.sandbox.webhook(collection)?;
+            let file = fs::read_to_string(self.world.key_file(collection)).ok()?;
+            let quiet = webhook["renewal"].is_null() && webhook["owed_resync"].is_null();
+            let right = theirs["status"] == "Enabled" && theirs["key"] == key.as_str() && file == key;
+            (webhook["state"] == "active" && quiet && right).then_some(())
+        };
+        self.collections.iter().all(|collection| rests(collection).is_some())
+    }
+
+    fn rest(&mut self, cause: Cause, point: &str) {
+        self.world.eventually(&format!("rest after {cause:?} and death at {point}"), || {
+            (self.asked("POST", "/v1/poll").is_some() && self.rests()).then_some(())
+        });
+    }
+
+    /// Dies at every point of every cause, and checks the laws each time.
+    fn everywhere(&mut self, causes: &[Cause], part: impl Fn(usize) -> bool) {
+        for &cause in causes {
+            let points = self.points(cause);
+            assert!(points.len() > 20, "only {points:?}");
+            for (_, point) in points.iter().enumerate().filter(|(number, _)| part(*number)) {
+                self.bring_about(cause);
+                self.run_to(cause, point);
+                self.start();
+                self.rest(cause, point);
+            }
+        }
+        self.world.nothing_lost();
+        let posts = self.world.sandbox.requests("create").len();
+        assert!(posts <= 4 * (self.deaths + causes.len() * 2) * self.collections.len(), "{posts} POSTs");
+    }
+}
+
+/// All causes take minutes; every point of some of them, and some points of the others, do not.
+fn thorough() -> bool {
+    std::env::var_os("PROTIME_TEST_THOROUGH").is_some()
+}
+
+#[test]
+fn death_at_every_point_of_a_creation() {
+    let mut walk = Walk::new(&["clockings"]);
+    walk.everywhere(&[Cause::Created], |_| true);
+    assert!(walk.deaths >= 20, "it died only {} times", walk.deaths);
+}
+
+#[test]
+fn death_at_points_of_renewals_for_other_causes() {
+    let mut walk = Walk::new(&["clockings"]);
+    let causes = [
+        Cause::UnknownKey,
+        Cause::Disabled,
+        Cause::Missing,
+        Cause::Foreign,
+        Cause::Manual,
+        Cause::Expired,
+        Cause::References,
+    ];
+    let seed = fastrand::usize(..7);
+    walk.everywhere(&causes, |number| thorough() || number % 7 == seed);
+    assert!(walk.deaths >= causes.len(), "it died only {} times", walk.deaths);
+}
+
+#[test]
+fn death_while_several_webhooks_are_renewed() {
+    let mut walk = Walk::new(&["clockings", "people", "contracts"]);
+    let seed = fastrand::usize(..5);
+    walk.everywhere(&[Cause::Disabled, Cause::Foreign], |number| thorough() || number % 5 == seed);
+    assert!(walk.deaths >= 2, "it died only {} times", walk.deaths);
+}
+
+#[test]
+fn two_deaths_in_one_renewal() {
+    let mut walk = Walk::new(&["clockings"]);
+    let points: Vec<String> = walk.points(Cause::Disabled).into_iter().collect();
+    let seed: u64 = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..if thorough() { 100 } else { 12 } {
+        walk.bring_about(Cause::Disabled);
+        for _ in 0..2 {
+            let point = random.choice(&points).unwrap().clone();
+            walk.run_to(Cause::Disabled, &point);
+        }
+        walk.start();
+        walk.rest(Cause::Disabled, &format!("two points, seed {seed}"));
+    }
+    walk.world.nothing_lost();
+    assert!(walk.deaths >= 6, "it died only {} times", walk.deaths);
+}
