@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// Long enough for any machine, short enough to be noticed.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn in_time<T>(work: impl Future<Output = T>) -> T {
     timeout(DEADLINE, work).await.expect("in time")

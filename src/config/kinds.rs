@@ -15,7 +15,7 @@ const RESYNC: &str = "[tenant.webhook.resync]";
 const KEY_SINK: &str = "[[tenant.webhook.key_sink]]";
 
 /// How long a resync may take unless `timeout` says otherwise.
-const RESYNC_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const RESYNC_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// How long handing off a key may take unless `timeout` says otherwise.
 const SINK_TIMEOUT: Duration = Duration::from_secs(30);

@@ -70,9 +70,9 @@ mod tests {
             (300, third, none, 0.5, 200),
             (300, third, Share::Fixed(Duration::from_secs(30)), 0.0, 170),
             (300, third, Share::Fixed(Duration::from_secs(30)), 1.0, 200),
-            (300, Share::Fixed(Duration::from_secs(60)), none, 0.0, 240),
+            (300, Share::Fixed(Duration::from_mins(1)), none, 0.0, 240),
             // Never more than half of the lifetime, whatever is configured.
-            (300, Share::Fixed(Duration::from_secs(86_400)), none, 0.0, 150),
+            (300, Share::Fixed(Duration::from_hours(24)), none, 0.0, 150),
             // Jitter moves behind the half instead of vanishing there.
             (300, Share::Fraction(0.5), Share::Fraction(0.1), 1.0, 180),
             // A lifetime that is over when it begins.

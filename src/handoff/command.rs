@@ -77,7 +77,7 @@ mod tests {
             &config::KeySink::Command(config::Command {
                 program: program.to_owned(),
                 args: args.iter().map(|&arg| arg.to_owned()).collect(),
-                timeout: Duration::from_secs(60),
+                timeout: Duration::from_mins(1),
             }),
             &[],
         )

@@ -29,11 +29,11 @@ use super::{
 use crate::clock;
 
 /// How long a token is used whose answer does not say how long it lives.
-const UNSTATED_LIFE: Duration = Duration::from_secs(300);
+const UNSTATED_LIFE: Duration = Duration::from_mins(5);
 /// No token is used for longer, whatever its answer says.
-const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// A token is replaced this long before its end, or a tenth of its life if that is shorter.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// A token as it is sent.
 #[derive(Clone)]

@@ -165,7 +165,7 @@ fn same_moment(one: Timestamp, other: Timestamp) -> bool {
 /// The place value of the last fractional digit that is not zero; at most a second.
 fn resolution(moment: Timestamp) -> Duration {
     let nanoseconds = moment.subsec_nanosecond().unsigned_abs();
-    let unit = (0..9).map(|digits| 10_u32.pow(digits)).find(|unit| nanoseconds % (unit * 10) != 0);
+    let unit = (0..9).map(|digits| 10_u32.pow(digits)).find(|unit| !nanoseconds.is_multiple_of(unit * 10));
     Duration::from_nanos(unit.unwrap_or(1_000_000_000).into())
 }
 
@@ -281,5 +281,7 @@ fn idle(record: &Record, now: Now) -> Plan {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod states;
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,7 @@ mod tests {
         let command = config::Command {
             program: "sh".to_owned(),
             args: vec!["-c".to_owned(), script.to_owned()],
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         };
         let kind = config::ResyncKind::Command(command);
         Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[])

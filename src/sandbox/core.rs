@@ -109,7 +109,7 @@ impl Core {
         loop {
             let wait = self.with(|tenant, now| tenant.webhooks.next_expiry().map(|then| until(now, then)));
             // A wall clock may be set while a timer runs; looking again now and then is cheap.
-            let wait = wait.unwrap_or(Duration::MAX).min(Duration::from_secs(60));
+            let wait = wait.unwrap_or(Duration::MAX).min(Duration::from_mins(1));
             tokio::select! {
                 () = sleep(wait) => {}
                 () = self.deadlines.notified() => {}

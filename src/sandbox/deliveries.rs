@@ -14,7 +14,7 @@ use crate::sandbox::{core::Core, journal::Delivery, secret, tenant::Tenant, webh
 const AGENT: &str = concat!("protime-webhookd-sandbox/", env!("CARGO_PKG_VERSION"));
 
 /// The longest delay between two attempts.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// A worker's place: a webhook in one of its lives.
 #[derive(Debug, Clone, Copy)]

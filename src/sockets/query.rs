@@ -91,7 +91,7 @@ pub(super) fn version(text: &str) -> Result<u64, Problem> {
 }
 
 /// The longest `wait`.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// `wait=`: a duration such as `30s` or `1m 30s`, 30 seconds if nothing is said, at most 5 minutes.
 pub(super) fn wait(text: Option<&str>) -> Result<Duration, Problem> {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Far more than anything here takes; a test that reaches it hangs.
-const GENEROUS: Duration = Duration::from_secs(60);
+const GENEROUS: Duration = Duration::from_mins(1);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")

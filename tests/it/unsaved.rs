@@ -1,4 +1,4 @@
-//! A key that the database refuses: kept, shouted about, saved elsewhere, and never POSTed over.
+//! A key that the database refuses: kept, shouted about, saved elsewhere, and never `POSTed` over.
 
 use std::fs;
 

@@ -24,9 +24,9 @@ fn a_small_file_gets_the_defaults_of_the_contract() {
     assert_eq!(renewal.renew_before, Share::Fraction(1.0 / 3.0));
     assert_eq!(renewal.jitter, Share::Fraction(0.05));
     assert_eq!(renewal.retry_initial, Duration::from_secs(5));
-    assert_eq!(renewal.retry_max, Duration::from_secs(900));
+    assert_eq!(renewal.retry_max, Duration::from_mins(15));
     assert_eq!((renewal.max_concurrent, renewal.max_unplanned_rotations_per_hour), (16, 6));
-    assert_eq!(renewal.gap_margin, Duration::from_secs(72 * 3600));
+    assert_eq!(renewal.gap_margin, Duration::from_hours(72));
     let api = &config.api;
     assert_eq!(api.connect_timeout, Duration::from_secs(10));
     assert_eq!(api.request_timeout, Duration::from_secs(30));
@@ -50,7 +50,7 @@ fn a_tenant_and_its_webhook_are_read_whole() {
     let resync = Command {
         program: "/usr/local/bin/resync-clockings".to_owned(),
         args: Vec::new(),
-        timeout: Duration::from_secs(1800),
+        timeout: Duration::from_mins(30),
     };
     assert_eq!(webhook.resync, Resync { kind: ResyncKind::Command(resync), on_failure: OnFailure::Hold });
     let reload = Command {

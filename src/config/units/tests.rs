@@ -50,7 +50,7 @@ fn shares_by_table() {
         ("12.5%", Share::Fraction(0.125)),
         ("0%", Share::Fraction(0.0)),
         ("100%", Share::Fraction(1.0)),
-        ("48h", Share::Fixed(Duration::from_secs(172_800))),
+        ("48h", Share::Fixed(Duration::from_hours(48))),
     ] {
         assert_eq!(share(text), Ok(share_of), "{text}");
     }

@@ -11,7 +11,7 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
-fn now(second: i64) -> Now {
+pub(super) fn now(second: i64) -> Now {
     Now { local: at(second), protime: at(second) }
 }
 
@@ -20,11 +20,11 @@ pub(super) fn wanted() -> Wanted {
         references: String::new(),
         sinks: Vec::new(),
         max_unplanned_per_hour: 2,
-        longest_retry: Duration::from_secs(900),
+        longest_retry: Duration::from_mins(15),
     }
 }
 
-fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
+pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
     Remote::Listed(Listed {
         id: id.to_owned(),
         status: status.to_owned().into(),
@@ -69,12 +69,12 @@ pub(super) fn healthy() -> Record {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-fn open(stage: Stage, reason: Reason) -> Option<Open> {
+pub(super) fn open(stage: Stage, reason: Reason) -> Option<Open> {
     Some(Open { id: 7, reason, stage, attempts: 1, started_at: at(1_000) })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
+pub(super) fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     Some(Trouble {
         at: at(1_100),
         since: at(1_100),
@@ -351,60 +351,4 @@ fn deadlines_are_judged_on_protimes_clock() {
     assert_eq!(plan(&healthy(), &wanted(), ahead), Plan::Begin(Reason::Expiring));
     let behind = Now { local: at(1_250), protime: at(1_150) };
     assert_eq!(plan(&healthy(), &wanted(), behind), wait(1_300));
-}
-
-#[test]
-fn states_in_a_word() {
-    let state_of = |change: fn(&mut Record), poll| {
-        let mut record = healthy();
-        change(&mut record);
-        let plan = plan(&record, &wanted(), now(1_100));
-        state(&record, &plan, poll)
-    };
-    let never = |r: &mut Record| {
-        r.remote = Remote::NeverAsked;
-        r.issued = None;
-        r.next_renewal_at = None;
-    };
-    assert_eq!(state_of(|_| {}, Some(TroubleKind::NeedsOperator)), State::Active);
-    assert_eq!(state_of(never, None), State::Pending);
-    assert_eq!(state_of(never, Some(TroubleKind::NeedsOperator)), State::Blocked);
-    assert_eq!(state_of(|r| r.open = open(Stage::Resync, Reason::Expiring), None), State::Renewing);
-    assert_eq!(
-        state_of(
-            |r| {
-                r.open = open(Stage::Post, Reason::Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_150);
-            },
-            None
-        ),
-        State::Retrying
-    );
-    assert_eq!(
-        state_of(
-            |r| {
-                r.open = open(Stage::Rotate, Reason::Expiring);
-                r.trouble = trouble(TroubleKind::NeedsOperator, 1_150);
-            },
-            None
-        ),
-        State::Blocked
-    );
-    assert_eq!(
-        state_of(
-            |r| {
-                r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_090), at(1_095)];
-            },
-            None
-        ),
-        State::Contended
-    );
-}
-
-#[test]
-fn two_moments_differ_if_their_digits_cannot_be_cut_to_one_text() {
-    let ms = |ms| Timestamp::from_millisecond(ms).expect("in range");
-    assert!(same_moment(ms(1_300_123), ms(1_300_000)) && same_moment(ms(1_300_120), ms(1_300_123)));
-    assert!(!same_moment(ms(1_300_123), ms(1_300_845)) && !same_moment(ms(1_300_000), ms(1_301_000)));
 }

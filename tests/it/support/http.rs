@@ -48,7 +48,7 @@ pub(super) fn send(
 }
 
 pub(super) fn client() -> Client {
-    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client")
+    Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client")
 }
 
 /// One of the daemon's sockets.

@@ -199,8 +199,8 @@ fn serve_resyncs(inner: &Mutex<Inner>, folder: &Path, tenant: &Admin) {
 /// Reads what changed since the beginning of the gap; `None` if the tenant is gone.
 fn bring_up_to_date(inner: &Mutex<Inner>, request: &Path, tenant: &Admin) -> Option<u8> {
     let at = Timestamp::now();
-    let input: Value =
-        serde_json::from_str(&fs::read_to_string(request).ok()?).expect("JSON on standard input");
+    // A daemon that dies while it starts the command leaves half of its message, or nothing.
+    let Ok(input) = serde_json::from_str::<Value>(&fs::read_to_string(request).ok()?) else { return Some(1) };
     let surroundings = fs::read_to_string(request.with_extension("seen")).ok()?;
     let from: Option<Timestamp> = input["from"].as_str().map(|from| from.parse().expect("RFC 3339"));
     let changes = tenant.try_get("changes")?;
