@@ -1,25 +1,91 @@
-//! Keeps Protime webhooks alive.
+//! Keeps Protime webhooks alive: renews them in time, rotates their keys and loses no event.
+//!
+//! A Protime webhook is valid for a limited time, and is disabled when it expires or when its receiver
+//! fails too often. One POST brings it back, and at that moment its old key is dead; what happened in
+//! the gap is never sent again. So the whole art is in the order of things, and in knowing at any
+//! moment, through a crash or a lost answer, how far they have come.
+//!
+//! # The idea
+//!
+//! What is to be done about a webhook is a pure function of what is stored, what Protime last said,
+//! the policy and *now* (`renewal::plan`). Whatever happens (a tick of the cron, a deadline, a signal,
+//! a request, a start after a crash) only leads to that function being asked again, and one place
+//! does what it says (`renewal::procedure`).
+//!
+//! # The laws
+//!
+//! They hold through kill -9, power loss, a full disk, network faults and clock jumps at any moment.
+//!
+//! 1. **Nothing is lost.** Every change in a watched collection reaches the receiver: by an event that
+//!    is signed with a key that was handed off, or by a resync that began after the change. What is
+//!    owed is on disk until it is paid.
+//! 2. **A key that was received is never lost**, and never used before it is durable.
+//! 3. **An unknown outcome is found out, not assumed.** After a lost answer or a crash in the middle of
+//!    a POST, the list of webhooks tells what became of it.
+//! 4. **No hot loop and no tug-of-war.** Failures back off; renewals that no plan explains are limited.
+//! 5. **One daemon per state directory.**
+//! 6. **No secret is shown**: not in a log, an error, an argument, the environment, or the status.
+//!
+//! # The rooms, in reading order
+//!
+//! | room | what it is |
+//! |---|---|
+//! | `domain` | the vocabulary: values without I/O, time always an argument |
+//! | `clock` | the only reader of wall-clock time |
+//! | `stop` | the wish to stop, as an argument |
+//! | `config` | the checked configuration, or every problem of the file at once |
+//! | `renewal` | the procedure: what to do (pure), and doing it |
+//! | `protime` | the client of the API: answers become decisions |
+//! | `store` | SQLite: what is known, recorded and owed |
+//! | `resync` | brings the receiver up to date for a gap |
+//! | `handoff` | gives a new key to those who check signatures with it |
+//! | `command` | runs a program of the operator's for either of them |
+//! | `unix_group` | groups by name, for key files and sockets |
+//! | `scheduler` | the cron that wakes the poll, and nothing else |
+//! | `sockets` | HTTP on two Unix sockets: status and control |
+//! | `signals` | signals become wishes |
+//! | `logging` | the log, without secrets |
+//! | `daemon` | the composition root: builds all this, runs it, drains it |
+//! | `cli` | the command line, mostly a client of the sockets |
+//! | `sandbox` | a simulated Protime that shares no code with the client |
+//! | `crash` | points at which a test lets the daemon die; empty in a release build |
+//!
+//! `domain`, `renewal::plan` and `renewal::backoff` are pure. `protime`, `resync`, `handoff` and `store`
+//! never import one another; `renewal` joins them. Only `daemon` and `cli` see the whole configuration.
 #![allow(unused_imports)]
 
-mod cli;
-mod clock;
-mod command;
-mod config;
-mod crash;
-mod daemon;
 mod domain;
-mod handoff;
-mod logging;
-mod protime;
+
+mod clock;
+mod stop;
+
+mod config;
+
 mod renewal;
+
+mod protime;
+mod store;
+
 mod resync;
-mod sandbox;
+
+mod handoff;
+
+mod command;
+mod unix_group;
+
 mod scheduler;
 mod signals;
 mod sockets;
-mod stop;
-mod store;
-mod unix_group;
+
+mod logging;
+
+mod daemon;
+
+mod cli;
+
+mod sandbox;
+
+mod crash;
 
 /// Runs the program: everything from its arguments to its exit code.
 #[must_use]
