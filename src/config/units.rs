@@ -8,7 +8,7 @@ use super::raw::Wrong;
 use crate::domain::lifetime::Share;
 
 /// No duration in the file is longer, so that adding one to a point in time is always possible.
-const LONGEST: Duration = Duration::from_hours(878400);
+const LONGEST: Duration = Duration::from_hours(878_400);
 
 /// The units of a duration, the longest first, with their milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
