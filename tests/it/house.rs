@@ -1,0 +1,248 @@
+//! The rules of the house, kept true by reading the sources: who may know whom, that every file says
+//! why it exists, and that none grows too long.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A file is shorter than this.
+const TOO_LONG: usize = 400;
+
+/// What is longer still, and must not grow: to be split.
+const LONGER: &[(&str, usize)] = &[("src/renewal/procedure.rs", 421)];
+
+/// Each room and what it must not know. A room is a module path; what is below it belongs to it.
+const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
+    // Pure: no runtime, no network, no database, no log, and `now` is an argument.
+    ("domain", PURE),
+    ("renewal/plan", PURE),
+    ("renewal/backoff", PURE),
+    // Leaves: they serve everybody and know nobody.
+    ("stop", ROOMS),
+    ("logging", ROOMS),
+    ("unix_group", ROOMS),
+    ("clock", ROOMS),
+    // Runs programs for both kinds of errand, and speaks of them in the words of `domain`.
+    (
+        "command",
+        &[
+            "protime",
+            "resync",
+            "handoff",
+            "store",
+            "renewal",
+            "daemon",
+            "sockets",
+            "cli",
+            "sandbox",
+            "scheduler",
+        ],
+    ),
+    // The four that only `renewal` joins.
+    (
+        "protime",
+        &["resync", "handoff", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
+    ),
+    (
+        "resync",
+        &["protime", "handoff", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
+    ),
+    (
+        "handoff",
+        &["protime", "resync", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
+    ),
+    (
+        "store",
+        &["protime", "resync", "handoff", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
+    ),
+    ("renewal", &["daemon", "sockets", "cli", "sandbox", "scheduler", "signals"]),
+    ("scheduler", &["store", "renewal", "daemon", "sockets", "cli", "protime", "sandbox"]),
+    ("signals", ROOMS),
+    ("config", &["store", "renewal", "daemon", "sockets", "cli", "protime", "resync", "handoff", "sandbox"]),
+    // They show and ask, and never decide.
+    (
+        "sockets",
+        &["renewal", "protime", "resync", "handoff", "store", "cli", "sandbox", "scheduler", "config"],
+    ),
+    ("cli", &["renewal", "protime", "resync", "handoff", "store", "scheduler"]),
+    ("daemon", &["cli", "sandbox"]),
+    // A mistake must be made twice to pass a test.
+    ("sandbox", &["protime", "renewal", "store", "daemon", "sockets", "resync", "handoff", "cli", "config"]),
+];
+
+const PURE: &[&str] = &[
+    "::tokio",
+    "::reqwest",
+    "::rusqlite",
+    "::tracing",
+    "::axum",
+    "clock",
+    "store",
+    "protime",
+    "resync",
+    "handoff",
+    "daemon",
+    "sockets",
+    "cli",
+    "sandbox",
+    "scheduler",
+    "signals",
+    "config",
+    "command",
+];
+
+const ROOMS: &[&str] = &[
+    "store",
+    "protime",
+    "resync",
+    "handoff",
+    "renewal",
+    "daemon",
+    "sockets",
+    "cli",
+    "sandbox",
+    "scheduler",
+    "domain",
+];
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join(folder)];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                sources.push((path.strip_prefix(root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(sources.len() > 5, "{folder} has sources");
+    sources
+}
+
+/// `src/renewal/plan/tests.rs` is `renewal/plan/tests`.
+fn module(path: &Path) -> String {
+    path.strip_prefix("src").unwrap().with_extension("").to_str().unwrap().to_owned()
+}
+
+/// The code without comments, and without the unit tests at its end.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let own: Vec<&str> = lines.collect();
+    let end = own
+        .windows(2)
+        .position(|pair| pair[0].trim() == "#[cfg(test)]" && pair[1].starts_with("mod tests {"));
+    own[..end.unwrap_or(own.len())].join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the code names a room of the crate (`store`) or another crate (`::tokio`).
+fn knows(code: &str, whom: &str) -> bool {
+    if let Some(library) = whom.strip_prefix("::") {
+        return names(code, &format!("{library}::"));
+    }
+    let paths = code.match_indices("crate::").map(|(at, found)| &code[at + found.len()..]);
+    paths.into_iter().any(|path| match path.strip_prefix('{') {
+        None => first_word(path) == whom,
+        Some(group) => top_level(group).iter().any(|entry| first_word(entry.trim()) == whom),
+    })
+}
+
+fn names(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+    })
+}
+
+fn first_word(path: &str) -> &str {
+    path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
+/// The entries of a `use` group whose `{` has been read, up to its `}`.
+fn top_level(group: &str) -> Vec<String> {
+    let (mut depth, mut entries) = (0, vec![String::new()]);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => entries.push(String::new()),
+            _ if depth == 0 => entries.last_mut().unwrap().push(c),
+            _ => {}
+        }
+    }
+    entries
+}
+
+#[test]
+fn nobody_knows_whom_he_must_not() {
+    let mut offences = Vec::new();
+    for (path, text) in sources("src") {
+        let module = module(&path);
+        if module.ends_with("/tests") || module.contains("/tests/") {
+            continue;
+        }
+        for (room, strangers) in MUST_NOT_KNOW {
+            if module == *room || module.starts_with(&format!("{room}/")) {
+                let code = code(&text);
+                let known = strangers.iter().filter(|stranger| knows(&code, stranger));
+                offences.extend(known.map(|stranger| format!("{} knows {stranger}", path.display())));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+/// Only `daemon` and `cli` see the whole configuration.
+#[test]
+fn the_whole_configuration_is_for_two() {
+    for (path, text) in sources("src") {
+        let module = module(&path);
+        let room = module.split('/').next().unwrap();
+        if !["daemon", "cli", "config"].contains(&room) {
+            let code = code(&text);
+            let names_it =
+                ["config::Config;", "config::{Config,", "&Config)", "&Config,", ": Config"].iter().any(
+                    |word| code.match_indices(word).any(|(at, _)| !code[at + word.len()..].starts_with('u')),
+                );
+            assert!(!names_it, "{} sees the whole Config", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_says_why_it_exists_and_is_short() {
+    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+        assert!(text.starts_with("//! "), "{} does not open with //!", path.display());
+        let lines = text.lines().count();
+        let known = LONGER.iter().find(|(longer, _)| path == Path::new(longer));
+        let limit = known.map_or(TOO_LONG, |(_, limit)| *limit);
+        assert!(lines < limit, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn every_rule_is_about_a_room_that_exists() {
+    let modules: Vec<String> = sources("src").iter().map(|(path, _)| module(path)).collect();
+    for (room, _) in MUST_NOT_KNOW {
+        assert!(modules.iter().any(|module| module == room), "there is no {room}");
+    }
+}
+
+#[test]
+fn the_reader_of_imports_reads() {
+    let text =
+        "use crate::{config::{self, Config}, store::Store};\nlet x = crate::clock::now(); // crate::daemon";
+    let code = code(text);
+    for known in ["config", "store", "clock"] {
+        assert!(knows(&code, known), "{known}");
+    }
+    for unknown in ["daemon", "self", "Config", "::tokio"] {
+        assert!(!knows(&code, unknown), "{unknown}");
+    }
+    assert!(knows("use tokio::sync;", "::tokio") && !knows("use my_tokio::sync;", "::tokio"));
+}

@@ -1,0 +1,47 @@
+//! `kill -9` at any moment: nothing is lost, and in the end there is one key.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::support::{World, pause};
+
+const KILLS: u32 = 25;
+
+#[test]
+fn nothing_is_lost_however_often_the_daemon_is_killed() {
+    let seed = std::env::var("PROTIME_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let flags = ["--lifetime", "3s", "--retry-delay", "100ms", "--retries", "6"];
+    let mut world = World::running(&flags, &["clockings"]);
+    // Many a kill is to hit a POST whose answer is on its way.
+    let slow = json!({"kind": "delay-after", "ms": 400});
+    world.sandbox.fault(&json!({"endpoint": "create", "times": null, "probability": 0.7, "action": slow}));
+    world.sandbox.steady(&["clockings"], 10.0);
+    for _ in 0..KILLS {
+        pause(Duration::from_millis(random.u64(0..1_800)));
+        world.daemon.kill();
+        world.daemon.launch();
+    }
+    world.sandbox.clear_faults();
+    world.sandbox.settings(&json!({"lifetime_ms": 60_000}));
+    world.eventually("the daemon answers after the last kill", || {
+        world.daemon.control.try_get("/v1/webhooks/acme/clockings").ok().filter(|answer| answer.status == 200)
+    });
+    // The last renewal with the short life has passed once the long one is on record.
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("a renewal after the last kill", || {
+        (world.sandbox.creates("clockings").len() > posts).then_some(())
+    });
+    world.sandbox.steady(&["clockings"], 0.0);
+    let what = format!("settled and nothing lost, with PROTIME_TEST_SEED={seed}");
+    world.eventually(&what, || {
+        let webhook = world.daemon.webhook("clockings");
+        let settled = webhook["state"] == "active" && webhook["owed_resync"].is_null();
+        let changes = world.sandbox.changes();
+        assert!(changes.len() > 50, "the data stood still: {changes:?}");
+        (settled && world.keys_agree("clockings") && world.receiver.lost(&changes).is_empty()).then_some(())
+    });
+}

@@ -1,0 +1,27 @@
+//! The whole program, seen from outside: the built binary as daemon, as simulated tenant and as
+//! command line, with real sockets, files, signals and processes.
+//!
+//! Laws of these tests: nothing of the crate's inside is used; every test has its own folder, ports
+//! and processes, which end with it; only loopback is spoken to; and no test depends on speed:
+//! conditions are waited for, with a generous deadline, and whoever fails prints the daemon's log.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, with a message that says what was expected"
+)]
+
+mod check;
+mod created;
+mod faults;
+mod house;
+mod kills;
+mod reasons;
+mod resync;
+mod schedule;
+mod secrets;
+mod signals;
+mod sockets;
+mod steady;
+mod support;

@@ -1,0 +1,68 @@
+//! Signals: an orderly end that loses no key, and a poll on demand.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::support::{World, pause};
+
+/// Starts a renewal whose answer is on its way for some time, and returns once the POST is processed.
+fn post_in_flight(world: &World) {
+    world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "delay-after", "ms": 4000}}));
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("the POST is processed", || {
+        (world.sandbox.webhook("clockings").unwrap()["posts"] == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_post_in_flight_is_finished_and_its_key_committed() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
+        post_in_flight(&world);
+        let requests = world.sandbox.requests("create");
+        assert!(requests[1]["status"].is_null(), "the answer is still on its way: {requests:?}");
+        world.daemon.signal(signal);
+        world.daemon.expect_end();
+        world.daemon.start();
+        world.settled("clockings");
+        assert_eq!(world.sandbox.webhook("clockings").unwrap()["posts"], 2, "no other POST was needed");
+        assert_eq!(world.daemon.webhook("clockings")["key"]["version"], 2);
+        assert_eq!(world.daemon.story("clockings"), ["created succeeded", "manual succeeded"]);
+    }
+}
+
+#[test]
+fn a_resync_that_is_ended_stays_owed() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let mut config = world.config(&["clockings"]);
+    let works = config.webhooks[0].resync.clone();
+    config.webhooks[0].resync = "kind = \"command\"\ncommand = [\"sleep\", \"1000\"]".to_owned();
+    world.start(&config);
+    world.eventually("the resync runs", || {
+        (world.daemon.webhook("clockings")["renewal"]["step"] == "resync").then_some(())
+    });
+    world.daemon.stop();
+    config.webhooks[0].resync = works;
+    world.sandbox.change("clockings", 2);
+    world.start(&config);
+    world.settled("clockings");
+    assert_eq!(world.receiver.resyncs("clockings")[0].input["from"], json!(null));
+    world.nothing_lost();
+}
+
+#[test]
+fn usr1_polls_now() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let mut config = world.config(&["clockings"]);
+    config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
+    world.start(&config);
+    world.settled("clockings");
+    world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
+    let lists = world.sandbox.requests("list").len();
+    pause(Duration::from_secs(2));
+    assert_eq!(world.sandbox.requests("list").len(), lists, "nobody asks unless told to");
+    world.daemon.signal(Signal::USR1);
+    world.renewed("clockings", "missing");
+}

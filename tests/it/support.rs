@@ -1,0 +1,23 @@
+//! What the tests stand on: processes that end with their test, a simulated tenant, a receiver that
+//! trusts nothing, and the daemon under test.
+
+mod config;
+mod daemon;
+mod events;
+mod http;
+mod process;
+mod receiver;
+mod sandbox;
+mod token_tap;
+mod waiting;
+mod world;
+
+pub(crate) use config::{Config, Webhook, words};
+pub(crate) use daemon::Daemon;
+pub(crate) use http::Socket;
+pub(crate) use process::{Process, program};
+pub(crate) use receiver::Receiver;
+pub(crate) use sandbox::Sandbox;
+pub(crate) use token_tap::TokenTap;
+pub(crate) use waiting::{eventually, pause, until};
+pub(crate) use world::World;

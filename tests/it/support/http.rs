@@ -1,0 +1,82 @@
+//! HTTP for synchronous tests: one runtime for all of them, over TCP or a Unix socket.
+
+use std::{path::Path, sync::LazyLock, time::Duration};
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// Everything asynchronous in this process runs here.
+pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+});
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+    }
+}
+
+/// Sends a request and reads the answer.
+pub(super) fn send(
+    client: &Client,
+    method: Method,
+    url: &str,
+    body: Option<&Value>,
+) -> reqwest::Result<Answer> {
+    let mut request = client.request(method, url);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    RUNTIME.block_on(async {
+        let response = request.send().await?;
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        Ok(Answer {
+            status: response.status().as_u16(),
+            content_type: content_type.unwrap_or_default().to_owned(),
+            text: response.text().await?,
+        })
+    })
+}
+
+pub(super) fn client() -> Client {
+    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client")
+}
+
+/// One of the daemon's sockets.
+#[derive(Debug, Clone)]
+pub(crate) struct Socket(Client);
+
+impl Socket {
+    pub(super) fn new(path: &Path) -> Self {
+        let builder =
+            Client::builder().no_proxy().timeout(Duration::from_secs(120)).pool_max_idle_per_host(0);
+        Self(builder.unix_socket(path).build().expect("a client"))
+    }
+
+    pub(crate) fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
+        send(&self.0, Method::GET, &format!("http://daemon{path}"), None)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error:?}"))
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
+        let method = method.parse().expect("a method");
+        send(&self.0, method, &format!("http://daemon{path}"), None)
+            .unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Answer {
+        self.request("POST", path)
+    }
+}

@@ -1,0 +1,177 @@
+//! The simulated tenant, as the binary runs it, and its admin API: what really happened.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use super::{Process, http, program};
+
+/// A tenant named `acme`.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    _process: Process,
+    pub(crate) admin: Admin,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) opening: String,
+    /// Everything it printed.
+    pub(crate) printed: Arc<Mutex<String>>,
+}
+
+/// What may ask and steer the tenant.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    pub(crate) origin: String,
+    client: Client,
+}
+
+impl Sandbox {
+    pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
+        let secret_file = folder.join("client-secret");
+        let mut command = program();
+        command.args(["sandbox", "--listen", "127.0.0.1:0", "--client-secret-file"]).arg(&secret_file);
+        command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command);
+        let mut lines = BufReader::new(process.child().stdout.take().expect("piped")).lines();
+        let mut opening = String::new();
+        let origin = loop {
+            let line = lines.next().expect("the sandbox tells its address").expect("text");
+            if let Some(origin) = line.strip_prefix("listening on ") {
+                break origin.to_owned();
+            }
+            opening.push_str(&line);
+            opening.push('\n');
+        };
+        let printed = Arc::new(Mutex::new(String::new()));
+        let copy = Arc::clone(&printed);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut printed = copy.lock().unwrap();
+                printed.push_str(&line);
+                printed.push('\n');
+            }
+        });
+        let admin = Admin { origin, client: http::client() };
+        Self { _process: process, admin, secret_file, opening, printed }
+    }
+}
+
+impl std::ops::Deref for Sandbox {
+    type Target = Admin;
+
+    fn deref(&self) -> &Admin {
+        &self.admin
+    }
+}
+
+impl Admin {
+    pub(crate) fn try_get(&self, what: &str) -> Option<Value> {
+        let url = format!("{}/_sandbox/{what}", self.origin);
+        Some(http::send(&self.client, Method::GET, &url, None).ok()?.json())
+    }
+
+    fn send(&self, method: &str, what: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}/_sandbox/{what}", self.origin);
+        let method: Method = method.parse().unwrap();
+        let answer = http::send(&self.client, method, &url, body).expect("the sandbox answers");
+        assert!(answer.status < 300, "{what}: {} {}", answer.status, answer.text);
+        if answer.text.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    fn list(&self, what: &str) -> Vec<Value> {
+        let mut answer = self.send("GET", what, None);
+        let name = what.split('?').next().unwrap();
+        serde_json::from_value(answer[name].take()).expect("a list")
+    }
+
+    pub(crate) fn changes(&self) -> Vec<Value> {
+        self.list("changes")
+    }
+
+    pub(crate) fn transitions(&self) -> Vec<Value> {
+        self.list("transitions")
+    }
+
+    /// The transitions of one webhook.
+    pub(crate) fn life(&self, collection: &str) -> Vec<String> {
+        let of = |transition: &Value| transition["collection"] == collection;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let told = |it: Value| format!("{} {}", text(&it["what"]), text(&it["cause"]));
+        self.transitions().into_iter().filter(of).map(told).collect()
+    }
+
+    pub(crate) fn requests(&self, endpoint: &str) -> Vec<Value> {
+        self.list("requests").into_iter().filter(|request| request["endpoint"] == endpoint).collect()
+    }
+
+    /// When the requests to create or renew a webhook of this collection arrived.
+    pub(crate) fn creates(&self, collection: &str) -> Vec<Timestamp> {
+        let of = |request: &Value| request["collection"] == collection;
+        self.requests("create")
+            .iter()
+            .filter(|request| of(request))
+            .map(|request| at(request, "at"))
+            .collect()
+    }
+
+    /// The living webhook of this collection, if there is one.
+    pub(crate) fn webhook(&self, collection: &str) -> Option<Value> {
+        let living = |webhook: &Value| webhook["collection"] == collection && webhook["deleted"] == false;
+        self.list("webhooks").into_iter().find(living)
+    }
+
+    pub(crate) fn change(&self, collection: &str, count: u32) -> Vec<Value> {
+        let body = json!({"collection": collection, "count": count});
+        let answer = self.send("POST", "changes", Some(&body));
+        answer["changes"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn steady(&self, collections: &[&str], per_second: f64) {
+        let body = json!({"collections": collections, "per_second": per_second, "delete_every": 10});
+        self.send("PUT", "steady", Some(&body));
+    }
+
+    pub(crate) fn fault(&self, rule: &Value) {
+        self.send("POST", "faults", Some(rule));
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.send("DELETE", "faults", None);
+    }
+
+    pub(crate) fn settings(&self, settings: &Value) {
+        self.send("PUT", "settings", Some(settings));
+    }
+
+    pub(crate) fn revoke_tokens(&self) {
+        self.send("POST", "tokens/revoke", None);
+    }
+
+    /// Renews as somebody else would.
+    pub(crate) fn foreign_renew(&self, destination_url: &str, collection: &str) {
+        let body = json!({"destination_url": destination_url, "collection": collection});
+        self.send("POST", "webhooks/foreign-renew", Some(&body));
+    }
+
+    pub(crate) fn disable(&self, destination_url: &str, collection: &str) {
+        let body = json!({"destination_url": destination_url, "collection": collection});
+        self.send("POST", "webhooks/disable", Some(&body));
+    }
+
+    pub(crate) fn delete(&self, destination_url: &str, collection: &str) {
+        let body = json!({"destination_url": destination_url, "collection": collection});
+        self.send("DELETE", "webhooks", Some(&body));
+    }
+}
+
+/// A moment in a record.
+pub(crate) fn at(record: &Value, field: &str) -> Timestamp {
+    let text = record[field].as_str().unwrap_or_else(|| panic!("no {field} in {record}"));
+    text.parse().expect("RFC 3339")
+}
