@@ -36,7 +36,8 @@ fn the_history_shows_the_five_steps() {
     assert_eq!(names, ["resync", "post", "rotate", "hand_off", "catch_up"], "{steps:?}");
     for step in steps {
         assert_eq!(step["outcome"], "succeeded", "{step}");
-        assert!(step["started_at"].as_str() <= step["finished_at"].as_str(), "{step}");
+        let at = |field: &str| step[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert!(at("started_at") <= at("finished_at"), "{step}");
         assert_eq!(step["error"], Value::Null);
     }
     assert_eq!(steps[0]["output"], "resynchronised with 0\n");

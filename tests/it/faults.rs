@@ -23,8 +23,7 @@ fn html(status: u16) -> Value {
 fn world() -> World {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);
-    config.api =
-        "connect_timeout = \"3s\"\nrequest_timeout = \"3s\"\nmax_requests_per_minute = 60000".to_owned();
+    config.api = config.api.replace("\"5s\"", "\"3s\"").replace("\"10s\"", "\"3s\"");
     world.start(&config);
     world.settled("clockings");
     world

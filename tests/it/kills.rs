@@ -15,12 +15,16 @@ fn nothing_is_lost_however_often_the_daemon_is_killed() {
     let mut random = fastrand::Rng::with_seed(seed);
     let flags = ["--lifetime", "3s", "--retry-delay", "100ms", "--retries", "6"];
     let mut world = World::running(&flags, &["clockings"]);
+    // Many a kill is to hit a POST whose answer is on its way.
+    let slow = json!({"kind": "delay-after", "ms": 400});
+    world.sandbox.fault(&json!({"endpoint": "create", "times": null, "probability": 0.7, "action": slow}));
     world.sandbox.steady(&["clockings"], 10.0);
     for _ in 0..KILLS {
         pause(Duration::from_millis(random.u64(0..1_800)));
         world.daemon.kill();
         world.daemon.launch();
     }
+    world.sandbox.clear_faults();
     world.sandbox.settings(&json!({"lifetime_ms": 60_000}));
     world.eventually("the daemon answers after the last kill", || {
         world.daemon.control.try_get("/v1/webhooks/acme/clockings").ok().filter(|answer| answer.status == 200)

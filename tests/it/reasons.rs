@@ -115,6 +115,34 @@ fn somebody_else_renewed_it() {
 }
 
 #[test]
+fn a_tug_of_war_is_not_joined() {
+    let mut world = World::new(LONG);
+    let mut config = world.config(&["clockings"]);
+    config.renewal = config.renewal.replace("_per_hour = 1000", "_per_hour = 2");
+    world.start(&config);
+    world.settled("clockings");
+    for posts in [1, 2, 3] {
+        assert_eq!(world.sandbox.creates("clockings").len(), posts);
+        a_moment_later();
+        world.sandbox.foreign_renew(&world.receiver.destination("clockings"), "clockings");
+        if posts < 3 {
+            world.eventually("it is answered", || {
+                (world.sandbox.creates("clockings").len() > posts).then_some(())
+            });
+            world.settled("clockings");
+        }
+    }
+    world.eventually("it is contended", || {
+        (world.daemon.webhook("clockings")["state"] == "contended").then_some(())
+    });
+    assert_eq!(world.daemon.status.get("/v1/health").status, 503);
+    assert_eq!(world.sandbox.creates("clockings").len(), 3);
+    // An operator's wish is an explanation.
+    assert_eq!(world.daemon.cli(&["renew", "clockings", "--wait"]).status.code(), Some(0));
+    world.settled("clockings");
+}
+
+#[test]
 fn references_changed() {
     let mut world = World::running(LONG, &["clockings"]);
     world.daemon.stop();

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Config, Daemon, Receiver, Sandbox, Webhook, config::words, until};
+use super::{Config, Daemon, Receiver, Sandbox, Webhook, config::words, until, waiting::PATIENCE};
 
 /// Everything a test needs; gone when it is.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl World {
 
     /// Waits for a condition; if it does not come true, prints what every side thinks.
     pub(crate) fn eventually<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        until(std::time::Duration::from_mins(1), probe).unwrap_or_else(|| self.fail(what))
+        until(PATIENCE, probe).unwrap_or_else(|| self.fail(what))
     }
 
     /// Fails with everything there is to know.
@@ -129,9 +129,7 @@ impl World {
     pub(crate) fn nothing_lost(&self) {
         let changes = self.sandbox.changes();
         assert!(!changes.is_empty(), "a test of loss needs changes");
-        if until(std::time::Duration::from_mins(1), || self.receiver.lost(&changes).is_empty().then_some(()))
-            .is_none()
-        {
+        if until(PATIENCE, || self.receiver.lost(&changes).is_empty().then_some(())).is_none() {
             let lost = self.receiver.lost(&changes);
             self.fail(&format!("{} of {} changes are lost: {lost:?}", lost.len(), changes.len()));
         }
