@@ -9,12 +9,16 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::assigning_clones,
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
 mod check;
+mod clocks;
+mod crash_points;
 mod created;
 mod faults;
+mod foreign;
 mod house;
 mod kills;
 mod reasons;
@@ -25,3 +29,5 @@ mod signals;
 mod sockets;
 mod steady;
 mod support;
+mod unlearnt;
+mod unsaved;

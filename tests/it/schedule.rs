@@ -24,7 +24,7 @@ fn five_fields_poll_every_minute() {
     let missing = world.receiver.destination("clockings");
     world.sandbox.delete(&missing, "clockings");
     // Twice the patience: the next full minute may be a whole one away.
-    let seen = super::support::until(std::time::Duration::from_secs(120), || {
+    let seen = super::support::until(std::time::Duration::from_mins(2), || {
         world.daemon.story("clockings").contains(&"missing succeeded".to_owned()).then_some(())
     });
     if seen.is_none() {

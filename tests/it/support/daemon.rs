@@ -25,7 +25,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Not started yet; `folder` holds its `config.toml`.
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
             process: None,

@@ -48,7 +48,7 @@ pub(super) fn send(
 }
 
 pub(super) fn client() -> Client {
-    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client")
+    Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client")
 }
 
 /// One of the daemon's sockets.
@@ -57,8 +57,7 @@ pub(crate) struct Socket(Client);
 
 impl Socket {
     pub(super) fn new(path: &Path) -> Self {
-        let builder =
-            Client::builder().no_proxy().timeout(Duration::from_secs(120)).pool_max_idle_per_host(0);
+        let builder = Client::builder().no_proxy().timeout(Duration::from_mins(2)).pool_max_idle_per_host(0);
         Self(builder.unix_socket(path).build().expect("a client"))
     }
 
@@ -70,10 +69,13 @@ impl Socket {
         self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error:?}"))
     }
 
-    pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
+    pub(crate) fn try_request(&self, method: &str, path: &str) -> reqwest::Result<Answer> {
         let method = method.parse().expect("a method");
         send(&self.0, method, &format!("http://daemon{path}"), None)
-            .unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
+        self.try_request(method, path).unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
     pub(crate) fn post(&self, path: &str) -> Answer {

@@ -30,8 +30,6 @@ use super::{events::is_signed, http::RUNTIME, sandbox::Admin};
 
 const SCRIPT: &str = r#"ask=$1/$PROTIME_WEBHOOK.$PROTIME_RENEWAL_ID.$PROTIME_STEP.$$
 cat > "$ask.part" || exit 9
-# Whoever started this may have been killed before he said what for.
-[ -s "$ask.part" ] || exit 7
 { tr '\0' '\n' < /proc/$$/environ; tr '\0' '\n' < /proc/$$/cmdline; } > "$ask.seen"
 mv "$ask.part" "$ask.request"
 while [ ! -e "$ask.answer" ]; do
@@ -201,8 +199,8 @@ fn serve_resyncs(inner: &Mutex<Inner>, folder: &Path, tenant: &Admin) {
 /// Reads what changed since the beginning of the gap; `None` if the tenant is gone.
 fn bring_up_to_date(inner: &Mutex<Inner>, request: &Path, tenant: &Admin) -> Option<u8> {
     let at = Timestamp::now();
-    let input: Value =
-        serde_json::from_str(&fs::read_to_string(request).ok()?).expect("JSON on standard input");
+    // A daemon that dies while it starts the command leaves half of its message, or nothing.
+    let Ok(input) = serde_json::from_str::<Value>(&fs::read_to_string(request).ok()?) else { return Some(1) };
     let surroundings = fs::read_to_string(request.with_extension("seen")).ok()?;
     let from: Option<Timestamp> = input["from"].as_str().map(|from| from.parse().expect("RFC 3339"));
     let changes = tenant.try_get("changes")?;
@@ -210,8 +208,8 @@ fn bring_up_to_date(inner: &Mutex<Inner>, request: &Path, tenant: &Admin) -> Opt
     let code = inner.resync_exit;
     if code == 0 {
         for change in changes["changes"].as_array()? {
-            let since: Timestamp = change["at"].as_str()?.parse().expect("RFC 3339");
-            if change["collection"] == input["collection"] && from.is_none_or(|from| from <= since) {
+            let happened: Timestamp = change["at"].as_str()?.parse().expect("RFC 3339");
+            if change["collection"] == input["collection"] && from.is_none_or(|from| from <= happened) {
                 inner.hold(
                     change["collection"].as_str()?,
                     change["id"].as_str()?,
