@@ -59,7 +59,10 @@ enum Command {
                             Example: protime-webhookd --config ./config.toml run")]
     Run,
     /// Validate the configuration and look for its secrets
-    #[command(after_help = "Example: protime-webhookd check && systemctl restart protime-webhookd")]
+    #[command(
+        after_help = "A secret that is a systemd credential is found only inside the service; the README shows \
+                            how to check there.\n\nExample: protime-webhookd --config ./config.toml check"
+    )]
     Check,
     /// Show how every webhook, or one of them, is doing
     Status(status::Args),

@@ -59,20 +59,20 @@ pub(crate) enum DaemonError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// A secret.
-    #[error("tenant '{tenant}': {source}")]
+    #[error("tenant '{tenant}': {error}")]
     Secret {
         /// Whose.
         tenant: TenantName,
         /// What is wrong with it.
-        source: SecretError,
+        error: SecretError,
     },
     /// The HTTP client of a tenant.
-    #[error("tenant '{tenant}': {source}")]
+    #[error("tenant '{tenant}': {error}")]
     Client {
         /// Whose.
         tenant: TenantName,
         /// Why there is none.
-        source: protime::BuildError,
+        error: protime::BuildError,
     },
     /// The retry policy.
     #[error("[renewal] retry_initial and retry_max: {0}")]

@@ -11,6 +11,13 @@ use crate::config::{Config, ResyncKind, Tenant};
 
 /// Finds every secret, and says what the file holds and what in it deserves a second look.
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    secrets(config)?;
+    output::print(&report(&config.tenants, &config.warnings, Style::of(&io::stdout())))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A secret that is missing is a mistake in the configuration, whoever meets it.
+pub(super) fn secrets(config: &Config) -> Result<(), Failure> {
     if let Err(missing) = config.resolve_secrets() {
         let missing: Vec<_> =
             missing.iter().map(|(tenant, error)| format!("tenant '{tenant}': {error}")).collect();
@@ -18,11 +25,9 @@ pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
         return Err(Failure::Configuration(format!(
             "{}\n{count} missing; the configuration is fine otherwise",
             missing.join("\n")
-        ))
-        .into());
+        )));
     }
-    output::print(&report(&config.tenants, &config.warnings, Style::of(&io::stdout())))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn report(tenants: &[Tenant], warnings: &[String], style: Style) -> String {

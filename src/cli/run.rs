@@ -2,11 +2,12 @@
 
 use std::{io, process::ExitCode};
 
-use super::sandbox;
+use super::{check, sandbox};
 use crate::{config::Config, daemon, logging};
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
+    check::secrets(&config)?;
     logging::init(&config.daemon.log_level, config.daemon.log_format);
     let runtime = runtime()?;
     let done = runtime.block_on(daemon::run(config));

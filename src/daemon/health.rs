@@ -18,8 +18,8 @@ const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// What is wrong with a webhook.
 pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Problem> {
     if let Some(since) = procedure.keys_in_memory.since(&record.path) {
-        let problem = "the database refuses the new key, which is held in memory: make room on the disk, or repair it, \
-                       and do not stop the daemon";
+        let problem = "the database refuses the new key, which is in memory and, if it could be written, in an emergency \
+                       file beside the database: make room on the disk, or repair it";
         return Some(Problem {
             webhook: Some(record.path.to_string()),
             tenant: None,

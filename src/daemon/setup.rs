@@ -249,7 +249,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
     let client_secret = tenant
         .client_secret
         .resolve()
-        .map_err(|source| DaemonError::Secret { tenant: tenant.name.clone(), source })?;
+        .map_err(|error| DaemonError::Secret { tenant: tenant.name.clone(), error })?;
     TenantClient::new(&protime::Settings {
         tenant: tenant.name.clone(),
         api_origin: tenant.api_origin.clone(),
@@ -263,7 +263,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
         max_requests_per_minute: config.api.max_requests_per_minute,
         ca_file: config.api.ca_file.clone(),
     })
-    .map_err(|source| DaemonError::Client { tenant: tenant.name.clone(), source })
+    .map_err(|error| DaemonError::Client { tenant: tenant.name.clone(), error })
 }
 
 /// The environment variables that hold secrets, which no program that we run is to inherit.
