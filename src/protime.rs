@@ -150,6 +150,11 @@ impl TenantClient {
     pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
         self.inner.http.skew()
     }
+
+    /// The time on Protime's clock, whatever happens to ours; `None` before the first answer.
+    pub(crate) fn protime_time(&self) -> Option<Timestamp> {
+        self.inner.http.protime_time()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! that Protime sets or that are compared with them (`valid_until`, the planned renewal, gaps) are
 //! in Protime's time; times that only we use (retries) are in ours. See [`Now`].
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     gap::Gap,
@@ -22,11 +22,6 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// The present, given how far Protime's clock is ahead of ours.
-    pub(crate) fn new(local: Timestamp, skew: SignedDuration) -> Self {
-        Self { local, protime: local.checked_add(skew).unwrap_or(local) }
-    }
-
     /// When our clock will show that Protime's shows `protime`.
     pub(crate) fn local_of(self, protime: Timestamp) -> Timestamp {
         self.local.checked_add(protime.duration_since(self.protime)).unwrap_or(protime)

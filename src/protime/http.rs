@@ -95,6 +95,17 @@ pub(super) enum NoAnswer {
     Lost { message: String },
 }
 
+/// The `Date` header has whole seconds: a smaller difference is no difference.
+const SMALLEST_SKEW: SignedDuration = SignedDuration::from_millis(1_500);
+
+/// What an answer told of Protime's clock.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    skew: SignedDuration,
+    protime: Timestamp,
+    taken: Instant,
+}
+
 /// The HTTP client of one tenant.
 #[derive(Debug)]
 pub(super) struct Http {
@@ -104,7 +115,7 @@ pub(super) struct Http {
     request_timeout: Duration,
     limiter: Limiter,
     hold: Hold,
-    skew: Mutex<Option<SignedDuration>>,
+    clock: Mutex<Option<Reading>>,
 }
 
 impl Http {
@@ -123,13 +134,26 @@ impl Http {
             request_timeout: settings.request_timeout,
             limiter: Limiter::new(settings.max_requests_per_minute),
             hold: Hold::default(),
-            skew: Mutex::new(None),
+            clock: Mutex::new(None),
         })
     }
 
     /// Protime's clock minus ours, measured at the newest answer that had a `Date`.
     pub(super) fn skew(&self) -> Option<SignedDuration> {
-        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reading().map(|reading| reading.skew)
+    }
+
+    /// Protime's time: what its clock showed at the newest answer, and what has passed since by a clock
+    /// that nobody can set.
+    pub(super) fn protime_time(&self) -> Option<Timestamp> {
+        let reading = self.reading()?;
+        let passed = SignedDuration::try_from(reading.taken.elapsed()).ok()?;
+        let time = reading.protime.checked_add(passed).ok()?;
+        Timestamp::from_millisecond(time.as_millisecond()).ok()
+    }
+
+    fn reading(&self) -> Option<Reading> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one request and reads its answer, waiting for its turn first.
@@ -233,7 +257,13 @@ impl Http {
     fn measure(&self, date: Timestamp, sent_at: Timestamp, elapsed: Duration) {
         let half_way = SignedDuration::try_from(elapsed / 2).unwrap_or_default();
         let skew = date.duration_since(sent_at) + SignedDuration::from_millis(500) - half_way;
-        *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+        let believed = if skew.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { skew };
+        let passed = SignedDuration::try_from(elapsed).unwrap_or_default();
+        let Ok(protime) = sent_at.checked_add(passed).and_then(|now| now.checked_add(believed)) else {
+            return;
+        };
+        let reading = Reading { skew, protime, taken: Instant::now() };
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 
     fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {

@@ -239,6 +239,10 @@ impl Procedure {
         self.store.step_failed(attempt, trouble, failure.output, now.local).await
     }
 
+    fn retry_at(&self, attempts: u32, now: Now) -> Timestamp {
+        later(now, self.timing.backoff.delay(attempts, fastrand::f64()))
+    }
+
     /// A failure with the time of its retry; the attempts at the same step are counted on.
     fn trouble(
         &self,
@@ -256,12 +260,16 @@ impl Procedure {
             TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
         };
         let delay = delay.max(retry_after.unwrap_or_default());
-        let retry_at = SignedDuration::try_from(delay)
-            .ok()
-            .and_then(|delay| now.local.checked_add(delay).ok())
-            .unwrap_or(now.local);
+        let retry_at = later(now, delay);
         tracing::warn!(webhook = %self.path, %step, attempts, %retry_at, error = %message, "a step failed");
         let since = before.map_or(now.local, |trouble| trouble.since);
         Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
     }
+}
+
+fn later(now: Now, delay: Duration) -> Timestamp {
+    SignedDuration::try_from(delay)
+        .ok()
+        .and_then(|delay| now.local.checked_add(delay).ok())
+        .unwrap_or(now.local)
 }

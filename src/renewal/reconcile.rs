@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::Url;
 use tokio::sync::Notify;
 
@@ -30,9 +30,6 @@ use crate::{
     protime::{ApiError, TenantClient},
     store::{Store, StoreError},
 };
-
-/// The `Date` header has whole seconds: a smaller difference is no difference.
-const SMALLEST_SKEW: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// Why there is no fresh list.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -143,10 +140,15 @@ impl Tenant {
         }
     }
 
-    /// The present on both clocks.
+    /// The present on both clocks. Until Protime has answered once, its clock is taken to be ours.
     pub(crate) fn now(&self) -> Now {
-        let skew = self.client.clock_skew().unwrap_or_default();
-        Now::new(clock::now(), if skew.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { skew })
+        let local = clock::now();
+        Now { local, protime: self.client.protime_time().unwrap_or(local) }
+    }
+
+    /// Whether Protime's clock is known, and not just taken to be ours.
+    pub(crate) fn knows_the_time(&self) -> bool {
+        self.client.clock_skew().is_some()
     }
 
     /// What the polls said so far.
@@ -185,10 +187,12 @@ impl Tenant {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_attempt = Some(clock::now());
         let before = self.store.post_counts(&self.name).await?;
         let asked_at = clock::now();
+        // Measured before the list, on a clock that nobody can set; the first list proves nothing.
+        let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
         let listed = self.client.list_webhooks().await?;
         let ours = self.find(listed);
         self.store.apply_list(before, ours, asked_at).await?;
-        self.judge(asked_at).await?;
+        self.judge(asked_at, asked_at_protime).await?;
         Ok(())
     }
 
@@ -215,7 +219,11 @@ impl Tenant {
     }
 
     /// Draws the consequences of a list: proofs of delivery, and who wants attention.
-    async fn judge(&self, asked_at: Timestamp) -> Result<(), StoreError> {
+    async fn judge(
+        &self,
+        asked_at: Timestamp,
+        asked_at_protime: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let now = self.now();
         let records = self.store.records_of(&self.name).await?;
         let mut proven = Vec::new();
@@ -233,8 +241,9 @@ impl Tenant {
                 self.store.schedule(record.id, next, record.revision).await?;
             }
         }
-        let asked_at_protime = asked_at + now.protime.duration_since(now.local);
-        self.store.prove(proven, asked_at_protime).await?;
+        if let Some(asked_at_protime) = asked_at_protime {
+            self.store.prove(proven, asked_at_protime).await?;
+        }
         self.wake.notify_one();
         Ok(())
     }

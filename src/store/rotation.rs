@@ -149,6 +149,42 @@ impl Store {
         .await
     }
 
+    /// How many POSTs were begun for a webhook since its last rotation.
+    pub(crate) async fn posts_since_rotation(&self, webhook: WebhookId) -> Result<u32, StoreError> {
+        self.read(move |connection| {
+            let count = connection
+                .prepare_cached(
+                    "SELECT count(*) FROM post WHERE webhook_id = :webhook AND outcome <> 'refused' AND begun_at > \
+                     (SELECT coalesce(max(rotated_at), 0) FROM key WHERE webhook_id = :webhook)",
+                )?
+                .query_row(named_params! {":webhook": webhook.0}, |row| row.get(0))?;
+            Ok(count)
+        })
+        .await
+    }
+
+    /// Records that a stored answer is none of Protime's, so that nobody knows what became of the
+    /// POST. The answer is kept all the same.
+    pub(crate) async fn answer_was_none(
+        &self,
+        attempt: Attempt,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write("answer_was_none", move |connection| {
+            end_step(connection, attempt, StepOutcome::Failed, Some(&trouble.message), None, now)?;
+            connection
+                .prepare_cached(
+                    "UPDATE post SET outcome = 'unknown' WHERE id = (SELECT max(id) FROM post WHERE webhook_id = ?)",
+                )?
+                .execute([attempt.webhook.0])?;
+            count_post(connection, attempt.webhook)?;
+            set_trouble(connection, attempt.webhook, &trouble)?;
+            set_stage(connection, attempt.renewal, Stage::Posting)
+        })
+        .await
+    }
+
     /// Makes a key current, with everything that goes with it, and returns its version.
     pub(crate) async fn rotate(
         &self,

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod chaos;
 mod check;
 mod clocks;
 mod crash_points;

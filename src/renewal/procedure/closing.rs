@@ -34,13 +34,14 @@ impl Procedure {
 
     pub(super) async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
+        let knew_the_time = self.tenant.knows_the_time();
         let began = self.tenant.now();
         let attempt = self.store.start_step(self.id, open.id, Step::Resync, began.local).await?;
         let outcome = self.run_resync(record, open, Step::Resync, began, stop).await;
         let now = self.tenant.now();
         match outcome {
             Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began);
+                let (outcome, covered) = settled(done.skipped, began, knew_the_time);
                 self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
@@ -57,13 +58,14 @@ impl Procedure {
 
     pub(super) async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
+        let knew_the_time = self.tenant.knows_the_time();
         let began = self.tenant.now();
         let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, began.local).await?;
         let outcome = self.run_resync(record, open, Step::CatchUp, began, stop).await;
         let now = self.tenant.now();
         match outcome {
             Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began);
+                let (outcome, covered) = settled(done.skipped, began, knew_the_time);
                 self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
                 tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
             }
@@ -94,6 +96,13 @@ impl Procedure {
 }
 
 /// How a resync is recorded, and up to when it covers everything.
-fn settled(skipped: bool, began: Now) -> (StepOutcome, Option<Timestamp>) {
-    if skipped { (StepOutcome::Skipped, None) } else { (StepOutcome::Succeeded, Some(began.protime - SLACK)) }
+///
+/// While Protime's clock is not known, a resync covers nothing: ours may be ahead by a day, and what
+/// changes until then would count as covered.
+fn settled(skipped: bool, began: Now, knew_the_time: bool) -> (StepOutcome, Option<Timestamp>) {
+    match (skipped, knew_the_time) {
+        (true, _) => (StepOutcome::Skipped, None),
+        (false, false) => (StepOutcome::Succeeded, None),
+        (false, true) => (StepOutcome::Succeeded, Some(began.protime - SLACK)),
+    }
 }

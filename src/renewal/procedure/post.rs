@@ -188,6 +188,8 @@ impl Procedure {
         }
     }
 
+    /// An object without a key may hold it under a name that an operator can tell us. Anything else is
+    /// no answer of Protime's but a proxy's, say: the outcome of the POST is unknown.
     async fn no_key(
         &self,
         attempt: Attempt,
@@ -195,9 +197,17 @@ impl Procedure {
         no_key: &protime::NoKey,
         now: Now,
     ) -> Result<(), StoreError> {
-        let trouble =
-            self.trouble(record, Step::Rotate, no_key.to_string(), TroubleKind::NeedsOperator, None, now);
-        self.store.step_failed(attempt, trouble, None, now.local).await
+        if no_key.is_object {
+            let kind = TroubleKind::NeedsOperator;
+            let trouble = self.trouble(record, Step::Rotate, no_key.to_string(), kind, None, now);
+            return self.store.step_failed(attempt, trouble, None, now.local).await;
+        }
+        let kind = TroubleKind::Transient;
+        let mut trouble = self.trouble(record, Step::Post, no_key.to_string(), kind, None, now);
+        // That an answer came ended the count of failures, but this was none.
+        trouble.attempts = self.store.posts_since_rotation(self.id).await?;
+        trouble.retry_at = self.retry_at(trouble.attempts, now);
+        self.store.answer_was_none(attempt, trouble, now.local).await
     }
 
     fn api_trouble(&self, record: &Record, error: &ApiError, now: Now) -> crate::domain::record::Trouble {
