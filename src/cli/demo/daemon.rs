@@ -1,0 +1,88 @@
+//! The real daemon, as a child process of the demo.
+//!
+//! Law: it does not outlive the demo. It is killed when this is dropped, and it stays in the demo's
+//! process group, so that what a terminal sends reaches both. Only a demo that is itself killed with
+//! SIGKILL leaves it behind: then it serves its sockets, finds no tenant any more, and waits to be ended.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// What a service manager says to the demo is not said to its daemon.
+const NOT_FOR_IT: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"];
+
+/// A daemon that may run or not.
+pub(super) struct Daemon {
+    program: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// A daemon that does not run yet. What it writes is appended to `log`.
+    pub(super) fn new(program: PathBuf, config: PathBuf, log: PathBuf) -> Self {
+        Self { program, config, log, child: None }
+    }
+
+    /// Where it logs to.
+    pub(super) fn log(&self) -> &std::path::Path {
+        &self.log
+    }
+
+    /// Starts it.
+    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+        let log = self.open_log().with_context(|| format!("cannot write {}", self.log.display()))?;
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(&self.config).arg("run");
+        command.stdin(Stdio::null()).stdout(log.0).stderr(log.1).kill_on_drop(true);
+        for name in NOT_FOR_IT {
+            command.env_remove(name);
+        }
+        let child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Fails if it ended though nobody asked it to.
+    pub(super) fn check(&mut self) -> anyhow::Result<()> {
+        match self.child.as_mut().map(Child::try_wait).transpose()?.flatten() {
+            None => Ok(()),
+            Some(status) => anyhow::bail!("the daemon ended by itself: {status}"),
+        }
+    }
+
+    /// Ends it with SIGKILL, if it runs, and waits until it is gone.
+    pub(super) async fn kill(&mut self) -> io::Result<()> {
+        match self.child.take() {
+            Some(mut child) => child.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks it with SIGTERM to end, and tells how it did.
+    pub(super) async fn terminate(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        let mut child = self.child.take().context("the daemon does not run")?;
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.context("the daemon ended by itself")?, Signal::TERM)?;
+        let ended = timeout(patience, child.wait()).await;
+        Ok(ended.with_context(|| format!("the daemon runs on {} s after SIGTERM", patience.as_secs()))??)
+    }
+
+    fn open_log(&self) -> io::Result<(File, File)> {
+        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log)?;
+        Ok((log.try_clone()?, log))
+    }
+}

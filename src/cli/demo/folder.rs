@@ -1,0 +1,125 @@
+//! The temporary folder of the demo: for nobody else's eyes, and gone afterwards.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+/// The longest path that leaves room for the name of a socket, of which Linux takes 107 bytes in all.
+const LONGEST: usize = 90;
+
+/// So many names are tried; one is taken once in a blue moon.
+const ATTEMPTS: u32 = 16;
+
+/// A folder of mode 0700, removed with everything in it when dropped, unless it is to be kept.
+pub(super) struct Folder {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Folder {
+    /// A new one below the temporary folder.
+    pub(super) fn create(keep: bool) -> anyhow::Result<Self> {
+        let parent = std::path::absolute(std::env::temp_dir())?;
+        Self::create_in(&parent, keep)
+    }
+
+    fn create_in(parent: &Path, keep: bool) -> anyhow::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let path = parent.join(format!("protime-demo-{:08x}", fastrand::u32(..)));
+            let fits = path.to_str().is_some_and(|text| text.len() <= LONGEST);
+            anyhow::ensure!(
+                fits,
+                "{} is no place for a Unix socket, whose path is UTF-8 of at most 107 bytes; set TMPDIR to a \
+                 folder with a shorter path",
+                parent.display()
+            );
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self { path, keep }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error).with_context(|| {
+                        format!("cannot create {}; set TMPDIR to a folder of yours", path.display())
+                    });
+                }
+            }
+        }
+        anyhow::bail!("every name that was tried in {} is taken", parent.display())
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it where it is.
+    pub(super) fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Whether it stays.
+    pub(super) fn is_kept(&self) -> bool {
+        self.keep
+    }
+
+    /// Removes it with everything in it, unless it is to be kept, and tells if that does not work.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        if self.keep {
+            return Ok(());
+        }
+        self.keep = true;
+        fs::remove_dir_all(&self.path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.keep
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a temporary folder stays behind");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn it_is_private_and_goes_with_everything_in_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::create_in(parent.path(), false).unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(path.join("file"), "x").unwrap();
+        folder.end().unwrap();
+        assert!(!path.exists());
+        let dropped = Folder::create_in(parent.path(), false).unwrap().path().to_owned();
+        assert!(!dropped.exists());
+    }
+
+    #[test]
+    fn it_stays_if_it_is_to_be_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut folder = Folder::create_in(parent.path(), false).unwrap();
+        folder.keep();
+        let path = folder.path().to_owned();
+        folder.end().unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_refused_with_the_way_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let long = parent.path().join("x".repeat(LONGEST));
+        let error = Folder::create_in(&long, false).err().expect("too long").to_string();
+        assert!(error.contains("TMPDIR"), "{error}");
+    }
+}

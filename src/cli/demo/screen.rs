@@ -1,0 +1,132 @@
+//! What one sees: titles, sentences, what was reached when, and on a terminal a moving line.
+//!
+//! In a pipe there is no moving line and no colour, and nothing else is different.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::Instant,
+};
+
+use crate::cli::{
+    output,
+    style::{Paint, Style},
+};
+
+/// Longer lines are hard to read, however wide the terminal is.
+const WIDEST: usize = 100;
+/// On a narrower terminal lines break anyhow.
+const NARROWEST: usize = 40;
+/// Before a sentence.
+const SENTENCE: &str = "   ";
+/// The width of what stands before something reached: sign and time.
+const REACHED: usize = 14;
+
+/// Standard output, as a person watches it.
+pub(super) struct Screen {
+    style: Style,
+    live: bool,
+    began: Instant,
+    moving: usize,
+}
+
+impl Screen {
+    /// The screen of this process; its time begins now.
+    pub(super) fn new() -> Self {
+        let stdout = io::stdout();
+        let live = stdout.is_terminal();
+        Self { style: Style::of(&stdout), live, began: Instant::now(), moving: 0 }
+    }
+
+    /// What the stream can show.
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Since when it is there.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// A headline.
+    pub(super) fn title(&mut self, text: &str) -> anyhow::Result<()> {
+        let title = self.style.paint(Paint::Strong, text);
+        self.print(&format!("\n{title}\n"))
+    }
+
+    /// A sentence.
+    pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let lines = wrapped(text, self.width() - SENTENCE.len());
+        self.print(&lines.iter().map(|line| format!("{SENTENCE}{line}\n")).collect::<String>())
+    }
+
+    /// Something that was reached just now.
+    pub(super) fn reached(&mut self, text: &str) -> anyhow::Result<()> {
+        let sign = self.style.paint(Paint::Good, "✓");
+        let time = format!("{:>5.1} s", self.began.elapsed().as_secs_f64());
+        let time = self.style.paint(Paint::Faint, &time);
+        let mut lines = wrapped(text, self.width() - REACHED).into_iter();
+        let mut text = format!("{SENTENCE}{sign} {time}  {}\n", lines.next().unwrap_or_default());
+        for line in lines {
+            text.push_str(&format!("{:REACHED$}{line}\n", ""));
+        }
+        self.print(&text)
+    }
+
+    /// A text that has its own lines.
+    pub(super) fn block(&mut self, text: &str) -> anyhow::Result<()> {
+        self.print(text)
+    }
+
+    /// Replaces the moving line, if there is one.
+    pub(super) fn moving(&mut self, text: &str) -> anyhow::Result<()> {
+        if !self.live {
+            return Ok(());
+        }
+        // The last column stays free: some terminals break the line there.
+        let text: String = format!("{SENTENCE}… {text}").chars().take(self.width() - 1).collect();
+        let length = text.chars().count();
+        let rest = " ".repeat(self.moving.saturating_sub(length));
+        self.moving = length;
+        output::print(&format!("\r{}{rest}", self.style.paint(Paint::Faint, &text)))
+    }
+
+    fn print(&mut self, text: &str) -> anyhow::Result<()> {
+        let moving = std::mem::take(&mut self.moving);
+        match moving {
+            0 => output::print(text),
+            _ => output::print(&format!("\r{:moving$}\r{text}", "")),
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.style.width.map_or(WIDEST, usize::from).clamp(NARROWEST, WIDEST)
+    }
+}
+
+/// The text in lines of at most so many characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two  three\nfour", 8), ["one two", "three", "four"]);
+        assert_eq!(wrapped("é é é é", 3), ["é é", "é é"]);
+        assert_eq!(wrapped("a wordthatistoolong b", 5), ["a", "wordthatistoolong", "b"]);
+        assert!(wrapped("", 5).is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! How the demo is set up: the numbers of the simulated tenant and the daemon's configuration.
+//!
+//! Protime's webhooks live for months and its retries go on for long; here both are a matter of
+//! seconds, and everything that must keep pace with them is small, too.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::Duration,
+};
+
+use crate::sandbox::{settings::Settings, tenant::Steady};
+
+/// The tenant's name, in the configuration and in the token endpoint's path.
+pub(super) const TENANT: &str = "acme";
+
+/// The OAuth client of the daemon and of the receiver.
+pub(super) const CLIENT: &str = "demo-client";
+
+/// The collections; each has a webhook of that name, and its key a file of that name.
+pub(super) const COLLECTIONS: [&str; 2] = ["clockings", "people"];
+
+/// How long a webhook lives from each POST on.
+pub(super) const LIFETIME: Duration = Duration::from_secs(6);
+
+/// How many objects of each collection are there before the daemon is.
+pub(super) const STOCK: usize = 30;
+
+/// How many changes happen every second.
+pub(super) const CHANGES_PER_SECOND: f64 = 40.0;
+
+/// The simulated tenant. It tries an event four times within about a second. Small pages and empty
+/// ones among them, because a resync must cope with them.
+pub(super) fn settings() -> Settings {
+    Settings {
+        lifetime_ms: u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX),
+        retries: 3,
+        retry_delay_ms: 150,
+        page_size: 20,
+        empty_pages: true,
+        ..Settings::default()
+    }
+}
+
+/// Changes that go on: inserts, every third an update, every fifth a deletion.
+pub(super) fn steady() -> Steady {
+    let collections = COLLECTIONS.map(str::to_owned).to_vec();
+    Steady { collections, per_second: CHANGES_PER_SECOND, delete_every: 5 }
+}
+
+/// What the configuration names.
+pub(super) struct Named<'a> {
+    /// The demo's folder.
+    pub(super) folder: &'a Path,
+    /// This program.
+    pub(super) program: &'a Path,
+    /// The tenant's origin.
+    pub(super) tenant: &'a str,
+    /// The receiver's origin.
+    pub(super) receiver: &'a str,
+}
+
+/// The token endpoint of the tenant.
+pub(super) fn token_url(origin: &str) -> String {
+    format!("{origin}/tenants/{TENANT}/connect/token")
+}
+
+/// The daemon's configuration.
+pub(super) fn configuration(named: &Named<'_>) -> anyhow::Result<String> {
+    let file = |name: &str| quoted_path(&named.folder.join(name));
+    let mut text = format!(
+        r#"# Written by `protime-webhookd demo`: webhooks that live for {lifetime} seconds instead of months.
+user_agent = "ProtimeDemo/v1 (Your Company)"
+
+[daemon]
+state_dir = {state}
+status_socket = {status}
+control_socket = {control}
+# Every second, so that a disabled webhook is seen within a part of its lifetime.
+status_poll = "* * * * * *"
+log_level = "debug"
+log_format = "text"
+
+[renewal]
+retry_initial = "200ms"
+retry_max = "1s"
+# Renewals before their planned time, as after the outage and the kill, are capped per hour, because the other
+# explanation is somebody else who renews the same webhook. The default fits lifetimes of months; of these, an
+# hour holds six hundred.
+max_unplanned_rotations_per_hour = 100
+
+[api]
+max_requests_per_minute = 6000
+
+[[tenant]]
+name = {tenant}
+api_origin = {origin}
+token_url = {token_url}
+client_id = {client}
+client_secret = {{ file = {secret} }}
+"#,
+        lifetime = LIFETIME.as_secs(),
+        state = file("state")?,
+        status = file("status.sock")?,
+        control = file("control.sock")?,
+        tenant = quoted(TENANT)?,
+        origin = quoted(named.tenant)?,
+        token_url = quoted(&token_url(named.tenant))?,
+        client = quoted(CLIENT)?,
+        secret = file("client-secret")?,
+    );
+    for collection in COLLECTIONS {
+        text.push_str(&webhook(named, collection)?);
+    }
+    Ok(text)
+}
+
+fn webhook(named: &Named<'_>, collection: &str) -> anyhow::Result<String> {
+    Ok(format!(
+        r#"
+[[tenant.webhook]]
+collection = {collection}
+destination_url = {destination}
+
+# This program again: it asks the receiver to read the collection's list.
+[tenant.webhook.resync]
+kind = "command"
+command = [{program}, "demo", "--resync", {receiver}]
+timeout = "15s"
+
+[[tenant.webhook.key_sink]]
+kind = "file"
+path = {key}
+"#,
+        destination = quoted(&format!("{}/events/{collection}", named.receiver))?,
+        program = quoted_path(named.program)?,
+        receiver = quoted(named.receiver)?,
+        key = quoted_path(&named.folder.join("keys").join(collection))?,
+        collection = quoted(collection)?,
+    ))
+}
+
+/// Writes a file that only this user can read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+fn quoted_path(path: &Path) -> anyhow::Result<String> {
+    let text = path.to_str();
+    quoted(text.ok_or_else(|| anyhow::anyhow!("{} is not UTF-8, which TOML demands", path.display()))?)
+}
+
+/// A basic string of TOML, whose escapes are those of JSON.
+fn quoted(text: &str) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn the_configuration_is_one_that_the_daemon_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("a \"program\"");
+        let text = configuration(&Named {
+            folder: folder.path(),
+            program: &program,
+            tenant: "http://127.0.0.1:1",
+            receiver: "http://127.0.0.1:2",
+        })
+        .unwrap();
+        let file = folder.path().join("config.toml");
+        write_private(&file, &text).unwrap();
+        let config = config::load(&file).unwrap();
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+        let webhooks = &config.tenants[0].webhooks;
+        assert_eq!(webhooks.iter().map(|webhook| webhook.name.as_str()).collect::<Vec<_>>(), COLLECTIONS);
+        let config::ResyncKind::Command(command) = &webhooks[1].resync.kind else { panic!("no command") };
+        assert_eq!(command.program, program.to_str().unwrap());
+        assert_eq!(command.args, ["demo", "--resync", "http://127.0.0.1:2"]);
+        assert_eq!(webhooks[1].pair.destination_url, "http://127.0.0.1:2/events/people");
+        assert_eq!(settings().check(), Ok(()));
+    }
+}
