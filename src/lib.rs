@@ -52,7 +52,6 @@
 //!
 //! `domain`, `renewal::plan` and `renewal::backoff` are pure. `protime`, `resync`, `handoff` and `store`
 //! never import one another; `renewal` joins them. Only `daemon` and `cli` see the whole configuration.
-#![allow(unused_imports)]
 
 mod domain;
 

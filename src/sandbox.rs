@@ -148,6 +148,7 @@ impl Sandbox {
     }
 
     /// Where it listens.
+    #[cfg(test)]
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
