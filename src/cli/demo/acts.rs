@@ -196,15 +196,18 @@ pub(super) async fn kill(stage: &mut Stage) -> anyhow::Result<()> {
     stage.daemon.start()?;
     let found_out = stage.until("the daemon has found out and renewed", SOON, async |stage| {
         let renewals = stage.renewals(collection).await?;
-        let after = |renewal: &Renewal| renewal.reason == "interrupted" && renewal.started_at >= killed.1;
-        let renewal = renewals.iter().filter(|renewal| after(renewal)).find_map(told)?;
-        stage.all_well().await.then_some(renewal)
+        let found_out =
+            |renewal: &&Renewal| renewal.reason == "interrupted" && renewal.started_at >= killed.1;
+        let first = renewals.iter().find(found_out)?.id;
+        // If Protime has given up on the refused events meanwhile, another renewal takes over.
+        let renewal = renewals.iter().filter(|renewal| renewal.id >= first).find_map(told)?;
+        stage.all_well().await.then_some((first, renewal))
     });
-    let renewal = found_out.await?;
-    stage.screen.reached(
+    let (first, renewal) = found_out.await?;
+    stage.screen.reached(&format!(
         "its database knows of a POST without an outcome; it compared what Protime lists with what it had \
-         stored, and renewed once more",
-    )?;
+         stored, and began renewal #{first} (interrupted)"
+    ))?;
     stage.screen.reached(&format!("{collection}, {renewal}"))
 }
 
