@@ -13,9 +13,11 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod at_once;
 mod chaos;
 mod check;
 mod clocks;
+mod commands;
 mod crash_points;
 mod created;
 mod faults;
@@ -23,6 +25,7 @@ mod foreign;
 mod house;
 mod kills;
 mod reasons;
+mod removed;
 mod resync;
 mod schedule;
 mod secrets;
