@@ -24,6 +24,7 @@ mod faults;
 mod foreign;
 mod house;
 mod kills;
+mod proxies;
 mod reasons;
 mod removed;
 mod resync;
