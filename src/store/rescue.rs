@@ -72,11 +72,17 @@ impl Store {
 fn write(path: &Path, rescued: &Rescued) -> io::Result<()> {
     let json = Zeroizing::new(serde_json::to_vec(rescued)?);
     let aside = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(&json)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
+    write_aside(&aside, &json).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
+        // It may hold a part of a key. If it was never made, there is nothing to remove.
+        let _absent = fs::remove_file(&aside);
+    })?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_aside(aside: &Path, json: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
+    file.write_all(json)?;
+    file.sync_all()
 }
 
 /// Takes over what an earlier process could only put into an emergency file.

@@ -45,6 +45,8 @@ fn harmless() -> Vec<(&'static str, Value)> {
         ("not JSON", json!({"kind": "not-json"})),
         ("huge", json!({"kind": "huge", "mib": 64})),
         ("slow", json!({"kind": "dribble", "ms": 400})),
+        ("too long a Content-Length", json!({"kind": "content-length", "delta": 5})),
+        ("too short a Content-Length", json!({"kind": "content-length", "delta": -5})),
     ]
 }
 
@@ -162,6 +164,8 @@ fn a_post_whose_answer_is_unusable_is_resolved() {
         ("truncated", json!({"kind": "truncate", "bytes": 10})),
         ("huge", json!({"kind": "huge", "mib": 64})),
         ("slow", json!({"kind": "delay-after", "ms": 8000})),
+        ("too long a Content-Length", json!({"kind": "content-length", "delta": 5})),
+        ("too short a Content-Length", json!({"kind": "content-length", "delta": -5})),
         ("502 after the fact", json!({"kind": "status", "status": 502, "processed": true})),
     ];
     for (name, action) in cases {

@@ -13,16 +13,20 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod at_once;
 mod chaos;
 mod check;
 mod clocks;
+mod commands;
 mod crash_points;
 mod created;
 mod faults;
 mod foreign;
 mod house;
 mod kills;
+mod proxies;
 mod reasons;
+mod removed;
 mod resync;
 mod schedule;
 mod secrets;
