@@ -251,6 +251,9 @@ fn every_test_that_is_promised_exists() {
         rows.flat_map(|row| row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
     assert!(names.len() > 30, "{names:?}");
     for name in names {
+        if Path::new(name).exists() {
+            continue;
+        }
         let parts: Vec<&str> = name.split("::").collect();
         let (module, function) = parts.split_at(parts.len() - 1);
         let function = function[0];
