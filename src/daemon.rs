@@ -29,7 +29,9 @@ use crate::{
     stop::Stop,
     store::{OpenError, Store, StoreError},
 };
-pub(crate) use answers::{KeyRecord, Keys, PolledTenant, Unavailable};
+#[cfg(test)]
+pub(crate) use answers::PolledTenant;
+pub(crate) use answers::{KeyRecord, Keys, Unavailable};
 use driver::Driver;
 #[cfg(test)]
 pub(crate) use fake::{Fake, Handle};

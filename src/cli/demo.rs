@@ -39,7 +39,8 @@ use crate::cli::output;
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "It takes less than half a minute, in a temporary folder that is removed afterwards.\n\
-    Exit code 0 says that nothing was lost. After a failure the folder stays, with the daemon's log in it.\n\n\
+    Exit code 0 says that nothing was lost. After a failure the folder stays, with the daemon's log in it.\n\
+    Only a demo that is itself killed with SIGKILL leaves its daemon behind.\n\n\
     Example: protime-webhookd demo"
 )]
 pub(crate) struct Args {

@@ -11,18 +11,16 @@ use tokio::sync::watch;
 
 use super::{
     backoff::Backoff,
-    plan::{Plan, Wanted, differs, plan},
+    plan::{Plan, Wanted, plan},
     reconcile::Tenant,
     unsaved::KeysInMemory,
 };
 use crate::{
-    crash,
     domain::{
-        errand::{Context, Done, Failure, FailureKind},
-        gap::Gap,
+        errand::{Context, Failure},
         lifetime::{Share, renewal_time},
-        reason::{Reason, RenewalOutcome, Step, StepOutcome},
-        record::{Listed, Now, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
+        reason::{Reason, RenewalOutcome, Step},
+        record::{Listed, Now, Record, Stage, Trouble, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, WebhookPath},
     },
     handoff::KeySink,

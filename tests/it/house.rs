@@ -241,3 +241,35 @@ fn the_reader_of_imports_reads() {
     }
     assert!(knows("use tokio::sync;", "::tokio") && !knows("use my_tokio::sync;", "::tokio"));
 }
+
+/// The table of promises names tests; one that is renamed or removed must not go on being promised.
+#[test]
+fn every_test_that_is_promised_exists() {
+    let promises = fs::read_to_string("docs/reliability.md").expect("the table of promises");
+    let rows = promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault"));
+    let names: Vec<&str> =
+        rows.flat_map(|row| row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        if Path::new(name).exists() {
+            continue;
+        }
+        let parts: Vec<&str> = name.split("::").collect();
+        let (module, function) = parts.split_at(parts.len() - 1);
+        let function = function[0];
+        let is_file = |parts: &[&str]| {
+            let path = parts.join("/");
+            ["tests/it", "src"].iter().any(|root| Path::new(&format!("{root}/{path}.rs")).exists())
+        };
+        let text = |parts: &[&str]| {
+            let path = parts.join("/");
+            let inline = parts.split_last().map(|(_, outer)| outer.join("/")).unwrap_or_default();
+            [format!("tests/it/{path}.rs"), format!("src/{path}.rs"), format!("src/{inline}.rs")]
+                .iter()
+                .filter_map(|path| fs::read_to_string(path).ok())
+                .collect::<String>()
+        };
+        let is_test = text(module).contains(&format!("fn {function}("));
+        assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is no test");
+    }
+}

@@ -24,6 +24,8 @@ use crate::{
 const SOON: Duration = Duration::from_secs(20);
 /// For what has to wait for the next planned renewal.
 const LATER: Duration = Duration::from_secs(30);
+/// For Protime to send again what was refused.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How long the answer to the POST in the fifth act is kept back: longer than it takes to see the POST.
 const ANSWER_KEPT_BACK: Duration = Duration::from_secs(20);
 
@@ -77,6 +79,12 @@ pub(super) async fn renewal(stage: &mut Stage) -> anyhow::Result<()> {
             seconds(early)
         ))?;
     }
+    let accepted = stage.until_or_never("Protime has sent again what was refused", AGAIN, async |stage| {
+        let refused = refused(&stage.tenant.deliveries(since));
+        (refused.events == 0 || refused.longest.is_some()).then_some(())
+    });
+    // It is told below whether it was; if it is given up, a resync has to bring it.
+    accepted.await?;
     let refused = refused(&stage.tenant.deliveries(since));
     let text = match (refused.events, refused.longest) {
         (0, _) => "no event was refused meanwhile".to_owned(),
@@ -87,7 +95,7 @@ pub(super) async fn renewal(stage: &mut Stage) -> anyhow::Result<()> {
             seconds(longest)
         ),
         (events, None) => format!(
-            "{} came between the new key's issue and its arrival in the file: refused, to be sent again",
+            "{} came between the new key's issue and its arrival in the file, and not all of them again yet",
             counted(events, "event")
         ),
     };
@@ -196,15 +204,18 @@ pub(super) async fn kill(stage: &mut Stage) -> anyhow::Result<()> {
     stage.daemon.start()?;
     let found_out = stage.until("the daemon has found out and renewed", SOON, async |stage| {
         let renewals = stage.renewals(collection).await?;
-        let after = |renewal: &Renewal| renewal.reason == "interrupted" && renewal.started_at >= killed.1;
-        let renewal = renewals.iter().filter(|renewal| after(renewal)).find_map(told)?;
-        stage.all_well().await.then_some(renewal)
+        let found_out =
+            |renewal: &&Renewal| renewal.reason == "interrupted" && renewal.started_at >= killed.1;
+        let first = renewals.iter().find(found_out)?.id;
+        // If Protime has given up on the refused events meanwhile, another renewal takes over.
+        let renewal = renewals.iter().filter(|renewal| renewal.id >= first).find_map(told)?;
+        stage.all_well().await.then_some((first, renewal))
     });
-    let renewal = found_out.await?;
-    stage.screen.reached(
+    let (first, renewal) = found_out.await?;
+    stage.screen.reached(&format!(
         "its database knows of a POST without an outcome; it compared what Protime lists with what it had \
-         stored, and renewed once more",
-    )?;
+         stored, and began renewal #{first} (interrupted)"
+    ))?;
     stage.screen.reached(&format!("{collection}, {renewal}"))
 }
 

@@ -112,10 +112,14 @@ mod tests {
     }
     use Act::{Event, List};
 
+    /// What happens, the changes, what arrives of them, and how many are delivered by event, delivered
+    /// by resync, and missing.
+    type Row = (&'static str, Vec<(&'static str, ChangeKind)>, Vec<Act>, [usize; 3]);
+
     #[test]
     fn the_fate_of_changes_by_table() {
         use ChangeKind::{Delete, Upsert};
-        let rows: [(&str, Vec<(&str, ChangeKind)>, Vec<Act>, [usize; 3]); 14] = [
+        let rows: [Row; 14] = [
             ("nothing arrives", vec![("1", Upsert)], vec![], [0, 0, 1]),
             ("an event", vec![("1", Upsert)], vec![Event("1", false)], [1, 0, 0]),
             ("a resync", vec![("1", Upsert)], vec![List(Some("1"))], [0, 1, 0]),

@@ -3,6 +3,7 @@
 //! In a pipe there is no moving line and no colour, and nothing else is different.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _},
     time::Instant,
 };
@@ -42,11 +43,6 @@ impl Screen {
         self.style
     }
 
-    /// Since when it is there.
-    pub(super) fn began(&self) -> Instant {
-        self.began
-    }
-
     /// A headline.
     pub(super) fn title(&mut self, text: &str) -> anyhow::Result<()> {
         let title = self.style.paint(Paint::Strong, text);
@@ -56,7 +52,8 @@ impl Screen {
     /// A sentence.
     pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let lines = wrapped(text, self.width() - SENTENCE.len());
-        self.print(&lines.iter().map(|line| format!("{SENTENCE}{line}\n")).collect::<String>())
+        let lines: Vec<String> = lines.iter().map(|line| format!("{SENTENCE}{line}\n")).collect();
+        self.print(&lines.concat())
     }
 
     /// Something that was reached just now.
@@ -67,7 +64,7 @@ impl Screen {
         let mut lines = wrapped(text, self.width() - REACHED).into_iter();
         let mut text = format!("{SENTENCE}{sign} {time}  {}\n", lines.next().unwrap_or_default());
         for line in lines {
-            text.push_str(&format!("{:REACHED$}{line}\n", ""));
+            let _ = writeln!(text, "{:REACHED$}{line}", "");
         }
         self.print(&text)
     }

@@ -31,13 +31,13 @@ pub(super) const STOCK: usize = 30;
 /// How many changes happen every second.
 pub(super) const CHANGES_PER_SECOND: f64 = 40.0;
 
-/// The simulated tenant. It tries an event four times within about a second. Small pages and empty
+/// The simulated tenant. It tries an event four times within a second and a half. Small pages and empty
 /// ones among them, because a resync must cope with them.
 pub(super) fn settings() -> Settings {
     Settings {
         lifetime_ms: u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX),
         retries: 3,
-        retry_delay_ms: 150,
+        retry_delay_ms: 200,
         page_size: 20,
         empty_pages: true,
         ..Settings::default()

@@ -50,6 +50,7 @@ pub(super) struct Stage {
     pub(super) screen: Screen,
     sandbox: Sandbox,
     client: Client,
+    /// Why the daemon's socket did not answer what was asked last.
     trouble: RefCell<Option<String>>,
 }
 
@@ -124,7 +125,7 @@ impl Stage {
     }
 
     /// Waits until `look` finds something, and fails if that takes longer than `within` or the daemon
-    /// ends meanwhile. `what` completes "it did not happen that".
+    /// ends meanwhile. `what` completes "waiting until".
     pub(super) async fn until<T>(
         &mut self,
         what: &str,
@@ -136,7 +137,7 @@ impl Stage {
         }
         let trouble = self.trouble.take();
         let said = trouble.map(|error| format!("; the daemon's socket said: {error}")).unwrap_or_default();
-        anyhow::bail!("within {} s it did not happen that {what}{said}", within.as_secs())
+        anyhow::bail!("timed out after {} s of waiting until {what}{said}", within.as_secs())
     }
 
     /// Like [`until`](Self::until), with nothing as the answer when the time is up.
@@ -173,13 +174,12 @@ impl Stage {
 
     /// What the daemon's control socket answers; none if it does not answer with that.
     pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        match self.client.get(path).await {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                self.trouble.replace(Some(format!("{error:#}")));
-                None
-            }
-        }
+        let (answer, trouble) = match self.client.get(path).await {
+            Ok(answer) => (Some(answer), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        self.trouble.replace(trouble);
+        answer
     }
 
     /// A webhook as the daemon sees it.

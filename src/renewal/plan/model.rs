@@ -11,7 +11,32 @@ mod world;
 
 use proptest::prelude::*;
 
-use world::{Event, World};
+use world::World;
+
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// Nothing, for some seconds.
+    Pass(u16),
+    /// The daemon gets a list.
+    Poll,
+    /// The daemon does what its plan says, and it succeeds.
+    Step,
+    /// It does, and it fails without effect.
+    Fail,
+    /// It does, and dies before it learns what became of it; if the flag is set, it had its effect.
+    Crash(bool),
+    /// A POST whose outcome stayed unknown is processed now.
+    Late,
+    /// Somebody else POSTs the pair.
+    Foreign,
+    /// Protime disables the webhook; the receiver had been refusing for as long as retries take.
+    Disable,
+    /// Protime loses the webhook.
+    Lose,
+    /// An operator asks for a renewal.
+    Manual,
+}
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![

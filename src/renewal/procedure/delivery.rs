@@ -64,7 +64,10 @@ impl Procedure {
             let context = &context;
             let current = &current;
             async move {
-                (sink.id(), sink.deliver(context, &current.key, current.version, stop.requested()).await)
+                crash::point("sink:before");
+                let outcome = sink.deliver(context, &current.key, current.version, stop.requested()).await;
+                crash::point("sink:after");
+                (sink.id(), outcome)
             }
         });
         let mut failures = Vec::new();

@@ -1,5 +1,6 @@
 //! The world of the model: a webhook, its tenant and its receiver, and everything that may happen.
 
+use super::Event;
 use crate::{
     domain::{
         lifetime::{Share, renewal_time},
@@ -17,31 +18,6 @@ const CAP: usize = 2;
 const MARGIN: Duration = Duration::from_mins(10);
 /// Protime gives up a delivery after so many seconds of retries; it has to be within the margin.
 const RETRIES: i64 = 300;
-
-/// What may happen next.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Event {
-    /// Nothing, for some seconds.
-    Pass(u16),
-    /// The daemon gets a list.
-    Poll,
-    /// The daemon does what its plan says, and it succeeds.
-    Step,
-    /// It does, and it fails without effect.
-    Fail,
-    /// It does, and dies before it learns what became of it; if the flag is set, it had its effect.
-    Crash(bool),
-    /// A POST whose outcome stayed unknown is processed now.
-    Late,
-    /// Somebody else POSTs the pair.
-    Foreign,
-    /// Protime disables the webhook; the receiver had been refusing for as long as retries take.
-    Disable,
-    /// Protime loses the webhook.
-    Lose,
-    /// An operator asks for a renewal.
-    Manual,
-}
 
 /// A webhook at the simulated Protime.
 #[derive(Debug, Clone)]
