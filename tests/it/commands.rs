@@ -10,7 +10,7 @@ use super::support::{Config, World, words};
 fn hanging(world: &World) -> String {
     let folder = world.folder().display();
     let script = format!(
-        "cat > /dev/null; [ -e '{folder}/go' ] && exit 0; trap '' TERM; sleep 1000 & echo $! $$ >> '{folder}/pids'; wait; sleep 1000"
+        "cat > /dev/null; [ -e '{folder}/go' ] && exit 0; trap '' TERM; sleep 300 & echo $! $$ >> '{folder}/pids'; wait; sleep 300"
     );
     words(&["/bin/sh", "-c", &script])
 }
