@@ -20,6 +20,7 @@ mod style;
 mod target;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
@@ -72,6 +73,8 @@ enum Command {
     Renew(renew::Args),
     /// Show keys
     Key(key::Args),
+    /// Check the signature of an event
+    Verify(verify::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
     Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
@@ -101,6 +104,7 @@ impl Cli {
             Command::History(args) => client(history::run(args, &config()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Key(args) => client(key::run(args, &config()?)),
+            Command::Verify(args) => client(verify::run(args, &config()?)),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }

@@ -143,6 +143,8 @@ pub(crate) struct Renewal {
     pub(crate) max_unplanned_rotations_per_hour: u32,
     /// How much earlier than the last proof of delivery a gap is taken to begin.
     pub(crate) gap_margin: Duration,
+    /// How long `verify` still accepts the previous key.
+    pub(crate) previous_key_grace: Duration,
 }
 
 /// `[api]`: how to speak with Protime.

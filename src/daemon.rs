@@ -14,6 +14,8 @@ mod handle;
 mod health;
 mod picture;
 mod setup;
+#[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
+mod verify;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -31,7 +33,7 @@ use crate::{
 };
 #[cfg(test)]
 pub(crate) use answers::PolledTenant;
-pub(crate) use answers::{KeyRecord, Keys, Unavailable};
+pub(crate) use answers::{KeyRecord, Keys, Unavailable, Verdict};
 use driver::Driver;
 #[cfg(test)]
 pub(crate) use fake::{Fake, Handle};

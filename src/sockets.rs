@@ -21,3 +21,4 @@ pub(crate) mod serve;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+mod verify;

@@ -31,7 +31,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use journal::Attempt;
 pub(crate) use rotation::{Answer, Rotation};
-pub(crate) use webhooks::{Configured, StoredKey};
+pub(crate) use webhooks::{Configured, Keys, StoredKey};
 use writer::Worker;
 
 use crate::crash;

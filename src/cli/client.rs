@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -21,6 +24,21 @@ use crate::{config, domain::report, unix_group};
 
 /// Long enough for a daemon that waits for its disk.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether an event is genuine.
+#[derive(Debug)]
+pub(super) enum Verified {
+    /// It is, and was signed with this version of the key.
+    Valid {
+        /// The key's version.
+        key_version: String,
+    },
+    /// It is not.
+    Not {
+        /// Why.
+        detail: String,
+    },
+}
 
 /// A client of one socket.
 #[derive(Debug)]
@@ -63,9 +81,40 @@ impl Client {
         read(self.send(Method::POST, path).await?)
     }
 
+    /// Asks whether an event is genuine.
+    pub(super) async fn verify(
+        &self,
+        path: &str,
+        authorization: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Verified> {
+        let authorization = HeaderValue::from_str(authorization).map_err(|_| {
+            Failure::Usage("--authorization holds characters that no header may have".to_owned())
+        })?;
+        let request =
+            self.http.post(format!("http://daemon{path}")).header(AUTHORIZATION, authorization).body(body);
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            let version = answer.headers().get("key-version").and_then(|value| value.to_str().ok());
+            return Ok(Verified::Valid { key_version: version.unwrap_or("?").to_owned() });
+        }
+        let status = answer.status();
+        match self.receive(path, answer).await {
+            Err(error) if status == StatusCode::UNAUTHORIZED => {
+                Ok(Verified::Not { detail: error.to_string() })
+            }
+            Err(error) => Err(error),
+            Ok(_) => anyhow::bail!("the daemon answers {status} to {path}, which is not understood"),
+        }
+    }
+
     async fn send(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
         let request = self.http.request(method, format!("http://daemon{path}"));
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.receive(path, answer).await
+    }
+
+    async fn receive(&self, path: &str, answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
         let status = answer.status();
         let is_problem =
             answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");

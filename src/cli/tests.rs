@@ -68,7 +68,7 @@ fn every_help_of_ours_ends_with_an_example_that_parses() {
     for (path, help) in found {
         let last = help.trim_end().lines().last().expect("a line");
         let example = last.strip_prefix("Example: ").unwrap_or_else(|| panic!("{path}: {help}"));
-        let example = example.split("&&").next().expect("a command");
+        let example = example.split(['&', '<']).next().expect("a command");
         Cli::try_parse_from(example.split_whitespace()).unwrap_or_else(|error| panic!("{example}: {error}"));
     }
 }

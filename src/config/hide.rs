@@ -14,7 +14,7 @@ use std::ops::Range;
 const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey", "api_key"];
 
 /// Keys whose values are no secret, whatever they sound like.
-const HARMLESS: [&str; 34] = [
+const HARMLESS: [&str; 35] = [
     "user_agent",
     "state_dir",
     "status_socket",
@@ -32,6 +32,7 @@ const HARMLESS: [&str; 34] = [
     "max_concurrent",
     "max_unplanned_rotations_per_hour",
     "gap_margin",
+    "previous_key_grace",
     "connect_timeout",
     "request_timeout",
     "max_requests_per_minute",

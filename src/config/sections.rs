@@ -148,11 +148,8 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
     let max_unplanned_rotations_per_hour =
         table.or("max_unplanned_rotations_per_hour", 6, |value| value.number(1..=3_600));
     let gap_margin = table.or("gap_margin", Duration::from_secs(72 * HOUR), |value| value.duration());
-    table.not_yet(
-        "previous_key_grace",
-        "remove it: `verify` comes with a later version, and so does the time that it accepts the previous \
-         key",
-    );
+    let previous_key_grace =
+        table.or("previous_key_grace", Duration::from_secs(MINUTE), |value| value.duration());
     Ok(Renewal {
         renew_before,
         jitter,
@@ -161,6 +158,7 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
         max_concurrent: usize::try_from(max_concurrent).unwrap_or(usize::MAX),
         max_unplanned_rotations_per_hour,
         gap_margin,
+        previous_key_grace,
     })
 }
 

@@ -43,6 +43,22 @@ pub(crate) struct PolledTenant {
     pub(crate) error: Option<String>,
 }
 
+/// Whether an event is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was signed with this version of the key.
+    Valid {
+        /// The key's version.
+        key_version: u64,
+    },
+    /// Its `Authorization` header is none of Protime's.
+    Malformed,
+    /// It was signed with another key, or something else was signed.
+    Mismatch,
+    /// There is no key yet.
+    NoKey,
+}
+
 impl From<StoredKey> for KeyRecord {
     fn from(key: StoredKey) -> Self {
         Self { version: key.version, key: key.key, rotated_at: key.rotated_at, retired_at: key.retired_at }

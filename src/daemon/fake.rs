@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable},
+    answers::{Keys, PolledTenant, Unavailable, Verdict},
     setup::Setup,
 };
 use crate::{
@@ -25,6 +25,8 @@ pub(crate) struct Fake {
     pub(crate) history: Vec<report::Renewal>,
     pub(crate) keys: Keys,
     pub(crate) polled: Vec<PolledTenant>,
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) verified: Vec<(String, Vec<u8>)>,
     pub(crate) renewed: Vec<String>,
     pub(crate) key_reads: usize,
 }
@@ -117,6 +119,19 @@ impl Handle {
             fake.renewed.push(format!("{}/{}", webhook.tenant, webhook.name));
             16 + i64::try_from(fake.renewed.len()).unwrap_or(0)
         })
+    }
+
+    pub(crate) async fn verify(
+        &self,
+        path: &WebhookPath,
+        authorization: &str,
+        body: &[u8],
+    ) -> Result<Option<Verdict>, Unavailable> {
+        let verdict = self.find(path, |fake, _| {
+            fake.verified.push((authorization.to_owned(), body.to_vec()));
+            fake.verdict
+        });
+        Ok(verdict?.flatten())
     }
 
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {

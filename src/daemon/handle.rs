@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
     setup: Arc<Setup>,
-    store: Store,
+    pub(super) store: Store,
     started_at: Timestamp,
 }
 
@@ -112,7 +112,12 @@ impl Handle {
         join_all(asked).await
     }
 
-    fn procedure(&self, path: &WebhookPath) -> Option<&Procedure> {
+    /// How long the previous key is accepted.
+    pub(super) fn previous_key_grace(&self) -> std::time::Duration {
+        self.setup.previous_key_grace
+    }
+
+    pub(super) fn procedure(&self, path: &WebhookPath) -> Option<&Procedure> {
         let id = self.setup.by_path.get(path)?;
         self.setup.procedures.get(id).map(AsRef::as_ref)
     }

@@ -44,6 +44,8 @@ pub(crate) struct Setup {
     pub(super) wake: Arc<Notify>,
     /// Counts rotations.
     pub(super) rotations: watch::Sender<u64>,
+    /// How long `verify` accepts the previous key.
+    pub(super) previous_key_grace: std::time::Duration,
     /// The database.
     pub(super) store: Store,
     swept: watch::Sender<bool>,
@@ -81,7 +83,19 @@ impl Setup {
         let swept = watch::Sender::new(false);
         let file = config.file.clone();
         let loaded_at = clock::now();
-        Ok(Self { file, loaded_at, tenants, procedures, by_path, wake, rotations, store, swept })
+        let previous_key_grace = config.renewal.previous_key_grace;
+        Ok(Self {
+            file,
+            loaded_at,
+            tenants,
+            procedures,
+            by_path,
+            wake,
+            rotations,
+            previous_key_grace,
+            store,
+            swept,
+        })
     }
 
     /// Asks every tenant for its list, and looks whether every key file is still what it should be.

@@ -41,12 +41,15 @@ impl WebhookKey {
         format!("HMAC-SHA256 {}", STANDARD.encode(self.mac(body).finalize().into_bytes()))
     }
 
+    /// Whether a text has the form of such a header, whatever key it was made with.
+    pub(crate) fn is_signature(authorization: &str) -> bool {
+        signature(authorization).is_some_and(|signature| signature.len() == Sha256::output_size())
+    }
+
     /// Whether an event's `Authorization` header was made with this key over exactly these raw
     /// bytes; compared in constant time.
     pub(crate) fn signed(&self, authorization: &str, body: &[u8]) -> bool {
-        let Some((scheme, signature)) = authorization.trim().split_once(' ') else { return false };
-        let Ok(signature) = STANDARD.decode(signature.trim()) else { return false };
-        scheme.eq_ignore_ascii_case("HMAC-SHA256") && self.mac(body).verify_slice(&signature).is_ok()
+        signature(authorization).is_some_and(|signature| self.mac(body).verify_slice(&signature).is_ok())
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -55,6 +58,12 @@ impl WebhookKey {
         mac.update(body);
         mac
     }
+}
+
+fn signature(authorization: &str) -> Option<Vec<u8>> {
+    let (scheme, signature) = authorization.trim().split_once(' ')?;
+    let signature = STANDARD.decode(signature.trim()).ok()?;
+    scheme.eq_ignore_ascii_case("HMAC-SHA256").then_some(signature)
 }
 
 impl fmt::Debug for WebhookKey {

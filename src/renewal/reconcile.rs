@@ -31,6 +31,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// A wrong signature leads to another list only so long after the last that did.
+const SUSPICION: Duration = Duration::from_secs(10);
+
 /// Why there is no fresh list.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum PollError {
@@ -38,7 +41,7 @@ pub(crate) enum PollError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// It could not be stored.
-    #[error(transparent)]
+    #[error("it was read, and could not be stored: {0}")]
     Store(#[from] StoreError),
 }
 
@@ -108,6 +111,7 @@ pub(crate) struct Tenant {
     latest: tokio::sync::Mutex<Latest>,
     polls: Mutex<Polls>,
     retrying: AtomicBool,
+    suspected: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -137,6 +141,7 @@ impl Tenant {
             latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
             polls: Mutex::new(Polls::default()),
             retrying: AtomicBool::new(false),
+            suspected: Mutex::new(None),
         }
     }
 
@@ -175,6 +180,21 @@ impl Tenant {
             let _noted = self.refresh().await;
             self.retrying.store(false, Ordering::SeqCst);
         }
+    }
+
+    /// Gets a fresh list because an event was signed with a key that nobody knows: somebody else may
+    /// have renewed its webhook. Whoever forges events cannot make us ask more often than seldom.
+    pub(crate) async fn suspect(&self) {
+        {
+            let mut suspected = self.suspected.lock().unwrap_or_else(PoisonError::into_inner);
+            if suspected.is_some_and(|last| last.elapsed() < SUSPICION) {
+                return;
+            }
+            *suspected = Some(Instant::now());
+        }
+        tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether somebody else renewed its webhook");
+        // A failure is noted with the tenant and leads to a retry.
+        let _noted = self.refresh().await;
     }
 
     /// Whether the list is to be asked for again after a failure, and nobody does yet.

@@ -6,7 +6,7 @@
 
 use axum::{
     Extension, Json, Router,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -21,6 +21,7 @@ use super::{
     query::{self, Named, Parameters},
     read::{self, Audience, Source},
     serve::Stopping,
+    verify,
 };
 use crate::{
     daemon::{Handle, KeyRecord, Keys},
@@ -32,6 +33,11 @@ pub(crate) fn router(handle: Handle) -> Router {
     read::router()
         .route("/v1/webhooks/{tenant}/{name}/key", get(key))
         .route("/v1/webhooks/{tenant}/{name}/renew", post(renew))
+        .route(
+            "/v1/webhooks/{tenant}/{name}/verify",
+            post(verify::verify)
+                .layer(DefaultBodyLimit::max(usize::try_from(verify::LARGEST_EVENT).unwrap_or(usize::MAX))),
+        )
         .route("/v1/poll", post(poll))
         .fallback(read::unknown_path)
         .method_not_allowed_fallback(read::unknown_method)

@@ -124,14 +124,23 @@ impl Problem {
         }
     }
 
+    /// 401: an event that is not to be believed, for the reason `malformed` or `mismatch`.
+    pub(super) fn not_genuine(reason: &'static str, detail: String) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, kind: reason, title: "The event is not genuine", detail }
+    }
+
     /// Its JSON.
     pub(super) fn body(&self) -> serde_json::Value {
-        json!({
+        let mut body = json!({
             "type": format!("urn:protime-webhookd:problem:{}", self.kind),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,
-        })
+        });
+        if self.status == StatusCode::UNAUTHORIZED {
+            body["reason"] = json!(self.kind);
+        }
+        body
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{bind::BoundSocket, problem::Problem};
+use super::{bind::BoundSocket, problem::Problem, verify::LARGEST_EVENT};
 
 /// Connections that a user may have to a socket at a time.
 const CONNECTIONS_PER_USER: usize = 128;
@@ -142,8 +142,9 @@ async fn answer(stream: UnixStream, router: Router, mut stopping: Stopping, perm
 }
 
 async fn limit_body(request: Request, next: Next) -> Response {
-    if request.body().size_hint().lower() > LARGEST_BODY {
-        return Problem::too_large(LARGEST_BODY).into_response();
+    let limit = if request.uri().path().ends_with("/verify") { LARGEST_EVENT } else { LARGEST_BODY };
+    if request.body().size_hint().lower() > limit {
+        return Problem::too_large(limit).into_response();
     }
     next.run(request).await
 }

@@ -71,6 +71,8 @@ fn handle() -> Handle {
         polled: Vec::new(),
         renewed: Vec::new(),
         key_reads: 0,
+        verdict: None,
+        verified: Vec::new(),
     })
 }
 

@@ -91,14 +91,20 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
     for entry in fs::read_dir(state_dir).map_err(|source| failed(state_dir, source))? {
         let path = entry.map_err(|source| failed(state_dir, source))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.starts_with(PREFIX) || path.extension().is_none_or(|extension| extension != "json") {
+        if !name.starts_with(PREFIX) {
             continue;
         }
+        // The writer may have died before it gave the file its name: it is whole, or was none yet.
+        let unfinished = path.extension().is_some_and(|extension| extension == "new");
         match read(&path).map_err(|error| error.to_string()).and_then(|(id, renewal, answer)| {
             store(connection, id, renewal, &answer).map_err(|error| error.to_string())
         }) {
             Ok(()) => {
                 tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
+                fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+            }
+            Err(error) if unfinished => {
+                tracing::warn!(path = %path.display(), error, "an emergency file was never finished; it is removed");
                 fs::remove_file(&path).map_err(|source| failed(&path, source))?;
             }
             Err(error) => {

@@ -36,3 +36,4 @@ mod steady;
 mod support;
 mod unlearnt;
 mod unsaved;
+mod verify;

@@ -14,6 +14,7 @@ mod world;
 
 pub(crate) use config::{Config, Webhook, words};
 pub(crate) use daemon::Daemon;
+pub(crate) use events::sign;
 pub(crate) use http::Socket;
 pub(crate) use process::{Process, program};
 pub(crate) use receiver::Receiver;

@@ -71,3 +71,22 @@ fn a_stop_waits_for_the_emergency_file_only() {
     world.settled("clockings");
     assert_eq!(world.sandbox.creates("clockings").len(), posts);
 }
+
+#[test]
+fn an_emergency_file_that_was_never_renamed_is_used_or_removed() {
+    let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    let lock = with_a_locked_database(&world);
+    world.eventually("an emergency file", || (emergency_files(&world) == 1).then_some(()));
+    world.daemon.kill();
+    drop(lock);
+    let state = world.path("state");
+    let written = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().path());
+    let written = written.into_iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
+    fs::rename(&written, written.with_extension("new")).unwrap();
+    fs::write(state.join("rescued-answer-999.new"), "{\"webhook\":1,\"ren").unwrap();
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.start();
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "the key was found, no other was needed");
+    assert_eq!(emergency_files(&world), 0);
+}

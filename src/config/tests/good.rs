@@ -27,6 +27,7 @@ fn a_small_file_gets_the_defaults_of_the_contract() {
     assert_eq!(renewal.retry_max, Duration::from_mins(15));
     assert_eq!((renewal.max_concurrent, renewal.max_unplanned_rotations_per_hour), (16, 6));
     assert_eq!(renewal.gap_margin, Duration::from_hours(72));
+    assert_eq!(renewal.previous_key_grace, Duration::from_mins(1));
     let api = &config.api;
     assert_eq!(api.connect_timeout, Duration::from_secs(10));
     assert_eq!(api.request_timeout, Duration::from_secs(30));

@@ -24,7 +24,7 @@ fn unknown_keys_and_wrong_types() {
         (
             "retry_max = \"15m\"",
             "retries = 3",
-            "7:1: unknown key `retries` in [renewal]; [renewal] knows `renew_before`, `jitter`, `retry_initial`, `retry_max`, `max_concurrent`, `max_unplanned_rotations_per_hour` and `gap_margin`",
+            "7:1: unknown key `retries` in [renewal]; [renewal] knows `renew_before`, `jitter`, `retry_initial`, `retry_max`, `max_concurrent`, `max_unplanned_rotations_per_hour`, `gap_margin` and `previous_key_grace`",
         ),
         (
             "retry_max = \"15m\"",

@@ -148,11 +148,6 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
             "3:1: `include` in the root table is not known to this version yet; remove it and write every [[tenant]] into this file",
         ),
         (
-            "retry_max",
-            "previous_key_grace = \"60s\"\nretry_max",
-            "7:1: `previous_key_grace` in [renewal] is not known to this version yet; remove it: `verify` comes with a later version, and so does the time that it accepts the previous key",
-        ),
-        (
             "external_references",
             "on_remove = \"keep\"\nexternal_references",
             "22:1: `on_remove` in [[tenant.webhook]] is not known to this version yet; remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",

@@ -9,6 +9,11 @@ pub(super) fn is_signed(authorization: &str, key: &str, body: &[u8]) -> bool {
     signature == STANDARD.encode(hmac(key.as_bytes(), body))
 }
 
+/// The `Authorization` header of this body and key.
+pub(crate) fn sign(key: &str, body: &[u8]) -> String {
+    format!("HMAC-SHA256 {}", STANDARD.encode(hmac(key.as_bytes(), body)))
+}
+
 /// HMAC as RFC 2104 defines it.
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut block = [0_u8; 64];

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::LazyLock, time::Duration};
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -16,6 +16,7 @@ pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) key_version: Option<String>,
     pub(crate) text: String,
 }
 
@@ -36,14 +37,18 @@ pub(super) fn send(
     if let Some(body) = body {
         request = request.json(body);
     }
-    RUNTIME.block_on(async {
-        let response = request.send().await?;
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-        Ok(Answer {
-            status: response.status().as_u16(),
-            content_type: content_type.unwrap_or_default().to_owned(),
-            text: response.text().await?,
-        })
+    RUNTIME.block_on(receive(request))
+}
+
+async fn receive(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Answer {
+        status: response.status().as_u16(),
+        content_type: header("content-type").unwrap_or_default(),
+        key_version: header("key-version"),
+        text: response.text().await?,
     })
 }
 
@@ -76,6 +81,21 @@ impl Socket {
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
         self.try_request(method, path).unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    /// Asks whether an event is genuine.
+    pub(crate) fn try_verify(
+        &self,
+        path: &str,
+        authorization: &str,
+        body: Vec<u8>,
+    ) -> reqwest::Result<Answer> {
+        let request = self.0.post(format!("http://daemon{path}")).header("authorization", authorization);
+        RUNTIME.block_on(receive(request.body(body)))
+    }
+
+    pub(crate) fn verify(&self, path: &str, authorization: &str, body: Vec<u8>) -> Answer {
+        self.try_verify(path, authorization, body).unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
     pub(crate) fn post(&self, path: &str) -> Answer {

@@ -1,0 +1,42 @@
+//! `verify`: whether an event is genuine, for scripts and for a person with a captured event.
+
+use std::{
+    io::{self, Read as _},
+    process::ExitCode,
+};
+
+use super::{
+    client::{Client, Verified},
+    output, target,
+};
+use crate::config::Config;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The event's raw body is read from standard input. It uses the control socket.\n\n\
+                        Exit codes: 0 valid, 1 not.\n\n\
+                        Example: protime-webhookd verify acme/clockings --authorization \"$AUTHORIZATION\" <event.json")]
+pub(super) struct Args {
+    /// The webhook; NAME alone where only one tenant has it
+    #[arg(value_name = "TENANT/NAME")]
+    webhook: String,
+
+    /// The event's Authorization header
+    #[arg(long, value_name = "HEADER")]
+    authorization: String,
+}
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let client = Client::control(&config.daemon)?;
+    let webhooks = client.webhooks().await?;
+    let webhook = target::find(&args.webhook, &webhooks)?;
+    let mut body = Vec::new();
+    io::stdin().read_to_end(&mut body)?;
+    let path = format!("/v1/webhooks/{}/verify", target::full_name(webhook));
+    match client.verify(&path, &args.authorization, body).await? {
+        Verified::Valid { key_version } => {
+            output::print(&format!("valid, signed with key version {key_version}\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verified::Not { detail } => anyhow::bail!("{detail}"),
+    }
+}
