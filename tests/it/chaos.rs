@@ -54,6 +54,8 @@ impl Chaos {
                 self.world.daemon.kill();
                 self.world.daemon.launch();
             }
+            // Only we take webhooks away, so one that is there now stays.
+            7..=8 if self.world.sandbox.webhook(collection).is_none() => {}
             7 => self.world.sandbox.foreign_renew(&destination, collection),
             8 => self.world.sandbox.delete(&destination, collection),
             9 => {
