@@ -12,12 +12,13 @@ mod fake;
 #[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod handle;
 mod health;
+mod live;
 mod picture;
 mod setup;
 #[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod verify;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -39,6 +40,7 @@ use driver::Driver;
 pub(crate) use fake::{Fake, Handle};
 #[cfg(not(test))]
 pub(crate) use handle::Handle;
+use live::{Lasting, Live};
 use setup::Setup;
 
 /// How long work in flight may take once the daemon is asked to stop.
@@ -93,7 +95,9 @@ pub(crate) enum DaemonError {
 pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
     let store = Store::open(&config.daemon.state_dir)?;
-    let setup = Arc::new(Setup::build(&config, store.clone()).await?);
+    let lasting = Lasting::new(store);
+    let setup = Setup::build(&config, &lasting).await?;
+    let live = Live::new(lasting, setup);
     let daemon = &config.daemon;
     let group = daemon.socket_group.as_deref();
     let status_socket = sockets::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
@@ -101,31 +105,26 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
 
     let working = Stop::new();
     let serving = Stop::new();
-    let handle = Handle::new(Arc::clone(&setup), store);
+    let handle = Handle::new(live.clone());
     let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
     let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
 
     let (sweep, sweeps) = mpsc::channel(1);
     let cron = Cron::start(&daemon.status_poll, sweep.clone()).await?;
-    let driver = Driver::new(
-        Arc::clone(&setup),
-        cron,
-        &daemon.status_poll,
-        sweep.clone(),
-        config.renewal.max_concurrent,
-    );
-    let sweeper = tokio::spawn(sweep_when_asked(Arc::clone(&setup), sweeps));
+    let driver =
+        Driver::new(live.clone(), cron, &daemon.status_poll, sweep.clone(), config.renewal.max_concurrent);
+    let sweeper = tokio::spawn(sweep_when_asked(live.clone(), sweeps));
     let driving = tokio::spawn(driver.run(working.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        webhooks = setup.procedures.len(),
-        tenants = setup.tenants.len(),
+        webhooks = live.setup().procedures.len(),
+        tenants = live.setup().tenants.len(),
         "started"
     );
     if sweep.try_send(Sweep).is_err() {
         tracing::debug!("the cron asked for the first sweep already");
     }
-    let ready = tokio::spawn(announce_ready(Arc::clone(&setup)));
+    let ready = tokio::spawn(announce_ready(live.lasting.clone()));
 
     while let Signal::Poll = signals.next().await {
         tracing::info!("asked to poll now");
@@ -157,9 +156,9 @@ fn serve(socket: sockets::bind::BoundSocket, router: axum::Router, serving: &Sto
 }
 
 /// Runs sweeps one after the other, each in a task of its own, so that a panic ends only that one.
-async fn sweep_when_asked(setup: Arc<Setup>, mut sweeps: mpsc::Receiver<Sweep>) {
+async fn sweep_when_asked(live: Live, mut sweeps: mpsc::Receiver<Sweep>) {
     while let Some(Sweep) = sweeps.recv().await {
-        let setup = Arc::clone(&setup);
+        let setup = live.setup();
         if let Err(error) = tokio::spawn(async move { setup.sweep().await }).await {
             tracing::error!(%error, "a sweep ended abnormally");
         }
@@ -167,8 +166,8 @@ async fn sweep_when_asked(setup: Arc<Setup>, mut sweeps: mpsc::Receiver<Sweep>) 
 }
 
 /// Tells the service manager that the daemon is ready: once every tenant was asked, or after 30 s.
-async fn announce_ready(setup: Arc<Setup>) {
-    if tokio::time::timeout(READY_AT_LAST, setup.first_sweep_done()).await.is_err() {
+async fn announce_ready(lasting: Lasting) {
+    if tokio::time::timeout(READY_AT_LAST, lasting.first_sweep_done()).await.is_err() {
         tracing::warn!("not every tenant has answered yet");
     }
     tell_manager(&[sd_notify::NotifyState::Ready]);

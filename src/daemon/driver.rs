@@ -13,11 +13,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::JoinSet,
 };
 
-use super::setup::Setup;
+use super::live::Live;
 use crate::{
     clock,
     domain::record::WebhookId,
@@ -44,7 +44,7 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// Owns the work on all webhooks.
 pub(super) struct Driver {
-    setup: Arc<Setup>,
+    live: Live,
     cron: Cron,
     pattern: String,
     sweep: mpsc::Sender<Sweep>,
@@ -58,14 +58,14 @@ pub(super) struct Driver {
 impl Driver {
     /// A driver for what was set up. `pattern` is that of the cron.
     pub(super) fn new(
-        setup: Arc<Setup>,
+        live: Live,
         cron: Cron,
         pattern: &str,
         sweep: mpsc::Sender<Sweep>,
         max_concurrent: usize,
     ) -> Self {
         Self {
-            setup,
+            live,
             cron,
             pattern: pattern.to_owned(),
             sweep,
@@ -91,7 +91,7 @@ impl Driver {
             };
             tokio::select! {
                 () = tokio::time::sleep(sleep) => {}
-                () = self.setup.wake.notified() => {}
+                () = self.live.lasting.wake.notified() => {}
                 () = stop.requested() => {}
                 Some(ended) = self.tasks.join_next() => note(ended),
             }
@@ -106,25 +106,25 @@ impl Driver {
 
     /// Starts work on every webhook that is due and tells how long to sleep.
     async fn take_up(&mut self, stop: &Stop) -> Result<Duration, StoreError> {
+        let setup = self.live.setup();
         let now = clock::now();
-        for id in self.setup.store.due(now, BATCH).await? {
-            let Some(procedure) = self.setup.procedures.get(&id) else { continue };
+        for id in self.live.lasting.store.due(now, BATCH).await? {
+            let Some(procedure) = setup.procedures.get(&id) else { continue };
             if self.running().insert(id) {
-                let work = work(
-                    Arc::clone(procedure),
-                    stop.clone(),
-                    Arc::clone(&self.permits),
-                    Claim { id, running: Arc::clone(&self.running), setup: Arc::clone(&self.setup) },
-                );
+                let claim = Claim {
+                    id,
+                    running: Arc::clone(&self.running),
+                    wake: Arc::clone(&self.live.lasting.wake),
+                };
+                let work = work(Arc::clone(procedure), stop.clone(), Arc::clone(&self.permits), claim);
                 self.tasks.spawn(work);
             }
         }
-        let next = self.setup.store.next_due(now).await?;
+        let next = self.live.lasting.store.next_due(now).await?;
         let until_due = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
         });
-        let until_poll = self
-            .setup
+        let until_poll = setup
             .tenants
             .iter()
             .filter_map(|tenant| tenant.polls().failing)
@@ -155,22 +155,19 @@ impl Driver {
             if let Err(error) = self.cron.rearm().await {
                 tracing::error!(%error, "the cron could not be set anew; polls go on without it");
             }
-            self.setup.sweep().await;
+            self.live.setup().sweep().await;
         }
     }
 
     /// Asks tenants again whose list could not be read, and all of them if the cron has gone silent.
     fn retry_polls(&mut self) {
-        for tenant in self.setup.tenants.iter().filter(|tenant| tenant.wants_retry()) {
+        let setup = self.live.setup();
+        for tenant in setup.tenants.iter().filter(|tenant| tenant.wants_retry()) {
             let tenant = Arc::clone(tenant);
             self.tasks.spawn(async move { tenant.retry().await });
         }
-        let oldest = self
-            .setup
-            .tenants
-            .iter()
-            .map(|tenant| tenant.polls().last_attempt.unwrap_or(self.started_at))
-            .min();
+        let oldest =
+            setup.tenants.iter().map(|tenant| tenant.polls().last_attempt.unwrap_or(self.started_at)).min();
         let silent = oldest
             .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
             .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);
@@ -184,13 +181,13 @@ impl Driver {
 struct Claim {
     id: WebhookId,
     running: Arc<Mutex<HashSet<WebhookId>>>,
-    setup: Arc<Setup>,
+    wake: Arc<Notify>,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.setup.wake.notify_one();
+        self.wake.notify_one();
     }
 }
 

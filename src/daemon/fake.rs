@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use super::{
     answers::{Keys, PolledTenant, Unavailable, Verdict},
-    setup::Setup,
+    live::Live,
 };
 use crate::{
     domain::{report, webhook::WebhookPath},
-    store::{Store, StoreError},
+    store::StoreError,
 };
 
 /// What the fake answers with.
@@ -39,7 +39,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(_setup: Arc<Setup>, _store: Store) -> Self {
+    pub(super) fn new(_live: Live) -> Self {
         Self::fake(Fake::default())
     }
 

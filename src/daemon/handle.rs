@@ -8,7 +8,9 @@ use tokio::sync::watch;
 
 use super::{
     answers::{Keys, PolledTenant, Unavailable},
-    health, picture,
+    health,
+    live::Live,
+    picture,
     setup::Setup,
 };
 use crate::{
@@ -21,22 +23,23 @@ use crate::{
 /// A handle of the running daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
-    setup: Arc<Setup>,
+    live: Live,
     pub(super) store: Store,
     started_at: Timestamp,
 }
 
 impl Handle {
     /// A handle of a daemon that starts now.
-    pub(super) fn new(setup: Arc<Setup>, store: Store) -> Self {
-        Self { setup, store, started_at: clock::now() }
+    pub(super) fn new(live: Live) -> Self {
+        Self { store: live.lasting.store.clone(), live, started_at: clock::now() }
     }
 
     /// What is wrong.
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
+        let setup = self.live.setup();
         let mut problems: Vec<report::Problem> =
-            self.setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
-        let webhooks = self.known().await?;
+            setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
+        let webhooks = self.known(&setup).await?;
         problems
             .extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
         Ok(health::health(problems))
@@ -44,24 +47,26 @@ impl Handle {
 
     /// The daemon and its tenants.
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
+        let setup = self.live.setup();
         let webhooks = self.webhooks().await?;
         Ok(report::Status {
             daemon: report::Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
                 started_at: self.started_at,
-                config_file: self.setup.file.display().to_string(),
-                config_loaded_at: self.setup.loaded_at,
+                config_file: setup.file.display().to_string(),
+                config_loaded_at: setup.loaded_at,
                 counts: picture::counts(&webhooks),
                 next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
             },
-            tenants: self.setup.tenants.iter().map(|tenant| picture::tenant(tenant)).collect(),
+            tenants: setup.tenants.iter().map(|tenant| picture::tenant(tenant)).collect(),
         })
     }
 
     /// Every webhook.
     pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
-        let known = self.known().await?;
+        let setup = self.live.setup();
+        let known = self.known(&setup).await?;
         Ok(known.iter().map(|(record, procedure)| picture::webhook(record, procedure)).collect())
     }
 
@@ -69,7 +74,7 @@ impl Handle {
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let record = self.store.record(procedure.id).await?;
-        Ok(Some(picture::webhook(&record, procedure)))
+        Ok(Some(picture::webhook(&record, &procedure)))
     }
 
     /// A webhook's renewals, newest first; `None` if there is none of that name.
@@ -91,7 +96,7 @@ impl Handle {
 
     /// Changes whenever a key was rotated: wait for it, then ask for the key again.
     pub(crate) fn rotations(&self) -> watch::Receiver<u64> {
-        self.setup.rotations.subscribe()
+        self.live.lasting.rotations.subscribe()
     }
 
     /// Starts a renewal, or hurries the one that runs, and returns its number; `None` if there is no
@@ -99,13 +104,14 @@ impl Handle {
     pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let renewal = procedure.renew_now().await?;
-        self.setup.wake.notify_one();
+        self.live.lasting.wake.notify_one();
         Ok(Some(renewal))
     }
 
     /// Asks every tenant for its list now.
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
-        let asked = self.setup.tenants.iter().map(|tenant| async move {
+        let setup = self.live.setup();
+        let asked = setup.tenants.iter().map(|tenant| async move {
             let error = tenant.refresh().await.err().map(|error| error.to_string());
             PolledTenant { tenant: tenant.name.to_string(), error }
         });
@@ -114,20 +120,21 @@ impl Handle {
 
     /// How long the previous key is accepted.
     pub(super) fn previous_key_grace(&self) -> std::time::Duration {
-        self.setup.previous_key_grace
+        self.live.setup().previous_key_grace
     }
 
-    pub(super) fn procedure(&self, path: &WebhookPath) -> Option<&Procedure> {
-        let id = self.setup.by_path.get(path)?;
-        self.setup.procedures.get(id).map(AsRef::as_ref)
+    pub(super) fn procedure(&self, path: &WebhookPath) -> Option<Arc<Procedure>> {
+        let setup = self.live.setup();
+        let id = setup.by_path.get(path)?;
+        setup.procedures.get(id).map(Arc::clone)
     }
 
-    async fn known(&self) -> Result<Vec<(Record, &Procedure)>, Unavailable> {
+    async fn known<'a>(&self, setup: &'a Setup) -> Result<Vec<(Record, &'a Procedure)>, Unavailable> {
         let records = self.store.records().await?;
         Ok(records
             .into_iter()
             .filter_map(|record| {
-                let procedure = self.setup.procedures.get(&record.id)?;
+                let procedure = setup.procedures.get(&record.id)?;
                 Some((record, procedure.as_ref()))
             })
             .collect())

@@ -4,9 +4,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
 
-use super::DaemonError;
+use super::{DaemonError, live::Lasting};
 use crate::{
     clock,
     config::{self, Config, OnFailure, SecretSource},
@@ -21,7 +20,6 @@ use crate::{
         plan::Wanted,
         procedure::{Procedure, Timing},
         reconcile::{Tenant, Watched},
-        unsaved::KeysInMemory,
     },
     resync::Resync,
     store::{Configured, Store, StoreError},
@@ -40,29 +38,20 @@ pub(crate) struct Setup {
     pub(super) procedures: HashMap<WebhookId, Arc<Procedure>>,
     /// The webhooks by name.
     pub(super) by_path: HashMap<WebhookPath, WebhookId>,
-    /// Notified when a webhook wants attention.
-    pub(super) wake: Arc<Notify>,
-    /// Counts rotations.
-    pub(super) rotations: watch::Sender<u64>,
     /// How long `verify` accepts the previous key.
     pub(super) previous_key_grace: std::time::Duration,
-    /// The database.
-    pub(super) store: Store,
-    swept: watch::Sender<bool>,
+    lasting: Lasting,
 }
 
 impl Setup {
     /// Resolves the secrets, builds the clients, and makes the webhooks known to the store.
-    pub(super) async fn build(config: &Config, store: Store) -> Result<Self, DaemonError> {
+    pub(super) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, DaemonError> {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
-            wake: Arc::new(Notify::new()),
-            rotations: watch::Sender::new(0),
-            keys_in_memory: KeysInMemory::default(),
-            store: store.clone(),
+            lasting: lasting.clone(),
         };
-        let ids = adopt(config, &store).await?;
+        let ids = adopt(config, &lasting.store).await?;
         let mut tenants = Vec::new();
         let mut procedures = HashMap::new();
         let mut by_path = HashMap::new();
@@ -79,22 +68,14 @@ impl Setup {
             }
             tenants.push(runtime);
         }
-        let Shared { wake, rotations, .. } = shared;
-        let swept = watch::Sender::new(false);
-        let file = config.file.clone();
-        let loaded_at = clock::now();
-        let previous_key_grace = config.renewal.previous_key_grace;
         Ok(Self {
-            file,
-            loaded_at,
+            file: config.file.clone(),
+            loaded_at: clock::now(),
             tenants,
             procedures,
             by_path,
-            wake,
-            rotations,
-            previous_key_grace,
-            store,
-            swept,
+            previous_key_grace: config.renewal.previous_key_grace,
+            lasting: lasting.clone(),
         })
     }
 
@@ -105,30 +86,24 @@ impl Setup {
         }
         // A failure is noted with the tenant, shown in its status, and tried again.
         join_all(self.tenants.iter().map(|tenant| tenant.refresh())).await;
-        self.swept.send_replace(true);
-    }
-
-    /// Ready when every tenant was asked once.
-    pub(super) async fn first_sweep_done(&self) {
-        let mut sweeps = self.swept.subscribe();
-        // It cannot close while we hold the sender.
-        let _open = sweeps.wait_for(|swept| *swept).await;
+        self.lasting.swept.send_replace(true);
     }
 
     /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
     async fn inspect_sinks(&self) -> Result<(), StoreError> {
+        let store = &self.lasting.store;
         for (id, procedure) in &self.procedures {
             if procedure.sinks.is_empty() {
                 continue;
             }
-            let record = self.store.record(*id).await?;
-            let Some(key) = self.store.keys(*id).await?.current else { continue };
+            let record = store.record(*id).await?;
+            let Some(key) = store.keys(*id).await?.current else { continue };
             for sink in &procedure.sinks {
                 let name = sink.id();
                 let had = record.handed_off.contains(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
                     tracing::warn!(webhook = %procedure.path, sink = %name, "the key is gone from a sink; handing it off again");
-                    self.store.hand_off_again(*id, name).await?;
+                    store.hand_off_again(*id, name).await?;
                 }
             }
         }
@@ -173,10 +148,7 @@ impl<'a> Prepared<'a> {
 struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
-    wake: Arc<Notify>,
-    rotations: watch::Sender<u64>,
-    keys_in_memory: KeysInMemory,
-    store: Store,
+    lasting: Lasting,
 }
 
 impl Shared {
@@ -195,10 +167,10 @@ impl Shared {
         Ok(Arc::new(Tenant::new(
             tenant.name.clone(),
             client(config, tenant)?,
-            self.store.clone(),
+            self.lasting.store.clone(),
             watched,
             self.timing.backoff,
-            Arc::clone(&self.wake),
+            Arc::clone(&self.lasting.wake),
         )))
     }
 
@@ -215,9 +187,9 @@ impl Shared {
             key_field: tenant.key_field.clone(),
             timing: self.timing,
             tenant: Arc::clone(runtime),
-            store: self.store.clone(),
-            rotations: self.rotations.clone(),
-            keys_in_memory: self.keys_in_memory.clone(),
+            store: self.lasting.store.clone(),
+            rotations: self.lasting.rotations.clone(),
+            keys_in_memory: self.lasting.keys_in_memory.clone(),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Handle {
                 return Ok(Some(Verdict::Valid { key_version }));
             }
             if !is_on_its_way(&record) || Instant::now() >= deadline {
-                return Ok(Some(if keys.current.is_some() { suspect(procedure) } else { Verdict::NoKey }));
+                return Ok(Some(if keys.current.is_some() { suspect(&procedure) } else { Verdict::NoKey }));
             }
             // Either a rotation or the next look; which of them, does not matter.
             let _either = timeout_at((Instant::now() + LOOK).min(deadline), rotations.changed()).await;

@@ -9,7 +9,13 @@ use rusqlite::{Connection, OpenFlags};
 use super::OpenError;
 
 /// Every version's step, in order. What has been released is never changed, only added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+    include_str!("schema/005.sql"),
+];
 
 fn known() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
@@ -45,7 +51,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
         for (version, sql) in (1..).zip(MIGRATIONS) {
             if version > have {
                 connection.execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"
+                    "BEGIN IMMEDIATE; {sql}\nPRAGMA user_version = {version}; COMMIT;"
                 ))?;
             }
         }

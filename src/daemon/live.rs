@@ -1,0 +1,67 @@
+//! What is in force, and what outlives it: a reload puts another [`Setup`] in place, while the
+//! database, the waiting listeners and the keys that are still unsaved stay.
+//!
+//! Law: whoever asks gets a whole setup, the old one or the new one; it stays usable for as long as he
+//! holds it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+
+use super::setup::Setup;
+use crate::{renewal::unsaved::KeysInMemory, store::Store};
+
+/// What does not change with the configuration. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Lasting {
+    /// The database.
+    pub(super) store: Store,
+    /// Notified when a webhook wants attention.
+    pub(super) wake: Arc<Notify>,
+    /// Counts rotations, for those who wait for one.
+    pub(super) rotations: watch::Sender<u64>,
+    /// Whose new key the database refuses.
+    pub(super) keys_in_memory: KeysInMemory,
+    /// Whether every tenant was asked once.
+    pub(super) swept: watch::Sender<bool>,
+}
+
+impl Lasting {
+    /// Nothing has happened yet.
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            wake: Arc::new(Notify::new()),
+            rotations: watch::Sender::new(0),
+            keys_in_memory: KeysInMemory::default(),
+            swept: watch::Sender::new(false),
+        }
+    }
+
+    /// Ready when every tenant was asked once.
+    pub(super) async fn first_sweep_done(&self) {
+        let mut sweeps = self.swept.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = sweeps.wait_for(|swept| *swept).await;
+    }
+}
+
+/// The setup in force. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    /// What outlives it.
+    pub(super) lasting: Lasting,
+    current: watch::Sender<Arc<Setup>>,
+}
+
+impl Live {
+    /// The first setup.
+    pub(super) fn new(lasting: Lasting, setup: Setup) -> Self {
+        Self { lasting, current: watch::Sender::new(Arc::new(setup)) }
+    }
+
+    /// The setup in force.
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.current.borrow())
+    }
+}

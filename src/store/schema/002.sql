@@ -1,0 +1,1 @@
+-- The outbox of each key sink.

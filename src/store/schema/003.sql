@@ -1,0 +1,1 @@
+-- Where a resync that reads a collection itself has come to.

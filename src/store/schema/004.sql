@@ -1,0 +1,1 @@
+-- How exactly Protime writes its times.

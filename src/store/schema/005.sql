@@ -1,0 +1,1 @@
+-- What happens to a webhook that leaves the configuration.
