@@ -77,7 +77,10 @@ mod tests {
     use super::*;
     use crate::{
         config::{OnFailure, Resync, SecretSource, Webhook},
-        domain::webhook::{Pair, TenantName, WebhookName},
+        domain::{
+            orphan::OnRemove,
+            webhook::{Pair, TenantName, WebhookName},
+        },
     };
 
     fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
@@ -86,6 +89,7 @@ mod tests {
             name: WebhookName::new(name).expect("a name"),
             pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
             external_references: Vec::new(),
+            on_remove: OnRemove::Keep,
             resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
             key_sinks: Vec::new(),
         };

@@ -61,7 +61,6 @@ impl ConfigError {
     }
 
     /// The file that is wrong, as the user named it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload that answers with it is still to come"))]
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
