@@ -6,10 +6,13 @@
 
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod failure;
 mod history;
+mod init;
 mod key;
+mod man;
 mod moment;
 mod output;
 mod reload;
@@ -82,6 +85,12 @@ enum Command {
     Key(key::Args),
     /// Check the signature of an event
     Verify(verify::Args),
+    /// Write a first configuration, by asking or from flags
+    Init(Box<init::Args>),
+    /// Print the completions for a shell
+    Completions(completions::Args),
+    /// Print the manual, or write all of its pages
+    Man(man::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
     Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
@@ -113,6 +122,9 @@ impl Cli {
             Command::Reload => client(reload::run(config())),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
+            Command::Init(args) => init::run(&args, &self.config),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }

@@ -51,8 +51,12 @@ pub(crate) use secret::SecretError;
 /// An error holds every problem of the file, not only the first; that the file cannot be read is one
 /// of them. Secrets are named by the file and not looked for here: see [`Config::resolve_secrets`].
 pub(crate) fn load(file: &Path) -> Result<Config, ConfigError> {
-    let text = source::read(file)?;
-    check(file, &text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+    judge(file, &source::read(file)?)
+}
+
+/// Checks a text as [`load`] would if it stood in this file.
+pub(crate) fn judge(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    check(file, text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
 }
 
 /// Where the control socket is unless a configuration says otherwise, for when there is none to read.
