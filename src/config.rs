@@ -38,6 +38,7 @@ use crate::{
     clock,
     domain::{
         lifetime::Share,
+        orphan::OnRemove,
         webhook::{ExternalReference, Pair, TenantName, WebhookName},
     },
 };
@@ -50,8 +51,20 @@ pub(crate) use secret::SecretError;
 /// An error holds every problem of the file, not only the first; that the file cannot be read is one
 /// of them. Secrets are named by the file and not looked for here: see [`Config::resolve_secrets`].
 pub(crate) fn load(file: &Path) -> Result<Config, ConfigError> {
-    let text = source::read(file)?;
-    check(file, &text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+    judge(file, &source::read(file)?)
+}
+
+/// Checks a text as [`load`] would if it stood in this file.
+pub(crate) fn judge(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    check(file, text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+}
+
+/// Where the control socket is unless a configuration says otherwise, for when there is none to read.
+pub(crate) fn usual_control_socket() -> PathBuf {
+    let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder
+        .map_or_else(|| PathBuf::from(sections::RUNTIME_DIRECTORY), PathBuf::from)
+        .join(sections::CONTROL_SOCKET)
 }
 
 /// What a configuration depends on besides its file.
@@ -199,6 +212,8 @@ pub(crate) struct Webhook {
     pub(crate) pair: Pair,
     /// External references, in the order in which they are sent.
     pub(crate) external_references: Vec<ExternalReference>,
+    /// What happens at Protime when it leaves the file.
+    pub(crate) on_remove: OnRemove,
     /// `[tenant.webhook.resync]`
     pub(crate) resync: Resync,
     /// Every `[[tenant.webhook.key_sink]]`.

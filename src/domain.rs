@@ -14,6 +14,8 @@ pub(crate) mod key;
 #[cfg(feature = "daemon")]
 pub(crate) mod lifetime;
 #[cfg(feature = "daemon")]
+pub(crate) mod orphan;
+#[cfg(feature = "daemon")]
 pub(crate) mod reason;
 #[cfg(feature = "daemon")]
 pub(crate) mod record;

@@ -129,6 +129,18 @@ impl TenantClient {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Takes over what an earlier client of the same Protime measured of its clock.
+    pub(crate) fn continue_from(&self, earlier: &Self) {
+        if self.same_origin(earlier) {
+            self.inner.http.continue_from(&earlier.inner.http);
+        }
+    }
+
+    /// Whether both speak to the same Protime.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.inner.addresses.same_origin(&other.inner.addresses)
+    }
+
     /// When the newest token ends; absent before the first one.
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
         self.inner.auth.expires_at()

@@ -12,8 +12,13 @@ use crate::config::{Config, ResyncKind, Tenant};
 /// Finds every secret, and says what the file holds and what in it deserves a second look.
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     secrets(config)?;
-    output::print(&report(&config.tenants, &config.warnings, Style::of(&io::stdout())))?;
+    output::print(&report(config, Style::of(&io::stdout())))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the file holds, and what in it deserves a second look.
+pub(super) fn report(config: &Config, style: Style) -> String {
+    summary(&config.tenants, &config.warnings, style)
 }
 
 /// A secret that is missing is a mistake in the configuration, whoever meets it.
@@ -30,7 +35,7 @@ pub(super) fn secrets(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
+fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
     let webhooks = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
     let mut text = format!(
         "configuration is fine: {}, {}\n",
@@ -72,7 +77,10 @@ mod tests {
     use super::*;
     use crate::{
         config::{OnFailure, Resync, SecretSource, Webhook},
-        domain::webhook::{Pair, TenantName, WebhookName},
+        domain::{
+            orphan::OnRemove,
+            webhook::{Pair, TenantName, WebhookName},
+        },
     };
 
     fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
@@ -81,6 +89,7 @@ mod tests {
             name: WebhookName::new(name).expect("a name"),
             pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
             external_references: Vec::new(),
+            on_remove: OnRemove::Keep,
             resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
             key_sinks: Vec::new(),
         };
@@ -99,12 +108,12 @@ mod tests {
     fn it_counts_and_warns() {
         let tenants = [tenant("acme", &["people"]), tenant("globex", &[])];
         assert_eq!(
-            report(&tenants, &["c.toml:3:1: odd".to_owned()], Style::default()),
+            summary(&tenants, &["c.toml:3:1: odd".to_owned()], Style::default()),
             "configuration is fine: 2 tenants, 1 webhook\n\
              warning: c.toml:3:1: odd\n\
              warning: acme/people has no resync: what changes during a gap is lost\n\
              warning: tenant 'globex' has no [[tenant.webhook]]\n"
         );
-        assert!(report(&[], &[], Style::default()).contains("nothing to do"));
+        assert!(summary(&[], &[], Style::default()).contains("nothing to do"));
     }
 }

@@ -56,13 +56,11 @@ impl ConfigError {
     }
 
     /// The problems, in the order of the file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload that answers with them is still to come"))]
     pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
     }
 
     /// The file that is wrong, as the user named it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload that answers with it is still to come"))]
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }

@@ -16,6 +16,11 @@ use crate::domain::lifetime::Share;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
+/// The folder of the sockets where systemd names none.
+pub(super) const RUNTIME_DIRECTORY: &str = "/run/protime-webhookd";
+/// The control socket's name in it.
+pub(super) const CONTROL_SOCKET: &str = "control.sock";
+
 /// Reads the root table.
 pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_>) -> Checked<Config> {
     let user_agent = root
@@ -47,7 +52,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
             .map_or_else(|| folder(table, surroundings, "STATE_DIRECTORY", "/var/lib/protime-webhookd"), Ok)
     });
     let default_socket = |name: &str| {
-        let path = folder(table, surroundings, "RUNTIME_DIRECTORY", "/run/protime-webhookd")?.join(name);
+        let path = folder(table, surroundings, "RUNTIME_DIRECTORY", RUNTIME_DIRECTORY)?.join(name);
         units::socket_path(&path.to_string_lossy()).map_err(|wrong| {
             let message = format!("the default path of a socket, {}, {}", path.display(), wrong.what);
             table.problem_elsewhere(&message, "set `status_socket` and `control_socket` in [daemon]")
@@ -58,7 +63,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
     };
     let (status, control) = (table.optional("status_socket"), table.optional("control_socket"));
     let status_socket = socket(status.as_ref(), "status.sock");
-    let control_socket = socket(control.as_ref(), "control.sock");
+    let control_socket = socket(control.as_ref(), CONTROL_SOCKET);
     if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
         && one == other
         && let Some(culprit) = control.as_ref().or(status.as_ref())

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{DaemonError, live::Lasting};
+use super::{DaemonError, live::Lasting, orphans};
 use crate::{
     clock,
     config::{self, Config, OnFailure, SecretSource},
@@ -36,47 +36,70 @@ pub(crate) struct Setup {
     pub(super) tenants: Vec<Arc<Tenant>>,
     /// What renews each webhook.
     pub(super) procedures: HashMap<WebhookId, Arc<Procedure>>,
+    /// Tenants that left the configuration since the start.
+    pub(super) leaving: Vec<Arc<Tenant>>,
     /// The webhooks by name.
     pub(super) by_path: HashMap<WebhookPath, WebhookId>,
+    /// `[daemon]`, part of which only a restart changes.
+    pub(super) daemon: config::Daemon,
+    /// How many webhooks are worked on at a time.
+    pub(super) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
     pub(super) previous_key_grace: std::time::Duration,
     lasting: Lasting,
 }
 
 impl Setup {
-    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store.
+    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
+    /// that can fail for the configuration's sake comes before anything is changed.
     pub(super) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, DaemonError> {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
+            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             lasting: lasting.clone(),
         };
+        let clients: Vec<TenantClient> =
+            config.tenants.iter().map(|tenant| client(config, tenant)).collect::<Result<_, _>>()?;
         let ids = adopt(config, &lasting.store).await?;
-        let mut tenants = Vec::new();
-        let mut procedures = HashMap::new();
-        let mut by_path = HashMap::new();
-        for tenant in &config.tenants {
+        let mut setup = Self {
+            file: config.file.clone(),
+            loaded_at: clock::now(),
+            daemon: config.daemon.clone(),
+            max_concurrent: config.renewal.max_concurrent,
+            previous_key_grace: config.renewal.previous_key_grace,
+            tenants: Vec::new(),
+            leaving: Vec::new(),
+            procedures: HashMap::new(),
+            by_path: HashMap::new(),
+            lasting: lasting.clone(),
+        };
+        for (tenant, client) in config.tenants.iter().zip(clients) {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
                 .iter()
-                .map(|webhook| Prepared::new(tenant, webhook, &ids, config, &shared))
+                .map(|webhook| Prepared::new(tenant, webhook, &ids, &shared))
                 .collect::<Result<_, _>>()?;
-            let runtime = shared.tenant(config, tenant, &webhooks)?;
+            let runtime = shared.tenant(tenant, client, &webhooks);
             for prepared in webhooks {
-                by_path.insert(prepared.path.clone(), prepared.id);
-                procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)));
+                setup.by_path.insert(prepared.path.clone(), prepared.id);
+                let procedure = shared.procedure(prepared, tenant, &runtime);
+                setup.procedures.insert(procedure.id, Arc::new(procedure));
             }
-            tenants.push(runtime);
+            setup.tenants.push(runtime);
         }
-        Ok(Self {
-            file: config.file.clone(),
-            loaded_at: clock::now(),
-            tenants,
-            procedures,
-            by_path,
-            previous_key_grace: config.renewal.previous_key_grace,
-            lasting: lasting.clone(),
-        })
+        Ok(setup)
+    }
+
+    /// Takes over what an earlier setup knew of tenants that are still there; those that are not are
+    /// kept for what is to be deleted at Protime.
+    pub(super) fn continue_from(&mut self, earlier: &Self) {
+        for was in earlier.tenants.iter().chain(&earlier.leaving) {
+            match self.tenants.iter().find(|tenant| tenant.name == was.name) {
+                Some(tenant) => tenant.continue_from(was),
+                None => self.leaving.push(Arc::clone(was)),
+            }
+        }
     }
 
     /// Asks every tenant for its list, and looks whether every key file is still what it should be.
@@ -86,6 +109,9 @@ impl Setup {
         }
         // A failure is noted with the tenant, shown in its status, and tried again.
         join_all(self.tenants.iter().map(|tenant| tenant.refresh())).await;
+        if let Err(error) = orphans::settle(self, &self.lasting.store).await {
+            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
+        }
         self.lasting.swept.send_replace(true);
     }
 
@@ -125,7 +151,6 @@ impl<'a> Prepared<'a> {
         tenant: &config::Tenant,
         webhook: &'a config::Webhook,
         ids: &HashMap<WebhookPath, WebhookId>,
-        config: &Config,
         shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
@@ -134,7 +159,7 @@ impl<'a> Prepared<'a> {
         let wanted = Wanted {
             references: references(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
-            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
+            max_unplanned_per_hour: shared.max_unplanned_per_hour,
             longest_retry: shared.timing.backoff.max(),
         };
         let id = *ids
@@ -148,30 +173,31 @@ impl<'a> Prepared<'a> {
 struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
+    max_unplanned_per_hour: u32,
     lasting: Lasting,
 }
 
 impl Shared {
     fn tenant(
         &self,
-        config: &Config,
         tenant: &config::Tenant,
+        client: TenantClient,
         webhooks: &[Prepared<'_>],
-    ) -> Result<Arc<Tenant>, DaemonError> {
+    ) -> Arc<Tenant> {
         let watched = webhooks
             .iter()
             .map(|webhook| {
                 (webhook.id, Watched { pair: webhook.config.pair.clone(), wanted: webhook.wanted.clone() })
             })
             .collect();
-        Ok(Arc::new(Tenant::new(
+        Arc::new(Tenant::new(
             tenant.name.clone(),
-            client(config, tenant)?,
+            client,
             self.lasting.store.clone(),
             watched,
             self.timing.backoff,
             Arc::clone(&self.lasting.wake),
-        )))
+        ))
     }
 
     fn procedure(&self, webhook: Prepared<'_>, tenant: &config::Tenant, runtime: &Arc<Tenant>) -> Procedure {
@@ -199,10 +225,11 @@ async fn adopt(config: &Config, store: &Store) -> Result<HashMap<WebhookPath, We
         .tenants
         .iter()
         .flat_map(|tenant| {
-            tenant
-                .webhooks
-                .iter()
-                .map(|webhook| Configured { path: path(tenant, webhook), pair: webhook.pair.clone() })
+            tenant.webhooks.iter().map(|webhook| Configured {
+                path: path(tenant, webhook),
+                pair: webhook.pair.clone(),
+                on_remove: webhook.on_remove,
+            })
         })
         .collect();
     let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();

@@ -58,6 +58,11 @@ impl Addresses {
         of_fitting_length(url)
     }
 
+    /// Whether both are below the same origin.
+    pub(super) fn same_origin(&self, other: &Self) -> bool {
+        self.webhooks.origin() == other.webhooks.origin()
+    }
+
     /// The page after the one at `current`; only on the same origin.
     pub(super) fn next(&self, current: &Url, link: &str) -> Result<Url, String> {
         let next = current.join(link).map_err(|error| format!("its nextLink is no link: {error}"))?;

@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
+    orphan::OnRemove,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
     record::{Confirm, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
     webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
@@ -24,6 +25,7 @@ fn configured(name: &str, collection: &str) -> Configured {
             name: WebhookName::new(name).expect("a name"),
         },
         pair: pair(collection),
+        on_remove: OnRemove::Keep,
     }
 }
 
@@ -302,7 +304,7 @@ async fn what_ran_when_the_process_died_is_recorded_at_the_next_start() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Created, None, at(50)).await.expect("begins");
     bench.store.start_post(bench.id, renewal, false, at(51)).await.expect("starts");
-    bench.store.adopt(vec![configured("clockings", "clockings")], at(60)).await.expect("adopts");
+    bench.store.note_cut_off_steps(at(60)).await.expect("notes");
     let history = bench.store.history(bench.id, 5).await.expect("reads");
     let step = &history[0].steps[0];
     assert_eq!((step.outcome.as_deref(), step.finished_at), (Some("unknown"), Some(at(60))));

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{
     key::WebhookKey,
+    orphan::OnRemove,
     record::{Record, WebhookId},
     webhook::{Pair, RemoteWebhook, TenantName, WebhookPath},
 };
@@ -22,6 +23,8 @@ pub(crate) struct Configured {
     pub(crate) path: WebhookPath,
     /// What identifies it.
     pub(crate) pair: Pair,
+    /// What happens to it should it leave.
+    pub(crate) on_remove: OnRemove,
 }
 
 /// A webhook's keys.
@@ -52,21 +55,32 @@ pub(crate) type PostCounts = HashMap<WebhookId, i64>;
 impl Store {
     /// Makes the configured webhooks known and all others forgotten-but-kept, and wants a look at
     /// each. A webhook is recognised by its pair: what is known of it survives another name. What
-    /// waits for an operator is tried at once, because he may have changed something. What was
-    /// running when the process ended is recorded as such. Answers in the order of the argument.
+    /// waits for an operator is tried at once, because he may have changed something. Answers in the
+    /// order of the argument.
     pub(crate) async fn adopt(
         &self,
         configured: Vec<Configured>,
         now: Timestamp,
     ) -> Result<Vec<WebhookId>, StoreError> {
         self.write("adopt", move |connection| {
-            connection.execute("UPDATE webhook SET configured = 0", [])?;
+            connection.execute(
+                "UPDATE webhook SET configured = 0, left_at = ?1 WHERE configured = 1",
+                [millis(now)],
+            )?;
+            configured.iter().map(|webhook| adopt(connection, webhook, now)).collect()
+        })
+        .await
+    }
+
+    /// Records what was running when the last process ended, once at the start.
+    pub(crate) async fn note_cut_off_steps(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("note_cut_off_steps", move |connection| {
             connection.execute(
                 "UPDATE step SET finished_at = ?1, error = 'the daemon ended while this ran', \
                  outcome = CASE step WHEN 'post' THEN 'unknown' ELSE 'failed' END WHERE finished_at IS NULL",
                 [millis(now)],
             )?;
-            configured.iter().map(|webhook| adopt(connection, webhook, now)).collect()
+            Ok(())
         })
         .await
     }
@@ -275,11 +289,17 @@ fn adopt(connection: &Connection, webhook: &Configured, now: Timestamp) -> Resul
     };
     connection
         .prepare_cached(
-            "UPDATE webhook SET name = :name, configured = 1, next_action_at = :now, revision = revision + 1, \
+            "UPDATE webhook SET name = :name, configured = 1, on_remove = :on_remove, left_at = NULL, \
+             next_action_at = :now, revision = revision + 1, \
              trouble_retry_at = CASE WHEN trouble_needs_operator THEN :now ELSE trouble_retry_at END \
              WHERE id = :id",
         )?
-        .execute(named_params! {":id": id, ":name": webhook.path.name.as_str(), ":now": millis(now)})?;
+        .execute(named_params! {
+            ":id": id,
+            ":name": webhook.path.name.as_str(),
+            ":on_remove": webhook.on_remove.as_str(),
+            ":now": millis(now),
+        })?;
     Ok(WebhookId(id))
 }
 
