@@ -23,6 +23,7 @@ mod created;
 mod faults;
 mod foreign;
 mod house;
+mod include;
 mod kills;
 mod proxies;
 mod reasons;

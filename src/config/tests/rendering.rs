@@ -55,7 +55,7 @@ fn a_machine_gets_line_column_message_and_help() {
     assert_eq!(
         serde_json::to_value(error.problems().collect::<Vec<_>>()).expect("plain data"),
         serde_json::json!([{
-            "line": 10, "column": 27,
+            "file": "config.toml", "line": 10, "column": 27,
             "message": "`max_requests_per_minute`: 0 is out of range",
             "help": "write a whole number from 1 to 1000000",
         }])
