@@ -12,6 +12,7 @@ mod history;
 mod key;
 mod moment;
 mod output;
+mod remote;
 mod renew;
 mod run;
 mod sandbox;
@@ -60,11 +61,7 @@ enum Command {
                             Example: protime-webhookd --config ./config.toml run")]
     Run,
     /// Validate the configuration and look for its secrets
-    #[command(
-        after_help = "A secret that is a systemd credential is found only inside the service; the README shows \
-                            how to check there.\n\nExample: protime-webhookd --config ./config.toml check"
-    )]
-    Check,
+    Check(check::Args),
     /// Show how every webhook, or one of them, is doing
     Status(status::Args),
     /// Show past renewals of a webhook, newest first
@@ -75,6 +72,8 @@ enum Command {
     Key(key::Args),
     /// Check the signature of an event
     Verify(verify::Args),
+    /// Ask the Protime API itself
+    Remote(remote::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
     Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
@@ -99,12 +98,13 @@ impl Cli {
         let config = || load(&self.config);
         match self.command {
             Command::Run => run::run(config()?),
-            Command::Check => check::run(&config()?),
+            Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => client(status::run(args, &config()?)),
             Command::History(args) => client(history::run(args, &config()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
+            Command::Remote(args) => client(remote::run(args, &config()?)),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }
@@ -117,7 +117,7 @@ fn load(file: &std::path::Path) -> Result<Config, failure::Failure> {
     })
 }
 
-/// Runs a command that only asks the daemon: one thread is enough.
+/// Runs a command that only asks the daemon or Protime: one thread is enough.
 fn client(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }

@@ -196,6 +196,16 @@ pub(crate) struct Tenant {
     pub(crate) webhooks: Vec<Webhook>,
 }
 
+impl Tenant {
+    /// The collections that the daemon reads itself, which takes a scope for each.
+    pub(crate) fn collections_read(&self) -> Vec<&str> {
+        let reads = |webhook: &&Webhook| match webhook.resync.kind {
+            ResyncKind::Command(_) | ResyncKind::None => false,
+        };
+        self.webhooks.iter().filter(reads).map(|webhook| webhook.pair.collection.as_str()).collect()
+    }
+}
+
 /// Where a secret is found; never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {

@@ -14,7 +14,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::Url;
 use tokio::sync::Notify;
 
 use super::{
@@ -25,9 +24,9 @@ use crate::{
     clock,
     domain::{
         record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
-        webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName},
+        webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
     },
-    protime::{ApiError, TenantClient},
+    protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
 };
 
@@ -233,7 +232,12 @@ impl Tenant {
         self.webhooks
             .iter()
             .filter_map(|(id, watched)| {
-                by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone()))
+                let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
+                // A list can spare a renewal for other references and not cause one: how Protime writes
+                // them in it is not documented, and a spelling that never fits would renew for ever.
+                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                found.references = found.references.filter(wanted);
+                Some((*id, found))
             })
             .collect()
     }
@@ -302,11 +306,4 @@ fn is_proof(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> 
     let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
     let known = wanted.sinks.iter().all(|sink| record.handed_off.contains(sink));
     fresh && quiet && known && record.confirm.is_none() && delivers(record, now)
-}
-
-/// A pair in a form in which two spellings of one URL are the same.
-fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.clone())
 }
