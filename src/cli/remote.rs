@@ -42,6 +42,18 @@ enum Command {
     Api(api::Args),
 }
 
+/// One webhook at Protime.
+#[derive(Debug, clap::Args)]
+struct One {
+    /// The tenant
+    #[arg(value_name = "TENANT")]
+    tenant: String,
+
+    /// Protime's id of the webhook, as `remote list` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::List(args) => list::run(args, config).await,

@@ -1,6 +1,8 @@
 //! `check --online`: what Protime says to this configuration.
 //!
-//! Laws: nothing is changed at Protime: a token is asked for and the list is read; every tenant is asked
+//! Laws: nothing is changed at Protime: a token is asked for, the list is read, and the first page of
+//! every collection that the daemon reads itself (whether Protime refuses a webhook for some other
+//! collection, only a POST could tell); every tenant is asked
 //! at once, and one that fails hides nothing of the others. What the daemon puts right by itself, such as
 //! a webhook that is not there yet, is told and not counted as wrong.
 
@@ -19,7 +21,7 @@ use crate::{
     clock,
     config::{Config, Tenant, Webhook},
     domain::webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
-    protime::{ApiError, TenantClient, comparable, needed_scopes},
+    protime::{ApiError, ReadingError, TenantClient, comparable, needed_scopes},
 };
 
 /// A difference of the clocks that is a problem.
@@ -33,6 +35,8 @@ struct Answer<'c> {
     missing: Vec<String>,
     skew: Option<SignedDuration>,
     listed: Result<Vec<RemoteWebhook>, ApiError>,
+    /// The collections that cannot be read, and why.
+    unreadable: Vec<(&'c str, ApiError)>,
 }
 
 /// How a line is meant.
@@ -69,6 +73,12 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
 
 async fn ask<'c>(tenant: &'c Tenant, client: &TenantClient) -> Answer<'c> {
     let listed = client.list_webhooks().await;
+    let mut unreadable = Vec::new();
+    for collection in tenant.collections_read() {
+        if let Err(error) = try_to_read(client, collection).await {
+            unreadable.push((collection, error));
+        }
+    }
     Answer {
         tenant,
         token_until: client.token_expires_at(),
@@ -76,6 +86,19 @@ async fn ask<'c>(tenant: &'c Tenant, client: &TenantClient) -> Answer<'c> {
         missing: client.missing_scopes(),
         skew: client.clock_skew(),
         listed,
+        unreadable,
+    }
+}
+
+/// Some collections demand a filter: to be asked for one is to be let in.
+async fn try_to_read(client: &TenantClient, collection: &str) -> Result<(), ApiError> {
+    match client.read_path(collection).await {
+        Ok(reading) => match reading.refusal.filter(|refusal| refusal.status() != Some(400)) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        },
+        Err(ReadingError::Api(error)) => Err(error),
+        Err(ReadingError::Path(wrong)) => Err(ApiError::NeedsOperator { message: wrong, status: None }),
     }
 }
 
@@ -112,6 +135,9 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
         let text =
             format!("clock: this machine's and Protime's differ by {seconds} s; check the time service here");
         lines.push((Mark::Note, text));
+    }
+    for (collection, error) in &answer.unreadable {
+        lines.push((Mark::Wrong, format!("collection '{collection}' cannot be read: {error}")));
     }
     match listed {
         Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
@@ -242,6 +268,7 @@ mod tests {
             missing: Vec::new(),
             skew: None,
             listed: Ok(listed),
+            unreadable: Vec::new(),
         }
     }
 
@@ -283,6 +310,11 @@ mod tests {
             );
         }
         let refused = || Err(ApiError::NeedsOperator { message: "no".to_owned(), status: Some(403) });
+        let unreadable =
+            vec![("people", ApiError::NeedsOperator { message: "no".to_owned(), status: Some(403) })];
+        let collection_fails = Answer { unreadable, ..answer(&tenant, Vec::new()) };
+        let line = (Mark::Wrong, "collection 'people' cannot be read: no".to_owned());
+        assert!(judge(&collection_fails, NOW).contains(&line));
         let list_fails = Answer { listed: refused(), ..answer(&tenant, Vec::new()) };
         assert_eq!(judge(&list_fails, NOW).last(), Some(&(Mark::Wrong, "list: no".to_owned())));
         let token_fails = Answer { listed: refused(), token_until: None, ..answer(&tenant, Vec::new()) };

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use super::{access, confirmed, is_attended};
+use super::{One, access, confirmed, is_attended};
 use crate::{
     cli::{
         failure::Failure,
@@ -22,13 +22,8 @@ use crate::{
                   Example: protime-webhookd remote delete acme a7d8f0c2"
 )]
 pub(super) struct Args {
-    /// The tenant
-    #[arg(value_name = "TENANT")]
-    tenant: String,
-
-    /// Protime's id of the webhook, as `remote list` shows it
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    one: One,
 
     /// Delete it although it is configured
     #[arg(long)]
@@ -36,9 +31,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let tenant = access::tenant(config, &args.tenant)?;
+    let One { tenant, id } = &args.one;
+    let tenant = access::tenant(config, tenant)?;
     let client = access::client(config, tenant, &[])?;
-    let webhook = client.get_webhook(&args.id).await?;
+    let webhook = client.get_webhook(id).await?;
     if let Some(configured) = access::of_pair(tenant, &webhook.pair) {
         let warning = format!(
             "it is configured as {}: the daemon will create it again; to be rid of it, take it out of {} first",
@@ -54,7 +50,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             return Err(Failure::Usage("it was not deleted".to_owned()).into());
         }
     }
-    client.delete_webhook(&args.id).await?;
+    client.delete_webhook(id).await?;
     output::print(&format!(
         "deleted at Protime: {} ({} to {})\n",
         plain(&webhook.id),

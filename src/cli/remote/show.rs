@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io, process::ExitCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::access;
+use super::{One, access};
 use crate::{
     cli::{
         moment, output,
@@ -24,13 +24,8 @@ const LABEL: usize = 14;
 #[command(after_help = "Exit codes: 0 found; 1 Protime has no such webhook, or does not say.\n\n\
                         Example: protime-webhookd remote get acme a7d8f0c2 --json")]
 pub(super) struct Args {
-    /// The tenant
-    #[arg(value_name = "TENANT")]
-    tenant: String,
-
-    /// Protime's id of the webhook, as `remote list` shows it
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    one: One,
 
     /// Print JSON
     #[arg(long)]
@@ -114,8 +109,8 @@ fn painted(status: &str, style: Style) -> String {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let tenant = access::tenant(config, &args.tenant)?;
-    let webhook = access::client(config, tenant, &[])?.get_webhook(&args.id).await?;
+    let tenant = access::tenant(config, &args.one.tenant)?;
+    let webhook = access::client(config, tenant, &[])?.get_webhook(&args.one.id).await?;
     let shown = Shown::new(tenant, &webhook);
     if args.json {
         output::print_json(&serde_json::to_value(&shown)?)?;
