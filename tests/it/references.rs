@@ -3,6 +3,7 @@
 
 use std::{fs, time::Duration};
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::support::{Config, World, pause, until};
@@ -150,6 +151,28 @@ fn a_webhook_that_somebody_else_made_with_the_same_references_is_not_deleted() {
     world.daemon.start();
     world.settled("clockings");
     assert_eq!((effects(&world), theirs(&world)), ((0, 2), json!([BADGE, ACTIVITY])));
+}
+
+#[test]
+fn references_that_protime_lists_as_wanted_cause_nothing() {
+    let mut world = World::new(LONG);
+    let config = with(&world, &[BADGE, ACTIVITY]);
+    world.start(&config);
+    world.settled("clockings");
+    world.daemon.stop();
+    // As after a takeover, when nobody knew with which references the webhook was made.
+    let database = Connection::open(world.path("state/state.db")).unwrap();
+    assert_eq!(database.execute("UPDATE webhook SET issued_references = ''", ()).unwrap(), 1);
+    drop(database);
+    world.daemon.start();
+    world.eventually("it has seen the list", || {
+        let polls = world.daemon.control.post("/v1/poll");
+        (polls.status == 200).then_some(())
+    });
+    world.settled("clockings");
+    pause(Duration::from_secs(1));
+    assert_eq!(effects(&world), (0, 1));
+    assert_eq!(world.daemon.story("clockings"), ["created succeeded"]);
 }
 
 #[test]
