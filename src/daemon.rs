@@ -46,6 +46,7 @@ pub(crate) use fake::{Fake, Handle};
 pub(crate) use handle::Handle;
 use live::{Lasting, Live};
 use setup::Setup;
+pub(crate) use setup::client;
 
 /// How long work in flight may take once the daemon is asked to stop.
 const DRAIN: Duration = Duration::from_secs(17);

@@ -11,7 +11,7 @@ use crate::domain::{
     orphan::OnRemove,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
     record::{Confirm, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
-    webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
+    webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
 };
 
 fn at(second: i64) -> Timestamp {
@@ -247,6 +247,7 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
             pair: pair("clockings"),
             status: RemoteStatus::Enabled,
             valid_until: Some(at(500)),
+            references: None,
         };
         HashMap::from([(bench.id, webhook)])
     };
@@ -258,6 +259,34 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.store.apply_list(before, listed("fresh"), at(120)).await.expect("applies");
     assert!(matches!(bench.record().await.remote, Remote::Listed(listed) if listed.id == "fresh"));
+}
+
+#[tokio::test]
+async fn references_that_the_list_shows_take_the_place_of_those_that_were_stored() {
+    let bench = Bench::new().await;
+    let tenant = TenantName::new("acme").expect("a name");
+    bench.rotate("one").await;
+    let reference =
+        |name: &str| ExternalReference { collection: "people".to_owned(), reference: name.to_owned() };
+    for (listed, expected) in [
+        (None, ""),
+        (Some(vec![reference("@badge-number"), reference("own")]), "(people,@badge-number)(people,own)"),
+        (None, "(people,@badge-number)(people,own)"),
+        (Some(Vec::new()), ""),
+    ] {
+        let webhook = RemoteWebhook {
+            id: "id-of-one".to_owned(),
+            pair: pair("clockings"),
+            status: RemoteStatus::Enabled,
+            valid_until: Some(at(500)),
+            references: listed,
+        };
+        let before = bench.store.post_counts(&tenant).await.expect("reads");
+        let list = HashMap::from([(bench.id, webhook)]);
+        bench.store.apply_list(before, list, at(120)).await.expect("applies");
+        let issued = bench.record().await.issued.expect("rotated");
+        assert_eq!(issued.references, expected);
+    }
 }
 
 #[tokio::test]

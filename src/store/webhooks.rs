@@ -13,7 +13,7 @@ use crate::domain::{
     key::WebhookKey,
     orphan::OnRemove,
     record::{Record, WebhookId},
-    webhook::{Pair, RemoteWebhook, TenantName, WebhookPath},
+    webhook::{ExternalReference, Pair, RemoteWebhook, TenantName, WebhookPath},
 };
 
 /// A webhook that the configuration names.
@@ -314,7 +314,8 @@ fn apply(
         .prepare_cached(
             "UPDATE webhook SET revision = revision + 1, remote_seen_at = :asked_at, \
              remote_status_since = CASE WHEN remote_status = :status THEN remote_status_since ELSE :asked_at END, \
-             remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until \
+             remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until, \
+             issued_references = coalesce(:references, issued_references) \
              WHERE id = :id AND post_count = :post_count",
         )?
         .execute(named_params! {
@@ -324,6 +325,9 @@ fn apply(
             ":remote_id": listed.map(|webhook| &webhook.id),
             ":status": listed.map(|webhook| webhook.status.as_str()),
             ":valid_until": listed.and_then(|webhook| webhook.valid_until).map(millis),
+            ":references": listed
+                .and_then(|webhook| webhook.references.as_deref())
+                .map(ExternalReference::all),
         })?;
     Ok(())
 }
