@@ -139,7 +139,7 @@ fn refuse_missing(open: &[Question], at_terminal: bool) -> Result<(), Failure> {
     match missing(open) {
         Some(missing) if !at_terminal => {
             let help = "add these flags, or run it at a terminal to be asked";
-            Err(Failure::Usage(format!("nothing was written: {missing} missing; {help}")))
+            Err(Failure::Usage(format!("nothing was written; missing: {missing}; {help}")))
         }
         _ => Ok(()),
     }
