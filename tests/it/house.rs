@@ -15,6 +15,9 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", PURE),
     ("renewal/plan", PURE),
     ("renewal/backoff", PURE),
+    // For other programs: of the crate it knows `domain` alone, so that it can be had without the daemon.
+    ("receiver", PURE),
+    ("receiver", &["renewal", "stop", "logging", "unix_group", "crash"]),
     // Leaves: they serve everybody and know nobody.
     ("stop", ROOMS),
     ("logging", ROOMS),
