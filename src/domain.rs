@@ -4,6 +4,7 @@
 //! import another room only to speak of the same thing. Time is always an argument.
 
 pub(crate) mod errand;
+pub(crate) mod event;
 pub(crate) mod gap;
 pub(crate) mod key;
 pub(crate) mod lifetime;

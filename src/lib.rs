@@ -35,6 +35,8 @@
 //! | `stop` | the wish to stop, as an argument |
 //! | `config` | the checked configuration, or every problem of the file at once |
 //! | `renewal` | the procedure: what to do (pure), and doing it |
+//! | `bulletin` | tells any number of listeners what happened, in order |
+//! | `tally` | counts what happened, for the metrics |
 //! | `protime` | the client of the API: answers become decisions |
 //! | `store` | SQLite: what is known, recorded and owed |
 //! | `resync` | brings the receiver up to date for a gap |
@@ -61,6 +63,9 @@ mod stop;
 mod config;
 
 mod renewal;
+
+mod bulletin;
+mod tally;
 
 mod protime;
 mod store;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Api, Config, Daemon, LogFormat, Renewal, Surroundings, cron,
+    Api, Config, Daemon, LogFormat, Metrics, Renewal, Surroundings, cron,
     raw::{Checked, Reported, Table, Value},
     tenant, units,
 };
@@ -27,7 +27,9 @@ pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_
     let daemon = root.section("daemon", "[daemon]", |table| daemon(table, surroundings));
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
-    root.not_yet("metrics", "remove the table");
+    let metrics = root.section("metrics", "[metrics]", |table| {
+        Ok(Metrics { listen: table.maybe("listen", |value| value.parse(units::loopback))? })
+    });
     root.not_yet("include", "remove it and write every [[tenant]] into this file");
     let tenants = tenant::tenants(root);
     Ok(Config {
@@ -36,6 +38,7 @@ pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_
         daemon: daemon?,
         renewal: renewal?,
         api: api?,
+        metrics: metrics?,
         tenants: tenants?,
         warnings: Vec::new(),
     })

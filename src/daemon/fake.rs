@@ -11,6 +11,7 @@ use super::{
     live::Live,
 };
 use crate::{
+    bulletin::{Bulletin, Listener},
     domain::{report, webhook::WebhookPath},
     store::StoreError,
 };
@@ -36,6 +37,7 @@ pub(crate) struct Fake {
 pub(crate) struct Handle {
     fake: Arc<Mutex<Fake>>,
     rotations: watch::Sender<u64>,
+    bulletin: Bulletin,
 }
 
 impl Handle {
@@ -44,7 +46,11 @@ impl Handle {
     }
 
     pub(crate) fn fake(fake: Fake) -> Self {
-        Self { fake: Arc::new(Mutex::new(fake)), rotations: watch::Sender::new(0) }
+        Self {
+            fake: Arc::new(Mutex::new(fake)),
+            rotations: watch::Sender::new(0),
+            bulletin: Bulletin::default(),
+        }
     }
 
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Fake) -> T) -> T {
@@ -132,6 +138,14 @@ impl Handle {
             fake.verdict
         });
         Ok(verdict?.flatten())
+    }
+
+    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
+        self.bulletin.listen(after)
+    }
+
+    pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
+        self.ask(|fake| format!("webhooks {}\n", fake.webhooks.len()))
     }
 
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use super::setup::Setup;
-use crate::{renewal::unsaved::KeysInMemory, store::Store};
+use crate::{bulletin::Bulletin, renewal::unsaved::KeysInMemory, store::Store, tally::Tally};
 
 /// What does not change with the configuration. Clones share it.
 #[derive(Debug, Clone)]
@@ -22,6 +22,10 @@ pub(super) struct Lasting {
     pub(super) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
     pub(super) keys_in_memory: KeysInMemory,
+    /// Tells listeners what happens.
+    pub(super) bulletin: Bulletin,
+    /// Counts what happens.
+    pub(super) tally: Tally,
     /// Whether every tenant was asked once.
     pub(super) swept: watch::Sender<bool>,
 }
@@ -34,6 +38,8 @@ impl Lasting {
             wake: Arc::new(Notify::new()),
             rotations: watch::Sender::new(0),
             keys_in_memory: KeysInMemory::default(),
+            bulletin: Bulletin::default(),
+            tally: Tally::default(),
             swept: watch::Sender::new(false),
         }
     }

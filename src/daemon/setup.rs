@@ -166,11 +166,12 @@ impl Shared {
             .collect();
         Ok(Arc::new(Tenant::new(
             tenant.name.clone(),
-            client(config, tenant)?,
+            client(config, tenant, &self.lasting)?,
             self.lasting.store.clone(),
             watched,
             self.timing.backoff,
             Arc::clone(&self.lasting.wake),
+            self.lasting.bulletin.clone(),
         )))
     }
 
@@ -231,7 +232,7 @@ fn timing(config: &Config) -> Result<Timing, DaemonError> {
     })
 }
 
-fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, DaemonError> {
+fn client(config: &Config, tenant: &config::Tenant, lasting: &Lasting) -> Result<TenantClient, DaemonError> {
     let client_secret = tenant
         .client_secret
         .resolve()
@@ -248,6 +249,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,
         ca_file: config.api.ca_file.clone(),
+        tally: lasting.tally.clone(),
     })
     .map_err(|error| DaemonError::Client { tenant: tenant.name.clone(), error })
 }

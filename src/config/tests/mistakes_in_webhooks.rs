@@ -139,11 +139,6 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
     judge(&[
         (
             "[daemon]",
-            "[metrics]\nlisten = \"127.0.0.1:9464\"\n[daemon]",
-            "3:2: `metrics` in the root table is not known to this version yet; remove the table",
-        ),
-        (
-            "[daemon]",
             "include = [\"conf.d/*.toml\"]\n[daemon]",
             "3:1: `include` in the root table is not known to this version yet; remove it and write every [[tenant]] into this file",
         ),
