@@ -10,17 +10,20 @@ mod demo;
 mod failure;
 mod history;
 mod key;
+mod lifetime;
 mod moment;
 mod output;
 mod renew;
 mod run;
 mod sandbox;
+mod sockets;
 mod status;
 mod style;
 mod target;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod watch;
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
@@ -97,11 +100,12 @@ pub(crate) fn main() -> ExitCode {
 impl Cli {
     fn run(self) -> anyhow::Result<ExitCode> {
         let config = || load(&self.config);
+        let sockets = || sockets::Sockets::find(&self.config, || Ok(load(&self.config)?));
         match self.command {
             Command::Run => run::run(config()?),
             Command::Check => check::run(&config()?),
-            Command::Status(args) => client(status::run(args, &config()?)),
-            Command::History(args) => client(history::run(args, &config()?)),
+            Command::Status(args) => client(status::run(args, &sockets()?)),
+            Command::History(args) => client(history::run(args, &sockets()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),

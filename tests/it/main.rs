@@ -37,3 +37,4 @@ mod support;
 mod unlearnt;
 mod unsaved;
 mod verify;
+mod watch;
