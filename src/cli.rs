@@ -12,6 +12,7 @@ mod failure;
 mod history;
 mod init;
 mod key;
+mod lifetime;
 mod man;
 mod moment;
 mod output;
@@ -20,12 +21,14 @@ mod remote;
 mod renew;
 mod run;
 mod sandbox;
+mod sockets;
 mod status;
 mod style;
 mod target;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod watch;
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
@@ -112,11 +115,12 @@ pub(crate) fn main() -> ExitCode {
 impl Cli {
     fn run(self) -> anyhow::Result<ExitCode> {
         let config = || load(&self.config);
+        let sockets = || sockets::Sockets::find(&self.config, || Ok(load(&self.config)?));
         match self.command {
             Command::Run => run::run(config()?),
             Command::Check(args) => client(check::run(args, &config()?)),
-            Command::Status(args) => client(status::run(args, &config()?)),
-            Command::History(args) => client(history::run(args, &config()?)),
+            Command::Status(args) => client(status::run(args, &sockets()?)),
+            Command::History(args) => client(history::run(args, &sockets()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Reload => client(reload::run(config())),
             Command::Key(args) => client(key::run(args, &config()?)),

@@ -61,12 +61,12 @@ pub(crate) fn judge(file: &Path, text: &str) -> Result<Config, ConfigError> {
     check(file, text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
 }
 
-/// Where the control socket is unless a configuration says otherwise, for when there is none to read.
-pub(crate) fn usual_control_socket() -> PathBuf {
+/// Where the status and the control socket are unless a configuration says otherwise, for when there is
+/// none to read.
+pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
     let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty());
-    folder
-        .map_or_else(|| PathBuf::from(sections::RUNTIME_DIRECTORY), PathBuf::from)
-        .join(sections::CONTROL_SOCKET)
+    let folder = folder.map_or_else(|| PathBuf::from(sections::RUNTIME_DIRECTORY), PathBuf::from);
+    (folder.join(sections::STATUS_SOCKET), folder.join(sections::CONTROL_SOCKET))
 }
 
 /// What a configuration depends on besides its file.

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::failure::Failure;
-use crate::{config, domain::report, unix_group};
+use crate::{domain::report, unix_group};
 
 /// Long enough for a daemon that waits for its disk.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,17 +50,12 @@ pub(super) struct Client {
 
 impl Client {
     /// Of the status socket.
-    pub(super) fn status(daemon: &config::Daemon) -> anyhow::Result<Self> {
-        Self::new("status", &daemon.status_socket)
+    pub(super) fn status(socket: &Path) -> anyhow::Result<Self> {
+        Self::new("status", socket)
     }
 
     /// Of the control socket.
-    pub(super) fn control(daemon: &config::Daemon) -> anyhow::Result<Self> {
-        Self::new("control", &daemon.control_socket)
-    }
-
-    /// Of the control socket at this path.
-    pub(super) fn at_control_socket(socket: &Path) -> anyhow::Result<Self> {
+    pub(super) fn control(socket: &Path) -> anyhow::Result<Self> {
         Self::new("control", socket)
     }
 
@@ -69,6 +64,12 @@ impl Client {
         let http =
             reqwest::Client::builder().unix_socket(socket).tls_certs_only([]).timeout(PATIENCE).build()?;
         Ok(Self { http, which, socket: socket.to_owned() })
+    }
+
+    /// A GET whose answer has no end: its pieces are read as they come.
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let http = reqwest::Client::builder().unix_socket(&*self.socket).tls_certs_only([]).build()?;
+        http.get(format!("http://daemon{path}")).send().await.map_err(|error| self.unreachable(&error).into())
     }
 
     /// All webhooks.

@@ -1,4 +1,7 @@
 //! `history`: past renewals of a webhook, newest first.
+//!
+//! Each attempt at a step stands beside a line that begins where the renewal began and ends where it
+//! ended, so that one sees what took the time, and how long it waited between attempts.
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -7,15 +10,23 @@ use serde_json::Value;
 
 use super::{
     client::Client,
+    lifetime::share,
     moment, output,
-    style::{Paint, Style, plain, plain_lines},
+    sockets::Sockets,
+    style::{Paint, Style, plain, plain_lines, wrapped},
     target,
 };
 use crate::{
     clock,
-    config::Config,
     domain::report::{History, Renewal, StepRecord},
 };
+
+/// Columns of the line of time.
+const CELLS: usize = 30;
+/// With fewer columns than this, the line of time is left out.
+const NARROW: u16 = 70;
+/// What begins the lines below a step.
+const BELOW: &str = "      ";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: protime-webhookd history acme/clockings --limit 3")]
@@ -31,8 +42,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let client = Client::status(&config.daemon)?;
+pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
+    let client = Client::status(&sockets.status)?;
     let webhooks = client.webhooks().await?;
     let name = target::full_name(target::find(&args.webhook, &webhooks)?);
     let answer: Value = client.get(&format!("/v1/webhooks/{name}/history?limit={}", args.limit)).await?;
@@ -45,7 +56,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String {
+/// All of it, the newest renewal first.
+pub(super) fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String {
     if history.renewals.is_empty() {
         return format!("{name} has never been renewed\n");
     }
@@ -55,15 +67,17 @@ fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String
 
 fn block(renewal: &Renewal, now: Timestamp, style: Style) -> String {
     let outcome = renewal.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
+    let end = renewal.finished_at.unwrap_or(now);
     let took = match renewal.finished_at {
         Some(at) => format!("took {}", moment::took(renewal.started_at, at)),
         None => format!("for {} so far", moment::took(renewal.started_at, now)),
     };
+    let mark = mark(renewal.outcome.as_deref());
     let mut text = format!(
         "{}  {}  {}\n  {}\n",
         style.paint(Paint::Strong, &format!("#{}", renewal.id)),
         plain(&renewal.reason),
-        style.paint(paint_of(renewal.outcome.as_deref()), &outcome),
+        style.paint(paint_of(renewal.outcome.as_deref()), &format!("{mark} {outcome}")),
         style.paint(
             Paint::Faint,
             &format!(
@@ -73,23 +87,58 @@ fn block(renewal: &Renewal, now: Timestamp, style: Style) -> String {
             )
         ),
     );
-    for step in &renewal.steps {
-        push_step(&mut text, step, now, style);
+    for (at, step) in renewal.steps.iter().enumerate() {
+        let earlier = renewal.steps.iter().take(at).filter(|other| other.step == step.step).count();
+        push_step(&mut text, step, earlier + 1, (renewal.started_at, end), style);
     }
     text
 }
 
-fn push_step(text: &mut String, step: &StepRecord, now: Timestamp, style: Style) {
+fn push_step(
+    text: &mut String,
+    step: &StepRecord,
+    attempt: usize,
+    (from, until): (Timestamp, Timestamp),
+    style: Style,
+) {
     let outcome = step.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
+    let paint = paint_of(step.outcome.as_deref());
     // Padded before it is coloured: the codes have no width.
-    let outcome = style.paint(paint_of(step.outcome.as_deref()), &format!("{outcome:<9}"));
-    let took = moment::took(step.started_at, step.finished_at.unwrap_or(now));
-    let _ = writeln!(text, "  {:<8}  {outcome}  {took:>8}", plain(&step.step));
+    let sign = style.paint(paint, &mark(step.outcome.as_deref()).to_string());
+    let outcome = style.paint(paint, &format!("{outcome:<9}"));
+    let end = step.finished_at.unwrap_or(until);
+    let took = moment::took(step.started_at, end);
+    let line = if style.width.is_none_or(|width| width >= NARROW) {
+        format!("  {}", timeline(step.started_at, end, from, until))
+    } else {
+        String::new()
+    };
+    let attempt = if attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
+    let _ = writeln!(text, "  {sign} {:<8}  {outcome}  {took:>9}{line}{attempt}", plain(&step.step));
     for error in step.error.iter().flat_map(|error| plain_lines(error)) {
-        let _ = writeln!(text, "      {}", style.paint(Paint::Bad, &error));
+        for line in wrapped(&error, style, BELOW.len()) {
+            let _ = writeln!(text, "{BELOW}{}", style.paint(Paint::Bad, &line));
+        }
     }
     for line in step.output.iter().flat_map(|output| plain_lines(output)) {
-        let _ = writeln!(text, "      {} {line}", style.paint(Paint::Faint, "│"));
+        let _ = writeln!(text, "{BELOW}{} {line}", style.paint(Paint::Faint, "│"));
+    }
+}
+
+/// Where an attempt lies in its renewal; it has a cell even if it took no time.
+fn timeline(begun: Timestamp, ended: Timestamp, from: Timestamp, until: Timestamp) -> String {
+    let first = share(from, until, begun, CELLS).min(CELLS - 1);
+    let last = share(from, until, ended, CELLS).max(first + 1);
+    (0..CELLS).map(|cell| if (first..last).contains(&cell) { '█' } else { '·' }).collect()
+}
+
+fn mark(outcome: Option<&str>) -> char {
+    match outcome {
+        Some("succeeded") => '✓',
+        Some("skipped") => '–',
+        Some("failed") => '✗',
+        Some(_) => '?',
+        None => '…',
     }
 }
 
@@ -138,19 +187,37 @@ mod tests {
         assert_eq!(
             render("acme/clockings", &history, NOW, Style::default()),
             "\
-#17  manual  running
+#17  manual  … running
   2027-01-15 07:58:00 UTC (2 m ago), for 2 m so far
-  resync    failed        2.0 s
+  ✗ resync    failed         2.0 s  █·····························
       exit code 1
       │ connecting[2J
       │ no route to host
-  resync    running      20.0 s
+  … resync    running       20.0 s  ·························█████  attempt 2
 
-#16  created  succeeded
+#16  created  ✓ succeeded
   2027-01-15 06:00:00 UTC (2 h ago), took 3.0 s
-  hand_off  succeeded     1.0 s
+  ✓ hand_off  succeeded      1.0 s  ····················██████████
 "
         );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_no_line_of_time() {
+        let renewal = Renewal {
+            id: 3,
+            reason: "expiring".to_owned(),
+            outcome: Some("succeeded".to_owned()),
+            started_at: after(-9),
+            finished_at: Some(NOW),
+            steps: vec![step("post", -9, Some(0), Some("succeeded"))],
+        };
+        for (width, cells) in [(80, 30), (60, 0)] {
+            let style = Style { colour: false, width: Some(width) };
+            let text = block(&renewal, NOW, style);
+            assert_eq!(text.matches('█').count(), cells, "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
+        }
     }
 
     #[test]

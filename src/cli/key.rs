@@ -35,7 +35,7 @@ struct Answer {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let Command::Show { webhook } = args.command;
-    let client = Client::control(&config.daemon)?;
+    let client = Client::control(&config.daemon.control_socket)?;
     let webhooks = client.webhooks().await?;
     let webhook = target::find(&webhook, &webhooks)?;
     let path = format!("/v1/webhooks/{}/key", target::full_name(webhook));

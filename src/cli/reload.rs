@@ -11,9 +11,10 @@ use super::{
     client::Client,
     failure::Failure,
     output,
+    sockets::Sockets,
     style::{Paint, Style},
 };
-use crate::config::{self, Config};
+use crate::config::Config;
 
 /// What the daemon answers.
 #[derive(Debug, Deserialize)]
@@ -30,14 +31,14 @@ pub(super) async fn run(config: Result<Config, Failure>) -> anyhow::Result<ExitC
     let config = match config {
         Ok(config) => config,
         Err(wrong) => {
-            if let Ok(client) = Client::at_control_socket(&config::usual_control_socket()) {
+            if let Ok(client) = Client::control(&Sockets::usual().control) {
                 // The file is wrong whatever it answers, and it may not run, or run elsewhere.
                 let _told: anyhow::Result<Answer> = client.post("/v1/reload").await;
             }
             return Err(wrong.into());
         }
     };
-    let answer: Answer = Client::control(&config.daemon)?.post("/v1/reload").await?;
+    let answer: Answer = Client::control(&config.daemon.control_socket)?.post("/v1/reload").await?;
     output::print(&report(&config.file, &answer, Style::of(&io::stdout())))?;
     Ok(ExitCode::SUCCESS)
 }

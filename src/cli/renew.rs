@@ -45,7 +45,7 @@ struct Accepted {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let client = Client::control(&config.daemon)?;
+    let client = Client::control(&config.daemon.control_socket)?;
     let webhooks = client.webhooks().await?;
     let chosen: Vec<&Webhook> = match &args.webhook {
         Some(text) => vec![target::find(text, &webhooks)?],

@@ -1,30 +1,41 @@
 //! `status`: how the webhooks are doing, for a person or as JSON.
 
 mod card;
-mod table;
+mod more;
+mod overview;
 
-use std::{io, process::ExitCode};
+use std::{
+    collections::HashMap,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     client::Client,
+    failure::Failure,
     moment, output,
+    sockets::Sockets,
     style::{Paint, Style, plain},
-    target,
+    target, watch,
 };
 use crate::{
     clock,
-    config::Config,
     domain::report::{Health, OpenRenewal, Problem, State, Status, Webhook, Webhooks},
 };
+use more::{Extra, More};
+pub(super) use overview::headline;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 1 says that something is not healthy.\n\
+#[command(
+    after_help = "Exit codes: 0 all is well; 1 something is not healthy; 2 no such webhook; 3 the daemon does not answer.\n\
+    The first line is the whole answer. At a terminal, many healthy webhooks are counted; a pipe gets a line each.\n\
     --json prints {\"daemon\": …, \"tenants\": […], \"webhooks\": […], \"health\": {…}}, \
     or for one webhook what GET /v1/webhooks/TENANT/NAME answers.\n\n\
-    Example: protime-webhookd status acme/clockings")]
+    Example: protime-webhookd status acme/clockings"
+)]
 pub(super) struct Args {
     /// Show this webhook in detail; NAME alone where only one tenant has it
     #[arg(value_name = "TENANT/NAME")]
@@ -32,20 +43,61 @@ pub(super) struct Args {
     /// Print JSON as the daemon's socket answers it
     #[arg(long)]
     json: bool,
+    /// Show every webhook, however many are healthy
+    #[arg(long, conflicts_with_all = ["webhook", "json"])]
+    all: bool,
+    /// Show a live screen, in which webhooks can be renewed; '?' explains its keys
+    #[arg(long, conflicts_with_all = ["json", "all"])]
+    watch: bool,
 }
 
 /// Everything that the daemon says.
-struct View {
-    status: Status,
-    webhooks: Vec<Webhook>,
-    health: Health,
+#[derive(Debug)]
+pub(super) struct View {
+    /// `GET /v1/status`
+    pub(super) status: Status,
+    /// `GET /v1/webhooks`
+    pub(super) webhooks: Vec<Webhook>,
+    /// `GET /v1/health`
+    pub(super) health: Health,
+    /// What `status` may hold besides.
+    more: More,
+    /// What the webhooks may hold besides, by their full names.
+    extras: HashMap<String, Extra>,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let client = Client::status(&config.daemon)?;
+impl View {
+    /// From the three answers of the status socket.
+    pub(super) fn read(status: Value, webhooks: Value, health: Value) -> anyhow::Result<Self> {
+        Ok(Self {
+            more: serde_json::from_value(status.clone())?,
+            extras: serde_json::from_value::<Vec<Extra>>(webhooks["webhooks"].clone())?
+                .into_iter()
+                .map(|extra| (extra.full_name(), extra))
+                .collect(),
+            status: serde_json::from_value(status)?,
+            webhooks: serde_json::from_value::<Webhooks>(webhooks)?.webhooks,
+            health: serde_json::from_value(health)?,
+        })
+    }
+
+    fn extra(&self, webhook: &Webhook) -> Option<&Extra> {
+        self.extras.get(&target::full_name(webhook))
+    }
+}
+
+pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
+    if args.watch {
+        if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+            let message = "--watch needs a terminal; without one use 'status' or 'status --json'";
+            return Err(Failure::Usage(message.to_owned()).into());
+        }
+        return watch::run(args.webhook.as_deref(), sockets).await;
+    }
+    let client = Client::status(&sockets.status)?;
     match args.webhook {
         Some(webhook) => one(&client, &webhook, args.json).await,
-        None => all(&client, args.json).await,
+        None => everything(&client, args.json, args.all).await,
     }
 }
 
@@ -65,7 +117,7 @@ async fn one(client: &Client, text: &str, json: bool) -> anyhow::Result<ExitCode
     Ok(exit(problems.is_empty()))
 }
 
-async fn all(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+async fn everything(client: &Client, json: bool, all: bool) -> anyhow::Result<ExitCode> {
     let health: Value = client.get("/v1/health").await?;
     let status: Value = client.get("/v1/status").await?;
     let webhooks: Value = client.get("/v1/webhooks").await?;
@@ -79,12 +131,8 @@ async fn all(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         }))?;
         return Ok(exit(healthy));
     }
-    let view = View {
-        status: serde_json::from_value(status)?,
-        webhooks: serde_json::from_value::<Webhooks>(webhooks)?.webhooks,
-        health: serde_json::from_value(health)?,
-    };
-    output::print(&table::render(&view, clock::now(), Style::of(&io::stdout())))?;
+    let view = View::read(status, webhooks, health)?;
+    output::print(&overview::render(&view, clock::now(), Style::of(&io::stdout()), all))?;
     Ok(exit(view.health.healthy))
 }
 
@@ -101,20 +149,24 @@ fn concerns(problem: &Problem, webhook: &Webhook) -> bool {
     }
 }
 
-/// A state with a sign of its own, so that colour is not all that tells them apart.
-fn signed(state: State) -> String {
-    let sign = match state {
+/// The sign of a state, so that colour is not all that tells them apart.
+pub(super) fn sign(state: State) -> char {
+    match state {
         State::Pending => '○',
         State::Active => '●',
         State::Renewing => '◐',
         State::Retrying => '▲',
         State::Blocked => '■',
         State::Contended => '◆',
-    };
-    format!("{sign} {}", state.as_str())
+    }
 }
 
-fn paint_of(state: State) -> Paint {
+fn signed(state: State) -> String {
+    format!("{} {}", sign(state), state.as_str())
+}
+
+/// How a state looks.
+pub(super) fn paint_of(state: State) -> Paint {
     match state {
         State::Pending => Paint::Faint,
         State::Active => Paint::Good,
@@ -125,7 +177,7 @@ fn paint_of(state: State) -> Paint {
 }
 
 /// When a webhook ends at Protime, or what else Protime says of it.
-fn expires(webhook: &Webhook, now: Timestamp) -> String {
+pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
     match &webhook.remote {
         None => "not at Protime".to_owned(),
         Some(remote) => {
@@ -139,7 +191,7 @@ fn expires(webhook: &Webhook, now: Timestamp) -> String {
 }
 
 /// A renewal under way.
-fn under_way(renewal: &OpenRenewal) -> String {
+pub(super) fn under_way(renewal: &OpenRenewal) -> String {
     let attempt = match renewal.attempt {
         ..=1 => String::new(),
         attempt => format!(", attempt {attempt}"),
@@ -148,9 +200,10 @@ fn under_way(renewal: &OpenRenewal) -> String {
 }
 
 /// What is wrong with a webhook: what `health` says, or else its last error.
-fn problems(webhook: &Webhook, health: &Health, now: Timestamp) -> Vec<String> {
+pub(super) fn problems(webhook: &Webhook, view: &View, now: Timestamp) -> Vec<String> {
     let name = target::full_name(webhook);
-    let mut found: Vec<String> = health
+    let mut found: Vec<String> = view
+        .health
         .problems
         .iter()
         .filter(|problem| problem.webhook.as_ref() == Some(&name))
@@ -164,6 +217,7 @@ fn problems(webhook: &Webhook, health: &Health, now: Timestamp) -> Vec<String> {
             found.push(format!("next try {}", moment::relative(now, at)));
         }
     }
+    found.extend(view.extra(webhook).into_iter().flat_map(|extra| extra.sinks(now)));
     found
 }
 

@@ -67,6 +67,24 @@ pub(super) fn plain_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(|line| plain(line).trim_end().to_owned())
 }
 
+/// The text in lines that fit the stream beside an indentation of so many columns, broken between
+/// words; one line where nothing limits it. A word longer than a line stays whole.
+pub(super) fn wrapped(text: &str, style: Style, indent: usize) -> Vec<String> {
+    let Some(width) = style.width else { return vec![text.to_owned()] };
+    let room = usize::from(width).saturating_sub(indent).max(20);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Control characters, and those that turn the direction of writing around.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -81,6 +99,14 @@ mod tests {
         let colourful = Style { colour: true, width: None };
         assert_eq!(colourful.paint(Paint::Bad, "no"), "\x1b[31mno\x1b[0m");
         assert_eq!(Style::default().paint(Paint::Bad, "no"), "no");
+    }
+
+    #[test]
+    fn sentences_are_broken_between_words() {
+        let narrow = Style { colour: false, width: Some(24) };
+        let lines = wrapped("one two three four five six https://example.com/a/long/one", narrow, 4);
+        assert_eq!(lines, ["one two three four", "five six", "https://example.com/a/long/one"]);
+        assert_eq!(wrapped("one  two", Style::default(), 4), ["one  two"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let client = Client::control(&config.daemon)?;
+    let client = Client::control(&config.daemon.control_socket)?;
     let webhooks = client.webhooks().await?;
     let webhook = target::find(&args.webhook, &webhooks)?;
     let mut body = Vec::new();

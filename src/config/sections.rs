@@ -20,6 +20,8 @@ const HOUR: u64 = 60 * MINUTE;
 
 /// The folder of the sockets where systemd names none.
 pub(super) const RUNTIME_DIRECTORY: &str = "/run/protime-webhookd";
+/// The status socket's name in it.
+pub(super) const STATUS_SOCKET: &str = "status.sock";
 /// The control socket's name in it.
 pub(super) const CONTROL_SOCKET: &str = "control.sock";
 
@@ -75,7 +77,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
         value.map_or_else(|| default_socket(name), |value| value.parse(units::socket_path))
     };
     let (status, control) = (table.optional("status_socket"), table.optional("control_socket"));
-    let status_socket = socket(status.as_ref(), "status.sock");
+    let status_socket = socket(status.as_ref(), STATUS_SOCKET);
     let control_socket = socket(control.as_ref(), CONTROL_SOCKET);
     if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
         && one == other

@@ -46,7 +46,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
             record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
-        State::Pending => ("not created at Protime yet".to_owned(), clock::now()),
+        State::Pending => ("not created at Protime yet; that follows the first poll that succeeds".to_owned(), clock::now()),
         State::Renewing => {
             let renewal = picture.renewal.as_ref()?;
             let what = format!("delivers no events: renewal {} ({}) is at '{}'", renewal.id, renewal.reason, renewal.step);
@@ -118,8 +118,10 @@ fn not_delivering(record: &Record) -> String {
                 }
             )
         }
-        Remote::Absent { .. } => "Protime has no such webhook".to_owned(),
-        Remote::NeverAsked => "Protime was not asked for it yet".to_owned(),
+        Remote::Absent { .. } => "Protime has no such webhook; it is created again at once".to_owned(),
+        Remote::NeverAsked => {
+            "Protime was not asked for it yet; that follows the first poll that succeeds".to_owned()
+        }
     }
 }
 

@@ -47,3 +47,4 @@ mod support;
 mod unlearnt;
 mod unsaved;
 mod verify;
+mod watch;

@@ -110,7 +110,7 @@ impl Stage {
         setup::write_private(&path.join("client-secret"), &secret)?;
         setup::write_private(&file, &setup::configuration(&named)?)?;
         let config = config::load(&file).map_err(|error| anyhow::anyhow!("{}", error.render(false)))?;
-        let client = Client::control(&config.daemon)?;
+        let client = Client::control(&config.daemon.control_socket)?;
         let daemon = Daemon::new(program, file, path.join("daemon.log"));
         Ok(Self { tenant, receiver, daemon, screen, sandbox, client, trouble: RefCell::default() })
     }

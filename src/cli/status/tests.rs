@@ -1,5 +1,7 @@
 //! What a person sees.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::{
     cli::tests::{NOW, after, webhook},
@@ -63,98 +65,142 @@ fn view(webhooks: Vec<Webhook>, tenants: Vec<report::Tenant>) -> View {
         next_renewal_at: Some(after(7200)),
     };
     let health = Health { healthy: true, problems: Vec::new() };
-    View { status: Status { daemon, tenants, orphans: Vec::new() }, webhooks, health }
+    let status = Status { daemon, tenants, orphans: Vec::new() };
+    View { status, webhooks, health, more: More::default(), extras: HashMap::new() }
+}
+
+fn unhealthy(mut view: View) -> View {
+    view.health.healthy = false;
+    view
 }
 
 fn in_columns(width: u16) -> Style {
     Style { colour: false, width: Some(width) }
 }
 
+fn lines(view: &View, style: Style, all: bool) -> Vec<String> {
+    overview::render(view, NOW, style, all).lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn healthy_webhooks_are_a_table_without_a_column_for_problems() {
-    let text = table::render(&view(vec![active("clockings")], Vec::new()), NOW, Style::default());
+fn a_pipe_gets_the_answer_first_and_every_webhook_on_a_line_of_its_own() {
+    let view = view(vec![active("clockings"), blocked("contracts"), active("people")], vec![tenant()]);
     assert_eq!(
-        text,
+        overview::render(&unhealthy(view), NOW, Style::default(), false),
         "\
-1 webhook: 1 active · next renewal in 2 h
-┌────────────────┬──────────┬─────────────┬──────────────┬──────────────────────────────┐
-│ webhook        ┆ state    ┆ expires     ┆ next renewal ┆ last renewal                 │
-╞════════════════╪══════════╪═════════════╪══════════════╪══════════════════════════════╡
-│ acme/clockings ┆ ● active ┆ in 3 h 12 m ┆ in 2 h       ┆ 2 h ago, expiring, succeeded │
-└────────────────┴──────────┴─────────────┴──────────────┴──────────────────────────────┘
+1 of 3 webhooks needs you: 1 blocked, 2 active; next renewal in 2 h
+daemon 0.1.0 (pid 1) started 2 h ago; configuration config.toml read 2 h ago
+! acme: the last poll failed: connection refused (Protime last answered 10 m ago)
+! acme: this machine's clock is 45 s ahead of Protime's
+■ acme/contracts  blocked                      not at Protime: post: 403: the scope [31mis missing; next try in 15 m
+● acme/clockings  active     ━━━━━━──────┿┄┄┄  renews in 2 h, expires in 3 h 12 m
+● acme/people     active     ━━━━━━──────┿┄┄┄  renews in 2 h, expires in 3 h 12 m
 "
     );
 }
 
 #[test]
-fn trouble_comes_first_and_its_text_cannot_steer_the_terminal() {
-    let view = view(vec![active("clockings"), active("people"), blocked("contracts")], vec![tenant()]);
-    let text = table::render(&view, NOW, Style::default());
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "3 webhooks: 2 active, 1 blocked · next renewal in 2 h");
-    assert!(lines[4].starts_with("│ acme/contracts ┆ ■ blocked ┆ not at Protime"), "{text}");
-    assert!(lines[4].contains("post: 403: the scope [31mis missing; next try in 15 m"), "{text}");
-    let end = "! acme: the last poll failed: connection refused (Protime last answered 10 m ago)\n\
-               ! acme: this machine's clock is 45 s ahead of Protime's\n";
-    assert!(text.ends_with(end), "{text}");
-}
-
-#[test]
-fn the_table_is_never_wider_than_the_terminal() {
-    let view = view(vec![active("clockings"), blocked("contracts")], Vec::new());
-    for width in [76, 80, 100, 140] {
-        let text = table::render(&view, NOW, in_columns(width));
-        // The terminal itself breaks the sentences beneath the table.
-        let table = text.lines().filter(|line| line.starts_with(['┌', '│', '╞', '└']));
-        let widest = table.map(|line| line.chars().count()).max();
-        assert!(widest <= Some(usize::from(width)), "{width}\n{text}");
-        assert!(text.contains("acme/contracts") && text.contains("■ blocked"), "{width}\n{text}");
-    }
-}
-
-#[test]
-fn problems_stand_beneath_a_table_that_has_no_room_for_them() {
-    let view = view(vec![active("clockings"), blocked("contracts")], Vec::new());
-    let sentence = "■ blocked acme/contracts: post: 403: the scope [31mis missing; next try in 15 m\n";
-    assert!(table::render(&view, NOW, in_columns(100)).ends_with(sentence));
-    assert!(!table::render(&view, NOW, in_columns(160)).contains(sentence));
-}
-
-#[test]
-fn a_narrow_terminal_gets_a_list() {
-    let text = table::render(&view(vec![active("people")], Vec::new()), NOW, in_columns(50));
+fn a_terminal_gets_lines_that_fit_it() {
+    let view = unhealthy(view(vec![active("clockings"), blocked("contracts")], Vec::new()));
     assert_eq!(
-        text,
-        "1 webhook: 1 active · next renewal in 2 h\n\
-         acme/people  ● active\n  \
-           expires: in 3 h 12 m\n  \
-           next renewal: in 2 h\n  \
-           last renewal: 2 h ago, expiring, succeeded\n"
+        overview::render(&view, NOW, in_columns(80), false),
+        "\
+1 of 2 webhooks needs you: 1 blocked, 1 active; next renewal in 2 h
+daemon 0.1.0 (pid 1) started 2 h ago; configuration config.toml read 2 h ago
+
+acme
+  ■ contracts  blocked                      not at Protime
+      post: 403: the scope [31mis missing
+      next try in 15 m
+  ● clockings  active     ━━━━━━──────┿┄┄┄  renews in 2 h, expires in 3 h 12 m
+"
     );
+    for width in [40, 60, 80, 100, 200] {
+        for line in lines(&view, in_columns(width), false).iter().skip(2) {
+            assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+        }
+    }
+    let narrow = lines(&view, in_columns(40), false);
+    assert!(narrow.contains(&"  ● clockings active".to_owned()), "{narrow:#?}");
+    assert!(narrow.contains(&"      renews in 2 h, expires in 3 h 12 m".to_owned()), "{narrow:#?}");
+}
+
+#[test]
+fn many_healthy_webhooks_are_a_number_at_a_terminal() {
+    let mut webhooks: Vec<Webhook> = (0..999).map(|number| active(&format!("w{number}"))).collect();
+    webhooks.push(blocked("contracts"));
+    let view = unhealthy(view(webhooks, Vec::new()));
+    let text = lines(&view, in_columns(80), false);
+    assert!(text.len() < 15, "{text:#?}");
+    let summary = "  ● 999 healthy; the first renews in 2 h; the first expires in 3 h 12 m";
+    assert!(text.contains(&summary.to_owned()), "{text:#?}");
+    assert!(text.iter().any(|line| line.contains("■ contracts")), "{text:#?}");
+    assert!(lines(&view, in_columns(80), true).len() > 1000);
+    let piped = lines(&view, Style::default(), false);
+    assert!(piped.iter().any(|line| line.starts_with("● acme/w998 ")));
+}
+
+#[test]
+fn the_first_line_is_the_whole_answer() {
+    let said = |view: &View| headline(view, NOW);
+    let next = "; next renewal in 2 h";
+    for (webhooks, expected) in [
+        (Vec::new(), "no webhooks"),
+        (vec![active("a")], "1 webhook, all active"),
+        (vec![active("a"), active("b")], "2 webhooks, all active"),
+        (vec![active("a"), webhook("acme", "b")], "2 webhooks, all active"),
+        (vec![blocked("a")], "the only webhook needs you: 1 blocked"),
+        (vec![blocked("a"), blocked("b"), active("c")], "2 of 3 webhooks need you: 2 blocked, 1 active"),
+    ] {
+        assert_eq!(said(&view(webhooks, Vec::new())), format!("{expected}{next}"));
+    }
+    let mut general = view(vec![active("a")], Vec::new());
+    general.health.problems = vec![problem(None, None, "the disk is nearly full")];
+    assert_eq!(said(&general), format!("1 problem needs you; 1 webhook: 1 active{next}"));
+}
+
+#[test]
+fn tenants_with_trouble_come_first() {
+    let mut trouble = blocked("people");
+    trouble.tenant = "globex".to_owned();
+    let mut other = tenant();
+    (other.last_poll_error, other.clock_skew_seconds) = (None, None);
+    let globex = report::Tenant { name: "globex".to_owned(), ..other.clone() };
+    let text = lines(&view(vec![active("clockings"), trouble], vec![other, globex]), in_columns(80), false);
+    let at = |name: &str| text.iter().position(|line| line == name);
+    assert!(at("globex") < at("acme") && at("globex").is_some(), "{text:#?}");
 }
 
 #[test]
 fn states_are_coloured_on_a_terminal() {
     let style = Style { colour: true, width: Some(120) };
-    let text = table::render(&view(vec![active("people"), blocked("contracts")], Vec::new()), NOW, style);
-    assert!(text.contains("\x1b[32m● active\x1b[0m") && text.contains("\x1b[31m■ blocked\x1b[0m"), "{text}");
+    let view = view(vec![active("people"), blocked("contracts")], Vec::new());
+    let text = overview::render(&view, NOW, style, false);
+    assert!(text.contains("\x1b[32m●\x1b[0m") && text.contains("\x1b[31m■\x1b[0m"), "{text}");
+}
+
+fn problem(webhook: Option<&str>, tenant: Option<&str>, problem: &str) -> Problem {
+    Problem {
+        webhook: webhook.map(str::to_owned),
+        tenant: tenant.map(str::to_owned),
+        problem: problem.to_owned(),
+        since: after(-120),
+    }
 }
 
 #[test]
 fn what_concerns_no_single_webhook_is_said_once() {
     let mut view = view(Vec::new(), vec![tenant()]);
-    let problem = |tenant: Option<&str>, problem: &str| Problem {
-        webhook: None,
-        tenant: tenant.map(str::to_owned),
-        problem: problem.to_owned(),
-        since: after(-120),
-    };
-    view.health.problems =
-        vec![problem(Some("acme"), "connection refused"), problem(None, "the disk is nearly full")];
-    let text = table::render(&view, NOW, Style::default());
-    assert!(text.starts_with("no webhooks"), "{text}");
-    assert_eq!(text.matches("connection refused").count(), 1, "{text}");
-    assert!(text.contains("! daemon: the disk is nearly full (since 2 m ago)"), "{text}");
+    view.health.problems = vec![
+        problem(None, Some("acme"), "the list cannot be read: connection refused"),
+        problem(None, Some("acme"), "a scope is missing"),
+        problem(None, None, "the disk is nearly full"),
+    ];
+    for style in [Style::default(), in_columns(120)] {
+        let text = overview::render(&view, NOW, style, false);
+        assert!(text.contains("! the disk is nearly full (since 2 m ago)"), "{text}");
+        assert_eq!(text.matches("a scope is missing (since 2 m ago)").count(), 1, "{text}");
+    }
 }
 
 #[test]
@@ -192,12 +238,7 @@ acme/clockings  ◐ renewing
 
 #[test]
 fn a_problem_concerns_its_webhook_its_tenant_or_everybody() {
-    let problem = |webhook: Option<&str>, tenant: Option<&str>| Problem {
-        webhook: webhook.map(str::to_owned),
-        tenant: tenant.map(str::to_owned),
-        problem: String::new(),
-        since: NOW,
-    };
+    let problem = |webhook: Option<&str>, tenant: Option<&str>| problem(webhook, tenant, "");
     let webhook = active("people");
     for (problem, expected) in [
         (problem(Some("acme/people"), None), true),

@@ -1,0 +1,152 @@
+//! `status --watch`: a live screen.
+//!
+//! `feed` brings what the daemon says, `input` what is typed, `model` keeps both and decides what is
+//! to be asked of the daemon (pure), `draw` paints it. This file joins them: it owns the terminal,
+//! which it gives back however the screen ends, by a key, a signal or a panic.
+//!
+//! The screen is painted when something changed, at most four times a second, and once a second
+//! because lifetimes run down; what is typed shows at once.
+
+mod draw;
+mod feed;
+mod input;
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use futures_util::StreamExt as _;
+use ratatui::DefaultTerminal;
+use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::sync::mpsc;
+
+use super::{client::Client, sockets::Sockets, style::plain, target};
+use crate::{clock, domain::report::History};
+use model::{Effect, Model, News};
+
+/// The least time between two paintings that nobody typed for.
+const PAINT: Duration = Duration::from_millis(250);
+/// The most time between two paintings.
+const BREATH: Duration = Duration::from_secs(1);
+/// How many things may wait to be shown.
+const QUEUE: usize = 256;
+/// How many renewals the history of a webhook shows.
+const HISTORY: u32 = 20;
+
+/// Shows the screen until somebody has seen enough; `webhook` is selected at first.
+pub(super) async fn run(webhook: Option<&str>, sockets: &Sockets) -> anyhow::Result<ExitCode> {
+    let status = Client::status(&sockets.status)?;
+    let mut model = Model::default();
+    if let Some(text) = webhook {
+        // Before the screen is taken: a wrong name is an error like any other.
+        let webhooks = status.webhooks().await?;
+        model.select(target::full_name(target::find(text, &webhooks)?));
+    }
+    let mut signals = signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (news, mut arriving) = mpsc::channel(QUEUE);
+    let mut terminal = Screen(ratatui::try_init()?);
+    input::listen(news.clone());
+    let feeding = tokio::spawn(feed::run(status, news.clone()));
+    let asker = Asker { sockets: sockets.clone(), news };
+    let shown = tokio::select! {
+        shown = show(&mut model, &mut terminal, &mut arriving, &asker) => shown,
+        _ = signals.next() => Ok(()),
+    };
+    feeding.abort();
+    drop(terminal);
+    shown?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(
+    model: &mut Model,
+    screen: &mut Screen,
+    arriving: &mut mpsc::Receiver<News>,
+    asker: &Asker,
+) -> io::Result<()> {
+    let mut painted = Instant::now();
+    screen.paint(model)?;
+    let mut changed = false;
+    loop {
+        let pause = if changed { PAINT } else { BREATH }.saturating_sub(painted.elapsed());
+        let mut at_once = false;
+        tokio::select! {
+            news = arriving.recv() => {
+                let Some(news) = news else { return Ok(()) };
+                at_once = matches!(news, News::Typed(_) | News::Resized);
+                changed = true;
+                match model.learn(news, clock::now()) {
+                    Some(Effect::Quit) => return Ok(()),
+                    Some(effect) => asker.ask(effect),
+                    None => {}
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+        let since = painted.elapsed();
+        if at_once || since >= BREATH || (changed && since >= PAINT) {
+            screen.paint(model)?;
+            (painted, changed) = (Instant::now(), false);
+        }
+    }
+}
+
+/// The terminal, taken over; given back when this is dropped. A panic gives it back as well.
+struct Screen(DefaultTerminal);
+
+impl Screen {
+    fn paint(&mut self, model: &Model) -> io::Result<()> {
+        self.0.draw(|frame| draw::draw(frame, model, clock::now())).map(|_| ())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// Asks the daemon for what a key was pressed for; the answer is news like any other.
+struct Asker {
+    sockets: Sockets,
+    news: mpsc::Sender<News>,
+}
+
+impl Asker {
+    fn ask(&self, effect: Effect) {
+        let (sockets, news) = (self.sockets.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let answer = answer(&sockets, effect).await;
+            let answer = answer.unwrap_or_else(|error| News::Said(plain(&format!("{error:#}"))));
+            // Nobody waits for it once the screen has ended.
+            let _ = news.send(answer).await;
+        });
+    }
+}
+
+async fn answer(sockets: &Sockets, effect: Effect) -> anyhow::Result<News> {
+    match effect {
+        Effect::Renew(name) => {
+            let control = Client::control(&sockets.control)?;
+            let accepted: Value = control.post(&format!("/v1/webhooks/{name}/renew")).await?;
+            Ok(News::Said(format!("{name}: renewal #{}", accepted["renewal_id"])))
+        }
+        Effect::Poll => {
+            let _: Value = Client::control(&sockets.control)?.post("/v1/poll").await?;
+            Ok(News::Said("every tenant was asked for its webhooks".to_owned()))
+        }
+        Effect::History(name) => {
+            let status = Client::status(&sockets.status)?;
+            let history: History =
+                status.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await?;
+            Ok(News::History(name, history))
+        }
+        Effect::Quit => Ok(News::Said(String::new())),
+    }
+}

@@ -1,0 +1,136 @@
+//! What the daemon says, for as long as the screen is there.
+//!
+//! The whole picture is fetched at first, after every event, and now and then; events arrive as they
+//! happen (`GET /v1/events`). A daemon that has no events is asked every second instead. One that
+//! does not answer is asked again every second, so that its restart needs nobody's help.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use super::model::{Event, News};
+use crate::cli::{client::Client, status::View, style::plain};
+
+/// How often a daemon is asked that has no events, or does not answer.
+const SECOND: Duration = Duration::from_secs(1);
+/// How often the picture is fetched although no event came.
+const SELDOM: Duration = Duration::from_secs(15);
+/// How long events are gathered before the picture is fetched for them.
+const GATHER: Duration = Duration::from_millis(250);
+/// An event is never longer than this; what is longer is no event.
+const LONGEST: usize = 1 << 20;
+
+/// Sends what the daemon says until nobody listens.
+pub(super) async fn run(client: Client, news: mpsc::Sender<News>) {
+    while !news.is_closed() {
+        if let Err(error) = follow(&client, &news).await {
+            // Nobody listens any more if this fails, and the loop ends.
+            let _ = news.send(News::Lost(plain(&format!("{error:#}")))).await;
+        }
+        sleep(SECOND).await;
+    }
+}
+
+/// Follows the daemon until it does not answer, or ends its events.
+async fn follow(client: &Client, news: &mpsc::Sender<News>) -> anyhow::Result<()> {
+    let answer = client.open("/v1/events").await?;
+    if !answer.status().is_success() {
+        return look(client, news, false).await;
+    }
+    // After the events were opened: whatever changes from here on is told.
+    look(client, news, true).await?;
+    let mut answer = answer;
+    let mut lines = Lines::default();
+    let mut wait = SELDOM;
+    loop {
+        match timeout(wait, answer.chunk()).await {
+            Ok(Ok(Some(piece))) => {
+                for event in lines.push(&piece)? {
+                    news.send(News::Happened(Box::new(event))).await?;
+                    wait = GATHER;
+                }
+            }
+            // It stops, or starts anew: the next round tells which.
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => {
+                look(client, news, true).await?;
+                wait = SELDOM;
+            }
+        }
+    }
+}
+
+async fn look(client: &Client, news: &mpsc::Sender<News>, events: bool) -> anyhow::Result<()> {
+    let view = View::read(
+        client.get("/v1/status").await?,
+        client.get("/v1/webhooks").await?,
+        client.get("/v1/health").await?,
+    )?;
+    news.send(News::Picture { view: Box::new(view), events }).await?;
+    Ok(())
+}
+
+/// Server-sent events, taken together from their pieces.
+#[derive(Debug, Default)]
+struct Lines {
+    rest: Vec<u8>,
+    kind: String,
+    data: String,
+}
+
+impl Lines {
+    /// The events that end with this piece. Events of other programs' kinds and comments are passed over.
+    fn push(&mut self, piece: &[u8]) -> anyhow::Result<Vec<Event>> {
+        self.rest.extend_from_slice(piece);
+        anyhow::ensure!(
+            self.rest.len() + self.data.len() <= LONGEST,
+            "the daemon's events are not understood"
+        );
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\r', '\n']);
+            if let Some(kind) = line.strip_prefix("event:") {
+                kind.trim().clone_into(&mut self.kind);
+            } else if let Some(data) = line.strip_prefix("data:") {
+                self.data.push_str(data.strip_prefix(' ').unwrap_or(data));
+            } else if line.is_empty() {
+                let (kind, data) = (std::mem::take(&mut self.kind), std::mem::take(&mut self.data));
+                if let Ok(facts) = serde_json::from_str(&data) {
+                    events.push(Event { kind, facts });
+                }
+            }
+        }
+        Ok(events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_taken_together_from_their_pieces() {
+        let stream = b": hello\n\nevent: renewal_step\ndata: {\"webhook\":\"people\",\"tenant\":\"acme\",\"step\":\"post\"}\n\n\
+                       event: other\r\ndata: 7 wonders\r\n\r\nevent: reset\ndata: {}\n\n";
+        for size in [1, 7, stream.len()] {
+            let mut lines = Lines::default();
+            let found: Vec<Event> =
+                stream.chunks(size).flat_map(|piece| lines.push(piece).expect("short")).collect();
+            let kinds: Vec<&str> = found.iter().map(|event| event.kind.as_str()).collect();
+            assert_eq!(kinds, ["renewal_step", "reset"], "{size}");
+            assert_eq!(found[0].facts.step.as_deref(), Some("post"));
+        }
+    }
+
+    #[test]
+    fn an_event_without_end_is_an_error() {
+        let mut lines = Lines::default();
+        assert!(lines.push(&vec![b'x'; LONGEST + 1]).is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! What is typed, as what it means.
+//!
+//! The terminal is read by a thread of its own, since reading it blocks; it ends with the process.
+
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tokio::sync::mpsc;
+
+use super::model::News;
+
+/// What a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// One line up.
+    Up,
+    /// One line down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// The first line.
+    First,
+    /// The last line.
+    Last,
+    /// Renew the selected webhook.
+    Renew,
+    /// Show the history of the selected webhook.
+    History,
+    /// Ask every tenant for its webhooks now.
+    Poll,
+    /// Explain the keys.
+    Help,
+    /// Yes.
+    Yes,
+    /// Leave what is open, or else the screen.
+    Leave,
+    /// Leave the screen, whatever is open.
+    Quit,
+    /// A key without a meaning.
+    Other,
+}
+
+/// Sends what is typed until nobody listens, or the terminal is gone.
+pub(super) fn listen(news: mpsc::Sender<News>) {
+    std::thread::spawn(move || {
+        loop {
+            let sent = match event::read() {
+                Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+                    news.blocking_send(News::Typed(meaning(key)))
+                }
+                Ok(Event::Resize(..)) => news.blocking_send(News::Resized),
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    // A terminal that cannot be read has nobody before it, and is not read again.
+                    let _ = news.blocking_send(News::Typed(Key::Quit));
+                    return;
+                }
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn meaning(key: KeyEvent) -> Key {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return if key.code == KeyCode::Char('c') { Key::Quit } else { Key::Other };
+    }
+    match key.code {
+        KeyCode::Up | KeyCode::Char('k') => Key::Up,
+        KeyCode::Down | KeyCode::Char('j') => Key::Down,
+        KeyCode::PageUp => Key::PageUp,
+        KeyCode::PageDown | KeyCode::Char(' ') => Key::PageDown,
+        KeyCode::Home | KeyCode::Char('g') => Key::First,
+        KeyCode::End | KeyCode::Char('G') => Key::Last,
+        KeyCode::Char('r') => Key::Renew,
+        KeyCode::Char('h') | KeyCode::Enter => Key::History,
+        KeyCode::Char('p') => Key::Poll,
+        KeyCode::Char('?') => Key::Help,
+        KeyCode::Char('y') => Key::Yes,
+        KeyCode::Char('q') | KeyCode::Esc => Key::Leave,
+        _ => Key::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_mean_what_the_help_says() {
+        let none = KeyModifiers::NONE;
+        for (code, modifiers, expected) in [
+            (KeyCode::Char('j'), none, Key::Down),
+            (KeyCode::Down, none, Key::Down),
+            (KeyCode::Char('k'), none, Key::Up),
+            (KeyCode::Enter, none, Key::History),
+            (KeyCode::Char('h'), none, Key::History),
+            (KeyCode::Char('G'), KeyModifiers::SHIFT, Key::Last),
+            (KeyCode::Esc, none, Key::Leave),
+            (KeyCode::Char('c'), KeyModifiers::CONTROL, Key::Quit),
+            (KeyCode::Char('r'), KeyModifiers::CONTROL, Key::Other),
+            (KeyCode::Char('c'), none, Key::Other),
+        ] {
+            assert_eq!(meaning(KeyEvent::new(code, modifiers)), expected, "{code:?} {modifiers:?}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What the screen shows, and what follows from what was typed or has happened. Pure: `now` is an
+//! argument, and what is to be asked of the daemon is returned.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::input::Key;
+use crate::{
+    cli::{
+        status::View,
+        style::{Style, plain},
+        target::full_name,
+    },
+    domain::report::{History, Webhook},
+};
+
+/// How many lines of the log are kept.
+const LOG: usize = 500;
+/// How many lines a page is.
+const PAGE: usize = 10;
+
+/// Something new.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The whole picture; `events` says whether the daemon tells of changes itself.
+    Picture {
+        /// What it is.
+        view: Box<View>,
+        /// Whether events come besides.
+        events: bool,
+    },
+    /// An event.
+    Happened(Box<Event>),
+    /// The daemon does not answer: why.
+    Lost(String),
+    /// A key was pressed.
+    Typed(Key),
+    /// The terminal has another size.
+    Resized,
+    /// A sentence for whoever pressed a key.
+    Said(String),
+    /// The history that was asked for.
+    History(String, History),
+}
+
+/// What is to be asked of the daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Renew this webhook.
+    Renew(String),
+    /// Poll every tenant.
+    Poll,
+    /// Tell the history of this webhook.
+    History(String),
+    /// Nothing: the screen ends.
+    Quit,
+}
+
+/// An event of the daemon.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// Its name.
+    pub(super) kind: String,
+    /// What applies to it.
+    pub(super) facts: Facts,
+}
+
+/// The facts of an event; only those that apply are there.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub(super) struct Facts {
+    at: Option<Timestamp>,
+    webhook: Option<String>,
+    tenant: Option<String>,
+    renewal_id: Option<i64>,
+    reason: Option<String>,
+    /// The step of the procedure.
+    pub(super) step: Option<String>,
+    outcome: Option<String>,
+    error: Option<String>,
+    state: Option<String>,
+    previous_state: Option<String>,
+    key_version: Option<u64>,
+    fingerprint: Option<String>,
+}
+
+/// What lies over the list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The keys.
+    Help,
+    /// Whether to renew this webhook.
+    Confirm(String),
+    /// The history of a webhook, scrolled down by so many lines.
+    History {
+        /// Whose.
+        name: String,
+        /// As text.
+        text: String,
+        /// How far it is scrolled.
+        down: usize,
+    },
+}
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// The last picture.
+    pub(super) view: Option<View>,
+    /// Since when the daemon does not answer, and why.
+    pub(super) lost: Option<(Timestamp, String)>,
+    /// What happened, the newest last.
+    pub(super) log: VecDeque<(Timestamp, String)>,
+    /// What lies over the list.
+    pub(super) over: Over,
+    /// A sentence for whoever pressed a key.
+    pub(super) said: String,
+    selected: Option<String>,
+}
+
+impl Model {
+    /// Selects a webhook by its full name.
+    pub(super) fn select(&mut self, name: String) {
+        self.selected = Some(name);
+    }
+
+    /// The position of the selected webhook in the list.
+    pub(super) fn position(&self) -> usize {
+        let named = |webhook: &Webhook| Some(full_name(webhook)) == self.selected;
+        self.webhooks().iter().position(named).unwrap_or(0)
+    }
+
+    /// The webhooks, in the daemon's order: lines must not jump while somebody aims at one.
+    pub(super) fn webhooks(&self) -> &[Webhook] {
+        self.view.as_ref().map_or(&[], |view| &view.webhooks)
+    }
+
+    /// Takes in what is new, and says what is to be asked of the daemon.
+    pub(super) fn learn(&mut self, news: News, now: Timestamp) -> Option<Effect> {
+        match news {
+            News::Picture { view, events } => self.look(*view, events, now),
+            News::Happened(event) => {
+                if let Some(line) = tell(&event) {
+                    self.note(event.facts.at.unwrap_or(now), line);
+                }
+            }
+            News::Lost(why) => {
+                if self.lost.is_none() {
+                    self.note(now, "the daemon does not answer".to_owned());
+                }
+                let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
+                self.lost = Some((since, why));
+            }
+            News::Typed(key) => return self.press(key),
+            News::Resized => {}
+            News::Said(text) => self.said = text,
+            News::History(name, history) => {
+                let text = crate::cli::history::render(
+                    &name,
+                    &history,
+                    now,
+                    Style { colour: false, width: Some(76) },
+                );
+                self.over = Over::History { name, text, down: 0 };
+                self.said.clear();
+            }
+        }
+        None
+    }
+
+    fn look(&mut self, view: View, events: bool, now: Timestamp) {
+        if self.lost.take().is_some() {
+            self.note(now, "the daemon answers again".to_owned());
+        }
+        if let Some(old) = self.view.as_ref().filter(|_| !events) {
+            for line in differences(&old.webhooks, &view.webhooks) {
+                self.note(now, line);
+            }
+        }
+        self.view = Some(view);
+    }
+
+    fn note(&mut self, at: Timestamp, line: String) {
+        self.log.push_back((at, line));
+        if self.log.len() > LOG {
+            self.log.pop_front();
+        }
+    }
+
+    fn press(&mut self, key: Key) -> Option<Effect> {
+        if key == Key::Quit {
+            return Some(Effect::Quit);
+        }
+        match &mut self.over {
+            Over::Nothing => self.press_list(key),
+            Over::Confirm(name) => {
+                let name = std::mem::take(name);
+                self.over = Over::Nothing;
+                if key == Key::Yes {
+                    self.said = format!("{name}: asking for a renewal …");
+                    return Some(Effect::Renew(name));
+                }
+                "nothing was renewed".clone_into(&mut self.said);
+                None
+            }
+            Over::Help => {
+                self.over = Over::Nothing;
+                None
+            }
+            Over::History { text, down, .. } => {
+                let last = text.lines().count().saturating_sub(1);
+                match key {
+                    Key::Leave | Key::History => self.over = Over::Nothing,
+                    key => *down = moved(*down, key, last),
+                }
+                None
+            }
+        }
+    }
+
+    fn press_list(&mut self, key: Key) -> Option<Effect> {
+        self.said.clear();
+        let position = self.position();
+        let name = self.webhooks().get(position).map(full_name);
+        match key {
+            Key::Leave => return Some(Effect::Quit),
+            Key::Help => self.over = Over::Help,
+            Key::Poll => {
+                "asking every tenant …".clone_into(&mut self.said);
+                return Some(Effect::Poll);
+            }
+            Key::Renew => self.over = name.map_or(Over::Nothing, Over::Confirm),
+            Key::History => return name.map(Effect::History),
+            key => {
+                let position = moved(position, key, self.webhooks().len().saturating_sub(1));
+                self.selected = self.webhooks().get(position).map(full_name);
+            }
+        }
+        None
+    }
+}
+
+fn moved(from: usize, key: Key, last: usize) -> usize {
+    let to = match key {
+        Key::Up => from.saturating_sub(1),
+        Key::Down => from + 1,
+        Key::PageUp => from.saturating_sub(PAGE),
+        Key::PageDown => from + PAGE,
+        Key::First => 0,
+        Key::Last => last,
+        _ => from,
+    };
+    to.min(last)
+}
+
+/// An event as a sentence; none for those that say nothing to a person.
+fn tell(event: &Event) -> Option<String> {
+    let facts = &event.facts;
+    let word = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
+    let name = match (&facts.tenant, &facts.webhook) {
+        (Some(tenant), Some(webhook)) if !webhook.contains('/') => plain(&format!("{tenant}/{webhook}")),
+        (_, Some(webhook)) => plain(webhook),
+        (Some(tenant), None) => plain(tenant),
+        (None, None) => "daemon".to_owned(),
+    };
+    let number = facts.renewal_id.map(|id| format!(" #{id}")).unwrap_or_default();
+    let error = facts.error.as_ref().map(|error| format!(": {}", plain(error))).unwrap_or_default();
+    let what = match event.kind.as_str() {
+        "renewal_started" => format!("renewal{number} begins: {}", word(&facts.reason)),
+        "renewal_step" => {
+            let outcome = if facts.outcome.is_some() { word(&facts.outcome) } else { "…".to_owned() };
+            format!("{} {outcome}{error}", word(&facts.step))
+        }
+        "renewal_finished" => format!("renewal{number} {}{error}", word(&facts.outcome)),
+        "key_rotated" => {
+            let version = facts.key_version.map(|version| format!(" version {version}")).unwrap_or_default();
+            format!("new key{version} ({})", word(&facts.fingerprint))
+        }
+        "webhook_state" => match &facts.previous_state {
+            Some(previous) => format!("{} → {}", plain(previous), word(&facts.state)),
+            None => word(&facts.state),
+        },
+        "poll_finished" if facts.error.is_some() => format!("poll failed{error}"),
+        "reset" => return Some("some events were missed".to_owned()),
+        _ => return None,
+    };
+    Some(format!("{name}  {what}"))
+}
+
+/// What changed from one picture to the next, in sentences.
+fn differences(old: &[Webhook], new: &[Webhook]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for webhook in new {
+        let name = full_name(webhook);
+        let Some(before) = old.iter().find(|other| full_name(*other) == name) else {
+            lines.push(format!("{name}  is new"));
+            continue;
+        };
+        if before.renewal != webhook.renewal
+            && let Some(renewal) = &webhook.renewal
+        {
+            lines.push(format!("{name}  {} …", crate::cli::status::under_way(renewal)));
+        }
+        if before.last_renewal != webhook.last_renewal
+            && let Some(last) = &webhook.last_renewal
+        {
+            lines.push(format!("{name}  renewal #{} {}", last.id, plain(&last.outcome)));
+        }
+        if before.key.as_ref().map(|key| key.version) != webhook.key.as_ref().map(|key| key.version)
+            && let Some(key) = &webhook.key
+        {
+            lines.push(format!("{name}  new key version {} ({})", key.version, plain(&key.fingerprint)));
+        }
+        if before.state != webhook.state {
+            lines.push(format!("{name}  {} → {}", before.state.as_str(), webhook.state.as_str()));
+        }
+    }
+    let gone =
+        old.iter().map(full_name).filter(|name| !new.iter().any(|webhook| full_name(webhook) == *name));
+    lines.extend(gone.map(|name| format!("{name}  is no longer configured")));
+    lines
+}

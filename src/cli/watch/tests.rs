@@ -1,0 +1,246 @@
+//! The screen, from news to text.
+
+use ratatui::{Terminal, backend::TestBackend};
+use serde_json::json;
+
+use super::{
+    draw::draw,
+    input::Key,
+    model::{Effect, Event, Model, News, Over},
+};
+use crate::{
+    cli::{
+        status::View,
+        tests::{NOW, after, step, webhook},
+    },
+    domain::report::{History, Key as WebhookKey, LastError, Remote, Renewal, State, Webhook},
+};
+
+fn alive(name: &str) -> Webhook {
+    Webhook {
+        key: Some(WebhookKey { version: 3, fingerprint: "3f9a0c11".to_owned(), rotated_at: after(-7200) }),
+        remote: Some(Remote {
+            id: "a7d8".to_owned(),
+            status: "Enabled".to_owned(),
+            valid_until: Some(after(7200)),
+            seen_at: NOW,
+        }),
+        next_renewal_at: Some(after(3600)),
+        ..webhook("acme", name)
+    }
+}
+
+fn blocked(name: &str) -> Webhook {
+    let error =
+        LastError { at: NOW, step: "post".to_owned(), message: "no scope".to_owned(), retry_at: None };
+    Webhook { state: State::Blocked, last_error: Some(error), ..webhook("acme", name) }
+}
+
+fn picture(webhooks: &[Webhook], events: bool) -> News {
+    let daemon = json!({
+        "version": "0.1.0", "pid": 1, "started_at": NOW, "config_file": "c.toml", "config_loaded_at": NOW,
+        "counts": {}, "next_renewal_at": after(3600),
+    });
+    let status = json!({"daemon": daemon, "tenants": []});
+    let view =
+        View::read(status, json!({"webhooks": webhooks}), json!({"healthy": true})).expect("a picture");
+    News::Picture { view: Box::new(view), events }
+}
+
+fn shown(webhooks: &[Webhook]) -> Model {
+    let mut model = Model::default();
+    assert_eq!(model.learn(picture(webhooks, true), NOW), None);
+    model
+}
+
+fn press(model: &mut Model, key: Key) -> Option<Effect> {
+    model.learn(News::Typed(key), NOW)
+}
+
+fn happened(kind: &str, facts: serde_json::Value) -> News {
+    News::Happened(Box::new(Event {
+        kind: kind.to_owned(),
+        facts: serde_json::from_value(facts).expect("facts"),
+    }))
+}
+
+fn screen(model: &Model, width: u16, height: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("no terminal is needed");
+    terminal.draw(|frame| draw(frame, model, NOW)).expect("drawn");
+    let buffer = terminal.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(width));
+    rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_screen_shows_lifetimes_the_log_and_the_keys() {
+    let mut model = shown(&[alive("clockings"), blocked("people")]);
+    model.learn(
+        happened(
+            "renewal_step",
+            json!({"at": NOW, "tenant": "acme", "webhook": "clockings", "step": "post"}),
+        ),
+        NOW,
+    );
+    press(&mut model, Key::Down);
+    assert_eq!(
+        screen(&model, 90, 15),
+        [
+            "1 of 2 webhooks needs you: 1 blocked, 1 active; next renewal in 1 h",
+            "● acme/clockings  active     ━━━━━━━━━━─────┿┄┄┄┄  renews in 1 h, ends in 2 h",
+            "■ acme/people     blocked                          not at Protime",
+            "",
+            "",
+            "",
+            "post: no scope",
+            "",
+            "",
+            " events, times in UTC ────────────────────────────────────────────────────────────────────",
+            "08:00:00  acme/clockings  post …",
+            "",
+            "",
+            "",
+            "? help  ↑↓ select  r renew  h history  p poll  q quit",
+        ]
+    );
+}
+
+#[test]
+fn every_size_of_terminal_is_painted() {
+    let webhooks: Vec<Webhook> = (0..1000).map(|number| alive(&format!("w{number}"))).collect();
+    let mut model = shown(&webhooks);
+    for (width, height) in [(1, 1), (20, 5), (40, 12), (80, 24), (200, 60)] {
+        for key in [Key::Last, Key::Help, Key::Leave, Key::First] {
+            press(&mut model, key);
+            assert_eq!(screen(&model, width, height).len(), usize::from(height));
+        }
+    }
+    press(&mut model, Key::Last);
+    assert!(screen(&model, 80, 24).iter().any(|row| row.contains("acme/w999")));
+}
+
+#[test]
+fn a_renewal_is_asked_for_only_after_a_yes() {
+    let mut model = shown(&[alive("clockings"), alive("people")]);
+    press(&mut model, Key::Down);
+    assert_eq!(press(&mut model, Key::Renew), None);
+    assert!(screen(&model, 80, 24).iter().any(|row| row.contains("renew acme/people now?")));
+    assert_eq!(press(&mut model, Key::Renew), None);
+    assert_eq!(model.over, Over::Nothing);
+    press(&mut model, Key::Renew);
+    assert_eq!(press(&mut model, Key::Yes), Some(Effect::Renew("acme/people".to_owned())));
+    let refused = "this user may not use the daemon's control socket";
+    model.learn(News::Said(refused.to_owned()), NOW);
+    assert_eq!(screen(&model, 80, 24).last().map(String::as_str), Some(refused));
+}
+
+#[test]
+fn a_history_opens_scrolls_and_closes() {
+    let mut model = shown(&[alive("clockings")]);
+    assert_eq!(press(&mut model, Key::History), Some(Effect::History("acme/clockings".to_owned())));
+    let renewal = Renewal {
+        id: 7,
+        reason: "expiring".to_owned(),
+        outcome: Some("succeeded".to_owned()),
+        started_at: after(-9),
+        finished_at: Some(NOW),
+        steps: vec![step("post", -9, Some(0), Some("succeeded"))],
+    };
+    model.learn(News::History("acme/clockings".to_owned(), History { renewals: vec![renewal] }), NOW);
+    let text = screen(&model, 90, 24).join("\n");
+    assert!(text.contains("history of acme/clockings") && text.contains("✓ post"), "{text}");
+    press(&mut model, Key::Down);
+    assert!(!screen(&model, 90, 24).join("\n").contains("#7"));
+    assert_eq!(press(&mut model, Key::Leave), None);
+    assert_eq!(press(&mut model, Key::Leave), Some(Effect::Quit));
+}
+
+#[test]
+fn ctrl_c_leaves_from_everywhere() {
+    let mut model = shown(&[alive("clockings")]);
+    for key in [Key::Other, Key::Help, Key::Renew] {
+        press(&mut model, key);
+        assert_eq!(press(&mut model, Key::Quit), Some(Effect::Quit));
+    }
+}
+
+#[test]
+fn a_daemon_that_went_away_is_said_so_and_comes_back() {
+    let mut model = shown(&[alive("clockings")]);
+    for second in 0..3 {
+        model.learn(News::Lost("nobody listens".to_owned()), after(second));
+    }
+    let rows = screen(&model, 80, 24);
+    assert!(rows[0].starts_with("the daemon does not answer"), "{rows:#?}");
+    assert!(rows[1].contains("acme/clockings"), "what was known stays: {rows:#?}");
+    model.learn(picture(&[alive("clockings")], true), after(4));
+    let log: Vec<&str> = model.log.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(log, ["the daemon does not answer", "the daemon answers again"]);
+}
+
+#[test]
+fn without_events_the_log_comes_from_what_changed() {
+    let mut model = Model::default();
+    model.learn(picture(&[alive("clockings"), alive("gone")], false), NOW);
+    let mut changed = blocked("clockings");
+    changed.key = Some(WebhookKey { version: 4, fingerprint: "aaaa0000".to_owned(), rotated_at: NOW });
+    model.learn(picture(&[changed, alive("people")], false), NOW);
+    let log: Vec<&str> = model.log.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(
+        log,
+        [
+            "acme/clockings  new key version 4 (aaaa0000)",
+            "acme/clockings  active → blocked",
+            "acme/people  is new",
+            "acme/gone  is no longer configured",
+        ]
+    );
+}
+
+#[test]
+fn events_are_sentences() {
+    let who = |more: serde_json::Value| {
+        let mut facts = json!({"at": NOW, "tenant": "acme", "webhook": "acme/people"});
+        for (name, value) in more.as_object().expect("an object") {
+            facts[name] = value.clone();
+        }
+        facts
+    };
+    for (kind, facts, expected) in [
+        (
+            "renewal_started",
+            who(json!({"renewal_id": 7, "reason": "manual"})),
+            "acme/people  renewal #7 begins: manual",
+        ),
+        (
+            "renewal_step",
+            who(json!({"step": "post", "outcome": "failed", "error": "503\u{1b}[2J"})),
+            "acme/people  post failed: 503[2J",
+        ),
+        (
+            "renewal_finished",
+            who(json!({"renewal_id": 7, "outcome": "succeeded"})),
+            "acme/people  renewal #7 succeeded",
+        ),
+        (
+            "key_rotated",
+            who(json!({"key_version": 2, "fingerprint": "ab"})),
+            "acme/people  new key version 2 (ab)",
+        ),
+        (
+            "webhook_state",
+            who(json!({"previous_state": "active", "state": "renewing"})),
+            "acme/people  active → renewing",
+        ),
+        ("poll_finished", json!({"tenant": "acme", "error": "refused"}), "acme  poll failed: refused"),
+        ("reset", json!({}), "some events were missed"),
+    ] {
+        let mut model = Model::default();
+        model.learn(happened(kind, facts), NOW);
+        assert_eq!(model.log[0].1, expected);
+    }
+    let mut model = Model::default();
+    model.learn(happened("poll_finished", json!({"tenant": "acme"})), NOW);
+    assert!(model.log.is_empty(), "a good poll is nothing to read");
+}
