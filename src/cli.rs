@@ -16,6 +16,7 @@ mod man;
 mod moment;
 mod output;
 mod reload;
+mod remote;
 mod renew;
 mod run;
 mod sandbox;
@@ -66,11 +67,7 @@ enum Command {
     )]
     Run,
     /// Validate the configuration and look for its secrets
-    #[command(
-        after_help = "A secret that is a systemd credential is found only inside the service; the README shows \
-                            how to check there.\n\nExample: protime-webhookd --config ./config.toml check"
-    )]
-    Check,
+    Check(check::Args),
     /// Show how every webhook, or one of them, is doing
     Status(status::Args),
     /// Show past renewals of a webhook, newest first
@@ -91,6 +88,8 @@ enum Command {
     Completions(completions::Args),
     /// Print the manual, or write all of its pages
     Man(man::Args),
+    /// Ask the Protime API itself
+    Remote(remote::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
     Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
@@ -115,7 +114,7 @@ impl Cli {
         let config = || load(&self.config);
         match self.command {
             Command::Run => run::run(config()?),
-            Command::Check => check::run(&config()?),
+            Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => client(status::run(args, &config()?)),
             Command::History(args) => client(history::run(args, &config()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
@@ -125,6 +124,7 @@ impl Cli {
             Command::Init(args) => init::run(&args, &self.config),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
+            Command::Remote(args) => client(remote::run(args, &config()?)),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }
@@ -137,7 +137,7 @@ fn load(file: &std::path::Path) -> Result<Config, failure::Failure> {
     })
 }
 
-/// Runs a command that only asks the daemon: one thread is enough.
+/// Runs a command that only asks the daemon or Protime: one thread is enough.
 fn client(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }

@@ -62,7 +62,7 @@ mod dedup;
 mod event;
 
 pub use dedup::{Deduplicator, Judgement};
-pub use event::{ChangeType, DataError, Event, InvalidEvent, NotJson};
+pub use event::{ChangeType, DataError, Event, InvalidEvent};
 
 pub use crate::domain::{
     change::ChangeVersion,

@@ -1,4 +1,7 @@
-//! `check`: whether the daemon could start with this configuration.
+//! `check`: whether the daemon could start with this configuration, and with `--online` what Protime
+//! says to it.
+
+mod online;
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -9,11 +12,24 @@ use super::{
 };
 use crate::config::{Config, ResyncKind, Tenant};
 
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A secret that is a systemd credential is found only inside the service; the README shows how to check \
+                  there.\n\nWith --online nothing is changed at Protime. Exit codes: 0 fine; 1 something is wrong at \
+                  Protime; 78 the configuration or a secret is.\n\n\
+                  Example: protime-webhookd --config ./config.toml check --online"
+)]
+pub(super) struct Args {
+    /// Also ask every tenant for a token and its webhooks, and compare
+    #[arg(long)]
+    online: bool,
+}
+
 /// Finds every secret, and says what the file holds and what in it deserves a second look.
-pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     secrets(config)?;
     output::print(&report(config, Style::of(&io::stdout())))?;
-    Ok(ExitCode::SUCCESS)
+    if args.online { online::run(config).await } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// What the file holds, and what in it deserves a second look.
@@ -73,7 +89,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         config::{OnFailure, Resync, SecretSource, Webhook},
@@ -83,7 +99,8 @@ mod tests {
         },
     };
 
-    fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
+    /// A tenant that sends these collections to `https://example.com/`.
+    pub(in crate::cli) fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
         let url = reqwest::Url::parse("https://example.com/").expect("a URL");
         let webhook = |name: &&str| Webhook {
             name: WebhookName::new(name).expect("a name"),

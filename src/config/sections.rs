@@ -8,8 +8,10 @@ use std::{
 
 use super::{
     Api, Config, Daemon, LogFormat, Renewal, Surroundings, cron,
+    include::{self, Included},
     raw::{Checked, Reported, Table, Value},
-    tenant, units,
+    tenant::{self, Seen},
+    units,
 };
 use crate::domain::lifetime::Share;
 
@@ -21,8 +23,15 @@ pub(super) const RUNTIME_DIRECTORY: &str = "/run/protime-webhookd";
 /// The control socket's name in it.
 pub(super) const CONTROL_SOCKET: &str = "control.sock";
 
-/// Reads the root table.
-pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_>) -> Checked<Config> {
+/// Reads the root table, and the bytes of the files that it includes: they are judged also where
+/// something in this file is wrong.
+pub(super) fn root(
+    root: &Table<'_>,
+    file: &Path,
+    surroundings: &Surroundings<'_>,
+    seen: &mut Seen,
+    included: &mut Vec<Included>,
+) -> Checked<Config> {
     let user_agent = root
         .required(
             "user_agent",
@@ -33,8 +42,9 @@ pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
     root.not_yet("metrics", "remove the table");
-    root.not_yet("include", "remove it and write every [[tenant]] into this file");
-    let tenants = tenant::tenants(root);
+    let include = root.optional("include");
+    included.extend(include.iter().flat_map(|value| include::files(value, file)));
+    let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         user_agent: user_agent?,

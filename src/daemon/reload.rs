@@ -103,11 +103,10 @@ fn needs_restart(earlier: &config::Daemon, config: &Config) -> Vec<&'static str>
 }
 
 fn of_file(error: &config::ConfigError) -> ConfigError {
-    let file = error.file().display().to_string();
     let problems = error
         .problems()
         .map(|problem| ConfigProblem {
-            file: file.clone(),
+            file: problem.file.clone(),
             line: problem.line,
             column: problem.column,
             message: problem.message.clone(),

@@ -59,8 +59,11 @@ impl Setup {
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             lasting: lasting.clone(),
         };
-        let clients: Vec<TenantClient> =
-            config.tenants.iter().map(|tenant| client(config, tenant)).collect::<Result<_, _>>()?;
+        let clients: Vec<TenantClient> = config
+            .tenants
+            .iter()
+            .map(|tenant| client(config, tenant, &tenant.collections_read()))
+            .collect::<Result<_, _>>()?;
         let ids = adopt(config, &lasting.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
@@ -157,7 +160,7 @@ impl<'a> Prepared<'a> {
         let sinks: Vec<KeySink> =
             webhook.key_sinks.iter().map(|sink| KeySink::new(sink, &shared.secret_env)).collect();
         let wanted = Wanted {
-            references: references(&webhook.external_references),
+            references: ExternalReference::all(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: shared.max_unplanned_per_hour,
             longest_retry: shared.timing.backoff.max(),
@@ -241,12 +244,6 @@ fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
     WebhookPath { tenant: tenant.name.clone(), name: webhook.name.clone() }
 }
 
-/// External references in one text, to compare what is wanted with what was sent.
-fn references(references: &[ExternalReference]) -> String {
-    let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
-    each.concat()
-}
-
 fn timing(config: &Config) -> Result<Timing, DaemonError> {
     let renewal = &config.renewal;
     Ok(Timing {
@@ -258,7 +255,12 @@ fn timing(config: &Config) -> Result<Timing, DaemonError> {
     })
 }
 
-fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, DaemonError> {
+/// A client of a tenant that may read these collections.
+pub(crate) fn client(
+    config: &Config,
+    tenant: &config::Tenant,
+    collections_read: &[&str],
+) -> Result<TenantClient, DaemonError> {
     let client_secret = tenant
         .client_secret
         .resolve()
@@ -270,7 +272,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
         client_id: tenant.client_id.clone(),
         client_secret,
         user_agent: config.user_agent.clone(),
-        scopes: protime::needed_scopes(),
+        scopes: protime::needed_scopes(collections_read),
         connect_timeout: config.api.connect_timeout,
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,

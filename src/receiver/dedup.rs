@@ -108,7 +108,7 @@ impl Deduplicator {
     /// An empty memory, for at most `capacity` objects of each collection.
     ///
     /// It takes it that nothing was processed before; tell it what was with
-    /// [`remember`](Self::remember). An object takes some 200 bytes.
+    /// [`remember`](Self::remember). An object takes some 240 bytes.
     #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self { capacity, collections: HashMap::new() }

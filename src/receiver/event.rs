@@ -26,9 +26,9 @@ pub enum ChangeType {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {
-    /// It is not JSON, or not an object.
+    /// It is not JSON, or not an object; the text says why, and holds nothing of the body.
     #[error("the body is no JSON object: {0}")]
-    NotJson(#[source] NotJson),
+    NotJson(String),
     /// A property is missing, or empty, or not of the type that it should have.
     #[error("the event's '{property}' is {found}, where {expected} was expected")]
     Property {
@@ -44,15 +44,10 @@ pub enum InvalidEvent {
     UnknownChangeType(String),
 }
 
-/// Where and why JSON could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct NotJson(serde_json::Error);
-
-/// Why an event's data is not what the receiver took it for.
+/// Why an event's data is not what the receiver took it for. The text may quote a value of the data.
 #[derive(Debug, thiserror::Error)]
 #[error("the event's 'data' does not fit: {0}")]
-pub struct DataError(#[source] serde_json::Error);
+pub struct DataError(serde_json::Error);
 
 /// A change of one object, as Protime tells it.
 ///
@@ -90,8 +85,11 @@ impl Event {
     ///
     /// [`InvalidEvent`] names the property that is not as it should be.
     pub fn parse(collection: impl Into<String>, body: &[u8]) -> Result<Self, InvalidEvent> {
-        let mut event: serde_json::Map<String, Value> =
-            serde_json::from_slice(body).map_err(|error| InvalidEvent::NotJson(NotJson(error)))?;
+        let mut event = match serde_json::from_slice(body) {
+            Ok(Value::Object(event)) => event,
+            Ok(other) => return Err(InvalidEvent::NotJson(format!("it is {}", kind(Some(&other))))),
+            Err(error) => return Err(InvalidEvent::NotJson(error.to_string())),
+        };
         let change = match text(event.get("changeType"), "changeType")? {
             "InsertOrUpdate" => ChangeType::InsertOrUpdate,
             "Delete" => ChangeType::Delete,
@@ -160,7 +158,11 @@ fn text<'a>(value: Option<&'a Value>, name: &'static str) -> Result<&'a str, Inv
 }
 
 fn property(property: &'static str, value: Option<&Value>, expected: &'static str) -> InvalidEvent {
-    let found = match value {
+    InvalidEvent::Property { property, found: kind(value), expected }
+}
+
+fn kind(value: Option<&Value>) -> &'static str {
+    match value {
         None => "missing",
         Some(Value::Null) => "null",
         Some(Value::Bool(_)) => "a boolean",
@@ -169,8 +171,7 @@ fn property(property: &'static str, value: Option<&Value>, expected: &'static st
         Some(Value::String(_)) => "a text",
         Some(Value::Array(_)) => "an array",
         Some(Value::Object(_)) => "an object",
-    };
-    InvalidEvent::Property { property, found, expected }
+    }
 }
 
 #[cfg(test)]
@@ -228,9 +229,10 @@ mod tests {
         ] {
             assert_eq!(parse(body).expect_err(body), expected);
         }
-        for body in ["", "[]", "7", "{", "{\"changeType\":\"Delete\"} trailing"] {
+        assert_eq!(parse("[\"Zoe\"]").expect_err("a list"), "the body is no JSON object: it is an array");
+        for body in ["", "\"Zoe\"", "7", "{\"Zoe\"", "{\"changeType\":\"Delete\"} trailing"] {
             let error = parse(body).expect_err(body);
-            assert!(error.starts_with("the body is no JSON object: "), "{error}");
+            assert!(error.starts_with("the body is no JSON object: ") && !error.contains("Zoe"), "{error}");
         }
         assert!(Event::parse("clockings", b"{\"changeType\":\"\xff\"}").is_err(), "not UTF-8");
     }

@@ -14,7 +14,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::Url;
 use tokio::sync::Notify;
 
 use super::{
@@ -26,9 +25,9 @@ use crate::{
     domain::{
         orphan::Orphan,
         record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
-        webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName},
+        webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
     },
-    protime::{ApiError, TenantClient},
+    protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
 };
 
@@ -223,7 +222,12 @@ impl Tenant {
         self.webhooks
             .iter()
             .filter_map(|(id, watched)| {
-                by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone()))
+                let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
+                // A list can spare a renewal for other references and not cause one: how Protime writes
+                // them in it is not documented, and a spelling that never fits would renew for ever.
+                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                found.references = found.references.filter(wanted);
+                Some((*id, found))
             })
             .collect()
     }
@@ -345,11 +349,4 @@ fn index(listed: Vec<RemoteWebhook>) -> ByPair {
         }
     }
     by_pair
-}
-
-/// A pair in a form in which two spellings of one URL are the same.
-fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.clone())
 }

@@ -11,7 +11,7 @@ use crate::domain::{
     orphan::OnRemove,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
     record::{Confirm, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
-    webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
+    webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
 };
 
 fn at(second: i64) -> Timestamp {
@@ -247,6 +247,7 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
             pair: pair("clockings"),
             status: RemoteStatus::Enabled,
             valid_until: Some(at(500)),
+            references: None,
         };
         HashMap::from([(bench.id, webhook)])
     };
@@ -258,6 +259,34 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.store.apply_list(before, listed("fresh"), at(120)).await.expect("applies");
     assert!(matches!(bench.record().await.remote, Remote::Listed(listed) if listed.id == "fresh"));
+}
+
+#[tokio::test]
+async fn references_that_the_list_shows_take_the_place_of_those_that_were_stored() {
+    let bench = Bench::new().await;
+    let tenant = TenantName::new("acme").expect("a name");
+    bench.rotate("one").await;
+    let reference =
+        |name: &str| ExternalReference { collection: "people".to_owned(), reference: name.to_owned() };
+    for (listed, expected) in [
+        (None, ""),
+        (Some(vec![reference("@badge-number"), reference("own")]), "(people,@badge-number)(people,own)"),
+        (None, "(people,@badge-number)(people,own)"),
+        (Some(Vec::new()), ""),
+    ] {
+        let webhook = RemoteWebhook {
+            id: "id-of-one".to_owned(),
+            pair: pair("clockings"),
+            status: RemoteStatus::Enabled,
+            valid_until: Some(at(500)),
+            references: listed,
+        };
+        let before = bench.store.post_counts(&tenant).await.expect("reads");
+        let list = HashMap::from([(bench.id, webhook)]);
+        bench.store.apply_list(before, list, at(120)).await.expect("applies");
+        let issued = bench.record().await.issued.expect("rotated");
+        assert_eq!(issued.references, expected);
+    }
 }
 
 #[tokio::test]
@@ -284,10 +313,10 @@ async fn an_open_renewal_is_not_opened_twice() {
 }
 
 #[tokio::test]
-async fn unplanned_posts_of_the_last_hour_count_unless_refused() {
+async fn unplanned_posts_count_unless_refused_whatever_the_clock_was() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Disabled, None, at(50)).await.expect("begins");
-    for (begun, refused) in [(1_000, false), (2_000, true), (4_000, false), (5_000, false)] {
+    for (begun, refused) in [(1_000, false), (2_000, true), (5_000, false), (900_000, false)] {
         let post = bench.store.start_post(bench.id, renewal, true, at(begun)).await.expect("starts");
         let waiting = trouble(Step::Post, TroubleKind::Transient);
         if refused {
@@ -296,7 +325,7 @@ async fn unplanned_posts_of_the_last_hour_count_unless_refused() {
             bench.store.post_unknown(post, waiting, at(begun)).await.expect("records");
         }
     }
-    assert_eq!(bench.record().await.unplanned, [at(4_000), at(5_000)]);
+    assert_eq!(bench.record().await.unplanned, [at(1_000), at(5_000), at(900_000)]);
 }
 
 #[tokio::test]
@@ -338,3 +367,5 @@ async fn a_failed_change_takes_no_other_with_it() {
         .expect("counts");
     assert_eq!(count, 25);
 }
+
+mod mishaps;
