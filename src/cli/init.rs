@@ -88,9 +88,11 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
         place::may_write(target, args.force)?;
     }
     let (mut draft, open) = from_flags(args)?;
-    let at_terminal = io::stdin().is_terminal();
-    refuse_missing(&open, at_terminal)?;
-    if at_terminal {
+    if let Some(missing) = missing(&open) {
+        if !io::stdin().is_terminal() {
+            let help = "add these flags, or run it at a terminal to be asked";
+            return Err(Failure::Usage(format!("nothing was written; missing: {missing}; {help}")).into());
+        }
         draft = dialogue(draft, open, &mut io::stdin().lock(), &mut io::stderr().lock())?;
     }
     let text = draft.text();
@@ -132,17 +134,6 @@ fn from_flags(args: &Args) -> Result<(Draft, Vec<Question>), Failure> {
     }
     let missing = missing(&open).map_or_else(String::new, |missing| format!("\n  missing: {missing}"));
     Err(Failure::Usage(format!("nothing was written:{wrong}{missing}")))
-}
-
-/// Without a terminal nobody can be asked.
-fn refuse_missing(open: &[Question], at_terminal: bool) -> Result<(), Failure> {
-    match missing(open) {
-        Some(missing) if !at_terminal => {
-            let help = "add these flags, or run it at a terminal to be asked";
-            Err(Failure::Usage(format!("nothing was written; missing: {missing}; {help}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The flags of open questions that must be answered.

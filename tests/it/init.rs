@@ -217,3 +217,13 @@ fn at_a_terminal_it_asks_and_asks_again() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("client_secret = { credential = \"acme-client-secret\" }"), "{text}");
 }
+
+#[test]
+fn at_a_terminal_nothing_is_asked_when_the_flags_say_enough() {
+    let folder = TempDir::new().unwrap();
+    let (ours, theirs) = terminal();
+    let (code, said, errors) = run(init(folder.path()).stdin(theirs));
+    drop(ours);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    assert!(said.contains("is written"), "{said}");
+}

@@ -32,7 +32,7 @@ fn service(config: &Config) -> Vec<String> {
     let Service { mut lines, drop_in } = steps;
     if !drop_in.is_empty() {
         let folder = "/etc/systemd/system/protime-webhookd.service.d";
-        lines.push("# What the service is given.".to_owned());
+        lines.push("# Give the service what it needs.".to_owned());
         lines.push(format!("install -d -m 0755 {folder}"));
         lines.push(format!("cat >{folder}/init.conf <<'UNIT'\n[Service]\n{}\nUNIT", drop_in.join("\n")));
         lines.push("systemctl daemon-reload".to_owned());

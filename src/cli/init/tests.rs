@@ -162,3 +162,42 @@ fn the_file_explains_itself_once() {
     assert_eq!(read(&draft).user_agent, draft.user_agent);
     assert!(text.ends_with("kind = \"none\"\n") && !text.contains("acme-client-secret\" }\n\n\n"), "{text}");
 }
+
+/// What is printed for a service with these flags.
+fn steps_of_a_service(flags: &[&str]) -> String {
+    let (draft, _) = from_flags(&args(flags)).expect("flags that are right");
+    let file = Path::new("/etc/protime-webhookd/config.toml");
+    steps::after(&config::judge(file, &draft.text()).expect("right"))
+}
+
+#[test]
+fn each_place_of_a_secret_has_its_steps() {
+    for (flags, commands) in [
+        (
+            ["--client-secret-credential", "50%-secret"],
+            &[
+                "install -m 0600 /dev/stdin /etc/protime-webhookd/50%-secret",
+                "LoadCredential=50%%-secret:/etc/protime-webhookd/50%%-secret",
+                "systemctl daemon-reload",
+            ][..],
+        ),
+        (
+            ["--client-secret-file", "/nowhere/it's here"],
+            &["install -m 0640 -g protime-webhookd /dev/stdin '/nowhere/it'\\''s here'"],
+        ),
+        (
+            ["--client-secret-env", "ACME_SECRET"],
+            &["# Type ACME_SECRET=, paste", "EnvironmentFile=/etc/protime-webhookd/environment"],
+        ),
+        (
+            ["--key-file", "/nowhere/keys/a.key"],
+            &["echo 'd /nowhere/keys 0750 protime-webhookd", "ReadWritePaths=/nowhere/keys"],
+        ),
+    ] {
+        let steps = steps_of_a_service(&flags);
+        assert!(steps.starts_with("\nNext, as root:\n"), "{steps}");
+        for command in commands.iter().chain(&["systemctl enable --now protime-webhookd"]) {
+            assert!(steps.contains(command), "no {command} in\n{steps}");
+        }
+    }
+}
