@@ -219,6 +219,8 @@ pub(crate) struct Resync {
 pub(crate) enum ResyncKind {
     /// A program.
     Command(Command),
+    /// A server of the operator's.
+    Http(Endpoint),
     /// Nothing: the loss is accepted.
     None,
 }
@@ -243,6 +245,17 @@ pub(crate) struct Command {
     pub(crate) timeout: Duration,
 }
 
+/// A server of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Its address: https, or http on loopback; without user info.
+    pub(crate) url: Url,
+    /// Where the token is found that is sent as a Bearer.
+    pub(crate) token: Option<SecretSource>,
+    /// After this the errand has failed.
+    pub(crate) timeout: Duration,
+}
+
 /// One `[[tenant.webhook.key_sink]]`: who gets the new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySink {
@@ -259,6 +272,8 @@ pub(crate) enum KeySink {
     },
     /// A program that gets the key on standard input.
     Command(Command),
+    /// A server that gets the key by PUT.
+    Http(Endpoint),
 }
 
 /// What a key file holds.

@@ -6,12 +6,15 @@
 //! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
 
 mod answers;
+mod couriers;
 mod driver;
 #[cfg(test)]
 mod fake;
 #[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod handle;
 mod health;
+mod import;
+mod limits;
 mod live;
 mod picture;
 mod setup;
@@ -24,8 +27,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     config::{Config, SecretError},
-    domain::webhook::TenantName,
-    protime,
+    domain::webhook::{TenantName, WebhookPath},
+    outbound, protime,
     scheduler::{Cron, Sweep},
     signals::{Signal, Signals},
     sockets::{self, bind::BindError},
@@ -34,12 +37,13 @@ use crate::{
 };
 #[cfg(test)]
 pub(crate) use answers::PolledTenant;
-pub(crate) use answers::{KeyRecord, Keys, Unavailable, Verdict};
+pub(crate) use answers::{Imported, KeyRecord, Keys, Unavailable, Verdict};
 use driver::Driver;
 #[cfg(test)]
 pub(crate) use fake::{Fake, Handle};
 #[cfg(not(test))]
 pub(crate) use handle::Handle;
+pub(crate) use import::import_key;
 use live::{Lasting, Live};
 use setup::Setup;
 
@@ -80,6 +84,14 @@ pub(crate) enum DaemonError {
         /// Why there is none.
         error: protime::BuildError,
     },
+    /// What a webhook needs to speak with a server of the operator's.
+    #[error("webhook '{webhook}': {error}")]
+    Outbound {
+        /// Whose.
+        webhook: WebhookPath,
+        /// What is wrong.
+        error: outbound::BuildError,
+    },
     /// The retry policy.
     #[error("[renewal] retry_initial and retry_max: {0}")]
     Backoff(#[from] crate::renewal::backoff::InvalidBackoff),
@@ -94,6 +106,7 @@ pub(crate) enum DaemonError {
 /// Runs the daemon until a signal stops it.
 pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+    limits::allow_many_listeners();
     let store = Store::open(&config.daemon.state_dir)?;
     let lasting = Lasting::new(store);
     let setup = Setup::build(&config, &lasting).await?;
@@ -106,8 +119,10 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let working = Stop::new();
     let serving = Stop::new();
     let handle = Handle::new(live.clone());
-    let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
-    let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
+    let (of_status, of_control) =
+        (sockets::status::router(handle.clone()), sockets::control::router(handle.clone()));
+    let status = serve(status_socket, of_status, sockets::status::CONNECTIONS_PER_USER, &serving);
+    let control = serve(control_socket, of_control, sockets::control::CONNECTIONS_PER_USER, &serving);
 
     let (sweep, sweeps) = mpsc::channel(1);
     let cron = Cron::start(&daemon.status_poll, sweep.clone()).await?;
@@ -145,11 +160,18 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-fn serve(socket: sockets::bind::BoundSocket, router: axum::Router, serving: &Stop) -> JoinHandle<()> {
+fn serve(
+    socket: sockets::bind::BoundSocket,
+    router: axum::Router,
+    connections_per_user: usize,
+    serving: &Stop,
+) -> JoinHandle<()> {
     let serving = serving.clone();
     tokio::spawn(async move {
         let path = socket.path().display().to_string();
-        if let Err(error) = sockets::serve::serve(socket, router, serving.requested()).await {
+        if let Err(error) =
+            sockets::serve::serve(socket, router, connections_per_user, serving.requested()).await
+        {
             tracing::error!(path, %error, "a socket is no longer served");
         }
     })

@@ -7,6 +7,7 @@ pub(crate) mod errand;
 pub(crate) mod gap;
 pub(crate) mod key;
 pub(crate) mod lifetime;
+pub(crate) mod outbox;
 pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod report;

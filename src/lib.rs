@@ -40,6 +40,7 @@
 //! | `resync` | brings the receiver up to date for a gap |
 //! | `handoff` | gives a new key to those who check signatures with it |
 //! | `command` | runs a program of the operator's for either of them |
+//! | `outbound` | speaks with a server of the operator's for either of them; how an HTTP client is built |
 //! | `unix_group` | groups by name, for key files and sockets |
 //! | `scheduler` | the cron that wakes the poll, and nothing else |
 //! | `sockets` | HTTP on two Unix sockets: status and control |
@@ -70,6 +71,7 @@ mod resync;
 mod handoff;
 
 mod command;
+mod outbound;
 mod unix_group;
 
 mod scheduler;

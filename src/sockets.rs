@@ -13,6 +13,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod control;
+mod import;
 mod problem;
 mod query;
 mod read;

@@ -1,7 +1,10 @@
 //! Which webhook `TENANT/NAME`, or `NAME` alone, means.
 
 use super::failure::Failure;
-use crate::domain::report::Webhook;
+use crate::{
+    config::Config,
+    domain::{report::Webhook, webhook::WebhookPath},
+};
 
 /// How alike two names must be for one to be offered for the other.
 const ALIKE: f64 = 0.75;
@@ -15,41 +18,66 @@ pub(super) fn full_name(webhook: &Webhook) -> String {
 
 /// The webhook that is meant. A bare name is enough where one tenant alone has it.
 pub(super) fn find<'a>(text: &str, webhooks: &'a [Webhook]) -> Result<&'a Webhook, Failure> {
-    let meant: Vec<&Webhook> = webhooks
-        .iter()
-        .filter(|webhook| match text.split_once('/') {
-            Some((tenant, name)) => webhook.tenant == tenant && webhook.name == name,
-            None => webhook.name == text,
-        })
-        .collect();
+    let names = webhooks.iter().map(|webhook| (webhook.tenant.as_str(), webhook.name.as_str()));
+    Ok(&webhooks[pick(text, &names.collect::<Vec<_>>())?])
+}
+
+/// The same among those that the configuration names, where no daemon can be asked.
+pub(super) fn find_configured(text: &str, config: &Config) -> Result<WebhookPath, Failure> {
+    let of = |tenant: &crate::config::Tenant| {
+        let name = tenant.name.clone();
+        let path = move |webhook: &crate::config::Webhook| WebhookPath {
+            tenant: name.clone(),
+            name: webhook.name.clone(),
+        };
+        tenant.webhooks.iter().map(path).collect::<Vec<_>>()
+    };
+    let mut paths: Vec<WebhookPath> = config.tenants.iter().flat_map(of).collect();
+    let names: Vec<(&str, &str)> =
+        paths.iter().map(|path| (path.tenant.as_str(), path.name.as_str())).collect();
+    let index = pick(text, &names)?;
+    Ok(paths.swap_remove(index))
+}
+
+/// Which of the names, each with its tenant, is meant.
+fn pick(text: &str, names: &[(&str, &str)]) -> Result<usize, Failure> {
+    let is_meant = |&(tenant, name): &(&str, &str)| match text.split_once('/') {
+        Some(whole) => whole == (tenant, name),
+        None => name == text,
+    };
+    let meant: Vec<usize> = (0..names.len()).filter(|&at| names.get(at).is_some_and(is_meant)).collect();
     match meant.as_slice() {
-        [webhook] => Ok(webhook),
-        [] => Err(Failure::Usage(unknown(text, webhooks))),
-        several => {
-            let several = list(several.iter().map(|webhook| full_name(webhook)));
+        [only] => Ok(*only),
+        [] => Err(Failure::Usage(unknown(text, names))),
+        _ => {
+            let several = list(names.iter().filter(|name| is_meant(name)).map(|name| joined(*name)));
             Err(Failure::Usage(format!("'{}' may mean {several}; say which", text.escape_debug())))
         }
     }
 }
 
-fn unknown(text: &str, webhooks: &[Webhook]) -> String {
-    let alike = |webhook: &Webhook| {
-        let name = if text.contains('/') { full_name(webhook) } else { webhook.name.clone() };
+fn joined((tenant, name): (&str, &str)) -> String {
+    format!("{tenant}/{name}")
+}
+
+fn unknown(text: &str, names: &[(&str, &str)]) -> String {
+    let alike = |(tenant, name): (&str, &str)| {
+        let name = if text.contains('/') { joined((tenant, name)) } else { name.to_owned() };
         strsim::jaro_winkler(&name.to_lowercase(), &text.to_lowercase())
     };
-    let mut near: Vec<(f64, String)> = webhooks
+    let mut near: Vec<(f64, String)> = names
         .iter()
-        .map(|webhook| (alike(webhook), full_name(webhook)))
+        .map(|&name| (alike(name), joined(name)))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let help = if !near.is_empty() {
         format!("did you mean {}?", list(near))
-    } else if webhooks.is_empty() {
+    } else if names.is_empty() {
         "no webhook is configured".to_owned()
     } else {
-        format!("there are {}", list(webhooks.iter().map(full_name)))
+        format!("there are {}", list(names.iter().map(|&name| joined(name))))
     };
     format!("there is no webhook '{}'; {help}", text.escape_debug())
 }

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::live::Live;
+use super::{couriers::Couriers, live::Live};
 use crate::{
     clock,
     domain::record::WebhookId,
@@ -79,6 +79,8 @@ impl Driver {
 
     /// Works until `stop` is requested and what was in flight is finished.
     pub(super) async fn run(mut self, stop: Stop) {
+        let closing = Stop::new();
+        let couriers = tokio::spawn(Couriers::new(self.live.clone()).run(stop.clone(), closing.clone()));
         while !stop.is_requested() {
             self.watch_the_clock().await;
             self.retry_polls();
@@ -102,6 +104,9 @@ impl Driver {
         while let Some(ended) = self.tasks.join_next().await {
             note(ended);
         }
+        // Only now: a POST that was in flight may have brought a key.
+        closing.request();
+        note(couriers.await);
     }
 
     /// Starts work on every webhook that is due and tells how long to sleep.

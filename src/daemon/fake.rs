@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable, Verdict},
+    answers::{Imported, Keys, PolledTenant, Unavailable, Verdict},
     live::Live,
 };
 use crate::{
-    domain::{report, webhook::WebhookPath},
+    domain::{key::WebhookKey, report, webhook::WebhookPath},
     store::StoreError,
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Fake {
     pub(crate) verified: Vec<(String, Vec<u8>)>,
     pub(crate) renewed: Vec<String>,
     pub(crate) key_reads: usize,
+    pub(crate) import: Option<Imported>,
+    pub(crate) imported: Vec<WebhookKey>,
 }
 
 /// What sockets ask.
@@ -119,6 +121,18 @@ impl Handle {
             fake.renewed.push(format!("{}/{}", webhook.tenant, webhook.name));
             16 + i64::try_from(fake.renewed.len()).unwrap_or(0)
         })
+    }
+
+    pub(crate) async fn import_key(
+        &self,
+        path: &WebhookPath,
+        key: WebhookKey,
+    ) -> Result<Option<Imported>, Unavailable> {
+        let imported = self.find(path, |fake, _| {
+            fake.imported.push(key);
+            fake.import
+        });
+        Ok(imported?.flatten())
     }
 
     pub(crate) async fn verify(

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable},
+    answers::{Imported, Keys, PolledTenant, Unavailable},
     health,
     live::Live,
     picture,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{record::Record, report, webhook::WebhookPath},
+    domain::{key::WebhookKey, record::Record, report, webhook::WebhookPath},
     renewal::procedure::Procedure,
     store::Store,
 };
@@ -106,6 +106,18 @@ impl Handle {
         let renewal = procedure.renew_now().await?;
         self.live.lasting.wake.notify_one();
         Ok(Some(renewal))
+    }
+
+    /// Takes over a key that Protime signs with already; `None` if there is no webhook of that name.
+    pub(crate) async fn import_key(
+        &self,
+        path: &WebhookPath,
+        key: WebhookKey,
+    ) -> Result<Option<Imported>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let imported = procedure.import_key(key).await?;
+        self.live.lasting.wake.notify_one();
+        Ok(Some(imported))
     }
 
     /// Asks every tenant for its list now.

@@ -14,6 +14,7 @@ use crate::{
         webhook::{ExternalReference, WebhookPath},
     },
     handoff::KeySink,
+    outbound::Outbound,
     protime::{self, TenantClient},
     renewal::{
         backoff::Backoff,
@@ -49,9 +50,11 @@ impl Setup {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
+            outbound: Outbound::new(config.user_agent.clone(), &config.api),
             lasting: lasting.clone(),
         };
         let ids = adopt(config, &lasting.store).await?;
+        let mut sinks = Vec::new();
         let mut tenants = Vec::new();
         let mut procedures = HashMap::new();
         let mut by_path = HashMap::new();
@@ -63,11 +66,14 @@ impl Setup {
                 .collect::<Result<_, _>>()?;
             let runtime = shared.tenant(config, tenant, &webhooks)?;
             for prepared in webhooks {
+                sinks.push((prepared.id, prepared.wanted.sinks.clone()));
                 by_path.insert(prepared.path.clone(), prepared.id);
                 procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)));
             }
             tenants.push(runtime);
         }
+        lasting.store.expect_sinks(sinks, clock::now()).await?;
+        lasting.deliveries.notify_one();
         Ok(Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
@@ -100,10 +106,11 @@ impl Setup {
             let Some(key) = store.keys(*id).await?.current else { continue };
             for sink in &procedure.sinks {
                 let name = sink.id();
-                let had = record.handed_off.contains(&name);
+                let had = record.has_key(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
-                    tracing::warn!(webhook = %procedure.path, sink = %name, "the key is gone from a sink; handing it off again");
-                    store.hand_off_again(*id, name).await?;
+                    tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                    store.hand_off_again(*id, name, clock::now()).await?;
+                    self.lasting.deliveries.notify_one();
                 }
             }
         }
@@ -117,6 +124,7 @@ struct Prepared<'a> {
     path: WebhookPath,
     config: &'a config::Webhook,
     sinks: Vec<KeySink>,
+    resync: Resync,
     wanted: Wanted,
 }
 
@@ -127,10 +135,13 @@ impl<'a> Prepared<'a> {
         ids: &HashMap<WebhookPath, WebhookId>,
         config: &Config,
         shared: &Shared,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, DaemonError> {
         let path = path(tenant, webhook);
+        let unusable = |error| DaemonError::Outbound { webhook: path.clone(), error };
+        let build = |sink| KeySink::new(sink, &shared.secret_env, &shared.outbound);
         let sinks: Vec<KeySink> =
-            webhook.key_sinks.iter().map(|sink| KeySink::new(sink, &shared.secret_env)).collect();
+            webhook.key_sinks.iter().map(build).collect::<Result<_, _>>().map_err(unusable)?;
+        let resync = Resync::new(&webhook.resync, &shared.secret_env, &shared.outbound).map_err(unusable)?;
         let wanted = Wanted {
             references: references(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
@@ -140,7 +151,7 @@ impl<'a> Prepared<'a> {
         let id = *ids
             .get(&path)
             .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
-        Ok(Self { id, path, config: webhook, sinks, wanted })
+        Ok(Self { id, path, config: webhook, sinks, resync, wanted })
     }
 }
 
@@ -148,6 +159,7 @@ impl<'a> Prepared<'a> {
 struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
+    outbound: Outbound,
     lasting: Lasting,
 }
 
@@ -181,7 +193,7 @@ impl Shared {
             pair: webhook.config.pair.clone(),
             references: webhook.config.external_references.clone(),
             wanted: webhook.wanted,
-            resync: Resync::new(&webhook.config.resync, &self.secret_env),
+            resync: webhook.resync,
             proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
             sinks: webhook.sinks,
             key_field: tenant.key_field.clone(),
@@ -215,7 +227,7 @@ fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
 }
 
 /// External references in one text, to compare what is wanted with what was sent.
-fn references(references: &[ExternalReference]) -> String {
+pub(super) fn references(references: &[ExternalReference]) -> String {
     let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
     each.concat()
 }
@@ -254,12 +266,9 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
 
 /// The environment variables that hold secrets, which no program that we run is to inherit.
 fn secret_variables(config: &Config) -> Vec<String> {
-    config
-        .tenants
-        .iter()
-        .filter_map(|tenant| match &tenant.client_secret {
-            SecretSource::Env(name) => Some(name.clone()),
-            SecretSource::Credential(_) | SecretSource::File(_) => None,
-        })
-        .collect()
+    let variable = |source: &SecretSource| match source {
+        SecretSource::Env(name) => Some(name.clone()),
+        SecretSource::Credential(_) | SecretSource::File(_) => None,
+    };
+    config.secrets().into_iter().filter_map(|secret| variable(secret.source)).collect()
 }

@@ -27,8 +27,6 @@ use tokio::{
 
 use super::{bind::BoundSocket, problem::Problem, verify::LARGEST_EVENT};
 
-/// Connections that a user may have to a socket at a time.
-const CONNECTIONS_PER_USER: usize = 128;
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest head of a request, in bytes.
@@ -52,7 +50,7 @@ impl Stopping {
     }
 }
 
-/// Serves `router` on `socket` until `shutdown`, then within about a second. The socket's file is
+/// Serves `router` on `socket`, with so many connections a user at a time, until `shutdown`, then within about a second. The socket's file is
 /// removed when the stop begins.
 ///
 /// # Errors
@@ -60,6 +58,7 @@ impl Stopping {
 pub(crate) async fn serve(
     socket: BoundSocket,
     router: Router,
+    connections_per_user: usize,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
@@ -77,11 +76,11 @@ pub(crate) async fn serve(
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => match admit(&mut users, &stream) {
+                Ok((stream, _)) => match admit(&mut users, connections_per_user, &stream) {
                     Some(permit) => {
                         connections.spawn(answer(stream, router.clone(), stopping.clone(), permit));
                     }
-                    None => refuse(&stream),
+                    None => refuse(connections_per_user, &stream),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -103,15 +102,19 @@ pub(crate) async fn serve(
 }
 
 /// A place among the connections of the peer's user, if there is one left.
-fn admit(users: &mut HashMap<u32, Arc<Semaphore>>, stream: &UnixStream) -> Option<OwnedSemaphorePermit> {
+fn admit(
+    users: &mut HashMap<u32, Arc<Semaphore>>,
+    limit: usize,
+    stream: &UnixStream,
+) -> Option<OwnedSemaphorePermit> {
     let user = stream.peer_cred().ok()?.uid();
-    let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(CONNECTIONS_PER_USER)));
+    let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(limit)));
     Arc::clone(places).try_acquire_owned().ok()
 }
 
 /// Says why there is no answer. A peer that cannot take even that is not waited for.
-fn refuse(stream: &UnixStream) {
-    let body = Problem::too_many_connections(CONNECTIONS_PER_USER).body().to_string();
+fn refuse(limit: usize, stream: &UnixStream) {
+    let body = Problem::too_many_connections(limit).body().to_string();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",

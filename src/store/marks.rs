@@ -118,6 +118,19 @@ pub(super) fn set_stage(connection: &Connection, renewal: i64, stage: Stage) -> 
     Ok(())
 }
 
+/// Moves a renewal on, unless it stands elsewhere by now; tells whether it did.
+pub(super) fn advance_stage(
+    connection: &Connection,
+    renewal: i64,
+    from: Stage,
+    to: Stage,
+) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached("UPDATE renewal SET stage = ?3 WHERE id = ?1 AND stage = ?2")?
+        .execute((renewal, from.as_str(), to.as_str()))?;
+    Ok(changed == 1)
+}
+
 pub(super) fn set_trouble(
     connection: &Connection,
     webhook: WebhookId,
