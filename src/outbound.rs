@@ -168,7 +168,7 @@ impl Endpoint {
 
     fn no_answer(&self, method: &Method, error: &reqwest::Error) -> Failure {
         let cause = if error.is_timeout() {
-            "it did not answer in time".to_owned()
+            format!("it did not answer within {:?}", self.timeout)
         } else if error.is_connect() {
             format!("cannot connect: {}", deepest(error))
         } else {

@@ -1,6 +1,7 @@
 //! `key import`: a receiver that lives changes hands without a rotation, and no event is refused.
 
 use std::{
+    fs,
     io::Write as _,
     process::{Output, Stdio},
 };
@@ -14,9 +15,11 @@ const KEY: &str = "/v1/webhooks/acme/clockings/key";
 
 /// A tenant whose webhook somebody else has created, and a configuration for it.
 fn taken_over() -> World {
-    let world = World::new(LONG);
-    world.write(&world.config(&["clockings"]));
-    world.sandbox.foreign_renew(&world.receiver.destination("clockings"), "clockings");
+    let mut world = World::running(LONG, &["clockings"]);
+    world.daemon.stop();
+    // Whoever created it knows the key; this daemon knows nothing.
+    fs::remove_dir_all(world.path("state")).unwrap();
+    fs::remove_file(world.key_file("clockings")).unwrap();
     world
 }
 
@@ -53,7 +56,7 @@ fn expect_adopted(world: &World, key: &str) {
     assert!((1_800..3_000).contains(&left), "planned for {left} s from now, of an hour");
     assert_eq!(webhook["key_sinks"][0]["version"], 1);
     world.eventually("it is healthy", || (world.daemon.status.get("/v1/health").status == 200).then_some(()));
-    assert_eq!(world.sandbox.creates("clockings").len(), 0, "nobody POSTed");
+    assert_eq!(world.sandbox.creates("clockings").len(), 1, "nobody POSTed since");
     assert_eq!(theirs(world), key);
 }
 
