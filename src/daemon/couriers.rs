@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use super::{live::Live, setup::Setup};
@@ -71,7 +72,10 @@ impl Couriers {
         let setup = self.live.setup();
         let now = clock::now();
         let store = &self.live.lasting.store;
-        for (id, name) in store.due_deliveries(now, AT_A_TIME).await? {
+        let longest = setup.procedures.values().map(|procedure| procedure.wanted.longest_retry).max();
+        let longest = SignedDuration::try_from(longest.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
+        let latest = now.checked_add(longest).unwrap_or(now);
+        for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
             let Some((procedure, sink)) = find(&setup, id, &name) else { continue };
             if self.tasks.len() >= AT_A_TIME {
                 // The end of one of them wakes us.

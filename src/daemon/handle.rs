@@ -105,6 +105,7 @@ impl Handle {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let renewal = procedure.renew_now().await?;
         self.live.lasting.wake.notify_one();
+        self.live.lasting.deliveries.notify_one();
         Ok(Some(renewal))
     }
 

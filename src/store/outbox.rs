@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 use super::{
     Store, StoreError,
     journal::Attempt,
-    marks::{clear_trouble, clear_trouble_of, end_step, insert_step, open_renewal, set_stage},
+    marks::{clear_trouble, clear_trouble_of, end_step, insert_step, look_again, open_renewal, set_stage},
     record::{millis, optional_moment},
     webhooks::{StoredKey, current_key},
 };
@@ -53,20 +53,24 @@ impl Store {
         .await
     }
 
-    /// The sinks to be tried by now, the longest due first.
+    /// The sinks to be tried by now, the longest due first. A time after `latest` was computed on another
+    /// clock, and is not waited for.
     pub(crate) async fn due_deliveries(
         &self,
         now: Timestamp,
+        latest: Timestamp,
         limit: usize,
     ) -> Result<Vec<(WebhookId, String)>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT webhook_id, sink FROM sink JOIN webhook ON webhook.id = webhook_id \
-                 WHERE configured = 1 AND started_at IS NULL AND retry_at <= ?1 ORDER BY retry_at LIMIT ?2",
+                 WHERE configured = 1 AND started_at IS NULL AND (retry_at <= ?1 OR retry_at > ?2) \
+                 ORDER BY retry_at LIMIT ?3",
             )?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let due =
-                statement.query_map([millis(now), limit], |row| Ok((WebhookId(row.get(0)?), row.get(1)?)))?;
+            let due = statement.query_map([millis(now), millis(latest), limit], |row| {
+                Ok((WebhookId(row.get(0)?), row.get(1)?))
+            })?;
             Ok(due.collect::<Result<_, _>>()?)
         })
         .await
@@ -309,14 +313,6 @@ fn expect(
 
 fn is_newest(connection: &Connection, webhook: WebhookId, version: u64) -> Result<bool, StoreError> {
     Ok(current_key(connection, webhook)?.is_some_and(|key| key.version == version))
-}
-
-/// Lets the webhook be judged anew: its renewal may go on.
-fn look_again(connection: &Connection, webhook: WebhookId, now: Timestamp) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("UPDATE webhook SET next_action_at = ?2, revision = revision + 1 WHERE id = ?1")?
-        .execute([webhook.0, millis(now)])?;
-    Ok(())
 }
 
 /// Whether an attempt runs, or a first one is about to.

@@ -208,6 +208,29 @@ fn a_sink_that_fails_does_not_hold_up_the_next_renewal_and_gets_the_newest_key()
 }
 
 #[test]
+fn no_post_kills_a_key_while_a_sink_that_has_it_is_not_ready() {
+    let mut world = World::new(LONG);
+    let server = Server::start();
+    let mut config = world.config(&["clockings"]);
+    config.webhooks[0].sinks.push(http(&server, "/keys"));
+    world.start(&config);
+    world.settled("clockings");
+    drop(server);
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    let error = world.eventually("the POST is held back", || {
+        let error = world.daemon.webhook("clockings")["last_error"].clone();
+        (error["step"] == "post").then_some(error)
+    });
+    assert!(error["message"].as_str().unwrap().contains("cannot connect: "), "{error}");
+    assert_eq!(world.sandbox.creates("clockings").len(), 1);
+
+    // A key that is dead has nobody to lose it.
+    world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
+    world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() == 2).then_some(()));
+    world.eventually("the file has the new key", || world.keys_agree("clockings").then_some(()));
+}
+
+#[test]
 fn a_hanging_attempt_ends_when_a_newer_key_is_there() {
     let mut world = World::new(LONG);
     let mut config = world.config(&["clockings"]);

@@ -35,11 +35,12 @@ impl Procedure {
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
     pub(crate) async fn deliver(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
         let begun = self.tenant.now();
+        // Before the attempt is recorded: nothing but its own end may come between it and its record.
+        let record = self.store.record(self.id).await?;
         let Some(delivery) = self.store.start_delivery(self.id, sink.id(), begun.local).await? else {
             return Ok(());
         };
         let version = delivery.key.version;
-        let record = self.store.record(self.id).await?;
         let (reason, renewal) = match (&record.open, &record.last) {
             (Some(open), _) => (open.reason, open.id),
             (None, Some(last)) => (last.reason, last.id),

@@ -32,7 +32,7 @@ async fn a_key_is_current_at_once_and_the_same_one_changes_nothing() {
     assert_eq!(issued.references, "(people,@badge-number)");
     assert_eq!((record.open, record.owed, record.remote), (None, None, Remote::NeverAsked));
     assert_eq!(record.confirm, Some(Confirm { at: at(10), until: at(10) }), "Protime is asked");
-    assert_eq!(bench.store.due_deliveries(at(10), 9).await.expect("reads").len(), 1);
+    assert_eq!(bench.store.due_deliveries(at(10), at(20), 9).await.expect("reads").len(), 1);
 
     assert_eq!(bench.import("another", 20).await, Imported::New { version: 2 });
     let keys = bench.store.keys(bench.id).await.expect("reads");

@@ -15,7 +15,7 @@ async fn with_sinks(sinks: &[&str]) -> Bench {
 
 impl Bench {
     async fn due(&self, second: i64) -> Vec<String> {
-        let due = self.store.due_deliveries(at(second), 10).await.expect("reads");
+        let due = self.store.due_deliveries(at(second), at(second + 900), 10).await.expect("reads");
         due.into_iter().map(|(_, sink)| sink).collect()
     }
 
@@ -101,6 +101,16 @@ async fn a_failure_waits_and_touches_no_other_sink() {
     let story = bench.hand_offs().await;
     let expected = [(failed.clone(), luck.clone()), (failed, luck), (Some("succeeded".to_owned()), None)];
     assert_eq!(story, expected);
+}
+
+#[tokio::test]
+async fn a_time_that_was_computed_on_another_clock_is_not_waited_for() {
+    let bench = with_sinks(&[FILE]).await;
+    bench.rotate("one").await;
+    bench.begin(FILE, 96).await.expect("due");
+    bench.fail(FILE, 1, 97, 100_000).await;
+    assert_eq!(bench.due(98).await, [FILE], "no pause is that long");
+    assert!(bench.due(99_500).await.is_empty());
 }
 
 #[tokio::test]
