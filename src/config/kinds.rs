@@ -6,10 +6,12 @@ mod http;
 
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::{
     Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
     raw::{Checked, Table, Wrong},
-    tenant::Seen,
+    tenant::{Firsts, Seen},
     units,
 };
 
@@ -71,7 +73,7 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
             }
             Kind::Http => {
                 foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
-                ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT)?)
+                ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT, &mut Firsts::new())?)
             }
             Kind::None | Kind::File => {
                 foreign(table, &["command", "timeout"], "none", "remove it, or write kind = \"command\"");
@@ -86,12 +88,15 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
 /// Reads every `[[tenant.webhook.key_sink]]`; none is fine.
 pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<KeySink>> {
     match webhook.optional("key_sink") {
-        Some(value) => value.tables(KEY_SINK, |table| key_sink(table, seen)),
+        Some(value) => {
+            let mut urls = Firsts::new();
+            value.tables(KEY_SINK, |table| key_sink(table, seen, &mut urls))
+        }
         None => Ok(Vec::new()),
     }
 }
 
-fn key_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
+fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Checked<KeySink> {
     let of_file = ["path", "format", "mode", "group"];
     let kind =
         table.required("kind", "write kind = \"file\", kind = \"command\" or kind = \"http\"").and_then(
@@ -111,7 +116,7 @@ fn key_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
         Kind::Http => {
             foreign(table, &of_file, "http", "remove it, or write kind = \"file\"");
             foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
-            http::endpoint(table, SINK_TIMEOUT).map(KeySink::Http)
+            http::endpoint(table, SINK_TIMEOUT, urls).map(KeySink::Http)
         }
         Kind::File | Kind::None => {
             foreign(table, &["command", "timeout"], "file", "remove it, or write kind = \"command\"");

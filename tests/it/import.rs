@@ -109,6 +109,26 @@ fn while_a_renewal_for_want_of_the_key_has_not_posted_yet() {
 }
 
 #[test]
+fn a_death_in_the_middle_leaves_the_whole_key_or_none() {
+    for (point, kept) in [("store:import_key:before", None), ("store:import_key:after", Some(1))] {
+        let mut world = taken_over();
+        let key = theirs(&world);
+        world.receiver.resync_exit(3);
+        world.daemon.env("PROTIME_WEBHOOKD_CRASH_AT", point);
+        world.daemon.start();
+        let output = import(&world, &["clockings"], key.as_bytes());
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        world.daemon.kill();
+        world.daemon.env("PROTIME_WEBHOOKD_CRASH_AT", "nowhere");
+        world.daemon.start();
+        assert_eq!(world.daemon.webhook("clockings")["key"]["version"].as_i64(), kept, "{point}");
+        assert!(import(&world, &["clockings"], key.as_bytes()).status.success());
+        world.receiver.resync_exit(0);
+        expect_adopted(&world, &key);
+    }
+}
+
+#[test]
 fn what_protime_says_of_the_webhook_still_counts() {
     let mut world = taken_over();
     let key = theirs(&world);

@@ -194,6 +194,11 @@ fn servers() {
             "31:1: kind = \"http\" has no `path`; remove it, or write kind = \"file\"",
         ),
         (
+            "kind = \"command\"\ncommand = [\"systemctl\", \"reload\", \"receiver\"]",
+            "kind = \"http\"\nurl = \"https://a.eu\"\n[[tenant.webhook.key_sink]]\nkind = \"http\"\nurl = \"https://a.eu/\"",
+            "37:7: two key sinks of this webhook send the key to the same address; keep one of the two",
+        ),
+        (
             "kind = \"file\"\npath = \"/run/receiver/clockings.key\"",
             "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { }",
             "31:9: `token` does not say where the secret is; write `token = { credential = \"receiver-token\" }`, or `{ file = \"/path\" }` or `{ env = \"NAME\" }`, which only name the secret",

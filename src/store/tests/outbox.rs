@@ -174,3 +174,30 @@ async fn a_catch_up_before_the_last_sink_has_the_key_pays_no_more_than_it_covers
     assert_eq!(record.owed, Some(Gap { from: Some(at(111)), to: at(111) }));
     assert_eq!(record.open.expect("open").stage, Stage::Late);
 }
+
+#[tokio::test]
+async fn a_database_from_before_the_outboxes_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let connection = Connection::open(dir.path().join("state.db")).expect("opens");
+    connection.execute_batch(include_str!("../schema/001.sql")).expect("the first schema");
+    let rows = format!(
+        "INSERT INTO webhook (id, tenant, destination_url, collection, name, configured, issued_at, \
+         trouble_step, trouble_at, trouble_since, trouble_message, trouble_needs_operator, trouble_attempts, \
+         trouble_retry_at) VALUES (7, 'acme', 'https://receiver.example/', 'clockings', 'clockings', 1, 5, \
+         'hand_off', 6, 6, 'no luck', 0, 2, 9); \
+         INSERT INTO key VALUES (7, 1, 'one', 3, 5), (7, 2, 'two', 5, NULL); \
+         INSERT INTO sink VALUES (7, '{FILE}', 2), (7, '{COMMAND}', 1); PRAGMA user_version = 1"
+    );
+    connection.execute_batch(&rows).expect("rows");
+    drop(connection);
+
+    let store = Store::open(dir.path()).expect("opens");
+    let id = store.adopt(vec![configured("clockings", "clockings")], at(20)).await.expect("adopts")[0];
+    let bench = Bench { store, id, dir };
+    let sinks = vec![FILE.to_owned(), COMMAND.to_owned()];
+    bench.store.expect_sinks(vec![(id, sinks)], at(20)).await.expect("records");
+    assert_eq!(bench.due(20).await, [COMMAND]);
+    let record = bench.record().await;
+    assert!(record.has_key(FILE) && !record.has_key(COMMAND));
+    assert_eq!(record.trouble, None, "what was in the sink's way is no trouble of the webhook's");
+}
