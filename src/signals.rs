@@ -1,7 +1,6 @@
 //! Turns signals into what the daemon is to do.
 //!
-//! TERM and INT stop it, USR1 makes it poll. HUP will reload the configuration; a version that cannot
-//! do that must not die of it either, which is what a process does by default.
+//! TERM and INT stop it, HUP makes it read its configuration anew, USR1 makes it poll.
 //!
 //! While the daemon stops, a second TERM or INT changes nothing: what it still does is bounded, and
 //! whoever cannot wait has SIGKILL, as systemd has. Only at a terminal, where people press Ctrl-C once
@@ -27,6 +26,8 @@ pub(crate) enum Signal {
     Stop,
     /// Ask every tenant for its list now.
     Poll,
+    /// Read the configuration anew.
+    Reload,
 }
 
 /// The signals of the process, from the moment of its making.
@@ -55,7 +56,8 @@ impl Signals {
             match self.0.next().await {
                 Some(SIGTERM | SIGINT) => return Signal::Stop,
                 Some(SIGUSR1) => return Signal::Poll,
-                Some(_) => tracing::warn!("reload is not supported by this version; restart instead"),
+                Some(SIGHUP) => return Signal::Reload,
+                Some(other) => tracing::debug!(signal = other, "a signal that was not asked for"),
                 // Only a closed handle ends the stream, and nobody has one.
                 None => pending().await,
             }
@@ -92,14 +94,11 @@ mod tests {
         let mut signals = Signals::listen_at(case == "terminal").expect("listens");
         match case.as_str() {
             "meanings" => {
-                // HUP first: it neither ends the process nor asks for anything.
                 for (signal, meaning) in
-                    [(SIGHUP, None), (SIGUSR1, Some(Signal::Poll)), (SIGTERM, Some(Signal::Stop))]
+                    [(SIGHUP, Signal::Reload), (SIGUSR1, Signal::Poll), (SIGTERM, Signal::Stop)]
                 {
                     raise(signal).expect("raised");
-                    if let Some(meaning) = meaning {
-                        assert_eq!(signals.next().await, meaning);
-                    }
+                    assert_eq!(signals.next().await, meaning);
                 }
             }
             _ => {

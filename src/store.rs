@@ -12,6 +12,7 @@ mod import;
 mod journal;
 mod lock;
 mod marks;
+mod orphans;
 mod outbox;
 mod record;
 mod rescue;

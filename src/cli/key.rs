@@ -9,7 +9,7 @@ use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{client::Client, failure::Failure, output, target};
+use super::{client::Client, failure::Failure, output, remote::access::configured, target};
 use crate::{
     config::Config,
     daemon::{self, Imported},
@@ -95,7 +95,8 @@ async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
             (name, client.post_json::<Version>(&path, &import).await?.version, "")
         }
         Err(error) if matches!(error.downcast_ref(), Some(Failure::NotRunning(_))) => {
-            let path = target::find_configured(webhook, config)?;
+            let configured = configured(config);
+            let path = target::find(webhook, &configured)?.path();
             let version = import_alone(config, &path, key_from_stdin()?).await?;
             (path.to_string(), version, "; the daemon does not run, and uses it when it starts")
         }

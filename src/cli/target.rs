@@ -1,88 +1,79 @@
 //! Which webhook `TENANT/NAME`, or `NAME` alone, means.
 
 use super::failure::Failure;
-use crate::{
-    config::Config,
-    domain::{report::Webhook, webhook::WebhookPath},
-};
+use crate::domain::report::Webhook;
 
 /// How alike two names must be for one to be offered for the other.
 const ALIKE: f64 = 0.75;
 /// How many webhooks an error lists at most.
 const LISTED: usize = 10;
 
+/// What has a full name: a webhook, as the daemon tells of it or as it is configured.
+pub(super) trait Named {
+    /// Its tenant's name.
+    fn tenant(&self) -> &str;
+    /// Its name within the tenant.
+    fn name(&self) -> &str;
+}
+
+impl Named for Webhook {
+    fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A webhook's full name.
-pub(super) fn full_name(webhook: &Webhook) -> String {
-    format!("{}/{}", webhook.tenant, webhook.name)
+pub(super) fn full_name(webhook: &impl Named) -> String {
+    format!("{}/{}", webhook.tenant(), webhook.name())
 }
 
 /// The webhook that is meant. A bare name is enough where one tenant alone has it.
-pub(super) fn find<'a>(text: &str, webhooks: &'a [Webhook]) -> Result<&'a Webhook, Failure> {
-    let names = webhooks.iter().map(|webhook| (webhook.tenant.as_str(), webhook.name.as_str()));
-    Ok(&webhooks[pick(text, &names.collect::<Vec<_>>())?])
-}
-
-/// The same among those that the configuration names, where no daemon can be asked.
-pub(super) fn find_configured(text: &str, config: &Config) -> Result<WebhookPath, Failure> {
-    let of = |tenant: &crate::config::Tenant| {
-        let name = tenant.name.clone();
-        let path = move |webhook: &crate::config::Webhook| WebhookPath {
-            tenant: name.clone(),
-            name: webhook.name.clone(),
-        };
-        tenant.webhooks.iter().map(path).collect::<Vec<_>>()
-    };
-    let mut paths: Vec<WebhookPath> = config.tenants.iter().flat_map(of).collect();
-    let names: Vec<(&str, &str)> =
-        paths.iter().map(|path| (path.tenant.as_str(), path.name.as_str())).collect();
-    let index = pick(text, &names)?;
-    Ok(paths.swap_remove(index))
-}
-
-/// Which of the names, each with its tenant, is meant.
-fn pick(text: &str, names: &[(&str, &str)]) -> Result<usize, Failure> {
-    let is_meant = |&(tenant, name): &(&str, &str)| match text.split_once('/') {
-        Some(whole) => whole == (tenant, name),
-        None => name == text,
-    };
-    let meant: Vec<usize> = (0..names.len()).filter(|&at| names.get(at).is_some_and(is_meant)).collect();
+pub(super) fn find<'a, W: Named>(text: &str, webhooks: &'a [W]) -> Result<&'a W, Failure> {
+    let meant: Vec<&W> = webhooks
+        .iter()
+        .filter(|webhook| match text.split_once('/') {
+            Some((tenant, name)) => webhook.tenant() == tenant && webhook.name() == name,
+            None => webhook.name() == text,
+        })
+        .collect();
     match meant.as_slice() {
-        [only] => Ok(*only),
-        [] => Err(Failure::Usage(unknown(text, names))),
-        _ => {
-            let several = list(names.iter().filter(|name| is_meant(name)).map(|name| joined(*name)));
+        [webhook] => Ok(webhook),
+        [] => Err(Failure::Usage(unknown(text, webhooks))),
+        several => {
+            let several = list(several.iter().map(|webhook| full_name(*webhook)));
             Err(Failure::Usage(format!("'{}' may mean {several}; say which", text.escape_debug())))
         }
     }
 }
 
-fn joined((tenant, name): (&str, &str)) -> String {
-    format!("{tenant}/{name}")
-}
-
-fn unknown(text: &str, names: &[(&str, &str)]) -> String {
-    let alike = |(tenant, name): (&str, &str)| {
-        let name = if text.contains('/') { joined((tenant, name)) } else { name.to_owned() };
+fn unknown(text: &str, webhooks: &[impl Named]) -> String {
+    let alike = |name: &str, full_name: &str| {
+        let name = if text.contains('/') { full_name } else { name };
         strsim::jaro_winkler(&name.to_lowercase(), &text.to_lowercase())
     };
-    let mut near: Vec<(f64, String)> = names
+    let mut near: Vec<(f64, String)> = webhooks
         .iter()
-        .map(|&name| (alike(name), joined(name)))
+        .map(|webhook| (alike(webhook.name(), &full_name(webhook)), full_name(webhook)))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let help = if !near.is_empty() {
         format!("did you mean {}?", list(near))
-    } else if names.is_empty() {
+    } else if webhooks.is_empty() {
         "no webhook is configured".to_owned()
     } else {
-        format!("there are {}", list(names.iter().map(|&name| joined(name))))
+        format!("there are {}", list(webhooks.iter().map(full_name)))
     };
     format!("there is no webhook '{}'; {help}", text.escape_debug())
 }
 
-fn list(names: impl IntoIterator<Item = String>) -> String {
+/// Names in a sentence, joined with "or".
+pub(super) fn list(names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<String> = names.into_iter().collect();
     if names.len() > LISTED {
         let more = names.len() - LISTED;
@@ -133,7 +124,7 @@ mod tests {
             let error = found(text).expect_err(text);
             assert!(error.contains(help), "{error}");
         }
-        let error = find("a", &[]).expect_err("nothing is there").to_string();
+        let error = find::<Webhook>("a", &[]).expect_err("nothing is there").to_string();
         assert_eq!(error, "there is no webhook 'a'; no webhook is configured");
     }
 

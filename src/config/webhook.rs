@@ -8,7 +8,10 @@ use super::{
     tenant::{Firsts, Seen, invalid_name},
     words,
 };
-use crate::domain::webhook::{ExternalReference, Pair, WebhookName};
+use crate::domain::{
+    orphan::OnRemove,
+    webhook::{ExternalReference, Pair, WebhookName},
+};
 
 /// What must not be there twice in one tenant.
 struct Siblings {
@@ -58,16 +61,16 @@ fn webhook(
     });
     let external_references =
         table.or("external_references", Ok(Vec::new()), |value| Ok(external_references(&value)));
-    table.not_yet(
-        "on_remove",
-        "remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",
-    );
+    let on_remove = table.or("on_remove", OnRemove::Keep, |value| {
+        value.word(&[("keep", OnRemove::Keep), ("delete", OnRemove::Delete)])
+    });
     let resync = kinds::resync(table);
     let key_sinks = kinds::key_sinks(table, seen);
     Ok(Webhook {
         name: name?,
         pair: pair?,
         external_references: external_references?,
+        on_remove,
         resync: resync?,
         key_sinks: key_sinks?,
     })

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{
     answers::{Imported, Keys, PolledTenant, Unavailable, Verdict},
     live::Live,
+    reload::Reloaded,
 };
 use crate::{
     domain::{key::WebhookKey, report, webhook::WebhookPath},
@@ -31,6 +32,7 @@ pub(crate) struct Fake {
     pub(crate) key_reads: usize,
     pub(crate) import: Option<Imported>,
     pub(crate) imported: Vec<WebhookKey>,
+    pub(crate) rejected: Option<report::ConfigError>,
 }
 
 /// What sockets ask.
@@ -146,6 +148,10 @@ impl Handle {
             fake.verdict
         });
         Ok(verdict?.flatten())
+    }
+
+    pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
+        self.change(|fake| fake.rejected.clone()).map_or_else(|| Ok(Reloaded::default()), Err)
     }
 
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {

@@ -1,13 +1,13 @@
 //! What is wrong, in sentences: everything that keeps events from arriving, or soon will.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::picture;
 use crate::{
     clock,
     domain::{
         record::{Record, Remote},
-        report::{self, Problem, State},
+        report::{self, ConfigError, Problem, State},
     },
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
 };
@@ -52,6 +52,16 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
     };
     Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
+}
+
+/// What is wrong with the configuration file, which therefore is not in force.
+pub(super) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
+    let problem = format!(
+        "the configuration file is wrong, so that the one loaded at {} stays in force: {}; mend it and reload",
+        loaded_at.round(Unit::Second).unwrap_or(loaded_at),
+        error.message
+    );
+    Problem { webhook: None, tenant: None, problem, since: error.at }
 }
 
 /// What is wrong with a tenant.

@@ -5,11 +5,15 @@
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::PathBuf};
 
-use super::{answers::Imported, setup};
+use super::answers::Imported;
 use crate::{
     clock,
     config::Config,
-    domain::{key::WebhookKey, record::Now, webhook::WebhookPath},
+    domain::{
+        key::WebhookKey,
+        record::Now,
+        webhook::{ExternalReference, WebhookPath},
+    },
     store::{Configured, KeyImport, OpenError, Store, StoreError},
 };
 
@@ -71,8 +75,9 @@ pub(crate) async fn import_key(
     let now = clock::now();
     // Protime's clock is not known here; the daemon asks Protime before it draws any conclusion.
     let now = Now { local: now, protime: now };
-    let configured = Configured { path: path.clone(), pair: webhook.pair.clone() };
-    let references = setup::references(&webhook.external_references);
+    let configured =
+        Configured { path: path.clone(), pair: webhook.pair.clone(), on_remove: webhook.on_remove };
+    let references = ExternalReference::all(&webhook.external_references);
     Ok(store.import_key_of(configured, KeyImport { key, references }, now).await?)
 }
 

@@ -82,6 +82,8 @@ pub(crate) enum Endpoint {
     Post,
     /// `DELETE /webhooks/{id}`
     Delete,
+    /// Any other path, at an operator's wish.
+    Path,
 }
 
 impl Endpoint {
@@ -93,6 +95,7 @@ impl Endpoint {
             Self::Get => "get",
             Self::Post => "post",
             Self::Delete => "delete",
+            Self::Path => "path",
         }
     }
 
@@ -103,13 +106,14 @@ impl Endpoint {
             Self::Get => "show the webhook",
             Self::Post => "create or renew the webhook",
             Self::Delete => "delete the webhook",
+            Self::Path => "give what was asked for",
         }
     }
 
     /// The scope without which Protime answers 403.
     pub(super) fn scope(self) -> Option<&'static str> {
         match self {
-            Self::Token => None,
+            Self::Token | Self::Path => None,
             Self::List | Self::Get => Some(super::READ_SCOPE),
             Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
         }
@@ -184,6 +188,7 @@ impl Refusal<'_> {
             404 | 410 if matches!(self.endpoint, Endpoint::Get | Endpoint::Delete) => {
                 "it has no webhook with this id"
             }
+            404 | 410 if self.endpoint == Endpoint::Path => "there is nothing at this path",
             404 | 405 => "check the tenant's name and api_origin",
             409 => "something else changed at the same time",
             413 | 414 | 415 | 422 => "it does not accept what was sent; check the webhook's configuration",

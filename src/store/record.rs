@@ -55,16 +55,10 @@ pub(super) fn select(
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
     let id: i64 = row.get("id")?;
-    let name = |text: String| StoreError::Unexpected(format!("'{text}' is no name"));
-    let tenant: String = row.get("tenant")?;
-    let webhook: String = row.get("name")?;
     Ok(Record {
         id: WebhookId(id),
-        path: WebhookPath {
-            tenant: TenantName::new(&tenant).map_err(|_| name(tenant))?,
-            name: WebhookName::new(&webhook).map_err(|_| name(webhook))?,
-        },
-        pair: Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? },
+        path: path(row)?,
+        pair: pair(row)?,
         remote: remote(row)?,
         issued: issued(connection, id, row)?,
         next_renewal_at: optional_moment(row.get("next_renewal_at")?)?,
@@ -82,7 +76,24 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
     })
 }
 
-fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
+/// What a webhook is called.
+pub(super) fn path(row: &Row<'_>) -> Result<WebhookPath, StoreError> {
+    let name = |text: String| StoreError::Unexpected(format!("'{text}' is no name"));
+    let tenant: String = row.get("tenant")?;
+    let webhook: String = row.get("name")?;
+    Ok(WebhookPath {
+        tenant: TenantName::new(&tenant).map_err(|_| name(tenant))?,
+        name: WebhookName::new(&webhook).map_err(|_| name(webhook))?,
+    })
+}
+
+/// What identifies a webhook at Protime.
+pub(super) fn pair(row: &Row<'_>) -> Result<Pair, StoreError> {
+    Ok(Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? })
+}
+
+/// What Protime last said of a webhook.
+pub(super) fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
     let Some(seen_at) = optional_moment(row.get("remote_seen_at")?)? else { return Ok(Remote::NeverAsked) };
     let Some(id) = row.get::<_, Option<String>>("remote_id")? else { return Ok(Remote::Absent { seen_at }) };
     let status: Option<String> = row.get("remote_status")?;

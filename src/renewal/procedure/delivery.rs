@@ -82,6 +82,16 @@ impl Procedure {
         }
     }
 
+    /// A webhook that leaves the configuration leaves its couriers, too: what takes no time is handed off
+    /// now, and the rest is owed until it comes back.
+    pub(crate) async fn part(&self, stop: &Stop) {
+        for sink in self.sinks.iter().filter(|sink| sink.takes_no_time()) {
+            if let Err(error) = self.deliver(sink, stop).await {
+                tracing::error!(webhook = %self.path, sink = %sink.label(), %error, "the database refuses; a webhook that left may lack its key");
+            }
+        }
+    }
+
     /// Records that an attempt ended without anybody learning how.
     pub(crate) async fn delivery_broke(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
         let Some(current) = self.store.keys(self.id).await?.current else { return Ok(()) };

@@ -13,7 +13,8 @@ use crate::{
     domain::{
         errand::Failure,
         reason::{Reason, RenewalOutcome, Step},
-        record::{Confirm, Now, Record, Remote, TroubleKind},
+        record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
+        webhook::ExternalReference,
     },
     handoff::KeySink,
     protime::{self, ApiError, PostError},
@@ -67,8 +68,8 @@ impl Procedure {
 
     /// References cannot be changed on a webhook that exists: it is deleted first.
     async fn send(&self, record: &Record) -> Result<protime::PostAnswer, PostError> {
-        if let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued)
-            && issued.references != self.wanted.references
+        if let Remote::Listed(listed) = &record.remote
+            && self.has_other_references(record.issued.as_ref(), listed).await?
         {
             crash::point("delete:before");
             let deleted = self.tenant.client.delete_webhook(&listed.id).await;
@@ -85,6 +86,27 @@ impl Procedure {
         let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
         crash::point("post:after");
         answer
+    }
+
+    /// Whether the webhook that exists has other references than it is to have. We know those of our own
+    /// POST; of a webhook that somebody else made, Protime is asked.
+    async fn has_other_references(
+        &self,
+        issued: Option<&Issued>,
+        listed: &Listed,
+    ) -> Result<bool, PostError> {
+        let ours = issued.filter(|issued| issued.id.as_ref().is_none_or(|id| *id == listed.id));
+        if let Some(issued) = ours {
+            return Ok(issued.references != self.wanted.references);
+        }
+        match self.tenant.client.get_webhook(&listed.id).await {
+            Ok(webhook) => {
+                let references = webhook.references.unwrap_or_default();
+                Ok(ExternalReference::all(&references) != self.wanted.references)
+            }
+            Err(error) if error.status() == Some(404) => Ok(false),
+            Err(error) => Err(PostError::NotProcessed(error)),
+        }
     }
 
     /// Checks that the new key could be handed off. A sink that lacks the key that the POST would kill
