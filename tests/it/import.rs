@@ -42,7 +42,7 @@ fn said(output: &Output) -> String {
 }
 
 fn expect_adopted(world: &World, key: &str) {
-    let webhook = world.settled("clockings");
+    world.settled("clockings");
     assert_eq!(world.daemon.key("clockings").as_deref(), Some(key));
     let body = "{\"name\":\"Zoë\"}".as_bytes().to_vec();
     let verify = "/v1/webhooks/acme/clockings/verify";
@@ -54,7 +54,9 @@ fn expect_adopted(world: &World, key: &str) {
     let (planned, now): (jiff::Timestamp, _) = (planned.parse().unwrap(), jiff::Timestamp::now());
     let left = now.duration_until(planned).as_secs();
     assert!((1_800..3_000).contains(&left), "planned for {left} s from now, of an hour");
-    assert_eq!(webhook["key_sinks"][0]["version"], 1);
+    world.eventually("the sink is known to have it", || {
+        (world.daemon.webhook("clockings")["key_sinks"][0]["version"] == 1).then_some(())
+    });
     world.eventually("it is healthy", || (world.daemon.status.get("/v1/health").status == 200).then_some(()));
     assert_eq!(world.sandbox.creates("clockings").len(), 1, "nobody POSTed since");
     assert_eq!(theirs(world), key);
