@@ -10,12 +10,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-#[cfg(feature = "daemon")]
 /// No key is longer; a text that is, is not the key that was meant.
+#[cfg(feature = "daemon")]
 const LONGEST: usize = 4096;
 
-#[cfg(feature = "daemon")]
 /// Why a text that somebody gives us is no key. It never holds the text.
+#[cfg(feature = "daemon")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidKey {
     /// There is nothing.
@@ -84,6 +84,7 @@ impl WebhookKey {
     }
 
     /// Takes a key that somebody gives us, who may have given us something else.
+    #[cfg(feature = "daemon")]
     pub(crate) fn imported(text: Zeroizing<String>) -> Result<Self, InvalidKey> {
         if text.is_empty() {
             Err(InvalidKey::Empty)
