@@ -7,6 +7,7 @@
 
 mod answers;
 mod couriers;
+mod drain;
 mod driver;
 #[cfg(test)]
 mod fake;
@@ -52,10 +53,7 @@ use live::{Lasting, Live};
 use setup::Setup;
 pub(crate) use setup::client;
 
-/// How long work in flight may take once the daemon is asked to stop.
-const DRAIN: Duration = Duration::from_secs(17);
-
-/// How long open connections may take after that.
+/// How long open connections may take once the work is done.
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// How long the service manager waits at most to hear that the daemon is ready.
@@ -166,7 +164,7 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     manager::tell(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.request();
-    finish(driving, DRAIN, "work in flight was cut off; it goes on after the next start").await;
+    drain::drain(driving, &live.lasting.keys_in_memory).await;
     sweeper.abort();
     serving.request();
     finish(status, CLOSE, "a connection to the status socket was cut off").await;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 /// The exit status of what an INT ended: 128 and the signal's number, as shells say it.
 const INTERRUPTED: i32 = 128 + SIGINT;
@@ -46,6 +46,8 @@ impl Signals {
             signal_hook::flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&interrupted))?;
             signal_hook::flag::register(SIGINT, interrupted)?;
         }
+        // The default is death. As an error of the write that was too long, it is a disk that refuses.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map(Self)
     }
 

@@ -115,10 +115,13 @@ fn from_flags(args: &Args) -> Result<(Draft, Vec<Question>), Failure> {
     let mut draft = Draft::sample();
     let (mut open, mut wrong) = (Vec::new(), String::new());
     for question in Question::ALL {
-        match question.by_flags(args, &draft).map(question::accept) {
-            None => open.push(question),
-            Some(Ok(accepted)) => draft = accepted,
-            Some(Err(reasons)) => {
+        let Some(candidate) = question.by_flags(args, &draft) else {
+            open.push(question);
+            continue;
+        };
+        match question::judge(&candidate) {
+            Ok(_) => draft = candidate,
+            Err(reasons) => {
                 let flags = question.flags();
                 wrong.extend(reasons.iter().map(|reason| format!("\n  {flags}: {reason}")));
             }
@@ -136,7 +139,7 @@ fn refuse_missing(open: &[Question], at_terminal: bool) -> Result<(), Failure> {
     match missing(open) {
         Some(missing) if !at_terminal => {
             let help = "add these flags, or run it at a terminal to be asked";
-            Err(Failure::Usage(format!("nothing was written: {missing} missing; {help}")))
+            Err(Failure::Usage(format!("nothing was written; missing: {missing}; {help}")))
         }
         _ => Ok(()),
     }

@@ -119,6 +119,10 @@ fn unique_pair(
     seen: &mut Seen,
 ) -> Checked<()> {
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
+    // Two spellings of one URL are one pair in the list, where each would take the other for its own.
+    let destination_url =
+        Url::parse(&pair.destination_url).map_or_else(|_| pair.destination_url.clone(), String::from);
+    let pair = &Pair { destination_url, collection: pair.collection.clone() };
     if let Some(first) = siblings.pairs.earlier(pair.clone(), value.span()) {
         let message = format!("two webhooks of this tenant send \"{}\" to the same URL", pair.collection);
         return Err(value.repeats(first, &message, rule));

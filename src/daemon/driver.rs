@@ -192,8 +192,13 @@ impl Driver {
             );
             self.rearm().await;
             let (setup, wake) = (self.live.setup(), Arc::clone(&self.live.lasting.wake));
+            let store = self.live.lasting.store.clone();
             self.asking = Some(tokio::spawn(async move {
                 setup.sweep().await;
+                // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
+                if let Err(error) = store.look_again(clock::now()).await {
+                    tracing::error!(%error, "the deadlines could not be set anew");
+                }
                 wake.notify_one();
             }));
         }

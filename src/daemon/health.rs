@@ -12,6 +12,9 @@ use crate::{
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
 };
 
+/// Unplanned renewals count for so long.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 /// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
@@ -41,7 +44,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         }
         State::Contended => (
             "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
-            record.unplanned.first().copied().unwrap_or_else(clock::now),
+            record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => ("not created at Protime yet".to_owned(), clock::now()),
         State::Renewing => {

@@ -1,6 +1,6 @@
 //! Rows to [`Record`]s: the only place that knows how a webhook is laid out in columns.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::StoreError;
@@ -8,13 +8,21 @@ use crate::domain::{
     gap::Gap,
     key::WebhookKey,
     outbox::{Outbox, SinkFailure},
-    record::{Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
+    record::{
+        Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId,
+        fractional_digits,
+    },
     webhook::{Pair, RemoteStatus, TenantName, WebhookName, WebhookPath},
 };
 
 /// A moment as it is stored.
 pub(super) fn millis(moment: Timestamp) -> i64 {
     moment.as_millisecond()
+}
+
+/// With how many fractional digits Protime wrote a moment at least.
+pub(super) fn digits(moment: Option<Timestamp>) -> u32 {
+    moment.map_or(0, fractional_digits)
 }
 
 /// A stored moment.
@@ -103,6 +111,7 @@ pub(super) fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
         status_since: optional_moment(row.get("remote_status_since")?)?.unwrap_or(seen_at),
         valid_until: optional_moment(row.get("remote_valid_until")?)?,
         seen_at,
+        digits: row.get::<_, u32>("list_digits")?.max(row.get("list_digits_seen")?),
     }))
 }
 
@@ -123,6 +132,7 @@ fn issued(connection: &Connection, id: i64, row: &Row<'_>) -> Result<Option<Issu
         key_version: u64::try_from(version).map_err(|_| broken("key version"))?,
         fingerprint: WebhookKey::new(key).ok_or_else(|| broken("key"))?.fingerprint(),
         rotated_at: moment(rotated_at)?,
+        digits: row.get("answer_digits")?,
     }))
 }
 
@@ -194,13 +204,11 @@ fn confirm(row: &Row<'_>) -> Result<Option<Confirm>, StoreError> {
 }
 
 fn unplanned(connection: &Connection, webhook: i64) -> Result<Vec<Timestamp>, StoreError> {
-    let hour = SignedDuration::from_hours(1).as_millis();
+    // Not only what is within an hour of the last: that one may have begun on a clock that was ahead.
     let mut statement = connection.prepare_cached(
-        "SELECT begun_at FROM post WHERE webhook_id = :webhook AND unplanned = 1 AND outcome <> 'refused' \
-         AND begun_at > (SELECT max(begun_at) FROM post WHERE webhook_id = :webhook) - :hour ORDER BY begun_at",
+        "SELECT begun_at FROM post WHERE webhook_id = ? AND unplanned = 1 AND outcome <> 'refused' ORDER BY begun_at",
     )?;
-    let hour = i64::try_from(hour).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! {":webhook": webhook, ":hour": hour})?;
+    let mut rows = statement.query([webhook])?;
     let mut begun = Vec::new();
     while let Some(row) = rows.next()? {
         begun.push(moment(row.get(0)?)?);

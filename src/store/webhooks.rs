@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
     Store, StoreError,
-    record::{self, millis, moment, optional_moment},
+    record::{self, digits, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
@@ -130,6 +130,16 @@ impl Store {
                 )?
                 .query_row([millis(now)], |row| row.get(0))?;
             optional_moment(next)
+        })
+        .await
+    }
+
+    /// Wants a look at every configured webhook, because the deadlines may be of another clock.
+    pub(crate) async fn look_again(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("look_again", move |connection| {
+            connection
+                .execute("UPDATE webhook SET next_action_at = ? WHERE configured = 1", [millis(now)])?;
+            Ok(())
         })
         .await
     }
@@ -323,7 +333,8 @@ fn apply(
     connection
         .prepare_cached(
             "UPDATE webhook SET revision = revision + 1, remote_seen_at = :asked_at, \
-             remote_status_since = CASE WHEN remote_status = :status THEN remote_status_since ELSE :asked_at END, \
+             remote_status_since = CASE WHEN remote_status = :status THEN min(remote_status_since, :asked_at) \
+             ELSE :asked_at END, list_digits_seen = max(list_digits_seen, :digits), \
              remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until, \
              issued_references = coalesce(:references, issued_references) \
              WHERE id = :id AND post_count = :post_count",
@@ -338,6 +349,7 @@ fn apply(
             ":references": listed
                 .and_then(|webhook| webhook.references.as_deref())
                 .map(ExternalReference::all),
+            ":digits": digits(listed.and_then(|webhook| webhook.valid_until)),
         })?;
     Ok(())
 }

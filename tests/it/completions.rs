@@ -27,7 +27,7 @@ fn commands() -> Vec<Vec<String>> {
     while next < found.len() {
         let path = found[next].clone();
         for name in entries(&help(&path), "Commands:").iter().filter(|name| *name != "help") {
-            found.push([&path[..], &[name.clone()]].concat());
+            found.push([&path[..], std::slice::from_ref(name)].concat());
         }
         next += 1;
     }
@@ -63,6 +63,7 @@ fn every_command_has_a_page_that_names_every_flag_of_its_help() {
         for flag in flags {
             assert!(page.contains(&flag), "{name} does not name {flag}");
         }
+        assert!(page.contains("PROTIME_WEBHOOKD_CONFIG") && page.contains(".SH NOTES"), "{page}");
         expected.insert(name);
     }
     let written: BTreeSet<String> = fs::read_dir(folder.path())
@@ -86,7 +87,7 @@ fn a_folder_that_is_not_there_is_named() {
     let output = program().args(["man", "--dir", "/nowhere/man1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("cannot write the pages into /nowhere/man1"), "{text}");
+    assert!(text.contains("cannot write /nowhere/man1/protime-webhookd.1"), "{text}");
 }
 
 #[test]
@@ -118,7 +119,8 @@ fn bash_reads_its_completions_and_completes_with_them() {
     bash("bash -n \"$1\"");
     let completed = bash(
         "source \"$1\"; COMP_WORDS=(protime-webhookd hi); COMP_CWORD=1; \
-         _protime-webhookd protime-webhookd hi protime-webhookd; echo \"${COMPREPLY[@]}\"",
+         by=$(complete -p protime-webhookd); by=${by#*-F }; \
+         ${by%% *} protime-webhookd hi protime-webhookd; echo \"${COMPREPLY[@]}\"",
     );
     assert_eq!(completed.trim(), "history");
 }

@@ -95,8 +95,9 @@ impl Draft {
         let (source, name) = &self.secret;
         let mut lines = vec![
             String::new(),
-            "# Every further key of tenants, webhooks, resyncs and key sinks is in config.example.toml."
+            "# Every further key of tenants, webhooks, resyncs and key sinks is explained in config.example.toml;"
                 .to_owned(),
+            "# the package has it in /usr/share/doc/protime-webhookd/examples.".to_owned(),
             "[[tenant]]".to_owned(),
             format!("name = {}", quoted(&self.tenant)),
         ];

@@ -11,17 +11,21 @@ use super::{
 use crate::config;
 
 /// Kinds of resync that need nothing but their name, and what they do. A new one is one line here.
-const KINDS: [(&str, &str); 1] = [("none", "nothing: what changes during a gap is lost")];
+const KINDS: [(&str, &str); 1] = [("none", "what changes during a gap is lost")];
 
 /// The values of `--resync`.
 pub(super) fn kinds() -> PossibleValuesParser {
     PossibleValuesParser::new(KINDS.map(|(word, does)| PossibleValue::new(word).help(does)))
 }
 
-/// The draft, if the rules of the configuration accept it, or what they complain of.
-pub(super) fn accept(draft: Draft) -> Result<Draft, Vec<String>> {
+/// What the rules of the configuration say of a draft: what they complain of, or at least doubt.
+pub(super) fn judge(draft: &Draft) -> Result<Vec<String>, Vec<String>> {
     match config::judge(Path::new("config.toml"), &draft.text()) {
-        Ok(_) => Ok(draft),
+        // A place in a file that is yet to be written says nothing.
+        Ok(config) => {
+            let from_the_key = |warning: &String| warning.find('`').unwrap_or(0);
+            Ok(config.warnings.iter().map(|warning| warning[from_the_key(warning)..].to_owned()).collect())
+        }
         Err(error) => {
             Err(error.problems().map(|problem| format!("{}; {}", problem.message, problem.help)).collect())
         }

@@ -68,6 +68,17 @@ fn a_wrong_answer_is_refused_with_its_reason_and_asked_for_again() {
 }
 
 #[test]
+fn a_doubtful_answer_must_be_given_twice() {
+    let (draft, shown) = typed(&[], &ANSWERS.replace("clockings people", "clokings\nclokings"));
+    assert_eq!(draft.expect("kept").collections, ["clokings"]);
+    assert!(
+        shown.contains("`collection`: \"clokings\" is not a collection that is known; did you mean"),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("the same answer again").count(), 1, "{shown}");
+}
+
+#[test]
 fn what_a_flag_says_is_not_asked() {
     let flags =
         ["--user-agent", "A/1 (B)", "--environment", "production", "--tenant", "acme", "--client-id", "x"];

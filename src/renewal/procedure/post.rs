@@ -131,20 +131,22 @@ impl Procedure {
 
     /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
     /// it is also put into an emergency file, and health says so. Only when that file is written does
-    /// a stop of the daemon end the waiting.
+    /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
     async fn keep(&self, attempt: Attempt, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
         let mut rescued = false;
+        self.keys_in_memory.hold(&self.path);
         loop {
             let now = self.tenant.now().local;
             let error = match self.store.post_answered(attempt, answer.clone(), now).await {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.keys_in_memory.add(&self.path, now);
+            self.keys_in_memory.refused(&self.path, now);
             if !rescued {
                 match self.store.rescue(attempt, &answer).await {
                     Ok(path) => {
                         rescued = true;
+                        self.keys_in_memory.rescued(&self.path);
                         tracing::error!(webhook = %self.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
                     }
                     Err(second) => {

@@ -116,6 +116,7 @@ impl World {
                 status_since: seen_at,
                 valid_until: Some(at(subscription.valid_until)),
                 seen_at,
+                digits: 0,
             }),
         };
         let quiet = self.record.open.is_none() && self.record.confirm.is_none();
@@ -295,6 +296,7 @@ impl World {
             key_version: u64::from(key),
             fingerprint: String::new(),
             rotated_at: at(self.now),
+            digits: 0,
         });
         self.record.next_renewal_at = Some(renewal_time(
             at(issued_at),
@@ -309,6 +311,7 @@ impl World {
             status_since: at(self.now),
             valid_until: Some(at(end)),
             seen_at: at(self.now),
+            digits: 0,
         });
         self.record.confirm = (self.late > 0).then(|| Confirm { at: at(self.now), until: at(self.now + 60) });
         self.owe_sinks();
