@@ -42,13 +42,15 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use self::tail::Tail;
 use crate::{
     config,
     domain::errand::{Done, Failure, FailureKind},
 };
 
-pub(crate) use self::program::{NotRunnable, find};
+pub(crate) use self::{
+    program::{NotRunnable, find},
+    tail::Tail,
+};
 
 /// How long a program has between SIGTERM and SIGKILL when the daemon stops: well within the 20 s
 /// in which the daemon has promised to be gone.

@@ -223,7 +223,7 @@ impl Tenant {
     /// The collections that the daemon reads itself, which takes a scope for each.
     pub(crate) fn collections_read(&self) -> Vec<&str> {
         let reads = |webhook: &&Webhook| match webhook.resync.kind {
-            ResyncKind::Command(_) | ResyncKind::None => false,
+            ResyncKind::Command(_) | ResyncKind::Http(_) | ResyncKind::None => false,
         };
         self.webhooks.iter().filter(reads).map(|webhook| webhook.pair.collection.as_str()).collect()
     }
@@ -271,6 +271,8 @@ pub(crate) struct Resync {
 pub(crate) enum ResyncKind {
     /// A program.
     Command(Command),
+    /// A server of the operator's.
+    Http(Endpoint),
     /// Nothing: the loss is accepted.
     None,
 }
@@ -295,6 +297,17 @@ pub(crate) struct Command {
     pub(crate) timeout: Duration,
 }
 
+/// A server of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Its address: https, or http on loopback; without user info.
+    pub(crate) url: Url,
+    /// Where the token is found that is sent as a Bearer.
+    pub(crate) token: Option<SecretSource>,
+    /// After this the errand has failed.
+    pub(crate) timeout: Duration,
+}
+
 /// One `[[tenant.webhook.key_sink]]`: who gets the new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySink {
@@ -311,6 +324,8 @@ pub(crate) enum KeySink {
     },
     /// A program that gets the key on standard input.
     Command(Command),
+    /// A server that gets the key by PUT.
+    Http(Endpoint),
 }
 
 /// What a key file holds.

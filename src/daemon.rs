@@ -6,6 +6,7 @@
 //! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
 
 mod answers;
+mod couriers;
 mod drain;
 mod driver;
 #[cfg(test)]
@@ -14,6 +15,8 @@ mod fake;
 mod handle;
 mod health;
 mod herald;
+mod import;
+mod limits;
 mod live;
 mod manager;
 mod metrics;
@@ -31,8 +34,8 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use crate::{
     clock,
     config::{Config, SecretError},
-    domain::webhook::TenantName,
-    protime,
+    domain::webhook::{TenantName, WebhookPath},
+    outbound, protime,
     scheduler::{Cron, Sweep},
     signals::{Signal, Signals},
     sockets::{self, bind::BindError},
@@ -41,13 +44,14 @@ use crate::{
 };
 #[cfg(test)]
 pub(crate) use answers::PolledTenant;
-pub(crate) use answers::{KeyRecord, Keys, Unavailable, Verdict};
+pub(crate) use answers::{Imported, KeyRecord, Keys, Unavailable, Verdict};
 use driver::Driver;
 #[cfg(test)]
 pub(crate) use fake::{Fake, Handle};
 #[cfg(not(test))]
 pub(crate) use handle::Handle;
 use herald::Herald;
+pub(crate) use import::import_key;
 use live::{Lasting, Live};
 use setup::Setup;
 pub(crate) use setup::client;
@@ -96,6 +100,14 @@ pub(crate) enum DaemonError {
         /// Why there is none.
         error: protime::BuildError,
     },
+    /// What a webhook needs to speak with a server of the operator's.
+    #[error("webhook '{webhook}': {error}")]
+    Outbound {
+        /// Whose.
+        webhook: WebhookPath,
+        /// What is wrong.
+        error: outbound::BuildError,
+    },
     /// The retry policy.
     #[error("[renewal] retry_initial and retry_max: {0}")]
     Backoff(#[from] crate::renewal::backoff::InvalidBackoff),
@@ -110,6 +122,7 @@ pub(crate) enum DaemonError {
 /// Runs the daemon until a signal stops it.
 pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+    limits::allow_many_listeners();
     let store = Store::open(&config.daemon.state_dir)?;
     store.note_cut_off_steps(clock::now()).await?;
     let lasting = Lasting::new(store);
@@ -130,8 +143,10 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let serving = Stop::new();
     let telling = Stop::new();
     let handle = Handle::new(live.clone());
-    let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
-    let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
+    let (of_status, of_control) =
+        (sockets::status::router(handle.clone()), sockets::control::router(handle.clone()));
+    let status = serve(status_socket, of_status, sockets::status::CONNECTIONS_PER_USER, &serving);
+    let control = serve(control_socket, of_control, sockets::control::CONNECTIONS_PER_USER, &serving);
 
     let metrics = metrics_socket.map(|socket| serve_metrics(socket, handle.clone(), &serving));
     let herald = tokio::spawn(Herald::new(live.clone()).await?.run(telling.clone()));
@@ -185,11 +200,18 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-fn serve(socket: sockets::bind::BoundSocket, router: axum::Router, serving: &Stop) -> JoinHandle<()> {
+fn serve(
+    socket: sockets::bind::BoundSocket,
+    router: axum::Router,
+    connections_per_user: usize,
+    serving: &Stop,
+) -> JoinHandle<()> {
     let serving = serving.clone();
     tokio::spawn(async move {
         let path = socket.path().display().to_string();
-        if let Err(error) = sockets::serve::serve(socket, router, serving.requested()).await {
+        if let Err(error) =
+            sockets::serve::serve(socket, router, connections_per_user, serving.requested()).await
+        {
             tracing::error!(path, %error, "a socket is no longer served");
         }
     })
@@ -203,8 +225,10 @@ async fn listen_for_metrics(listen: std::net::SocketAddr) -> Result<TcpListener,
 /// Answers for the metrics until `serving` is requested; the listener is closed then.
 fn serve_metrics(listener: TcpListener, handle: Handle, serving: &Stop) -> JoinHandle<()> {
     let serving = serving.clone();
+    let router = sockets::metrics::router(handle);
     tokio::spawn(async move {
-        sockets::serve::answer_all(listener, sockets::metrics::router(handle), serving.requested()).await;
+        sockets::serve::answer_all(listener, router, sockets::metrics::CONNECTIONS, serving.requested())
+            .await;
     })
 }
 

@@ -18,6 +18,8 @@ pub(crate) mod lifetime;
 #[cfg(feature = "daemon")]
 pub(crate) mod orphan;
 #[cfg(feature = "daemon")]
+pub(crate) mod outbox;
+#[cfg(feature = "daemon")]
 pub(crate) mod reason;
 #[cfg(feature = "daemon")]
 pub(crate) mod record;

@@ -5,6 +5,7 @@
 
 mod command;
 mod file;
+mod http;
 
 use std::future::Future;
 
@@ -14,9 +15,10 @@ use crate::{
         errand::{Context, Done, Failure},
         key::WebhookKey,
     },
+    outbound::{BuildError, Outbound},
 };
 
-use self::{command::CommandSink, file::FileSink};
+use self::{command::CommandSink, file::FileSink, http::HttpSink};
 
 /// One receiver of a webhook's keys.
 #[derive(Debug, Clone)]
@@ -25,18 +27,25 @@ pub(crate) enum KeySink {
     File(FileSink),
     /// A program that gets the key on standard input.
     Command(CommandSink),
+    /// A server that gets the key by PUT.
+    Http(HttpSink),
 }
 
 impl KeySink {
     /// The sink that the configuration asks for. `secret_env` names the environment variables that
-    /// hold a secret of the daemon's: no program gets them.
-    pub(crate) fn new(config: &config::KeySink, secret_env: &[String]) -> Self {
-        match config {
+    /// hold a secret of the daemon's: no program gets them. `outbound` makes what speaks with a server.
+    pub(crate) fn new(
+        config: &config::KeySink,
+        secret_env: &[String],
+        outbound: &Outbound,
+    ) -> Result<Self, BuildError> {
+        Ok(match config {
             config::KeySink::File { path, format, mode, group } => {
                 Self::File(FileSink::new(path, *format, *mode, group.as_deref()))
             }
             config::KeySink::Command(command) => Self::Command(CommandSink::new(command, secret_env)),
-        }
+            config::KeySink::Http(endpoint) => Self::Http(HttpSink::new(outbound.endpoint(endpoint)?)),
+        })
     }
 
     /// What the sink is called where it is recorded what it has: the same after a restart, and
@@ -45,7 +54,23 @@ impl KeySink {
         match self {
             Self::File(sink) => sink.id(),
             Self::Command(sink) => sink.id(),
+            Self::Http(sink) => sink.id(),
         }
+    }
+
+    /// What the sink is called where people read it: its kind and its path, program or host. Arguments
+    /// and queries may hold secrets.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::File(sink) => sink.id(),
+            Self::Command(sink) => sink.label(),
+            Self::Http(sink) => sink.label(),
+        }
+    }
+
+    /// Whether a delivery is over in a moment, so that it is worth beginning while the daemon stops.
+    pub(crate) fn takes_no_time(&self) -> bool {
+        matches!(self, Self::File(_))
     }
 
     /// Whether a key could be delivered, as far as can be told without one. To be asked before the
@@ -54,6 +79,7 @@ impl KeySink {
         match self {
             Self::File(sink) => sink.preflight().await,
             Self::Command(sink) => sink.preflight().await,
+            Self::Http(sink) => sink.preflight().await,
         }
     }
 
@@ -69,6 +95,7 @@ impl KeySink {
         match self {
             Self::File(sink) => sink.deliver(context, key, version).await,
             Self::Command(sink) => sink.deliver(context, key, version, stop).await,
+            Self::Http(sink) => sink.deliver(context, key, version, stop).await,
         }
     }
 
@@ -77,7 +104,7 @@ impl KeySink {
     pub(crate) async fn holds(&self, key: &WebhookKey, version: u64) -> Option<bool> {
         match self {
             Self::File(sink) => Some(sink.holds(key, version).await),
-            Self::Command(_) => None,
+            Self::Command(_) | Self::Http(_) => None,
         }
     }
 }

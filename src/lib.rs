@@ -42,6 +42,7 @@
 //! | `resync` | brings the receiver up to date for a gap |
 //! | `handoff` | gives a new key to those who check signatures with it |
 //! | `command` | runs a program of the operator's for either of them |
+//! | `outbound` | speaks with a server of the operator's for either of them; how an HTTP client is built |
 //! | `unix_group` | groups by name, for key files and sockets |
 //! | `scheduler` | the cron that wakes the poll, and nothing else |
 //! | `sockets` | HTTP on two Unix sockets: status and control |
@@ -92,6 +93,8 @@ mod handoff;
 
 #[cfg(feature = "daemon")]
 mod command;
+#[cfg(feature = "daemon")]
+mod outbound;
 #[cfg(feature = "daemon")]
 mod unix_group;
 

@@ -35,6 +35,7 @@ use secrecy::SecretString;
 
 use crate::{
     domain::webhook::{Pair, TenantName},
+    outbound::ClientError,
     tally::Tally,
 };
 
@@ -96,29 +97,12 @@ pub(crate) struct Settings {
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// HTTPS without anything to trust.
-    #[error(
-        "No CA certificates were found on this system, so no HTTPS server can be trusted: install the \
-         system's CA certificates (package ca-certificates), or name a file in SSL_CERT_FILE or api.ca_file"
-    )]
-    NoRoots,
-    /// `ca_file` gives no certificates.
-    #[error("api.ca_file {}: {why}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The user agent cannot be sent.
-    #[error("user_agent {0:?} does not fit into a header: use visible ASCII characters and spaces")]
-    UserAgent(String),
+    /// There is no HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The origin is not one.
     #[error("api_origin {0}")]
     Origin(String),
-    /// The HTTP client refuses to start.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(String),
 }
 
 /// A client of one tenant. Clones share the token, the pace and the connections.

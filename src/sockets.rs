@@ -14,6 +14,7 @@
 pub(crate) mod bind;
 pub(crate) mod control;
 mod events;
+mod import;
 pub(crate) mod metrics;
 mod problem;
 mod query;

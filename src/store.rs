@@ -3,15 +3,18 @@
 //! Laws: one daemon per state directory (an exclusive lock, taken before anything else is touched);
 //! whoever gets an answer from a write gets it after the fsync; a file that is damaged or newer than
 //! this program is named and left alone. The store speaks in operations of the domain, not in rows:
-//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals and
-//! [`rotation`] for the dangerous one among them.
+//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals, [`rotation`]
+//! for the dangerous one among them, [`outbox`] for what its key sinks are owed and [`import`] for a key
+//! that somebody else got.
 
 mod history;
+mod import;
 mod journal;
 mod lock;
 mod marks;
 mod news;
 mod orphans;
+mod outbox;
 mod record;
 mod rescue;
 mod rotation;
@@ -32,8 +35,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
+pub(crate) use import::{Imported, KeyImport};
 pub(crate) use journal::Attempt;
 pub(crate) use news::{Position, RenewalNews};
+pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};
 pub(crate) use webhooks::{Configured, Keys, StoredKey};
 use writer::Worker;
@@ -140,6 +145,8 @@ impl Store {
         let connection = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         schema::migrate(&connection, &path)?;
         rescue::take_over(&connection, state_dir)?;
+        outbox::forget_running(&connection)
+            .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         let reading = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         Worker::start("store-writer", connection, Some(lock))
             .and_then(|writer| {

@@ -40,8 +40,7 @@ pub(super) fn report(config: &Config, style: Style) -> String {
 /// A secret that is missing is a mistake in the configuration, whoever meets it.
 pub(super) fn secrets(config: &Config) -> Result<(), Failure> {
     if let Err(missing) = config.resolve_secrets() {
-        let missing: Vec<_> =
-            missing.iter().map(|(tenant, error)| format!("tenant '{tenant}': {error}")).collect();
+        let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
         let count = counted(missing.len(), "secret is", "secrets are");
         return Err(Failure::Configuration(format!(
             "{}\n{count} missing; the configuration is fine otherwise",

@@ -18,6 +18,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use crate::{domain::report, unix_group};
@@ -85,6 +86,18 @@ impl Client {
     /// The answer to a POST without a body, read as `T`.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         read(self.send(Method::POST, path).await?)
+    }
+
+    /// The answer to a POST of JSON, read as `T`.
+    pub(super) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        json: &Zeroizing<Vec<u8>>,
+    ) -> anyhow::Result<T> {
+        let request = self.http.post(format!("http://daemon{path}")).body(json.to_vec());
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        read(self.receive(path, answer).await?)
     }
 
     /// Asks whether an event is genuine.
@@ -156,10 +169,12 @@ impl Client {
                     PATIENCE.as_secs()
                 )
             }
-            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => format!(
-                "the daemon does not run, or not with this configuration: nobody listens on its {which} socket \
-                 {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'"
-            ),
+            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                return Failure::NotRunning(format!(
+                    "the daemon does not run, or not with this configuration: nobody listens on its {which} socket \
+                     {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'"
+                ));
+            }
             Some(ErrorKind::PermissionDenied) => {
                 format!(
                     "this user may not use the daemon's {which} socket {socket}\n{}",
@@ -178,7 +193,7 @@ impl Client {
 }
 
 fn read<T: DeserializeOwned>(body: Vec<u8>) -> anyhow::Result<T> {
-    let body = zeroize::Zeroizing::new(body);
+    let body = Zeroizing::new(body);
     serde_json::from_slice(&body).map_err(|error| {
         // The position tells enough, the text might be a key.
         anyhow::anyhow!(

@@ -19,6 +19,9 @@ pub(super) enum Failure {
     /// The daemon does not answer: exit code 3.
     #[error("{0}")]
     Unreachable(String),
+    /// Nobody listens where the daemon should: exit code 3, too.
+    #[error("{0}")]
+    NotRunning(String),
     /// The configuration is wrong, or a secret that it names is missing: exit code 78.
     #[error("{0}")]
     Configuration(String),
@@ -28,7 +31,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
-            Self::Unreachable(_) => 3,
+            Self::Unreachable(_) | Self::NotRunning(_) => 3,
             // EX_CONFIG of sysexits.h.
             Self::Configuration(_) => 78,
         }

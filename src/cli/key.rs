@@ -1,13 +1,23 @@
 //! `key`: the private key itself, for whoever may use the control socket.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Read as _},
+    process::ExitCode,
+};
 
 use clap::Subcommand;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{client::Client, output, target};
-use crate::config::Config;
+use super::{client::Client, failure::Failure, output, remote::access::configured, target};
+use crate::{
+    config::Config,
+    daemon::{self, Imported},
+    domain::{errand::wiped_json, key::WebhookKey},
+};
+
+/// More than any key has; what is longer is not read.
+const LONGEST_INPUT: u64 = 64 * 1024;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: protime-webhookd key show acme/clockings")]
@@ -26,6 +36,19 @@ enum Command {
         #[arg(value_name = "TENANT/NAME")]
         webhook: String,
     },
+    /// Adopt a webhook whose key you already hold, without rotating it
+    #[command(
+        after_help = "The key is read from standard input, so that it stands in no argument. Where the daemon \
+                            does not run, it is kept for its next start: run this as the user that the daemon runs \
+                            as. A key that is not the right one cannot be told from the right one: events do not \
+                            match then, and 'renew' gets a new key.\n\n\
+                            Example: protime-webhookd key import acme/clockings <old-receiver.key"
+    )]
+    Import {
+        /// The webhook; NAME alone where only one tenant has it
+        #[arg(value_name = "TENANT/NAME")]
+        webhook: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -33,13 +56,88 @@ struct Answer {
     key: String,
 }
 
+#[derive(Serialize)]
+struct Import<'a> {
+    key: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let Command::Show { webhook } = args.command;
+    match args.command {
+        Command::Show { webhook } => show(&webhook, config).await,
+        Command::Import { webhook } => import(&webhook, config).await,
+    }
+}
+
+async fn show(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let client = Client::control(&config.daemon.control_socket)?;
     let webhooks = client.webhooks().await?;
-    let webhook = target::find(&webhook, &webhooks)?;
+    let webhook = target::find(webhook, &webhooks)?;
     let path = format!("/v1/webhooks/{}/key", target::full_name(webhook));
     let key = Zeroizing::new(client.get::<Answer>(&path).await?.key);
     output::print(&Zeroizing::new(format!("{}\n", *key)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the daemon; where none runs, the key goes straight into the database.
+async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
+    let client = Client::control(&config.daemon.control_socket)?;
+    let (name, version, where_to) = match client.webhooks().await {
+        Ok(webhooks) => {
+            let name = target::full_name(target::find(webhook, &webhooks)?);
+            let key = key_from_stdin()?;
+            let import = wiped_json(&Import { key: key.expose() }, key.expose().len());
+            let path = format!("/v1/webhooks/{name}/key");
+            (name, client.post_json::<Version>(&path, &import).await?.version, "")
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(Failure::NotRunning(_))) => {
+            let configured = configured(config);
+            let path = target::find(webhook, &configured)?.path();
+            let version = import_alone(config, &path, key_from_stdin()?).await?;
+            (path.to_string(), version, "; the daemon does not run, and uses it when it starts")
+        }
+        Err(error) => return Err(error),
+    };
+    output::print(&format!("the key is version {version} of {name}{where_to}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn import_alone(
+    config: &Config,
+    path: &crate::domain::webhook::WebhookPath,
+    key: WebhookKey,
+) -> anyhow::Result<u64> {
+    match daemon::import_key(config, path, key).await {
+        Ok(Imported::New { version } | Imported::Same { version }) => Ok(version),
+        Ok(Imported::PostInFlight) => anyhow::bail!(
+            "the daemon ended in the middle of a POST for '{path}', so this key may be dead: start the daemon, which \
+             finds out, and import the key only if it is still needed"
+        ),
+        Err(error) if error.is_locked() => Err(Failure::Unreachable(format!(
+            "{error}\nthe daemon is starting or stopping, or has other sockets than this configuration says: try again"
+        ))
+        .into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key as it was written, without the line end behind it.
+fn key_from_stdin() -> anyhow::Result<WebhookKey> {
+    // Room for everything from the start: growing would leave copies behind.
+    let capacity = usize::try_from(LONGEST_INPUT).unwrap_or_default() + 2;
+    let mut input = Zeroizing::new(Vec::with_capacity(capacity));
+    io::stdin().lock().take(LONGEST_INPUT).read_to_end(&mut input)?;
+    let wrong = |why: &str| {
+        Failure::Usage(format!(
+            "there is no key on standard input: {why}; write it there as Protime showed it"
+        ))
+    };
+    let text = std::str::from_utf8(&input).map_err(|_| wrong("what is there is not text"))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned());
+    Ok(WebhookKey::imported(text).map_err(|error| wrong(&error.to_string()))?)
 }

@@ -13,7 +13,7 @@ const KEPT: usize = 4096;
 const REDACTED: &[u8] = b"[redacted]";
 
 /// Collects output and forgets all but its end.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     /// The last bytes, at least [`Self::keep`] of them if there were as many.
     bytes: Zeroizing<Vec<u8>>,
     /// The forms in which the secret may appear: as it is, and as JSON writes it.
@@ -21,10 +21,10 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// An empty tail that will not show `secret`.
-    pub(super) fn new(secret: Option<&str>) -> Self {
+    /// An empty tail that will not show any of these.
+    pub(crate) fn new<'a>(hidden: impl IntoIterator<Item = &'a str>) -> Self {
         let mut secrets = Vec::new();
-        if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
+        for secret in hidden.into_iter().filter(|secret| !secret.is_empty()) {
             secrets.push(Zeroizing::new(secret.as_bytes().to_vec()));
             let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
             let escaped = quoted.trim_matches('"');
@@ -44,7 +44,7 @@ impl Tail {
     }
 
     /// Reads to the end of `pipe`. Dropping the future loses nothing that was read.
-    pub(super) async fn fill(&mut self, pipe: &mut pipe::Receiver) {
+    pub(crate) async fn fill(&mut self, pipe: &mut pipe::Receiver) {
         let mut buffer = Zeroizing::new(vec![0; KEPT]);
         loop {
             match pipe.read(&mut buffer).await {
@@ -58,6 +58,11 @@ impl Tail {
         }
     }
 
+    /// Takes any number of bytes.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        bytes.chunks(KEPT).for_each(|chunk| self.push(chunk));
+    }
+
     /// Takes [`KEPT`] bytes at most: more would make the buffer grow.
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -69,7 +74,7 @@ impl Tail {
     }
 
     /// The last 4 KiB at most, from the beginning of a character on; what is not UTF-8 is replaced.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let start = self.bytes.len().saturating_sub(KEPT);
         let mut shown = Vec::with_capacity(KEPT);
         let mut at = 0;

@@ -14,7 +14,7 @@ use std::ops::Range;
 const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey", "api_key"];
 
 /// Keys whose values are no secret, whatever they sound like.
-const HARMLESS: [&str; 35] = [
+const HARMLESS: [&str; 36] = [
     "user_agent",
     "state_dir",
     "status_socket",
@@ -44,6 +44,7 @@ const HARMLESS: [&str; 35] = [
     "key_field",
     "collection",
     "destination_url",
+    "url",
     "external_references",
     "kind",
     "timeout",

@@ -2,12 +2,16 @@
 //!
 //! A key of another kind is refused and not ignored, and so is a kind that comes later.
 
+mod http;
+
 use std::time::Duration;
+
+use reqwest::Url;
 
 use super::{
     Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
     raw::{Checked, Table, Wrong},
-    tenant::Seen,
+    tenant::{Firsts, Seen},
     units,
 };
 
@@ -24,6 +28,7 @@ const SINK_TIMEOUT: Duration = Duration::from_secs(30);
 enum Kind {
     Command,
     File,
+    Http,
     None,
 }
 
@@ -39,14 +44,13 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
         ));
     };
     value.table(RESYNC, |table| {
-        let later = ["url", "token", "filter", "replay_to", "pipe_to", "keep_warm", "audit"];
-        let of_command = ["command", "timeout"];
+        let later = ["filter", "replay_to", "pipe_to", "keep_warm", "audit"];
         let kind = table
             .required("kind", "write kind = \"command\", or kind = \"none\" to accept the loss")
             .and_then(|value| {
                 value.word_or_later(
-                    &[("command", Kind::Command), ("none", Kind::None)],
-                    &["http", "list", "delta"],
+                    &[("command", Kind::Command), ("http", Kind::Http), ("none", Kind::None)],
+                    &["list", "delta"],
                     "write kind = \"command\" and a command that does it, or kind = \"none\" to accept the \
                      loss",
                 )
@@ -55,53 +59,74 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
             value.word(&[("hold", OnFailure::Hold), ("proceed", OnFailure::Proceed)])
         });
         let kind = kind.inspect_err(|_| {
-            table.tolerate(&later);
-            table.tolerate(&of_command);
+            for keys in [&later[..], &["command", "timeout"], &http::KEYS] {
+                table.tolerate(keys);
+            }
         })?;
         for key in later {
             table.not_yet(key, "remove it: it belongs to a kind of resync that a later version will know");
         }
-        if let Kind::Command = kind {
-            let kind = ResyncKind::Command(command(table, RESYNC_TIMEOUT)?);
-            return Ok(Resync { kind, on_failure });
-        }
-        foreign(table, &of_command, "none", "remove it, or write kind = \"command\"");
-        Ok(Resync { kind: ResyncKind::None, on_failure })
+        let kind = match kind {
+            Kind::Command => {
+                foreign(table, &http::KEYS, "command", "remove it, or write kind = \"http\"");
+                ResyncKind::Command(command(table, RESYNC_TIMEOUT)?)
+            }
+            Kind::Http => {
+                foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
+                ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT, &mut Firsts::new())?)
+            }
+            Kind::None | Kind::File => {
+                foreign(table, &["command", "timeout"], "none", "remove it, or write kind = \"command\"");
+                foreign(table, &http::KEYS, "none", "remove it, or write kind = \"http\"");
+                ResyncKind::None
+            }
+        };
+        Ok(Resync { kind, on_failure })
     })
 }
 
 /// Reads every `[[tenant.webhook.key_sink]]`; none is fine.
 pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<KeySink>> {
     match webhook.optional("key_sink") {
-        Some(value) => value.tables(KEY_SINK, |table| key_sink(table, seen)),
+        Some(value) => {
+            let mut urls = Firsts::new();
+            value.tables(KEY_SINK, |table| key_sink(table, seen, &mut urls))
+        }
         None => Ok(Vec::new()),
     }
 }
 
-fn key_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
-    let later = ["url", "token"];
-    let of_command = ["command", "timeout"];
+fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Checked<KeySink> {
     let of_file = ["path", "format", "mode", "group"];
-    let kind = table.required("kind", "write kind = \"file\" or kind = \"command\"").and_then(|value| {
-        value.word_or_later(
-            &[("file", Kind::File), ("command", Kind::Command)],
-            &["http"],
-            "write kind = \"command\" and a command that does it",
-        )
-    });
+    let kind =
+        table.required("kind", "write kind = \"file\", kind = \"command\" or kind = \"http\"").and_then(
+            |value| value.word(&[("file", Kind::File), ("command", Kind::Command), ("http", Kind::Http)]),
+        );
     let kind = kind.inspect_err(|_| {
-        for keys in [&later[..], &of_command, &of_file] {
+        for keys in [&http::KEYS[..], &["command", "timeout"], &of_file] {
             table.tolerate(keys);
         }
     })?;
-    for key in later {
-        table.not_yet(key, "remove it: it belongs to a kind of key sink that a later version will know");
+    match kind {
+        Kind::Command => {
+            foreign(table, &of_file, "command", "remove it, or write kind = \"file\"");
+            foreign(table, &http::KEYS, "command", "remove it, or write kind = \"http\"");
+            command(table, SINK_TIMEOUT).map(KeySink::Command)
+        }
+        Kind::Http => {
+            foreign(table, &of_file, "http", "remove it, or write kind = \"file\"");
+            foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
+            http::endpoint(table, SINK_TIMEOUT, urls).map(KeySink::Http)
+        }
+        Kind::File | Kind::None => {
+            foreign(table, &["command", "timeout"], "file", "remove it, or write kind = \"command\"");
+            foreign(table, &http::KEYS, "file", "remove it, or write kind = \"http\"");
+            file_sink(table, seen)
+        }
     }
-    if let Kind::Command = kind {
-        foreign(table, &of_file, "command", "remove it, or write kind = \"file\"");
-        return command(table, SINK_TIMEOUT).map(KeySink::Command);
-    }
-    foreign(table, &of_command, "file", "remove it, or write kind = \"command\"");
+}
+
+fn file_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
     let path =
         table.required("path", "write `path = \"/run/receiver/clockings.key\"`, say").and_then(|value| {
             let path = value.parse(units::file_path)?;

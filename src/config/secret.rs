@@ -13,8 +13,8 @@ use std::{
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{Config, SecretSource};
-use crate::domain::webhook::TenantName;
+use super::{Config, KeySink, ResyncKind, SecretSource, Webhook};
+use crate::domain::webhook::{TenantName, WebhookName};
 
 /// No secret is longer; a file that is, is not the file that was meant.
 const LONGEST: u64 = 64 * 1024;
@@ -44,21 +44,37 @@ pub(crate) enum SecretError {
         help: &'static str,
     },
     /// There is nothing but white space.
-    #[error("{0} is empty; put the OAuth client secret there")]
+    #[error("{0} is empty; put the secret there")]
     Empty(String),
     /// It is not text.
-    #[error("{0} is not UTF-8; put the OAuth client secret there as text")]
+    #[error("{0} is not UTF-8; put the secret there as text")]
     NotUtf8(String),
     /// There is more than one line, or other control characters.
-    #[error("{0} holds more than one line of text; put nothing but the OAuth client secret there")]
+    #[error("{0} holds more than one line of text; put nothing but the secret there")]
     NotOneLine(String),
     /// It is too long for a secret.
-    #[error("{0} holds more than 64 KiB; put nothing but the OAuth client secret there")]
+    #[error("{0} holds more than 64 KiB; put nothing but the secret there")]
     TooLong(String),
 }
 
-/// Something of each of several tenants, in the order of the file.
-pub(crate) type OfTenants<T> = Vec<(TenantName, T)>;
+/// A secret that the configuration names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NamedSecret<'a> {
+    /// Whose it is.
+    pub(crate) tenant: &'a TenantName,
+    /// The webhook whose token it is; `None` for the client secret.
+    pub(crate) webhook: Option<&'a WebhookName>,
+    /// Where it is found.
+    pub(crate) source: &'a SecretSource,
+}
+
+/// A secret that was not found.
+#[derive(Debug, thiserror::Error)]
+#[error("{whose}: {error}")]
+pub(crate) struct MissingSecret {
+    whose: String,
+    error: SecretError,
+}
 
 impl SecretSource {
     /// Finds the secret; a line end behind it does not belong to it.
@@ -78,7 +94,7 @@ impl SecretSource {
             }
             Self::File(path) => {
                 let place = format!("secret file {}", path.display());
-                let help = "put the OAuth client secret there, readable for the user that runs the daemon";
+                let help = "put the secret there, readable for the user that runs the daemon";
                 let bytes = read(&place, path, help)?;
                 (place, bytes)
             }
@@ -100,17 +116,49 @@ impl SecretSource {
 }
 
 impl Config {
-    /// Finds every tenant's client secret, or says of each that was not found why.
-    pub(crate) fn resolve_secrets(&self) -> Result<OfTenants<SecretString>, OfTenants<SecretError>> {
+    /// Every secret that the file names, in its order.
+    pub(crate) fn secrets(&self) -> Vec<NamedSecret<'_>> {
         let mut secrets = Vec::new();
-        let mut errors = Vec::new();
         for tenant in &self.tenants {
-            match tenant.client_secret.resolve() {
-                Ok(secret) => secrets.push((tenant.name.clone(), secret)),
-                Err(error) => errors.push((tenant.name.clone(), error)),
+            secrets.push(NamedSecret { tenant: &tenant.name, webhook: None, source: &tenant.client_secret });
+            for webhook in &tenant.webhooks {
+                secrets.extend(webhook.tokens().map(|source| NamedSecret {
+                    tenant: &tenant.name,
+                    webhook: Some(&webhook.name),
+                    source,
+                }));
             }
         }
-        if errors.is_empty() { Ok(secrets) } else { Err(errors) }
+        secrets
+    }
+
+    /// Looks for every secret, and says of each that was not found why.
+    pub(crate) fn resolve_secrets(&self) -> Result<(), Vec<MissingSecret>> {
+        let look = |secret: NamedSecret<'_>| {
+            let error = secret.source.resolve().err()?;
+            let whose = match secret.webhook {
+                None => format!("tenant '{}'", secret.tenant),
+                Some(webhook) => format!("webhook '{}/{webhook}', token", secret.tenant),
+            };
+            Some(MissingSecret { whose, error })
+        };
+        let missing: Vec<MissingSecret> = self.secrets().into_iter().filter_map(look).collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+}
+
+impl Webhook {
+    /// Where the tokens are found that are sent to servers of the operator's.
+    fn tokens(&self) -> impl Iterator<Item = &SecretSource> {
+        let resync = match &self.resync.kind {
+            ResyncKind::Http(endpoint) => Some(endpoint),
+            _ => None,
+        };
+        let sinks = self.key_sinks.iter().filter_map(|sink| match sink {
+            KeySink::Http(endpoint) => Some(endpoint),
+            _ => None,
+        });
+        resync.into_iter().chain(sinks).filter_map(|endpoint| endpoint.token.as_ref())
     }
 }
 

@@ -80,7 +80,8 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
     let client_id = table
         .required("client_id", "write `client_id = \"…\"`, the OAuth client that Protime gave you")
         .and_then(|value| value.text());
-    let client_secret = table.required("client_secret", EXAMPLE).and_then(|value| client_secret(&value));
+    let client_secret =
+        table.required("client_secret", EXAMPLE).and_then(|value| secret(&value, "client_secret", EXAMPLE));
     let key_field = table.maybe("key_field", |value| value.text());
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
@@ -145,12 +146,13 @@ fn addresses(table: &Table<'_>, name: Option<&TenantName>) -> Checked<(Url, Url)
     }
 }
 
-fn client_secret(value: &Value<'_>) -> Checked<SecretSource> {
+/// Reads where a secret is found; `example` says how to write that.
+pub(super) fn secret(value: &Value<'_>, key: &'static str, example: &str) -> Checked<SecretSource> {
     if !value.is_table() {
         value.hide();
-        return Err(value.problem("a secret must not be written into this file", EXAMPLE));
+        return Err(value.problem("a secret must not be written into this file", example));
     }
-    value.table("client_secret", |table| {
+    value.table(key, |table| {
         let sources = [
             table.maybe("credential", |value| value.parse_discreetly(credential_name)),
             table.maybe("file", |value| value.parse_discreetly(secret_file)),
@@ -164,12 +166,12 @@ fn client_secret(value: &Value<'_>) -> Checked<SecretSource> {
             (Some(source), true) => Ok(source),
             (None, _) => Err(table.missing(
                 &["credential", "file", "env"],
-                "`client_secret` does not say where the secret is",
-                EXAMPLE,
+                &format!("`{key}` does not say where the secret is"),
+                example,
             )),
             (Some(_), false) => {
-                Err(value
-                    .problem("`client_secret` names more than one place", format!("keep one: {EXAMPLE}")))
+                let message = format!("`{key}` names more than one place");
+                Err(value.problem(message, format!("keep one: {example}")))
             }
         }
     })

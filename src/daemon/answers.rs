@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+pub(crate) use crate::store::Imported;
 use crate::{
     domain::key::WebhookKey,
     store::{StoreError, StoredKey},

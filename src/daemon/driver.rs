@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{live::Live, manager::Manager};
+use super::{couriers::Couriers, live::Live, manager::Manager};
 use crate::{
     clock,
     domain::record::WebhookId,
@@ -80,6 +80,8 @@ impl Driver {
 
     /// Works until `stop` is requested and what was in flight is finished.
     pub(super) async fn run(mut self, stop: Stop) {
+        let closing = Stop::new();
+        let couriers = tokio::spawn(Couriers::new(self.live.clone()).run(stop.clone(), closing.clone()));
         while !stop.is_requested() {
             self.follow_the_configuration().await;
             self.watch_the_clock().await;
@@ -105,6 +107,9 @@ impl Driver {
         while let Some(ended) = self.tasks.join_next().await {
             note(ended);
         }
+        // Only now: a POST that was in flight may have brought a key.
+        closing.request();
+        note(couriers.await);
     }
 
     /// Starts work on every webhook that is due and tells how long to sleep.
@@ -266,6 +271,9 @@ async fn work(live: Live, mut procedure: Arc<Procedure>, stop: Stop, permits: Ar
                 }
             }
         }
+    }
+    if !live.setup().procedures.contains_key(&claim.id) {
+        procedure.part(&halt).await;
     }
     drop(claim);
 }

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable, Verdict},
+    answers::{Imported, Keys, PolledTenant, Unavailable, Verdict},
     live::Live,
     reload::Reloaded,
 };
 use crate::{
     bulletin::{Bulletin, Listener},
-    domain::{report, webhook::WebhookPath},
+    domain::{key::WebhookKey, report, webhook::WebhookPath},
     store::StoreError,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Fake {
     pub(crate) verified: Vec<(String, Vec<u8>)>,
     pub(crate) renewed: Vec<String>,
     pub(crate) key_reads: usize,
+    pub(crate) import: Option<Imported>,
+    pub(crate) imported: Vec<WebhookKey>,
     pub(crate) rejected: Option<report::ConfigError>,
 }
 
@@ -127,6 +129,18 @@ impl Handle {
             fake.renewed.push(format!("{}/{}", webhook.tenant, webhook.name));
             16 + i64::try_from(fake.renewed.len()).unwrap_or(0)
         })
+    }
+
+    pub(crate) async fn import_key(
+        &self,
+        path: &WebhookPath,
+        key: WebhookKey,
+    ) -> Result<Option<Imported>, Unavailable> {
+        let imported = self.find(path, |fake, _| {
+            fake.imported.push(key);
+            fake.import
+        });
+        Ok(imported?.flatten())
     }
 
     pub(crate) async fn verify(

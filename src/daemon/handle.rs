@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable, Verdict},
+    answers::{Imported, Keys, PolledTenant, Unavailable, Verdict},
     health,
     live::Live,
     metrics, orphans, picture,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bulletin::Listener,
     clock,
-    domain::{record::Record, report, webhook::WebhookPath},
+    domain::{key::WebhookKey, record::Record, report, webhook::WebhookPath},
     renewal::procedure::Procedure,
     store::Store,
 };
@@ -139,7 +139,20 @@ impl Handle {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let renewal = procedure.renew_now().await?;
         self.live.lasting.wake.notify_one();
+        self.live.lasting.deliveries.notify_one();
         Ok(Some(renewal))
+    }
+
+    /// Takes over a key that Protime signs with already; `None` if there is no webhook of that name.
+    pub(crate) async fn import_key(
+        &self,
+        path: &WebhookPath,
+        key: WebhookKey,
+    ) -> Result<Option<Imported>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let imported = procedure.import_key(key).await?;
+        self.live.lasting.wake.notify_one();
+        Ok(Some(imported))
     }
 
     /// Asks every tenant for its list now.

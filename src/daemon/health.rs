@@ -40,7 +40,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
                 "poll" => "the list of webhooks cannot be read".to_owned(),
                 step => format!("the step '{step}' fails"),
             };
-            (format!("{step}: {}", error.message), record.trouble.as_ref().map_or(error.at, |trouble| trouble.since))
+            (format!("{step}: {}", error.message), failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
             "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
@@ -104,6 +104,11 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
 /// The whole.
 pub(super) fn health(problems: Vec<Problem>) -> report::Health {
     report::Health { healthy: problems.is_empty(), problems }
+}
+
+fn failing_since(record: &Record) -> Option<Timestamp> {
+    let of_a_sink = || record.sinks.iter().filter_map(|sink| Some(sink.failure.as_ref()?.since)).min();
+    record.trouble.as_ref().map(|trouble| trouble.since).or_else(of_a_sink)
 }
 
 fn not_delivering(record: &Record) -> String {

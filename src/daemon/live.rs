@@ -25,6 +25,8 @@ pub(super) struct Lasting {
     pub(super) store: Store,
     /// Notified when a webhook wants attention.
     pub(super) wake: Arc<Notify>,
+    /// Notified when a key sink wants attention.
+    pub(super) deliveries: Arc<Notify>,
     /// Counts rotations, for those who wait for one.
     pub(super) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
@@ -43,6 +45,7 @@ impl Lasting {
         Self {
             store,
             wake: Arc::new(Notify::new()),
+            deliveries: Arc::new(Notify::new()),
             rotations: watch::Sender::new(0),
             keys_in_memory: KeysInMemory::default(),
             bulletin: Bulletin::default(),

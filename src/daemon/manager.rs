@@ -146,6 +146,7 @@ mod tests {
             last_renewal: None,
             owed_resync: None,
             last_error: None,
+            key_sinks: Vec::new(),
         }
     }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         orphan::{OnRemove, Orphan},
+        reason::Step,
         record::{Ended, Issued, Open, Record, Remote, Stage, Trouble},
         report::{self, State},
     },
+    handoff::KeySink,
     renewal::{
         plan::{plan, state},
         procedure::Procedure,
@@ -32,7 +34,13 @@ pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook
         renewal: record.open.as_ref().map(open),
         last_renewal: record.last.as_ref().map(last),
         owed_resync: record.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
-        last_error: record.trouble.as_ref().map(trouble).or_else(|| never_asked(record, &polls)),
+        last_error: record
+            .trouble
+            .as_ref()
+            .map(trouble)
+            .or_else(|| sink_trouble(record, procedure))
+            .or_else(|| never_asked(record, &polls)),
+        key_sinks: procedure.sinks.iter().map(|sink| key_sink(record, sink)).collect(),
     }
 }
 
@@ -125,6 +133,38 @@ fn trouble(trouble: &Trouble) -> report::LastError {
         message: trouble.message.clone(),
         retry_at: Some(trouble.retry_at),
     }
+}
+
+/// What a key sink has. Its stable name is not shown: arguments and queries may hold secrets.
+fn key_sink(record: &Record, sink: &KeySink) -> report::KeySink {
+    let id = sink.id();
+    let outbox = record.sinks.iter().find(|outbox| outbox.sink == id);
+    let failing = outbox.filter(|outbox| outbox.failure.is_some());
+    report::KeySink {
+        sink: sink.label(),
+        version: outbox.map(|outbox| outbox.version).filter(|version| *version > 0),
+        attempts: outbox.map_or(0, |outbox| outbox.attempts),
+        last_error: failing.and_then(|outbox| Some(outbox.failure.as_ref()?.message.clone())),
+        retry_at: failing.and_then(|outbox| outbox.retry_at),
+    }
+}
+
+/// What keeps sinks from getting the key, in one sentence that names them.
+fn sink_trouble(record: &Record, procedure: &Procedure) -> Option<report::LastError> {
+    let failing: Vec<_> = record.sinks.iter().filter_map(|it| Some((it, it.failure.as_ref()?))).collect();
+    let label = |id: &str| {
+        procedure.sinks.iter().find(|sink| sink.id() == id).map_or_else(String::new, KeySink::label)
+    };
+    let sentences: Vec<String> = failing
+        .iter()
+        .map(|(outbox, failure)| format!("key sink '{}': {}", label(&outbox.sink), failure.message))
+        .collect();
+    Some(report::LastError {
+        at: failing.iter().map(|(_, failure)| failure.at).max()?,
+        step: Step::HandOff.to_string(),
+        message: sentences.join("; "),
+        retry_at: failing.iter().filter_map(|(outbox, _)| outbox.retry_at).min(),
+    })
 }
 
 /// A webhook of which nothing is known yet is kept from being created by what keeps the list from

@@ -62,8 +62,7 @@ impl Live {
             .map_err(|error| plain(&earlier.file, error.to_string()))?
             .map_err(|error| of_file(&error))?;
         config.resolve_secrets().map_err(|missing| {
-            let problems: Vec<String> =
-                missing.iter().map(|(tenant, error)| format!("tenant '{tenant}': {error}")).collect();
+            let problems: Vec<String> = missing.iter().map(ToString::to_string).collect();
             several(&earlier.file, problems)
         })?;
         let mut setup = Setup::build(&config, &self.lasting)

@@ -14,6 +14,7 @@ use crate::{
         webhook::{ExternalReference, WebhookPath},
     },
     handoff::KeySink,
+    outbound::Outbound,
     protime::{self, TenantClient},
     renewal::{
         backoff::Backoff,
@@ -59,6 +60,7 @@ impl Setup {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
+            outbound: Outbound::new(config.user_agent.clone(), &config.api),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             lasting: lasting.clone(),
         };
@@ -67,6 +69,8 @@ impl Setup {
             .iter()
             .map(|tenant| counted_client(config, tenant, &tenant.collections_read(), lasting.tally.clone()))
             .collect::<Result<_, _>>()?;
+        let equipment: Vec<Vec<Equipment>> =
+            config.tenants.iter().map(|tenant| shared.equip(tenant)).collect::<Result<_, _>>()?;
         let ids = adopt(config, &lasting.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
@@ -81,20 +85,25 @@ impl Setup {
             by_path: HashMap::new(),
             lasting: lasting.clone(),
         };
-        for (tenant, client) in config.tenants.iter().zip(clients) {
+        let mut sinks = Vec::new();
+        for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
                 .iter()
-                .map(|webhook| Prepared::new(tenant, webhook, &ids, &shared))
+                .zip(equipment)
+                .map(|(webhook, equipment)| Prepared::new(tenant, webhook, equipment, &ids, &shared))
                 .collect::<Result<_, _>>()?;
             let runtime = shared.tenant(tenant, client, &webhooks);
             for prepared in webhooks {
+                sinks.push((prepared.id, prepared.wanted.sinks.clone()));
                 setup.by_path.insert(prepared.path.clone(), prepared.id);
                 let procedure = shared.procedure(prepared, tenant, &runtime);
                 setup.procedures.insert(procedure.id, Arc::new(procedure));
             }
             setup.tenants.push(runtime);
         }
+        lasting.store.expect_sinks(sinks, clock::now()).await?;
+        lasting.deliveries.notify_one();
         Ok(setup)
     }
 
@@ -133,10 +142,11 @@ impl Setup {
             let Some(key) = store.keys(*id).await?.current else { continue };
             for sink in &procedure.sinks {
                 let name = sink.id();
-                let had = record.handed_off.contains(&name);
+                let had = record.has_key(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
-                    tracing::warn!(webhook = %procedure.path, sink = %name, "the key is gone from a sink; handing it off again");
-                    store.hand_off_again(*id, name).await?;
+                    tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                    store.hand_off_again(*id, name, clock::now()).await?;
+                    self.lasting.deliveries.notify_one();
                 }
             }
         }
@@ -150,6 +160,7 @@ struct Prepared<'a> {
     path: WebhookPath,
     config: &'a config::Webhook,
     sinks: Vec<KeySink>,
+    resync: Resync,
     wanted: Wanted,
 }
 
@@ -157,12 +168,12 @@ impl<'a> Prepared<'a> {
     fn new(
         tenant: &config::Tenant,
         webhook: &'a config::Webhook,
+        equipment: Equipment,
         ids: &HashMap<WebhookPath, WebhookId>,
         shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
-        let sinks: Vec<KeySink> =
-            webhook.key_sinks.iter().map(|sink| KeySink::new(sink, &shared.secret_env)).collect();
+        let Equipment { sinks, resync } = equipment;
         let wanted = Wanted {
             references: ExternalReference::all(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
@@ -172,7 +183,7 @@ impl<'a> Prepared<'a> {
         let id = *ids
             .get(&path)
             .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
-        Ok(Self { id, path, config: webhook, sinks, wanted })
+        Ok(Self { id, path, config: webhook, sinks, resync, wanted })
     }
 }
 
@@ -180,11 +191,32 @@ impl<'a> Prepared<'a> {
 struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
+    outbound: Outbound,
     max_unplanned_per_hour: u32,
     lasting: Lasting,
 }
 
+/// What a webhook needs for its errands, which may be impossible to make.
+struct Equipment {
+    sinks: Vec<KeySink>,
+    resync: Resync,
+}
+
 impl Shared {
+    /// The equipment of every webhook of a tenant, in the order of the file.
+    fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, DaemonError> {
+        let of = |webhook: &config::Webhook| {
+            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
+            let sinks = webhook.key_sinks.iter().map(sink).collect::<Result<_, _>>()?;
+            let resync = Resync::new(&webhook.resync, &self.secret_env, &self.outbound)?;
+            Ok(Equipment { sinks, resync })
+        };
+        let webhook = |webhook| {
+            of(webhook).map_err(|error| DaemonError::Outbound { webhook: path(tenant, webhook), error })
+        };
+        tenant.webhooks.iter().map(webhook).collect()
+    }
+
     fn tenant(
         &self,
         tenant: &config::Tenant,
@@ -215,7 +247,7 @@ impl Shared {
             pair: webhook.config.pair.clone(),
             references: webhook.config.external_references.clone(),
             wanted: webhook.wanted,
-            resync: Resync::new(&webhook.config.resync, &self.secret_env),
+            resync: webhook.resync,
             proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
             sinks: webhook.sinks,
             key_field: tenant.key_field.clone(),
@@ -299,12 +331,9 @@ fn counted_client(
 
 /// The environment variables that hold secrets, which no program that we run is to inherit.
 fn secret_variables(config: &Config) -> Vec<String> {
-    config
-        .tenants
-        .iter()
-        .filter_map(|tenant| match &tenant.client_secret {
-            SecretSource::Env(name) => Some(name.clone()),
-            SecretSource::Credential(_) | SecretSource::File(_) => None,
-        })
-        .collect()
+    let variable = |source: &SecretSource| match source {
+        SecretSource::Env(name) => Some(name.clone()),
+        SecretSource::Credential(_) | SecretSource::File(_) => None,
+    };
+    config.secrets().into_iter().filter_map(|secret| variable(secret.source)).collect()
 }

@@ -10,6 +10,28 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+/// No key is longer; a text that is, is not the key that was meant.
+#[cfg(feature = "daemon")]
+const LONGEST: usize = 4096;
+
+/// Why a text that somebody gives us is no key. It never holds the text.
+#[cfg(feature = "daemon")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidKey {
+    /// There is nothing.
+    #[error("it is empty")]
+    Empty,
+    /// It is something else.
+    #[error("it is longer than {LONGEST} bytes")]
+    TooLong,
+    /// It has several lines, or worse.
+    #[error("it has a line end or another control character in it")]
+    Control,
+    /// A space would be part of the key, and none ever is.
+    #[error("it has white space in it")]
+    Space,
+}
+
 /// Why an event is not taken for genuine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -59,6 +81,22 @@ impl WebhookKey {
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         (!text.is_empty()).then(|| Self(Zeroizing::new(text)))
+    }
+
+    /// Takes a key that somebody gives us, who may have given us something else.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn imported(text: Zeroizing<String>) -> Result<Self, InvalidKey> {
+        if text.is_empty() {
+            Err(InvalidKey::Empty)
+        } else if text.len() > LONGEST {
+            Err(InvalidKey::TooLong)
+        } else if text.chars().any(char::is_control) {
+            Err(InvalidKey::Control)
+        } else if text.chars().any(char::is_whitespace) {
+            Err(InvalidKey::Space)
+        } else {
+            Ok(Self(text))
+        }
     }
 
     /// The key itself. Every caller is a place where a secret leaves the program.
@@ -150,6 +188,25 @@ mod tests {
     #[test]
     fn a_key_prints_as_redacted() {
         assert_eq!(format!("{:?}", key("s3cret")), "[redacted]");
+    }
+
+    #[test]
+    fn what_is_imported_looks_like_a_key() {
+        let long = "x".repeat(LONGEST + 1);
+        for (text, wrong) in [
+            ("", InvalidKey::Empty),
+            (&long, InvalidKey::TooLong),
+            ("one\ntwo", InvalidKey::Control),
+            ("one\0", InvalidKey::Control),
+            (" one", InvalidKey::Space),
+            ("one two", InvalidKey::Space),
+        ] {
+            assert_eq!(WebhookKey::imported(Zeroizing::new(text.to_owned())), Err(wrong), "{text:?}");
+        }
+        for text in ["a", "Zm9v+/==", "clé", &long[1..]] {
+            let key = WebhookKey::imported(Zeroizing::new(text.to_owned())).expect("a key");
+            assert_eq!(key.expose(), text);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     gap::Gap,
+    outbox::Outbox,
     reason::{Reason, RenewalOutcome, Step},
     webhook::{Pair, RemoteStatus, WebhookPath},
 };
@@ -65,10 +66,19 @@ pub(crate) struct Record {
     pub(crate) confirm: Option<Confirm>,
     /// When the unplanned POSTs of the last day began, oldest first, on our clock.
     pub(crate) unplanned: Vec<Timestamp>,
-    /// The sinks that have the current key.
-    pub(crate) handed_off: Vec<String>,
+    /// The outboxes of the key sinks.
+    pub(crate) sinks: Vec<Outbox>,
     /// Counts the changes that may call for another plan.
     pub(crate) revision: i64,
+}
+
+impl Record {
+    /// Whether a sink has the current key.
+    pub(crate) fn has_key(&self, sink: &str) -> bool {
+        self.issued.as_ref().is_some_and(|issued| {
+            self.sinks.iter().any(|outbox| outbox.sink == sink && outbox.version == issued.key_version)
+        })
+    }
 }
 
 /// What Protime last said of a webhook.
@@ -174,8 +184,10 @@ pub(crate) enum Stage {
     Rotate,
     /// The key is current; not every sink has it.
     HandOff,
-    /// Every sink has the key; the time since the resync began is still owed.
+    /// Every sink has the key, or was tried; the time since the resync began is still owed.
     CatchUp,
+    /// The catch-up ran while a sink still lacked the key: another one follows once it has it.
+    Late,
 }
 
 impl Stage {
@@ -188,12 +200,13 @@ impl Stage {
             Self::Rotate => "rotate",
             Self::HandOff => "hand_off",
             Self::CatchUp => "catch_up",
+            Self::Late => "late",
         }
     }
 
     /// Reads a stored stage.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Resync, Self::Post, Self::Posting, Self::Rotate, Self::HandOff, Self::CatchUp]
+        [Self::Resync, Self::Post, Self::Posting, Self::Rotate, Self::HandOff, Self::CatchUp, Self::Late]
             .into_iter()
             .find(|stage| stage.as_str() == text)
     }
@@ -204,7 +217,7 @@ impl Stage {
             Self::Resync => Step::Resync,
             Self::Post | Self::Posting => Step::Post,
             Self::Rotate => Step::Rotate,
-            Self::HandOff => Step::HandOff,
+            Self::HandOff | Self::Late => Step::HandOff,
             Self::CatchUp => Step::CatchUp,
         }
     }

@@ -71,6 +71,24 @@ pub(crate) struct Webhook {
     pub(crate) owed_resync: Option<OwedResync>,
     /// The last failure, until the step that failed succeeds.
     pub(crate) last_error: Option<LastError>,
+    /// What each key sink has, in the order of the configuration.
+    #[serde(default)]
+    pub(crate) key_sinks: Vec<KeySink>,
+}
+
+/// A key sink and its outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeySink {
+    /// Its kind and its path, program or host: never arguments, user info or a query.
+    pub(crate) sink: String,
+    /// The newest version of the key that it has; null for none.
+    pub(crate) version: Option<u64>,
+    /// How many attempts to give it the current key have failed.
+    pub(crate) attempts: u32,
+    /// How the last attempt failed, until one succeeds.
+    pub(crate) last_error: Option<String>,
+    /// When it is tried again.
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
 /// What Protime last said of a webhook.

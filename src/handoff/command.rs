@@ -32,6 +32,11 @@ impl CommandSink {
         format!("command:{}", words.join(" "))
     }
 
+    /// `command:` and the program; its arguments may hold a secret.
+    pub(super) fn label(&self) -> String {
+        format!("command:{}", self.command.program)
+    }
+
     /// Whether the program exists and may be executed.
     pub(super) async fn preflight(&self) -> Result<(), Failure> {
         let program = self.command.program.clone();
@@ -80,7 +85,9 @@ mod tests {
                 timeout: Duration::from_mins(1),
             }),
             &[],
+            &crate::outbound::tests::outbound(),
         )
+        .expect("a sink")
     }
 
     fn key() -> WebhookKey {
@@ -136,6 +143,7 @@ mod tests {
     async fn a_program_is_named_by_its_words_and_keeps_its_key_to_itself() {
         let sink = sink("set-key", &["--for", "clockings"]);
         assert_eq!(sink.id(), "command:set-key --for clockings");
+        assert_eq!(sink.label(), "command:set-key");
         assert_eq!(sink.holds(&key(), 1).await, None);
     }
 }

@@ -5,7 +5,6 @@
 //! limit; what is logged is method, path, status and time, never a header, a query or a body.
 
 use std::{
-    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -26,16 +25,17 @@ use super::{
     limit::{Hold, Limiter},
     time,
 };
-use crate::{clock, domain::webhook::TenantName, tally::Tally};
+use crate::{
+    clock,
+    domain::webhook::TenantName,
+    outbound::{Trust, deepest, is_local},
+    tally::Tally,
+};
 
 /// Answers of which a token, a webhook or an error is read.
 pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
 /// A page of a list.
 pub(super) const LARGE_ANSWER: usize = 16 * 1024 * 1024;
-
-/// Shorter than what servers commonly keep an idle connection: a POST into one that the server just
-/// closed would be a POST with an unknown outcome.
-const POOL_IDLE: Duration = Duration::from_secs(15);
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -209,7 +209,7 @@ impl Http {
     async fn exchange(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
         let client = if request.endpoint == Endpoint::Token { &self.token } else { &self.api };
         let place = place(&request.url);
-        let mut builder = client.request(request.method, request.url);
+        let mut builder = client.request(request.method, request.url).timeout(self.request_timeout);
         if let Some(authorization) = request.authorization {
             builder = builder.header(header::AUTHORIZATION, authorization);
         }
@@ -306,18 +306,6 @@ impl Http {
     }
 }
 
-/// The innermost cause, which is the one that names what happened; it never holds an address.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => "the request failed".to_owned(),
-        None => cause.to_string(),
-    }
-}
-
 /// A header's value, if it is plain text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
@@ -325,45 +313,14 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Opt
 
 /// Whether TLS is needed, and whether a proxy may be asked: what makes clients differ.
 fn kind(url: &Url) -> (bool, bool) {
-    let local = url.host_str().is_some_and(|host| {
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-        host == "localhost" || address.is_some_and(|address| address.is_loopback())
-    });
-    (url.scheme() == "https", local)
+    (url.scheme() == "https", is_local(url))
 }
 
 fn client(settings: &Settings, url: &Url) -> Result<Client, BuildError> {
-    let (tls, local) = kind(url);
-    let user_agent = HeaderValue::from_str(&settings.user_agent)
-        .map_err(|_| BuildError::UserAgent(settings.user_agent.clone()))?;
-    let mut defaults = HeaderMap::new();
-    defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    let mut builder = Client::builder()
-        .user_agent(user_agent)
-        .default_headers(defaults)
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.request_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    if local {
-        builder = builder.no_proxy();
-    }
-    // Without TLS there is nothing to trust, and a machine without certificates can still rehearse.
-    builder = if tls { builder.tls_certs_merge(extra_roots(settings)?) } else { builder.tls_certs_only([]) };
-    builder.build().map_err(|error| match deepest(&error) {
-        cause if cause.contains("No CA certificates") => BuildError::NoRoots,
-        cause => BuildError::Client(cause),
-    })
-}
-
-fn extra_roots(settings: &Settings) -> Result<Vec<reqwest::Certificate>, BuildError> {
-    let Some(path) = &settings.ca_file else { return Ok(Vec::new()) };
-    let unusable = |why: String| BuildError::CaFile { path: path.clone(), why };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))?;
-    if roots.is_empty() {
-        return Err(unusable("it holds no certificate in PEM form".to_owned()));
-    }
-    Ok(roots)
+    let trust = Trust {
+        user_agent: settings.user_agent.clone(),
+        connect_timeout: settings.connect_timeout,
+        ca_file: settings.ca_file.clone(),
+    };
+    Ok(trust.client(url)?)
 }

@@ -63,8 +63,8 @@ pub(crate) enum Plan {
     Resolve,
     /// Make the key in the stored answer current.
     Rotate,
-    /// Give the key to the sinks that lack it.
-    HandOff,
+    /// Go on from the hand-off to the catch-up: every sink has the key, or was tried.
+    Settle,
     /// Run the resync for what is still owed.
     CatchUp,
     /// Take over what the answer of the POST left out and the list shows.
@@ -82,7 +82,6 @@ pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
     let Some(open) = &record.open else {
         return match due(record, wanted, now) {
             Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Begin(reason)),
-            None if behind(record, wanted) => wait_or(waiting, Plan::HandOff),
             None if confirm_due(record, now) => Plan::Confirm,
             None => idle(record, now),
         };
@@ -93,8 +92,17 @@ pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
             .unless(capped(record, wanted, now, open.reason)),
         Stage::Posting => wait_or(waiting, Plan::Resolve),
         Stage::Rotate => wait_or(waiting, Plan::Rotate),
-        Stage::HandOff | Stage::CatchUp => {
-            let usual = if open.stage == Stage::HandOff { Plan::HandOff } else { Plan::CatchUp };
+        Stage::HandOff | Stage::Late if !settled(record, wanted, open.stage) => {
+            match due(record, wanted, now) {
+                // A sink that does not take the key is no reason to miss the next renewal.
+                Some(reason) if capped(record, wanted, now, reason).is_none() => Plan::Supersede(reason),
+                _ if confirm_due(record, now) => Plan::Confirm,
+                Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Supersede(reason)),
+                None => idle(record, now),
+            }
+        }
+        Stage::HandOff | Stage::Late | Stage::CatchUp => {
+            let usual = if open.stage == Stage::CatchUp { Plan::CatchUp } else { Plan::Settle };
             match due(record, wanted, now) {
                 Some(reason)
                     if (waiting.is_some() || key_is_dead(reason))
@@ -130,6 +138,7 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
     }
     match (&record.trouble, &record.open, &record.issued) {
         (Some(trouble), _, _) => of(trouble.kind),
+        _ if record.sinks.iter().any(|sink| sink.failure.is_some()) => State::Retrying,
         (None, Some(_), _) => State::Renewing,
         (None, None, _) if matches!(plan, Plan::Begin(_)) => State::Renewing,
         (None, None, None) => poll.map_or(State::Pending, of),
@@ -255,8 +264,20 @@ fn wait_or(waiting: Option<Timestamp>, effect: Plan) -> Plan {
     waiting.map_or(effect, |until| Plan::Wait { until: Some(until), contended: false })
 }
 
-fn behind(record: &Record, wanted: &Wanted) -> bool {
-    record.issued.is_some() && wanted.sinks.iter().any(|sink| !record.handed_off.contains(sink))
+/// Whether the renewal need not wait for a sink: each has the key, or, so that one that fails keeps the
+/// receiver from nothing, was at least tried. After a catch-up only the former counts.
+fn settled(record: &Record, wanted: &Wanted, stage: Stage) -> bool {
+    let tried = |sink: &String| {
+        stage == Stage::HandOff
+            && record.sinks.iter().any(|outbox| outbox.sink == *sink && outbox.attempts > 0)
+    };
+    wanted.sinks.iter().all(|sink| record.has_key(sink) || tried(sink))
+}
+
+/// Whether every sink has the current key. Only a catch-up that begins after that pays what is owed: until
+/// then the receiver may have refused events for want of the key.
+pub(crate) fn is_known_everywhere(record: &Record, wanted: &Wanted) -> bool {
+    wanted.sinks.iter().all(|sink| record.has_key(sink))
 }
 
 fn confirm_due(record: &Record, now: Now) -> bool {
@@ -288,6 +309,8 @@ fn idle(record: &Record, now: Now) -> Plan {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod sinks;
 #[cfg(test)]
 mod states;
 #[cfg(test)]

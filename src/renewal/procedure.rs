@@ -32,6 +32,7 @@ use crate::{
 
 mod closing;
 mod delivery;
+mod import;
 mod post;
 
 /// The durations and shares of the policy.
@@ -98,7 +99,7 @@ impl Procedure {
         let record = self.store.record(self.id).await?;
         let now = self.tenant.now();
         let plan = plan(&record, &self.wanted, now);
-        if stop.is_requested() && !matches!(plan, Plan::Rotate | Plan::HandOff) {
+        if stop.is_requested() && !matches!(plan, Plan::Rotate) {
             return Ok(Advance::Waiting);
         }
         // Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level
@@ -137,7 +138,7 @@ impl Procedure {
             Plan::Post { unplanned } => self.post(record, unplanned, stop).await?,
             Plan::Resolve => self.resolve(record).await?,
             Plan::Rotate => self.rotate(record).await?,
-            Plan::HandOff => return self.hand_off(record, stop).await,
+            Plan::Settle => self.settle(record).await?,
             Plan::CatchUp => return self.catch_up(record, stop).await,
             Plan::Learn(listed) => self.learn(record, *listed).await?,
             Plan::Confirm => self.confirm(record).await?,

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::{
     backoff::Backoff,
-    plan::{Plan, Wanted, delivers, plan},
+    plan::{Plan, Wanted, delivers, is_known_everywhere, plan},
 };
 use crate::{
     bulletin::Bulletin,
@@ -344,7 +344,7 @@ impl Tenant {
 fn is_proof(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> bool {
     let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
     let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
-    let known = wanted.sinks.iter().all(|sink| record.handed_off.contains(sink));
+    let known = is_known_everywhere(record, wanted);
     fresh && quiet && known && record.confirm.is_none() && delivers(record, now)
 }
 

@@ -53,6 +53,7 @@ mod tests {
             errand::{FailureKind, tests::context},
             reason::Step,
         },
+        outbound::tests::outbound,
         resync::Resync,
     };
 
@@ -63,7 +64,8 @@ mod tests {
             timeout: Duration::from_mins(1),
         };
         let kind = config::ResyncKind::Command(command);
-        Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[])
+        Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[], &outbound())
+            .expect("a resync")
     }
 
     #[tokio::test]
@@ -109,7 +111,10 @@ mod tests {
     #[tokio::test]
     async fn none_is_skipped() {
         let none = config::Resync { kind: config::ResyncKind::None, on_failure: OnFailure::Hold };
-        let done = Resync::new(&none, &[]).run(&context(Step::Resync, None), pending()).await;
+        let done = Resync::new(&none, &[], &outbound())
+            .expect("none")
+            .run(&context(Step::Resync, None), pending())
+            .await;
         assert_eq!(done, Ok(Done { output: None, skipped: true }));
     }
 }

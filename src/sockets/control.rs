@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    import,
     problem::Problem,
     query::{self, Named, Parameters},
     read::{self, Audience, Source},
@@ -29,10 +30,17 @@ use crate::{
     domain::webhook::WebhookPath,
 };
 
+/// Connections that a user may have at a time: whoever waits for a key holds one, and there may be a
+/// receiver for every webhook.
+pub(crate) const CONNECTIONS_PER_USER: usize = 2048;
+
 /// Everything that the control socket answers.
 pub(crate) fn router(handle: Handle) -> Router {
     read::router()
-        .route("/v1/webhooks/{tenant}/{name}/key", get(key))
+        .route(
+            "/v1/webhooks/{tenant}/{name}/key",
+            get(key).post(import::import).layer(DefaultBodyLimit::max(import::LARGEST_BODY)),
+        )
         .route("/v1/webhooks/{tenant}/{name}/renew", post(renew))
         .route(
             "/v1/webhooks/{tenant}/{name}/verify",

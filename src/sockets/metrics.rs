@@ -18,6 +18,9 @@ use crate::daemon::Handle;
 /// The text format that every version of Prometheus reads.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// Connections to the loopback address at a time: nobody knows whose they are, and few scrape.
+pub(crate) const CONNECTIONS: usize = 64;
+
 /// Everything that the loopback address answers.
 pub(crate) fn router(handle: Handle) -> Router {
     Router::new()

@@ -82,6 +82,28 @@ impl Problem {
         }
     }
 
+    /// 400: the body says something that it cannot.
+    pub(super) fn body_not_understood(detail: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: "invalid-body",
+            title: "The request's body is not understood",
+            detail,
+        }
+    }
+
+    /// 409: a key cannot be imported while Protime may be giving out another one.
+    pub(super) fn post_in_flight(path: &WebhookPath) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            kind: "post-in-flight",
+            title: "A POST to Protime is in flight",
+            detail: format!(
+                "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at                  the key in force, and import only if it is wrong"
+            ),
+        }
+    }
+
     /// 413: more than a request to these sockets ever needs.
     pub(super) fn too_large(limit: u64) -> Self {
         Self {

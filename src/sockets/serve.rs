@@ -28,9 +28,6 @@ use tokio::{
 
 use super::{bind::BoundSocket, problem::Problem, verify::LARGEST_EVENT};
 
-/// Connections that a user may have to a socket at a time. With both sockets, a user has three quarters
-/// of the file descriptors that a process gets by default.
-const CONNECTIONS_PER_USER: usize = 384;
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest head of a request, in bytes.
@@ -54,20 +51,21 @@ impl Stopping {
     }
 }
 
-/// Serves `router` on `socket` until `shutdown`, then within about a second. The socket's file is
-/// removed when the stop begins.
+/// Serves `router` on `socket`, with so many connections a user at a time, until `shutdown`, then within
+/// about a second. The socket's file is removed when the stop begins.
 ///
 /// # Errors
 /// If the runtime cannot watch the socket.
 pub(crate) async fn serve(
     socket: BoundSocket,
     router: Router,
+    connections_per_user: usize,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
     tracing::debug!(path = %socket.path().display(), "listening");
     // The file goes when the stop begins.
-    answer_all((listener, socket), router, shutdown).await;
+    answer_all((listener, socket), router, connections_per_user, shutdown).await;
     Ok(())
 }
 
@@ -120,7 +118,12 @@ impl Door for TcpListener {
 }
 
 /// Answers every connection with `router` until `shutdown`, then within about a second.
-pub(crate) async fn answer_all<D: Door>(door: D, router: Router, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn answer_all<D: Door>(
+    door: D,
+    router: Router,
+    connections_per_user: usize,
+    shutdown: impl Future<Output = ()>,
+) {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
     let router = router.layer(middleware::from_fn(limit_body)).layer(Extension(stopping.clone()));
@@ -134,11 +137,11 @@ pub(crate) async fn answer_all<D: Door>(door: D, router: Router, shutdown: impl 
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
             accepted = door.accept() => match accepted {
-                Ok(stream) => match admit::<D>(&mut users, &stream) {
+                Ok(stream) => match admit::<D>(&mut users, connections_per_user, &stream) {
                     Some(permit) => {
                         connections.spawn(answer(stream, router.clone(), stopping.clone(), permit));
                     }
-                    None => refuse::<D>(&stream),
+                    None => refuse::<D>(connections_per_user, &stream),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -160,16 +163,17 @@ pub(crate) async fn answer_all<D: Door>(door: D, router: Router, shutdown: impl 
 /// A place among the connections of the peer's user, if there is one left.
 fn admit<D: Door>(
     users: &mut HashMap<u32, Arc<Semaphore>>,
+    limit: usize,
     stream: &D::Stream,
 ) -> Option<OwnedSemaphorePermit> {
     let user = D::user(stream)?;
-    let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(CONNECTIONS_PER_USER)));
+    let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(limit)));
     Arc::clone(places).try_acquire_owned().ok()
 }
 
 /// Says why there is no answer. A peer that cannot take even that is not waited for.
-fn refuse<D: Door>(stream: &D::Stream) {
-    let body = Problem::too_many_connections(CONNECTIONS_PER_USER).body().to_string();
+fn refuse<D: Door>(limit: usize, stream: &D::Stream) {
+    let body = Problem::too_many_connections(limit).body().to_string();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",

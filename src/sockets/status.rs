@@ -15,6 +15,9 @@ use super::{
 };
 use crate::daemon::Handle;
 
+/// Connections that a user may have at a time: anybody on the machine may connect.
+pub(crate) const CONNECTIONS_PER_USER: usize = 384;
+
 /// Everything that the status socket answers.
 pub(crate) fn router(handle: Handle) -> Router {
     let control = "/v1/webhooks/{tenant}/{name}";

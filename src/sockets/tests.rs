@@ -39,6 +39,7 @@ fn webhook(tenant: &str, name: &str, state: report::State) -> report::Webhook {
         last_renewal: None,
         owed_resync: None,
         last_error: None,
+        key_sinks: Vec::new(),
     }
 }
 
@@ -74,6 +75,8 @@ fn handle() -> Handle {
         rejected: None,
         verdict: None,
         verified: Vec::new(),
+        import: None,
+        imported: Vec::new(),
     })
 }
 
@@ -89,20 +92,20 @@ struct Served {
 impl Served {
     fn status(handle: Handle) -> Self {
         let router = status_socket::router(handle.clone());
-        Self::start(handle, router)
+        Self::start(handle, router, status_socket::CONNECTIONS_PER_USER)
     }
 
     fn control(handle: Handle) -> Self {
         let router = control_socket::router(handle.clone());
-        Self::start(handle, router)
+        Self::start(handle, router, control_socket::CONNECTIONS_PER_USER)
     }
 
-    fn start(handle: Handle, router: axum::Router) -> Self {
+    fn start(handle: Handle, router: axum::Router, connections_per_user: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("test.sock");
         let socket = bind(&path, 0o600, None).expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(socket, router, async {
+        let task = tokio::spawn(serve(socket, router, connections_per_user, async {
             let _ = stopped.await;
         }));
         let client = reqwest::Client::builder()

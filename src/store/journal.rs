@@ -2,12 +2,13 @@
 //! together with everything that changes with it, in one transaction.
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use super::{
     Store, StoreError,
     marks::{
-        begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step, open_renewal,
-        set_stage, set_trouble,
+        advance_stage, begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step,
+        open_renewal, set_trouble,
     },
     record::millis,
 };
@@ -125,11 +126,6 @@ impl Store {
         self.write("hinder", move |connection| set_trouble(connection, webhook, &trouble)).await
     }
 
-    /// Records that nothing is in the way any more.
-    pub(crate) async fn unhinder(&self, webhook: WebhookId) -> Result<(), StoreError> {
-        self.write("unhinder", move |connection| clear_trouble(connection, webhook)).await
-    }
-
     /// Records that the resync before the POST succeeded: every change before `covered` (on
     /// Protime's clock) has reached the receiver, what came since is still owed.
     pub(crate) async fn resynced(
@@ -143,14 +139,9 @@ impl Store {
         self.write("resynced", move |connection| {
             end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
             clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
-            if let Some(covered) = covered {
-                connection
-                    .prepare_cached(
-                        "UPDATE webhook SET synced_at = ?2, owed_from = ?2, owed_to = max(owed_to, ?2) WHERE id = ?1",
-                    )?
-                    .execute([attempt.webhook.0, millis(covered)])?;
-            }
-            set_stage(connection, attempt.renewal, Stage::Post)
+            cover(connection, attempt.webhook, covered)?;
+            advance_stage(connection, attempt.renewal, Stage::Resync, Stage::Post)?;
+            Ok(())
         })
         .await
     }
@@ -166,50 +157,8 @@ impl Store {
         self.write("resync_passed_over", move |connection| {
             end_step(connection, attempt, StepOutcome::Failed, Some(&error), output.as_deref(), now)?;
             clear_trouble_of(connection, attempt.webhook, Step::Resync)?;
-            set_stage(connection, attempt.renewal, Stage::Post)
-        })
-        .await
-    }
-
-    /// Records that a sink has a key.
-    pub(crate) async fn handed_off(
-        &self,
-        webhook: WebhookId,
-        sink: String,
-        version: u64,
-    ) -> Result<(), StoreError> {
-        self.write("handed_off", move |connection| {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO sink (webhook_id, sink, version) VALUES (?, ?, ?)")?
-                .execute((webhook.0, sink, i64::try_from(version).unwrap_or(i64::MAX)))?;
+            advance_stage(connection, attempt.renewal, Stage::Resync, Stage::Post)?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Forgets that a sink has the key, because it was found to lack it.
-    pub(crate) async fn hand_off_again(&self, webhook: WebhookId, sink: String) -> Result<(), StoreError> {
-        self.write("hand_off_again", move |connection| {
-            connection
-                .prepare_cached("DELETE FROM sink WHERE webhook_id = ? AND sink = ?")?
-                .execute((webhook.0, sink))?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Records that every sink has the key.
-    pub(crate) async fn all_handed_off(
-        &self,
-        attempt: Attempt,
-        outcome: StepOutcome,
-        output: Option<String>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write("all_handed_off", move |connection| {
-            end_step(connection, attempt, outcome, None, output.as_deref(), now)?;
-            clear_trouble(connection, attempt.webhook)?;
-            set_stage(connection, attempt.renewal, Stage::CatchUp)
         })
         .await
     }
@@ -237,4 +186,20 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records what a resync covered: up to there nothing is owed, from there on everything still is.
+pub(super) fn cover(
+    connection: &Connection,
+    webhook: WebhookId,
+    covered: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    if let Some(covered) = covered {
+        connection
+            .prepare_cached(
+                "UPDATE webhook SET synced_at = ?2, owed_from = ?2, owed_to = max(owed_to, ?2) WHERE id = ?1",
+            )?
+            .execute([webhook.0, millis(covered)])?;
+    }
+    Ok(())
 }

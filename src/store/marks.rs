@@ -39,19 +39,32 @@ pub(super) fn begin(
             .prepare_cached("UPDATE webhook SET owed = 1, owed_from = ?2, owed_to = ?3 WHERE id = ?1")?
             .execute((webhook.0, gap.from.map(millis), millis(gap.to)))?;
     }
-    connection
-        .prepare_cached("UPDATE webhook SET next_action_at = ?2, revision = revision + 1 WHERE id = ?1")?
-        .execute([webhook.0, millis(now)])?;
+    look_again(connection, webhook, now)?;
     Ok(renewal)
 }
 
-/// Lets what waits be tried at once, with the number of attempts as it is.
+/// Lets a webhook be judged anew: it may go on.
+pub(super) fn look_again(
+    connection: &Connection,
+    webhook: WebhookId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE webhook SET next_action_at = ?2, revision = revision + 1 WHERE id = ?1")?
+        .execute([webhook.0, millis(now)])?;
+    Ok(())
+}
+
+/// Lets what waits be tried at once, its key sinks too, with the number of attempts as it is.
 pub(super) fn hurry(connection: &Connection, webhook: WebhookId, now: Timestamp) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "UPDATE webhook SET next_action_at = ?2, revision = revision + 1, \
              trouble_retry_at = min(trouble_retry_at, ?2) WHERE id = ?1",
         )?
+        .execute([webhook.0, millis(now)])?;
+    connection
+        .prepare_cached("UPDATE sink SET retry_at = min(retry_at, ?2) WHERE webhook_id = ?1")?
         .execute([webhook.0, millis(now)])?;
     Ok(())
 }
@@ -117,6 +130,19 @@ pub(super) fn set_stage(connection: &Connection, renewal: i64, stage: Stage) -> 
         .prepare_cached("UPDATE renewal SET stage = ?2 WHERE id = ?1")?
         .execute((renewal, stage.as_str()))?;
     Ok(())
+}
+
+/// Moves a renewal on, unless it stands elsewhere by now; tells whether it did.
+pub(super) fn advance_stage(
+    connection: &Connection,
+    renewal: i64,
+    from: Stage,
+    to: Stage,
+) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached("UPDATE renewal SET stage = ?3 WHERE id = ?1 AND stage = ?2")?
+        .execute((renewal, from.as_str(), to.as_str()))?;
+    Ok(changed == 1)
 }
 
 pub(super) fn set_trouble(

@@ -7,6 +7,7 @@ use super::StoreError;
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
+    outbox::{Outbox, SinkFailure},
     record::{
         Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId,
         fractional_digits,
@@ -78,7 +79,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
         synced_at: optional_moment(row.get("synced_at")?)?,
         confirm: confirm(row)?,
         unplanned: unplanned(connection, id)?,
-        handed_off: handed_off(connection, id)?,
+        sinks: sinks(connection, id)?,
         revision: row.get("revision")?,
     })
 }
@@ -215,10 +216,23 @@ fn unplanned(connection: &Connection, webhook: i64) -> Result<Vec<Timestamp>, St
     Ok(begun)
 }
 
-fn handed_off(connection: &Connection, webhook: i64) -> Result<Vec<String>, StoreError> {
+fn sinks(connection: &Connection, webhook: i64) -> Result<Vec<Outbox>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT sink FROM sink JOIN key USING (webhook_id, version) WHERE webhook_id = ? AND retired_at IS NULL",
+        "SELECT sink, version, attempts, retry_at, failed_at, failing_since, error FROM sink WHERE webhook_id = ?",
     )?;
-    let sinks = statement.query_map([webhook], |row| row.get(0))?;
-    Ok(sinks.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([webhook])?;
+    let mut sinks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let at = optional_moment(row.get(4)?)?;
+        let since = optional_moment(row.get(5)?)?;
+        let failed = at.zip(since).zip(row.get::<_, Option<String>>(6)?);
+        sinks.push(Outbox {
+            sink: row.get(0)?,
+            version: u64::try_from(row.get::<_, i64>(1)?).map_err(|_| broken("sink"))?,
+            attempts: row.get(2)?,
+            retry_at: optional_moment(row.get(3)?)?,
+            failure: failed.map(|((at, since), message)| SinkFailure { at, since, message }),
+        });
+    }
+    Ok(sinks)
 }

@@ -10,7 +10,8 @@ use rusqlite::{Connection, named_params};
 use super::{
     Store, StoreError,
     journal::Attempt,
-    marks::{clear_trouble, end_step, insert_step, set_stage, set_trouble},
+    marks::{advance_stage, clear_trouble, end_step, insert_step, set_stage, set_trouble},
+    outbox::owe_all,
     record::{digits, millis, moment, optional_moment},
 };
 use crate::domain::{
@@ -55,15 +56,19 @@ pub(crate) struct Rotation {
 }
 
 impl Store {
-    /// Records that a POST is about to be sent. From here on its outcome is unknown.
+    /// Records that a POST is about to be sent. From here on its outcome is unknown. `None` if the
+    /// renewal does not stand before its POST any more: then nothing is to be sent.
     pub(crate) async fn start_post(
         &self,
         webhook: WebhookId,
         renewal: i64,
         unplanned: bool,
         now: Timestamp,
-    ) -> Result<Attempt, StoreError> {
+    ) -> Result<Option<Attempt>, StoreError> {
         self.write("start_post", move |connection| {
+            if !advance_stage(connection, renewal, Stage::Post, Stage::Posting)? {
+                return Ok(None);
+            }
             let step = insert_step(connection, renewal, Step::Post, now)?;
             connection
                 .prepare_cached(
@@ -72,8 +77,7 @@ impl Store {
                 .execute((webhook.0, millis(now), unplanned))?;
             let post = Some(connection.last_insert_rowid());
             count_post(connection, webhook)?;
-            set_stage(connection, renewal, Stage::Posting)?;
-            Ok(Attempt { webhook, renewal, step, post })
+            Ok(Some(Attempt { webhook, renewal, step, post }))
         })
         .await
     }
@@ -195,6 +199,7 @@ impl Store {
         self.write("rotate", move |connection| {
             let version = replace_key(connection, attempt.webhook, &rotation.key, now)?;
             store_rotation(connection, attempt.webhook, &rotation, now)?;
+            owe_all(connection, attempt.webhook, now)?;
             connection
                 .prepare_cached("DELETE FROM answer WHERE renewal_id = ?")?
                 .execute([attempt.renewal])?;
@@ -245,7 +250,7 @@ fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<
 }
 
 /// Retires the current key, forgets the one before it, and makes the new one current.
-fn replace_key(
+pub(super) fn replace_key(
     connection: &Connection,
     webhook: WebhookId,
     key: &WebhookKey,

@@ -2,6 +2,9 @@
 
 use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt as _};
 
+mod import;
+mod outbox;
+
 use jiff::Timestamp;
 
 use super::*;
@@ -83,6 +86,7 @@ impl Bench {
         let resync = self.store.start_step(self.id, renewal, Step::Resync, at(91)).await.expect("starts");
         self.store.resynced(resync, StepOutcome::Succeeded, None, None, at(92)).await.expect("records");
         let post = self.store.start_post(self.id, renewal, true, at(93)).await.expect("starts");
+        let post = post.expect("it stands before its POST");
         let answer = Answer {
             location: None,
             body: zeroize::Zeroizing::new(b"{}".to_vec()),
@@ -317,7 +321,9 @@ async fn unplanned_posts_count_unless_refused_whatever_the_clock_was() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Disabled, None, at(50)).await.expect("begins");
     for (begun, refused) in [(1_000, false), (2_000, true), (5_000, false), (900_000, false)] {
+        bench.store.post_had_no_effect(renewal).await.expect("records");
         let post = bench.store.start_post(bench.id, renewal, true, at(begun)).await.expect("starts");
+        let post = post.expect("it stands before its POST");
         let waiting = trouble(Step::Post, TroubleKind::Transient);
         if refused {
             bench.store.post_refused(post, waiting, at(begun)).await.expect("records");
@@ -332,7 +338,8 @@ async fn unplanned_posts_count_unless_refused_whatever_the_clock_was() {
 async fn what_ran_when_the_process_died_is_recorded_at_the_next_start() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Created, None, at(50)).await.expect("begins");
-    bench.store.start_post(bench.id, renewal, false, at(51)).await.expect("starts");
+    bench.store.post_had_no_effect(renewal).await.expect("records");
+    bench.store.start_post(bench.id, renewal, false, at(51)).await.expect("starts").expect("begun");
     bench.store.note_cut_off_steps(at(60)).await.expect("notes");
     let history = bench.store.history(bench.id, 5).await.expect("reads");
     let step = &history[0].steps[0];
@@ -355,7 +362,7 @@ async fn a_failed_change_takes_no_other_with_it() {
                     .await
                     .is_err()
             } else {
-                store.handed_off(id, format!("sink-{number}"), 1).await.is_ok()
+                store.expect_sinks(vec![(id, vec!["sink".to_owned()])], at(number)).await.is_ok()
             }
         }
     });
@@ -365,7 +372,7 @@ async fn a_failed_change_takes_no_other_with_it() {
         .read(|connection| Ok(connection.query_row("SELECT count(*) FROM sink", [], |row| row.get(0))?))
         .await
         .expect("counts");
-    assert_eq!(count, 25);
+    assert_eq!(count, 1);
 }
 
 mod mishaps;

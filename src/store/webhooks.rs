@@ -250,30 +250,40 @@ impl Store {
 
     /// A webhook's current and previous key.
     pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT version, key, rotated_at, retired_at FROM key WHERE webhook_id = ? ORDER BY version DESC",
-            )?;
-            let mut rows = statement.query([id.0])?;
-            let mut keys = Keys { current: None, previous: None };
-            while let Some(row) = rows.next()? {
-                let empty = || StoreError::Unexpected("an empty key".to_owned());
-                let key = StoredKey {
-                    version: u64::try_from(row.get::<_, i64>(0)?).map_err(|_| empty())?,
-                    key: WebhookKey::new(row.get(1)?).ok_or_else(empty)?,
-                    rotated_at: moment(row.get(2)?)?,
-                    retired_at: optional_moment(row.get(3)?)?,
-                };
-                let place = if key.retired_at.is_none() { &mut keys.current } else { &mut keys.previous };
-                place.get_or_insert(key);
-            }
-            Ok(keys)
-        })
-        .await
+        self.read(move |connection| stored_keys(connection, id)).await
     }
 }
 
-fn adopt(connection: &Connection, webhook: &Configured, now: Timestamp) -> Result<WebhookId, StoreError> {
+fn stored_keys(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, key, rotated_at, retired_at FROM key WHERE webhook_id = ? ORDER BY version DESC",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let mut keys = Keys { current: None, previous: None };
+    while let Some(row) = rows.next()? {
+        let empty = || StoreError::Unexpected("an empty key".to_owned());
+        let key = StoredKey {
+            version: u64::try_from(row.get::<_, i64>(0)?).map_err(|_| empty())?,
+            key: WebhookKey::new(row.get(1)?).ok_or_else(empty)?,
+            rotated_at: moment(row.get(2)?)?,
+            retired_at: optional_moment(row.get(3)?)?,
+        };
+        let place = if key.retired_at.is_none() { &mut keys.current } else { &mut keys.previous };
+        place.get_or_insert(key);
+    }
+    Ok(keys)
+}
+
+/// A webhook's current key, within a transaction.
+pub(super) fn current_key(connection: &Connection, id: WebhookId) -> Result<Option<StoredKey>, StoreError> {
+    Ok(stored_keys(connection, id)?.current)
+}
+
+pub(super) fn adopt(
+    connection: &Connection,
+    webhook: &Configured,
+    now: Timestamp,
+) -> Result<WebhookId, StoreError> {
     let pair = named_params! {
         ":tenant": webhook.path.tenant.as_str(),
         ":destination_url": webhook.pair.destination_url,

@@ -42,6 +42,22 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
             "scheduler",
         ],
     ),
+    // Speaks with servers for both kinds of errand, and is how `protime` gets its client.
+    (
+        "outbound",
+        &[
+            "protime",
+            "resync",
+            "handoff",
+            "store",
+            "renewal",
+            "daemon",
+            "sockets",
+            "cli",
+            "sandbox",
+            "scheduler",
+        ],
+    ),
     // The four that only `renewal` joins.
     (
         "protime",

@@ -1,6 +1,10 @@
 //! `verify`: no valid event is refused because it overtook its key, and none is accepted that is not.
 
-use std::{io::Write as _, process::Stdio};
+use std::{
+    io::Write as _,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -17,6 +21,7 @@ fn genuine_malformed_and_mismatching_events() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let key = theirs(&world);
     let bodies = [
+        Vec::new(),
         "{}".as_bytes().to_vec(),
         "{\"name\":\"Zoë\\u00e9\"}".as_bytes().to_vec(),
         vec![b'x'; 10 * 1024 * 1024],
@@ -60,6 +65,27 @@ fn an_event_that_overtakes_its_key_waits_for_it() {
     // What was signed before, and is repeated now.
     let answer = world.daemon.control.verify(VERIFY, &sign(&old, &body), body);
     assert_eq!((answer.status, answer.key_version.as_deref()), (204, Some("1")), "{}", answer.text);
+}
+
+#[test]
+fn a_mismatch_does_not_wait_longer_than_five_seconds_for_a_key() {
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    world
+        .sandbox
+        .fault(&json!({"endpoint": "create", "times": 1, "action": {"kind": "delay-before", "ms": 9_000}}));
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("the POST is in flight", || {
+        (world.daemon.webhook("clockings")["renewal"]["step"] == "post").then_some(())
+    });
+    let began = Instant::now();
+    let answer = world.daemon.control.verify(VERIFY, &sign("another key", b"{}"), b"{}".to_vec());
+    assert_eq!((answer.status, &answer.json()["reason"]), (401, &json!("mismatch")));
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_secs(4), "it was answered after {waited:?}, before the key was known");
+    assert!(world.daemon.webhook("clockings")["key"]["version"] == 1, "and not by the key: {waited:?}");
+    // What is signed with the key that is still in force does not wait.
+    let right = world.daemon.control.verify(VERIFY, &sign(&theirs(&world), b"{}"), b"{}".to_vec());
+    assert_eq!(right.status, 204);
 }
 
 #[test]

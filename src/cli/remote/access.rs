@@ -7,7 +7,7 @@ use crate::{
     },
     config::{self, Config, Tenant},
     daemon,
-    domain::webhook::Pair,
+    domain::webhook::{Pair, WebhookPath},
     protime::{TenantClient, comparable},
 };
 
@@ -18,6 +18,13 @@ pub(crate) struct Configured<'c> {
     pub(crate) tenant: &'c Tenant,
     /// The webhook.
     pub(crate) webhook: &'c config::Webhook,
+}
+
+impl Configured<'_> {
+    /// Its full name.
+    pub(crate) fn path(&self) -> WebhookPath {
+        WebhookPath { tenant: self.tenant.name.clone(), name: self.webhook.name.clone() }
+    }
 }
 
 impl Named for Configured<'_> {
@@ -31,7 +38,7 @@ impl Named for Configured<'_> {
 }
 
 /// Every configured webhook.
-pub(super) fn configured(config: &Config) -> Vec<Configured<'_>> {
+pub(in crate::cli) fn configured(config: &Config) -> Vec<Configured<'_>> {
     let of = |tenant| move |webhook| Configured { tenant, webhook };
     config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(of(tenant))).collect()
 }

@@ -67,6 +67,16 @@ fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'sta
         let (fingerprint, since) = (plain(&key.fingerprint), moment::ago(now, key.rotated_at));
         lines.push(("key", format!("version {}, fingerprint {fingerprint} (since {since})", key.version)));
     }
+    for sink in &webhook.key_sinks {
+        let has =
+            sink.version.map_or_else(|| "has no key".to_owned(), |version| format!("has version {version}"));
+        let failing = sink.last_error.as_ref().map(|error| {
+            let retry =
+                sink.retry_at.map(|at| format!(", next try {}", moment::both(now, at))).unwrap_or_default();
+            format!("; refused {} times: {}{retry}", sink.attempts, plain(error))
+        });
+        lines.push(("key sink", format!("{} {has}{}", plain(&sink.sink), failing.unwrap_or_default())));
+    }
     if let Some(at) = webhook.next_renewal_at {
         lines.push(("next renewal", moment::both(now, at)));
     }

@@ -169,3 +169,23 @@ fn the_same_url_may_get_several_collections_and_several_urls_one() {
         .replace("clockings.key", "other.key");
     assert!(read(&format!("{GOOD}{other_tenant}")).is_ok());
 }
+
+#[test]
+fn servers_get_their_defaults() {
+    let resync = "kind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]";
+    let text = changed(resync, "kind = \"http\"\nurl = \"http://127.0.0.1:8080/resync?for=clockings\"")
+        .replace(
+            "kind = \"command\"\ncommand = [\"systemctl\", \"reload\", \"receiver\"]",
+            "kind = \"http\"\nurl = \"https://a.eu/key\"\ntoken = { env = \"TOKEN\" }\ntimeout = \"5s\"",
+        );
+    let config = read(&text).expect("right");
+    let webhook = &config.tenants[0].webhooks[0];
+    let ResyncKind::Http(endpoint) = &webhook.resync.kind else { panic!("a server") };
+    assert_eq!(endpoint.url.as_str(), "http://127.0.0.1:8080/resync?for=clockings");
+    assert_eq!((endpoint.token.as_ref(), endpoint.timeout), (None, Duration::from_mins(30)));
+    let KeySink::Http(endpoint) = &webhook.key_sinks[1] else { panic!("a server") };
+    assert_eq!(endpoint.token, Some(SecretSource::Env("TOKEN".to_owned())));
+    assert_eq!((endpoint.url.as_str(), endpoint.timeout), ("https://a.eu/key", Duration::from_secs(5)));
+    let secrets: Vec<&SecretSource> = config.secrets().into_iter().map(|secret| secret.source).collect();
+    assert_eq!(secrets.len(), 2, "{secrets:?}");
+}

@@ -69,7 +69,7 @@ fn kinds() {
         (
             "kind = \"command\"",
             "kind = \"comand\"",
-            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command` and `none`",
+            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command`, `http` and `none`",
         ),
         (
             "kind = \"command\"",
@@ -104,7 +104,7 @@ fn kinds() {
         (
             "kind = \"file\"",
             "kind = \"fiel\"",
-            "29:8: `kind`: \"fiel\" is not a word that is known here; did you mean \"file\"? It is one of `file` and `command`",
+            "29:8: `kind`: \"fiel\" is not a word that is known here; did you mean \"file\"? It is one of `file`, `command` and `http`",
         ),
         (
             "path = \"/run/receiver/clockings.key\"",
@@ -139,11 +139,6 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
     judge(&[
         (
             "kind = \"command\"",
-            "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { env = \"T\" }",
-            "25:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
-        ),
-        (
-            "kind = \"command\"",
             "kind = \"delta\"\nkeep_warm = true",
             "25:8: `kind`: \"delta\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
         ),
@@ -152,10 +147,46 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
             "kind = \"command\"\naudit = true",
             "26:1: `audit` in [tenant.webhook.resync] is not known to this version yet; remove it: it belongs to a kind of resync that a later version will know",
         ),
+    ]);
+}
+
+#[test]
+fn servers() {
+    judge(&[
         (
-            "kind = \"file\"",
+            "kind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]",
             "kind = \"http\"",
-            "29:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it",
+            "24:1: `url` is missing in [tenant.webhook.resync]; write `url = \"https://…\"`, the address of your server",
+        ),
+        (
+            "kind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]",
+            "kind = \"http\"\nurl = \"http://receiver.example/resync\"",
+            "26:7: `url`: \"http://receiver.example/resync\" is not encrypted; write https://; http:// is accepted for loopback addresses only (127.0.0.0/8, [::1], localhost)",
+        ),
+        (
+            "kind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]",
+            "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = \"hunter2\"",
+            "27:9: a secret must not be written into this file; write `token = { credential = \"receiver-token\" }`, or `{ file = \"/path\" }` or `{ env = \"NAME\" }`, which only name the secret",
+        ),
+        (
+            "command = [\"/usr/local/bin/resync-clockings\"]",
+            "command = [\"/bin/x\"]\nurl = \"https://a.eu\"",
+            "27:1: kind = \"command\" has no `url`; remove it, or write kind = \"http\"",
+        ),
+        (
+            "kind = \"file\"\npath = \"/run/receiver/clockings.key\"",
+            "kind = \"http\"\nurl = \"https://a.eu\"\npath = \"/run/k\"",
+            "31:1: kind = \"http\" has no `path`; remove it, or write kind = \"file\"",
+        ),
+        (
+            "kind = \"command\"\ncommand = [\"systemctl\", \"reload\", \"receiver\"]",
+            "kind = \"http\"\nurl = \"https://a.eu\"\n[[tenant.webhook.key_sink]]\nkind = \"http\"\nurl = \"https://a.eu/\"",
+            "37:7: two key sinks of this webhook send the key to the same address; keep one of the two",
+        ),
+        (
+            "kind = \"file\"\npath = \"/run/receiver/clockings.key\"",
+            "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { }",
+            "31:9: `token` does not say where the secret is; write `token = { credential = \"receiver-token\" }`, or `{ file = \"/path\" }` or `{ env = \"NAME\" }`, which only name the secret",
         ),
     ]);
 }

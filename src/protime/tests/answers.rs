@@ -186,13 +186,17 @@ async fn what_cannot_work_is_refused_at_the_start() {
         ..good.clone()
     };
     let error = TenantClient::new(&secure).unwrap_err();
-    assert!(matches!(error, BuildError::CaFile { .. }) && error.to_string().contains("ca.pem"), "{error}");
+    assert!(
+        matches!(error, BuildError::Client(crate::outbound::ClientError::CaFile { .. }))
+            && error.to_string().contains("ca.pem"),
+        "{error}"
+    );
     std::fs::write(&ca_file, "no certificate").unwrap();
     let error = TenantClient::new(&secure).unwrap_err();
     assert!(error.to_string().contains("no certificate in PEM form"), "{error}");
 
     let error = TenantClient::new(&Settings { user_agent: "a\nb".to_owned(), ..good.clone() }).unwrap_err();
-    assert!(matches!(error, BuildError::UserAgent(_)), "{error}");
+    assert!(matches!(error, BuildError::Client(crate::outbound::ClientError::UserAgent(_))), "{error}");
     let error =
         TenantClient::new(&Settings { api_origin: "ftp://x.example".parse().unwrap(), ..good }).unwrap_err();
     assert!(matches!(error, BuildError::Origin(_)), "{error}");

@@ -3,14 +3,16 @@
 //!
 //! The model does what the plan says in the way that the store records it. Any step may fail, be cut
 //! off, or take effect without anybody learning it; somebody else may renew the webhook, Protime may
-//! disable or lose it, the process may die. Then the faults end, and what the laws promise must hold:
+//! disable or lose it, a key sink may take a key late, the process may die. Then the faults end, and what the laws promise must hold:
 //! every change reached the receiver, and the key that we hold is the one that Protime signs with.
 //! What may never happen is checked all along.
 
+mod sinks;
 mod world;
 
 use proptest::prelude::*;
 
+use sinks::SINKS;
 use world::World;
 
 /// What may happen next.
@@ -18,6 +20,8 @@ use world::World;
 enum Event {
     /// Nothing, for some seconds.
     Pass(u16),
+    /// The daemon tries a sink that lacks the key; if the flag is set, the sink takes it.
+    Deliver(usize, bool),
     /// The daemon gets a list.
     Poll,
     /// The daemon does what its plan says, and it succeeds.
@@ -42,6 +46,7 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (1..600_u16).prop_map(Event::Pass),
         1 => (600..5_000_u16).prop_map(Event::Pass),
+        4 => (0..SINKS, any::<bool>()).prop_map(|(sink, takes)| Event::Deliver(sink, takes)),
         3 => Just(Event::Poll),
         8 => Just(Event::Step),
         2 => Just(Event::Fail),
@@ -70,7 +75,7 @@ proptest! {
         let key = world.subscription.as_ref().map(|it| it.key);
         prop_assert!(key.is_some());
         prop_assert_eq!(world.held, key, "the key that is held");
-        prop_assert_eq!(world.handed_off, key, "the key that the receiver has");
+        prop_assert_eq!(world.sinks, [key; SINKS], "the key that each sink has");
         prop_assert_eq!(world.record.owed, None);
     }
 }

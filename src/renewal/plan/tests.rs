@@ -65,7 +65,7 @@ pub(super) fn healthy() -> Record {
         synced_at: Some(at(1_000)),
         confirm: None,
         unplanned: Vec::new(),
-        handed_off: Vec::new(),
+        sinks: Vec::new(),
         revision: 0,
     }
 }
@@ -317,7 +317,7 @@ fn with_an_open_renewal() {
         ("post, unplanned", |r| r.open = open(Stage::Post, Disabled), 1_100, Plan::Post { unplanned: true }),
         ("a POST of unknown outcome", |r| r.open = open(Stage::Posting, Expiring), 1_200, Plan::Resolve),
         ("rotate", |r| r.open = open(Stage::Rotate, Expiring), 1_200, Plan::Rotate),
-        ("hand off", |r| r.open = open(Stage::HandOff, Created), 1_100, Plan::HandOff),
+        ("hand off, without a sink", |r| r.open = open(Stage::HandOff, Created), 1_100, Plan::Settle),
         ("catch up", |r| r.open = open(Stage::CatchUp, Created), 1_100, Plan::CatchUp),
         (
             "a failure is waited for",
@@ -368,15 +368,6 @@ fn with_an_open_renewal() {
             Plan::CatchUp,
         ),
     ]);
-}
-
-#[test]
-fn a_sink_that_lacks_the_key_gets_it_without_a_renewal() {
-    let wanted = Wanted { sinks: vec!["file:/run/k".to_owned()], ..wanted() };
-    let mut record = healthy();
-    assert_eq!(plan(&record, &wanted, now(1_100)), Plan::HandOff);
-    record.handed_off = vec!["file:/run/k".to_owned()];
-    assert_eq!(plan(&record, &wanted, now(1_100)), wait(1_200));
 }
 
 #[test]

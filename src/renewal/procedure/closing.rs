@@ -14,7 +14,7 @@ use crate::{
         reason::{Step, StepOutcome},
         record::{Now, Open, Record},
     },
-    renewal::plan::gap,
+    renewal::plan::{gap, is_known_everywhere},
     resync::Resync,
     stop::Stop,
     store::StoreError,
@@ -66,8 +66,14 @@ impl Procedure {
         match outcome {
             Ok(done) => {
                 let (outcome, covered) = settled(done.skipped, began, knew_the_time);
-                self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
-                tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
+                // As it was when the resync began: a sink that got the key since then came too late for it.
+                if is_known_everywhere(record, &self.wanted) {
+                    self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
+                    tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
+                } else {
+                    self.store.caught_up_in_part(attempt, outcome, covered, done.output, now.local).await?;
+                    tracing::warn!(webhook = %self.path, renewal = open.id, "caught up, and once more when the last key sink has the key");
+                }
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
                 return self.stopped(attempt, failure, now).await;

@@ -6,7 +6,10 @@ use reqwest::{Method, StatusCode, header::CACHE_CONTROL};
 use serde_json::json;
 
 use super::{GENEROUS, Served, handle, keys, report};
-use crate::daemon::PolledTenant;
+use crate::{
+    daemon::{Imported, PolledTenant},
+    domain::key::WebhookKey,
+};
 
 const KEY: &str = "/v1/webhooks/acme/clockings/key";
 
@@ -132,4 +135,36 @@ async fn it_shows_everything_that_the_status_socket_shows_and_urls_whole() {
     let (_, body) = served.get("/v1/webhooks").await;
     let found: report::Webhooks = serde_json::from_value(body).expect("webhooks");
     assert_eq!(found.webhooks, served.handle.change(|fake| fake.webhooks.clone()));
+}
+
+#[tokio::test]
+async fn a_key_is_imported_or_refused_with_a_word_on_why() {
+    let served = Served::control(handle());
+    let send = async |path: &str, body: &'static str| {
+        let request = served.client.post(format!("http://daemon{path}")).body(body);
+        super::read(request.send().await.expect("an answer")).await
+    };
+    for (outcome, status) in
+        [(Imported::New { version: 4 }, StatusCode::CREATED), (Imported::Same { version: 4 }, StatusCode::OK)]
+    {
+        served.handle.change(|fake| fake.import = Some(outcome));
+        assert_eq!(send(KEY, r#"{"key": "theirs"}"#).await, (status, json!({ "version": 4 })));
+    }
+    let given = served.handle.change(|fake| std::mem::take(&mut fake.imported));
+    assert_eq!(given.iter().map(WebhookKey::expose).collect::<Vec<_>>(), ["theirs", "theirs"]);
+
+    served.handle.change(|fake| fake.import = Some(Imported::PostInFlight));
+    let (status, problem) = send(KEY, r#"{"key": "theirs"}"#).await;
+    assert_eq!((status, &problem["status"]), (StatusCode::CONFLICT, &json!(409)));
+    let (status, _) = send("/v1/webhooks/acme/nothing/key", r#"{"key": "theirs"}"#).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    served.handle.change(|fake| fake.imported.clear());
+    for body in
+        ["", "theirs", r#"{"kye": "theirs"}"#, r#"{"key": "the irs"}"#, r#"{"key": "theirs", "x": 1}"#]
+    {
+        let (status, problem) = send(KEY, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {problem}");
+        assert!(!problem.to_string().contains("irs"), "{problem}");
+    }
+    assert!(served.handle.change(|fake| fake.imported.is_empty()), "nothing reached the daemon");
 }

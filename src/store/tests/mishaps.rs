@@ -70,7 +70,9 @@ async fn the_digits_of_times_are_remembered_for_two_answers() {
 async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Created, None, at(90)).await.expect("begins");
-    let post = bench.store.start_post(bench.id, renewal, false, at(93)).await.expect("starts");
+    bench.store.post_had_no_effect(renewal).await.expect("records");
+    let post =
+        bench.store.start_post(bench.id, renewal, false, at(93)).await.expect("starts").expect("begun");
     let answer = Answer {
         location: None,
         body: zeroize::Zeroizing::new(b"{}".to_vec()),

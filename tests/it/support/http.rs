@@ -109,6 +109,13 @@ impl Socket {
         self.try_verify(path, authorization, body).unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
+    /// Sends JSON and reads the answer.
+    pub(crate) fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let method = method.parse().expect("a method");
+        send(&self.0, method, &format!("http://daemon{path}"), Some(body))
+            .unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
     pub(crate) fn post(&self, path: &str) -> Answer {
         self.request("POST", path)
     }

@@ -1,6 +1,9 @@
 //! The world of the model: a webhook, its tenant and its receiver, and everything that may happen.
 
-use super::Event;
+use super::{
+    Event,
+    sinks::{SINKS, outboxes, wanted},
+};
 use crate::{
     domain::{
         lifetime::{Share, renewal_time},
@@ -8,7 +11,7 @@ use crate::{
         record::{Confirm, Open, Trouble},
     },
     renewal::plan::{
-        tests::{at, healthy, wanted},
+        tests::{at, healthy},
         *,
     },
 };
@@ -30,7 +33,7 @@ pub(super) struct Subscription {
 
 #[derive(Debug)]
 pub(super) struct World {
-    now: i64,
+    pub(super) now: i64,
     pub(super) record: Record,
     /// What Protime has.
     pub(super) subscription: Option<Subscription>,
@@ -39,8 +42,8 @@ pub(super) struct World {
     /// The key that is stored as current, and the one in a stored answer.
     pub(super) held: Option<u32>,
     answered: Option<(u32, i64)>,
-    /// The key that the receiver has.
-    pub(super) handed_off: Option<u32>,
+    /// The key that each sink has.
+    pub(super) sinks: [Option<u32>; SINKS],
     /// The moments of changes that did not reach the receiver yet.
     pub(super) missing: Vec<i64>,
     /// What changed before this came with a resync.
@@ -60,6 +63,7 @@ impl World {
         record.next_renewal_at = None;
         record.proven_at = None;
         record.synced_at = None;
+        record.sinks = outboxes();
         Self {
             now: 10_000,
             record,
@@ -67,7 +71,7 @@ impl World {
             keys: 0,
             held: None,
             answered: None,
-            handed_off: None,
+            sinks: [None; SINKS],
             missing: Vec::new(),
             covered: 0,
             late: 0,
@@ -99,7 +103,7 @@ impl World {
 
     /// Whether an event would be delivered and accepted now.
     fn delivers(&self) -> bool {
-        self.subscription.as_ref().is_some_and(|it| it.enabled && Some(it.key) == self.handed_off)
+        self.subscription.as_ref().is_some_and(|it| it.enabled && self.is_accepted(it.key))
     }
 
     fn poll(&mut self) {
@@ -115,7 +119,8 @@ impl World {
                 digits: 0,
             }),
         };
-        if self.record.open.is_none() && self.record.confirm.is_none() && delivers(&self.record, now) {
+        let quiet = self.record.open.is_none() && self.record.confirm.is_none();
+        if quiet && is_known_everywhere(&self.record, &wanted()) && delivers(&self.record, now) {
             self.record.proven_at = Some(seen_at);
         }
     }
@@ -144,14 +149,7 @@ impl World {
             Plan::Post { unplanned } => self.post(outcome, unplanned),
             Plan::Resolve => self.resolve(outcome),
             Plan::Rotate => self.rotate(outcome),
-            Plan::HandOff => {
-                if outcome.succeeds() {
-                    self.handed_off = self.held;
-                    self.stage(Stage::CatchUp);
-                } else {
-                    self.trouble(Step::HandOff);
-                }
-            }
+            Plan::Settle => self.stage(Stage::CatchUp),
             Plan::Confirm => {
                 if outcome.succeeds() {
                     self.poll();
@@ -194,6 +192,7 @@ impl World {
     /// A resync brings over what changed from the beginning of the gap until it began, nothing else.
     fn resync(&mut self, outcome: Outcome, stage: Stage) {
         let began = self.now;
+        let everywhere = is_known_everywhere(&self.record, &wanted());
         let from = self.record.owed.expect("a renewal owes").from;
         self.pass(3);
         if !outcome.succeeds() {
@@ -206,6 +205,9 @@ impl World {
             self.resynced_since_post = true;
             self.record.owed = Some(Gap { from: Some(at(began)), to: at(began) });
             self.stage(Stage::Post);
+        } else if !everywhere {
+            self.record.owed = Some(Gap { from: Some(at(began)), to: at(began) });
+            self.stage(Stage::Late);
         } else {
             self.record.owed = None;
             self.record.trouble = None;
@@ -312,12 +314,14 @@ impl World {
             digits: 0,
         });
         self.record.confirm = (self.late > 0).then(|| Confirm { at: at(self.now), until: at(self.now + 60) });
+        self.owe_sinks();
         self.stage(Stage::HandOff);
     }
 
     pub(super) fn happen(&mut self, event: Event) {
         match event {
             Event::Pass(seconds) => self.pass(i64::from(seconds)),
+            Event::Deliver(sink, takes) => self.deliver(sink, takes),
             Event::Poll => self.poll(),
             Event::Step => self.act(Outcome::Success),
             Event::Fail => self.act(Outcome::Failure),
@@ -355,6 +359,7 @@ impl World {
         for _ in 0..4 * 60 {
             self.poll();
             for _ in 0..40 {
+                (0..SINKS).for_each(|sink| self.deliver(sink, true));
                 match self.plan() {
                     Plan::Wait { until, .. } => {
                         if until.is_some_and(|until| until <= at(self.now + 60)) {

@@ -1,0 +1,32 @@
+//! What one key sink has, what it is still to get, and how the attempts went.
+//!
+//! Law: the newest key wins. A sink that failed is owed the key that is current when it is tried again,
+//! and the count of its failures begins anew with every key.
+
+use jiff::Timestamp;
+
+/// The outbox of one sink of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outbox {
+    /// The sink's stable name. It may hold a secret: it is for the database, not for people.
+    pub(crate) sink: String,
+    /// The newest version of the key that it has; 0 for none.
+    pub(crate) version: u64,
+    /// How many attempts to give it the current key have failed.
+    pub(crate) attempts: u32,
+    /// When it is tried next, on our clock; `None` where it has what there is.
+    pub(crate) retry_at: Option<Timestamp>,
+    /// How the last attempt failed, until one succeeds.
+    pub(crate) failure: Option<SinkFailure>,
+}
+
+/// How an attempt to give a key to a sink failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SinkFailure {
+    /// When, on our clock.
+    pub(crate) at: Timestamp,
+    /// Since when no attempt has succeeded.
+    pub(crate) since: Timestamp,
+    /// What happened; never a secret.
+    pub(crate) message: String,
+}

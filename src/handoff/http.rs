@@ -1,0 +1,59 @@
+//! Hands a key to a server: PUT with the JSON object that a key command gets on its standard input.
+//!
+//! The object carries `key_version`. Should two requests overtake each other on their way, the server tells
+//! by it which key is newer.
+
+use std::future::Future;
+
+use futures_util::future::{Either, select};
+use reqwest::Method;
+
+use crate::{
+    domain::{
+        errand::{Context, Done, Failure},
+        key::WebhookKey,
+    },
+    outbound::{self, Endpoint},
+};
+
+/// The server.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpSink(Endpoint);
+
+impl HttpSink {
+    /// A sink at this server.
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+
+    /// `http:` and the whole address.
+    pub(super) fn id(&self) -> String {
+        format!("http:{}", self.0.url())
+    }
+
+    /// `http:` and the host.
+    pub(super) fn label(&self) -> String {
+        format!("http:{}", self.0.place())
+    }
+
+    /// Whether the server can be reached and is trusted.
+    pub(super) async fn preflight(&self) -> Result<(), Failure> {
+        self.0.preflight().await
+    }
+
+    /// Sends the key. An answer of 2xx means that it is in force.
+    pub(super) async fn deliver(
+        &self,
+        context: &Context,
+        key: &WebhookKey,
+        version: u64,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Done, Failure> {
+        let message = context.message(Some((key, version)));
+        let sent = self.0.send(Method::PUT, self.0.url(), Some(&message), Some(key.expose()));
+        match select(std::pin::pin!(stop), std::pin::pin!(sent)).await {
+            Either::Left(_) => Err(outbound::stopped("the request to", &self.0)),
+            Either::Right((answer, _)) => answer?.into_result(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What every test of an errand over HTTP needs.
+
+use std::time::Duration;
+
+use super::*;
+
+/// A maker of endpoints with the defaults of `[api]`.
+pub(crate) fn outbound() -> Outbound {
+    Outbound::new(
+        "WebhookRenewal/v1 (Tests)".to_owned(),
+        &config::Api {
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            max_requests_per_minute: 120,
+            ca_file: None,
+        },
+    )
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    let config = config::Endpoint { url: url.parse().expect("a URL"), token: None, timeout: PREFLIGHT };
+    outbound().endpoint(&config).expect("an endpoint")
+}
+
+#[test]
+fn a_location_is_of_the_same_origin() {
+    let endpoint = endpoint("http://127.0.0.1:8080/resync?key=s3cret");
+    let ask = |location: &str| endpoint.same_origin(endpoint.url(), location);
+    for (location, url) in [
+        ("/jobs/7", "http://127.0.0.1:8080/jobs/7"),
+        ("jobs/7?x=1", "http://127.0.0.1:8080/jobs/7?x=1"),
+        ("http://127.0.0.1:8080/jobs/7", "http://127.0.0.1:8080/jobs/7"),
+    ] {
+        assert_eq!(ask(location).expect(location).as_str(), url);
+    }
+    for location in [
+        "http://127.0.0.1:8081/jobs",
+        "https://127.0.0.1:8080/jobs",
+        "//127.0.0.2:8080/jobs",
+        "http://user@127.0.0.1:8080/jobs",
+        "http://evil.example/jobs",
+        "file:///etc/passwd",
+    ] {
+        let message = ask(location).expect_err(location).message;
+        assert!(message.contains("another origin") && !message.contains("s3cret"), "{message}");
+    }
+    assert!(ask("http://[").expect_err("no URL").message.contains("no URL"));
+}
+
+#[test]
+fn an_address_is_shown_by_its_host() {
+    assert_eq!(endpoint("http://127.0.0.1:8080/k?token=s3cret").place(), "127.0.0.1:8080");
+    assert_eq!(endpoint("http://localhost/k").place(), "localhost");
+}

@@ -1,0 +1,92 @@
+//! A resync by a server: POST with the JSON object that a resync command gets on its standard input.
+//!
+//! 2xx is the server's word that the receiver is up to date. `202` with a `Location` says that it is at
+//! work: that address is asked until it answers with something else. All of it together takes no longer
+//! than the timeout, and a new attempt begins with a new POST.
+
+use std::{future::Future, time::Duration};
+
+use futures_util::future::{Either, select};
+use reqwest::{Method, StatusCode};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    domain::errand::{Context, Done, Failure},
+    outbound::{self, Answer, Endpoint},
+};
+
+/// The first pause between two looks at the `Location`, where the server does not say how long.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// So many looks running may find nobody before the resync has failed: a server may be restarted.
+const PATIENCE: u32 = 5;
+
+/// The server.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpResync(Endpoint);
+
+impl HttpResync {
+    /// A resync at this server.
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+
+    /// Asks the server to close the gap, and waits until it has.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Done, Failure> {
+        let limited = timeout(self.0.timeout(), self.ask(context));
+        match select(std::pin::pin!(stop), std::pin::pin!(limited)).await {
+            Either::Left(_) => Err(outbound::stopped("the resync at", &self.0)),
+            Either::Right((Ok(outcome), _)) => outcome,
+            Either::Right((Err(_), _)) => Err(Failure::new(format!(
+                "the resync at {} was not done after {:?}",
+                self.0.place(),
+                self.0.timeout()
+            ))),
+        }
+    }
+
+    async fn ask(&self, context: &Context) -> Result<Done, Failure> {
+        let message = context.message(None);
+        let mut from = self.0.url().clone();
+        let mut answer = self.0.send(Method::POST, &from, Some(&message), None).await?;
+        let mut known = None;
+        let mut pause = FIRST_PAUSE;
+        while answer.status == StatusCode::ACCEPTED {
+            let location = match (&answer.location, known) {
+                (Some(location), _) => self.0.same_origin(&from, location)?,
+                (None, Some(known)) => known,
+                (None, None) => {
+                    return Err(answer.failure(
+                        "is answered with 202 Accepted without a Location: there is nowhere to ask when it is done",
+                    ));
+                }
+            };
+            sleep(answer.retry_after.unwrap_or(pause)).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            answer = self.look(&location).await?;
+            from = location.clone();
+            known = Some(location);
+        }
+        answer.into_result()
+    }
+
+    /// Looks whether the server is done.
+    async fn look(&self, location: &reqwest::Url) -> Result<Answer, Failure> {
+        let mut misses = 0;
+        loop {
+            match self.0.send(Method::GET, location, None, None).await {
+                Err(failure) if misses < PATIENCE => {
+                    tracing::debug!(error = %failure, "a resync under way could not be asked for");
+                    misses += 1;
+                    sleep(FIRST_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
