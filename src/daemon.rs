@@ -24,8 +24,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     config::{Config, SecretError},
-    domain::webhook::TenantName,
-    protime,
+    domain::webhook::{TenantName, WebhookPath},
+    protime, resync,
     scheduler::{Cron, Sweep},
     signals::{Signal, Signals},
     sockets::{self, bind::BindError},
@@ -79,6 +79,14 @@ pub(crate) enum DaemonError {
         tenant: TenantName,
         /// Why there is none.
         error: protime::BuildError,
+    },
+    /// Where a webhook's objects are replayed to.
+    #[error("webhook '{webhook}': {error}")]
+    Replay {
+        /// Whose.
+        webhook: WebhookPath,
+        /// Why that is not possible.
+        error: resync::Unusable,
     },
     /// The retry policy.
     #[error("[renewal] retry_initial and retry_max: {0}")]

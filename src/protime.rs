@@ -3,7 +3,7 @@
 //! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
 //! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
 //!
-//! In reading order: [`webhooks`] says what can be asked; [`error`] what the caller does with a
+//! In reading order: [`webhooks`] and [`collections`] say what can be asked; [`error`] what the caller does with a
 //! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
 //! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
@@ -14,6 +14,7 @@
 mod address;
 mod answer;
 mod auth;
+mod collections;
 mod detail;
 mod error;
 mod http;
@@ -35,14 +36,21 @@ use secrecy::SecretString;
 use crate::domain::webhook::TenantName;
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
+pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 
-/// The scopes that keeping webhooks alive needs.
-pub(crate) fn needed_scopes() -> Vec<String> {
-    vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()]
+/// The scopes that keeping webhooks alive needs, and reading these collections.
+pub(crate) fn needed_scopes<'a>(read: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
+    for scope in read.into_iter().map(collections::scope) {
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes
 }
 
 /// What a client needs to know of its tenant.

@@ -4,6 +4,7 @@
 //! that comes about is the business of the kind that the operator chose; there is one file a kind.
 
 mod command;
+mod read;
 
 use std::future::Future;
 
@@ -14,26 +15,38 @@ use crate::{
 
 use self::command::CommandResync;
 
+pub(crate) use read::{Http, Outlet, Read, Target, Unusable};
+
 /// The resync of one webhook.
 #[derive(Debug, Clone)]
 pub(crate) enum Resync {
     /// A program of the operator's.
     Command(CommandResync),
+    /// The daemon reads the collection itself. `renewal` walks it, which alone may ask Protime, and
+    /// gives what it finds to the target here.
+    Read(Read),
     /// The loss is accepted.
     None,
 }
 
 impl Resync {
     /// The resync that the configuration asks for. `secret_env` names the environment variables that
-    /// hold a secret of the daemon's: no program gets them.
-    pub(crate) fn new(config: &config::Resync, secret_env: &[String]) -> Self {
-        match &config.kind {
+    /// hold a secret of the daemon's: no program gets them. `destination_url` is the webhook's.
+    pub(crate) fn new(
+        config: &config::Resync,
+        destination_url: &str,
+        secret_env: &[String],
+        http: &Http,
+    ) -> Result<Self, Unusable> {
+        Ok(match &config.kind {
             ResyncKind::Command(command) => Self::Command(CommandResync::new(command, secret_env)),
+            ResyncKind::Read(read) => Self::Read(Read::new(read, destination_url, secret_env, http)?),
             ResyncKind::None => Self::None,
-        }
+        })
     }
 
     /// Closes the gap that `context` names, until `stop` is ready; dropping the future ends the work.
+    /// For what others do it is skipped, and so claims nothing.
     pub(crate) async fn run(
         &self,
         context: &Context,
@@ -41,7 +54,7 @@ impl Resync {
     ) -> Result<Done, Failure> {
         match self {
             Self::Command(command) => command.run(context, stop).await,
-            Self::None => Ok(Done { output: None, skipped: true }),
+            Self::Read(_) | Self::None => Ok(Done { output: None, skipped: true }),
         }
     }
 }

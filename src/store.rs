@@ -3,13 +3,14 @@
 //! Laws: one daemon per state directory (an exclusive lock, taken before anything else is touched);
 //! whoever gets an answer from a write gets it after the fsync; a file that is damaged or newer than
 //! this program is named and left alone. The store speaks in operations of the domain, not in rows:
-//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals and
-//! [`rotation`] for the dangerous one among them.
+//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals,
+//! [`rotation`] for the dangerous one among them, and [`reading`] for resyncs that read a collection.
 
 mod history;
 mod journal;
 mod lock;
 mod marks;
+mod reading;
 mod record;
 mod rescue;
 mod rotation;

@@ -30,6 +30,7 @@ pub(super) fn webhook(tenant: &str, name: &str) -> Webhook {
         last_renewal: None,
         owed_resync: None,
         last_error: None,
+        audit: None,
     }
 }
 

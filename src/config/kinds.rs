@@ -2,11 +2,13 @@
 //!
 //! A key of another kind is refused and not ignored, and so is a kind that comes later.
 
+mod read;
+
 use std::time::Duration;
 
 use super::{
     Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
-    raw::{Checked, Table, Wrong},
+    raw::{Checked, Table, Value, Wrong},
     tenant::Seen,
     units,
 };
@@ -23,7 +25,9 @@ const SINK_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy)]
 enum Kind {
     Command,
+    Delta,
     File,
+    List,
     None,
 }
 
@@ -35,18 +39,24 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
             "this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so \
              without a resync they are lost",
             "write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver \
-             up to date, or kind = \"none\" to accept the loss",
+             up to date, kind = \"list\" to let the daemon read the collection and send every object as an \
+             event, or kind = \"none\" to accept the loss",
         ));
     };
     value.table(RESYNC, |table| {
-        let later = ["url", "token", "filter", "replay_to", "pipe_to", "keep_warm", "audit"];
-        let of_command = ["command", "timeout"];
+        let later = ["url", "token"];
+        let of_command = ["command"];
         let kind = table
             .required("kind", "write kind = \"command\", or kind = \"none\" to accept the loss")
             .and_then(|value| {
                 value.word_or_later(
-                    &[("command", Kind::Command), ("none", Kind::None)],
-                    &["http", "list", "delta"],
+                    &[
+                        ("command", Kind::Command),
+                        ("list", Kind::List),
+                        ("delta", Kind::Delta),
+                        ("none", Kind::None),
+                    ],
+                    &["http"],
                     "write kind = \"command\" and a command that does it, or kind = \"none\" to accept the \
                      loss",
                 )
@@ -57,16 +67,30 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
         let kind = kind.inspect_err(|_| {
             table.tolerate(&later);
             table.tolerate(&of_command);
+            table.tolerate(&read::KEYS);
+            table.tolerate(&["timeout"]);
         })?;
         for key in later {
             table.not_yet(key, "remove it: it belongs to a kind of resync that a later version will know");
         }
-        if let Kind::Command = kind {
-            let kind = ResyncKind::Command(command(table, RESYNC_TIMEOUT)?);
-            return Ok(Resync { kind, on_failure });
-        }
-        foreign(table, &of_command, "none", "remove it, or write kind = \"command\"");
-        Ok(Resync { kind: ResyncKind::None, on_failure })
+        let another = "remove it, or write another kind";
+        let kind = match kind {
+            Kind::Command => {
+                foreign(table, &read::KEYS, "command", another);
+                ResyncKind::Command(command(table, RESYNC_TIMEOUT)?)
+            }
+            Kind::List | Kind::Delta => {
+                let delta = matches!(kind, Kind::Delta);
+                foreign(table, &of_command, if delta { "delta" } else { "list" }, another);
+                ResyncKind::Read(read::read(table, delta)?)
+            }
+            Kind::File | Kind::None => {
+                foreign(table, &["command", "timeout"], "none", "remove it, or write kind = \"command\"");
+                foreign(table, &read::KEYS, "none", another);
+                ResyncKind::None
+            }
+        };
+        Ok(Resync { kind, on_failure })
     })
 }
 
@@ -139,6 +163,12 @@ fn command(table: &Table<'_>, default_timeout: Duration) -> Checked<Command> {
     let wanted = "an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]";
     let timeout = table.or("timeout", default_timeout, |value| value.positive_duration());
     let value = table.required("command", &format!("write {wanted}"))?;
+    let (program, args) = words_of_command(&value, wanted)?;
+    Ok(Command { program, args, timeout })
+}
+
+/// A program and its arguments.
+fn words_of_command(value: &Value<'_>, wanted: &str) -> Checked<(String, Vec<String>)> {
     let items = value.array(wanted)?;
     let words: Vec<Checked<String>> = items
         .iter()
@@ -147,8 +177,8 @@ fn command(table: &Table<'_>, default_timeout: Duration) -> Checked<Command> {
         .collect();
     let mut words = words.into_iter().collect::<Checked<Vec<String>>>()?.into_iter();
     match words.next() {
-        Some(program) => Ok(Command { program, args: words.collect(), timeout }),
-        None => Err(value.problem("`command` is empty", format!("it is to be {wanted}"))),
+        Some(program) => Ok((program, words.collect())),
+        None => Err(value.problem(format!("`{}` is empty", value.key()), format!("it is to be {wanted}"))),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     words,
 };
 
-pub(super) use value::Value;
+pub(super) use value::{Flag, Value};
 
 /// Proof that a problem has been reported.
 #[derive(Debug, Clone, Copy)]

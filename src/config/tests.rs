@@ -5,6 +5,7 @@ mod good;
 mod hiding;
 mod mistakes;
 mod mistakes_in_webhooks;
+mod reading;
 mod rendering;
 mod whole;
 

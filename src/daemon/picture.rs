@@ -32,6 +32,11 @@ pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook
         last_renewal: record.last.as_ref().map(last),
         owed_resync: record.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
         last_error: record.trouble.as_ref().map(trouble).or_else(|| never_asked(record, &polls)),
+        audit: record.audit.map(|audit| report::Audit {
+            refreshes: audit.refreshes,
+            objects: audit.objects,
+            last_at: audit.last_at,
+        }),
     }
 }
 
@@ -80,6 +85,9 @@ fn open(open: &Open) -> report::OpenRenewal {
         step: Stage::step(open.stage).to_string(),
         attempt: open.attempts.max(1),
         started_at: open.started_at,
+        progress: open
+            .progress
+            .map(|progress| report::Progress { pages: progress.pages, objects: progress.objects }),
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{DaemonError, live::Lasting};
 use crate::{
     clock,
-    config::{self, Config, OnFailure, SecretSource},
+    config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
     domain::{
         record::WebhookId,
         webhook::{ExternalReference, WebhookPath},
@@ -21,7 +21,7 @@ use crate::{
         procedure::{Procedure, Timing},
         reconcile::{Tenant, Watched},
     },
-    resync::Resync,
+    resync::{self, Resync},
     store::{Configured, Store, StoreError},
 };
 
@@ -49,6 +49,12 @@ impl Setup {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
+            http: resync::Http {
+                user_agent: config.user_agent.clone(),
+                connect_timeout: config.api.connect_timeout,
+                request_timeout: config.api.request_timeout,
+                ca_file: config.api.ca_file.clone(),
+            },
             lasting: lasting.clone(),
         };
         let ids = adopt(config, &lasting.store).await?;
@@ -64,7 +70,7 @@ impl Setup {
             let runtime = shared.tenant(config, tenant, &webhooks)?;
             for prepared in webhooks {
                 by_path.insert(prepared.path.clone(), prepared.id);
-                procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)));
+                procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)?));
             }
             tenants.push(runtime);
         }
@@ -136,6 +142,7 @@ impl<'a> Prepared<'a> {
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             longest_retry: shared.timing.backoff.max(),
+            keep_warm: keep_warm(&webhook.resync.kind),
         };
         let id = *ids
             .get(&path)
@@ -148,6 +155,7 @@ impl<'a> Prepared<'a> {
 struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
+    http: resync::Http,
     lasting: Lasting,
 }
 
@@ -174,14 +182,23 @@ impl Shared {
         )))
     }
 
-    fn procedure(&self, webhook: Prepared<'_>, tenant: &config::Tenant, runtime: &Arc<Tenant>) -> Procedure {
-        Procedure {
+    fn procedure(
+        &self,
+        webhook: Prepared<'_>,
+        tenant: &config::Tenant,
+        runtime: &Arc<Tenant>,
+    ) -> Result<Procedure, DaemonError> {
+        let resync = &webhook.config.resync;
+        let destination_url = &webhook.config.pair.destination_url;
+        let resync = Resync::new(resync, destination_url, &self.secret_env, &self.http)
+            .map_err(|error| DaemonError::Replay { webhook: webhook.path.clone(), error })?;
+        Ok(Procedure {
             id: webhook.id,
             path: webhook.path,
             pair: webhook.config.pair.clone(),
             references: webhook.config.external_references.clone(),
             wanted: webhook.wanted,
-            resync: Resync::new(&webhook.config.resync, &self.secret_env),
+            resync,
             proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
             sinks: webhook.sinks,
             key_field: tenant.key_field.clone(),
@@ -190,7 +207,19 @@ impl Shared {
             store: self.lasting.store.clone(),
             rotations: self.lasting.rotations.clone(),
             keys_in_memory: self.lasting.keys_in_memory.clone(),
-        }
+        })
+    }
+}
+
+/// The collection that a webhook's resync reads, if the daemon reads it itself.
+fn reads(webhook: &config::Webhook) -> Option<&str> {
+    matches!(webhook.resync.kind, ResyncKind::Read(_)).then_some(webhook.pair.collection.as_str())
+}
+
+fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
+    match kind {
+        ResyncKind::Read(ReadResync { kind: ReadKind::Delta { keep_warm, .. }, .. }) => *keep_warm,
+        ResyncKind::Read(_) | ResyncKind::Command(_) | ResyncKind::None => None,
     }
 }
 
@@ -243,7 +272,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
         client_id: tenant.client_id.clone(),
         client_secret,
         user_agent: config.user_agent.clone(),
-        scopes: protime::needed_scopes(),
+        scopes: protime::needed_scopes(tenant.webhooks.iter().filter_map(reads)),
         connect_timeout: config.api.connect_timeout,
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,

@@ -33,10 +33,6 @@ impl WebhookKey {
     }
 
     /// The `Authorization` header that Protime sends with an event of these raw bytes.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the replay of a resync that signs with it is still to come")
-    )]
     pub(crate) fn authorization(&self, body: &[u8]) -> String {
         format!("HMAC-SHA256 {}", STANDARD.encode(self.mac(body).finalize().into_bytes()))
     }

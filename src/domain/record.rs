@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     gap::Gap,
     reason::{Reason, RenewalOutcome, Step},
+    walk::{Audit, Progress, Warmth},
     webhook::{Pair, RemoteStatus, WebhookPath},
 };
 
@@ -67,6 +68,10 @@ pub(crate) struct Record {
     pub(crate) unplanned: Vec<Timestamp>,
     /// The sinks that have the current key.
     pub(crate) handed_off: Vec<String>,
+    /// The delta that Protime keeps for it, if there is one.
+    pub(crate) delta: Option<Warmth>,
+    /// What asking for that delta between renewals has brought.
+    pub(crate) audit: Option<Audit>,
     /// Counts the changes that may call for another plan.
     pub(crate) revision: i64,
 }
@@ -132,6 +137,8 @@ pub(crate) struct Open {
     pub(crate) attempts: u32,
     /// When it began.
     pub(crate) started_at: Timestamp,
+    /// How far the walk of this stage is, where there is one.
+    pub(crate) progress: Option<Progress>,
 }
 
 /// A renewal that ended.

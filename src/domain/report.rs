@@ -71,6 +71,29 @@ pub(crate) struct Webhook {
     pub(crate) owed_resync: Option<OwedResync>,
     /// The last failure, until the step that failed succeeds.
     pub(crate) last_error: Option<LastError>,
+    /// What a delta brought that was asked for while the webhook delivered; null where none is counted.
+    #[serde(default)]
+    pub(crate) audit: Option<Audit>,
+}
+
+/// What a delta brought that was asked for while the webhook delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Audit {
+    /// How often it was asked for.
+    pub(crate) refreshes: u64,
+    /// How many objects were offered to the receiver.
+    pub(crate) objects: u64,
+    /// When it was last asked for.
+    pub(crate) last_at: Timestamp,
+}
+
+/// How far a resync is that reads a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// How many pages were delivered.
+    pub(crate) pages: u64,
+    /// How many objects were on them.
+    pub(crate) objects: u64,
 }
 
 /// What Protime last said of a webhook.
@@ -110,6 +133,9 @@ pub(crate) struct OpenRenewal {
     pub(crate) attempt: u32,
     /// When the renewal began.
     pub(crate) started_at: Timestamp,
+    /// How far the step's reading of the collection is; null where it reads none.
+    #[serde(default)]
+    pub(crate) progress: Option<Progress>,
 }
 
 /// A renewal that ended.

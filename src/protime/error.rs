@@ -82,6 +82,10 @@ pub(crate) enum Endpoint {
     Post,
     /// `DELETE /webhooks/{id}`
     Delete,
+    /// `GET /{collection}`: a page of a list or of a fresh delta
+    Collection,
+    /// `GET /delta/{collection}`: a page of a kept delta
+    Delta,
 }
 
 impl Endpoint {
@@ -93,6 +97,8 @@ impl Endpoint {
             Self::Get => "get",
             Self::Post => "post",
             Self::Delete => "delete",
+            Self::Collection => "collection",
+            Self::Delta => "delta",
         }
     }
 
@@ -103,13 +109,15 @@ impl Endpoint {
             Self::Get => "show the webhook",
             Self::Post => "create or renew the webhook",
             Self::Delete => "delete the webhook",
+            Self::Collection | Self::Delta => "show the collection",
         }
     }
 
     /// The scope without which Protime answers 403.
     pub(super) fn scope(self) -> Option<&'static str> {
         match self {
-            Self::Token => None,
+            // The scope depends on the collection; whoever asks for that knows it.
+            Self::Token | Self::Collection | Self::Delta => None,
             Self::List | Self::Get => Some(super::READ_SCOPE),
             Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
         }
@@ -176,6 +184,12 @@ impl Refusal<'_> {
                 "check the webhook's destination_url, collection and external_references"
             }
             400 if self.endpoint == Endpoint::List => "check the filter",
+            400 if self.endpoint == Endpoint::Collection => {
+                "check the resync's filter and the webhook's external_references; where a collection takes no \
+                 span of more than a year, write both {from_date} and {to_date}"
+            }
+            404 if self.endpoint == Endpoint::Collection => "it may not know this collection",
+            404 | 410 if self.endpoint == Endpoint::Delta => "this delta has ended",
             401 => {
                 "it refuses a new token too; check that api_origin and token_url belong to the same \
                  tenant and environment"

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
-        errand::{Context, Failure},
+        errand::{Context, Failure, FailureKind},
         lifetime::{Share, renewal_time},
         reason::{Reason, RenewalOutcome, Step},
         record::{Listed, Now, Record, Stage, Trouble, TroubleKind, WebhookId},
@@ -32,6 +32,8 @@ use crate::{
 mod closing;
 mod delivery;
 mod post;
+mod reading;
+mod walker;
 
 /// The durations and shares of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +120,7 @@ impl Procedure {
             Plan::CatchUp => return self.catch_up(&record, stop).await,
             Plan::Learn(listed) => self.learn(&record, *listed).await?,
             Plan::Confirm => self.confirm(&record).await?,
+            Plan::Refresh => return self.refresh(&record, stop).await,
         }
         Ok(Advance::Acted)
     }
@@ -233,7 +236,14 @@ impl Procedure {
         failure: Failure,
         now: Now,
     ) -> Result<(), StoreError> {
-        let trouble = self.trouble(record, step, failure.message, TroubleKind::Transient, None, now);
+        let (kind, wait) = match failure.kind {
+            FailureKind::NeedsOperator => (TroubleKind::NeedsOperator, None),
+            FailureKind::Later(wait) => (TroubleKind::Transient, Some(wait)),
+            FailureKind::Failed | FailureKind::Stopped | FailureKind::KeyRefused => {
+                (TroubleKind::Transient, None)
+            }
+        };
+        let trouble = self.trouble(record, step, failure.message, kind, wait, now);
         self.store.step_failed(attempt, trouble, failure.output, now.local).await
     }
 

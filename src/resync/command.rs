@@ -53,8 +53,13 @@ mod tests {
             errand::{FailureKind, tests::context},
             reason::Step,
         },
-        resync::Resync,
+        resync::{Http, Resync},
     };
+
+    fn of(kind: config::ResyncKind) -> Resync {
+        let config = config::Resync { kind, on_failure: OnFailure::Hold };
+        Resync::new(&config, "https://receiver.example/", &[], &Http::default()).expect("usable")
+    }
 
     fn resync(script: &str) -> Resync {
         let command = config::Command {
@@ -63,7 +68,7 @@ mod tests {
             timeout: Duration::from_mins(1),
         };
         let kind = config::ResyncKind::Command(command);
-        Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[])
+        of(kind)
     }
 
     #[tokio::test]
@@ -108,8 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn none_is_skipped() {
-        let none = config::Resync { kind: config::ResyncKind::None, on_failure: OnFailure::Hold };
-        let done = Resync::new(&none, &[]).run(&context(Step::Resync, None), pending()).await;
+        let done = of(config::ResyncKind::None).run(&context(Step::Resync, None), pending()).await;
         assert_eq!(done, Ok(Done { output: None, skipped: true }));
     }
 }

@@ -39,6 +39,7 @@ fn webhook(tenant: &str, name: &str, state: report::State) -> report::Webhook {
         last_renewal: None,
         owed_resync: None,
         last_error: None,
+        audit: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::StoreError;
+use super::{StoreError, reading};
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
@@ -77,6 +77,8 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
         confirm: confirm(row)?,
         unplanned: unplanned(connection, id)?,
         handed_off: handed_off(connection, id)?,
+        delta: reading::warmth(connection, id)?,
+        audit: reading::audit(connection, id)?,
         revision: row.get("revision")?,
     })
 }
@@ -133,6 +135,7 @@ fn open(connection: &Connection, webhook: i64) -> Result<Option<Open>, StoreErro
         stage,
         attempts,
         started_at: moment(row.get(3)?)?,
+        progress: reading::progress(connection, webhook, id, stage.step().as_str())?,
     }))
 }
 

@@ -25,6 +25,7 @@ mod foreign;
 mod house;
 mod kills;
 mod proxies;
+mod read;
 mod reasons;
 mod removed;
 mod resync;

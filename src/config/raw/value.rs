@@ -10,6 +10,14 @@ use toml::de::DeValue;
 use super::{Checked, Report, Reported, Table, Wrong, hide_strings};
 use crate::config::{units, words};
 
+/// A yes or no, where a yes may say more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Flag<T> {
+    No,
+    Yes,
+    With(T),
+}
+
 /// A value of the file and the key, or the array, that it belongs to.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Value<'a> {
@@ -28,6 +36,11 @@ impl<'a> Value<'a> {
         value: &'a toml::Spanned<DeValue<'a>>,
     ) -> Self {
         Self { report, key, key_span, span: value.span(), written: value.get_ref() }
+    }
+
+    /// The key that it belongs to.
+    pub(in crate::config) fn key(&self) -> &'static str {
+        self.key
     }
 
     /// Where it stands.
@@ -117,6 +130,20 @@ impl<'a> Value<'a> {
                 },
             ))
         })
+    }
+
+    /// `true` or `false`, or a text that is read and stands for a `true` with more to say.
+    pub(in crate::config) fn flag_or<T>(
+        &self,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Checked<Flag<T>> {
+        match self.written {
+            DeValue::Boolean(true) => Ok(Flag::Yes),
+            DeValue::Boolean(false) => Ok(Flag::No),
+            DeValue::String(text) => read(text).map(Flag::With).map_err(|wrong| self.wrong(&wrong)),
+            _ => Err(self.wrong_type(wanted)),
+        }
     }
 
     /// A whole number in a range.

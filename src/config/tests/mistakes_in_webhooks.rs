@@ -53,7 +53,7 @@ fn webhooks() {
         (
             "[tenant.webhook.resync]\nkind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]\n",
             "",
-            "18:1: this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so without a resync they are lost; write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver up to date, or kind = \"none\" to accept the loss",
+            "18:1: this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so without a resync they are lost; write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver up to date, kind = \"list\" to let the daemon read the collection and send every object as an event, or kind = \"none\" to accept the loss",
         ),
     ]);
 }
@@ -69,7 +69,7 @@ fn kinds() {
         (
             "kind = \"command\"",
             "kind = \"comand\"",
-            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command` and `none`",
+            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command`, `list`, `delta` and `none`",
         ),
         (
             "kind = \"command\"",
@@ -156,16 +156,6 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
             "kind = \"command\"",
             "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { env = \"T\" }",
             "25:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
-        ),
-        (
-            "kind = \"command\"",
-            "kind = \"delta\"\nkeep_warm = true",
-            "25:8: `kind`: \"delta\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
-        ),
-        (
-            "kind = \"command\"",
-            "kind = \"command\"\naudit = true",
-            "26:1: `audit` in [tenant.webhook.resync] is not known to this version yet; remove it: it belongs to a kind of resync that a later version will know",
         ),
         (
             "kind = \"file\"",
