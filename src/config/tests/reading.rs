@@ -6,16 +6,17 @@ use super::*;
 use crate::config::{Delivery, ReadKind, ReadResync, ResyncKind};
 
 fn file(resyncs: &[&str]) -> String {
-    let mut text = "user_agent = \"S/1 (C)\"\n[[tenant]]\nname = \"acme\"\nenvironment = \"production\"\n\
-        client_id = \"c\"\nclient_secret = { env = \"S\" }\n"
-        .to_owned();
-    for (number, resync) in resyncs.iter().enumerate() {
-        text += &format!(
+    let webhook = |(number, resync): (usize, &&str)| {
+        format!(
             "[[tenant.webhook]]\nname = \"n{number}\"\ncollection = \"people\"\n\
              destination_url = \"https://a.eu/{number}\"\n[tenant.webhook.resync]\n{resync}\n"
-        );
-    }
-    text
+        )
+    };
+    let webhooks: String = resyncs.iter().enumerate().map(webhook).collect();
+    format!(
+        "user_agent = \"S/1 (C)\"\n[[tenant]]\nname = \"acme\"\nenvironment = \"production\"\n\
+         client_id = \"c\"\nclient_secret = {{ env = \"S\" }}\n{webhooks}"
+    )
 }
 
 fn accepted(resync: &str) -> ReadResync {

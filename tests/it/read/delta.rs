@@ -52,7 +52,9 @@ fn a_delta_that_ended_is_begun_afresh_and_a_conflict_is_asked_again() {
     world.start(&config);
     world.settled("people");
     outage_after_a_change(&world);
-    world.sandbox.fault(&json!({"endpoint": "delta", "times": 1, "action": {"kind": "status", "status": 410}}));
+    world
+        .sandbox
+        .fault(&json!({"endpoint": "delta", "times": 1, "action": {"kind": "status", "status": 410}}));
     let conflict = json!({"endpoint": "collection", "times": 2, "action": {"kind": "status", "status": 409}});
     world.sandbox.fault(&conflict);
     let fresh = world.sandbox.requests("collection").len();
@@ -72,6 +74,14 @@ fn outage_after_a_change(world: &World) {
     outage(world, "people");
 }
 
+/// Waits until the delta was asked for so often between renewals.
+fn audited(world: &World, least: u64) -> Value {
+    world.eventually("the delta is asked for", || {
+        let audit = world.daemon.webhook("people")["audit"].clone();
+        (audit["refreshes"].as_u64()? >= least).then_some(audit)
+    })
+}
+
 #[test]
 fn a_delta_is_kept_warm_and_what_it_brings_is_offered_and_counted() {
     let mut world = World::new(&FLAGS);
@@ -81,13 +91,7 @@ fn a_delta_is_kept_warm_and_what_it_brings_is_offered_and_counted() {
     let config = config(&world, "people", resync);
     world.start(&config);
     world.settled("people");
-    let audited = |least: u64| {
-        world.eventually("the delta is asked for", || {
-            let audit = world.daemon.webhook("people")["audit"].clone();
-            (audit["refreshes"].as_u64()? >= least).then_some(audit)
-        })
-    };
-    let first = audited(1)["objects"].as_u64().unwrap();
+    let first = audited(&world, 1)["objects"].as_u64().unwrap();
     world.sandbox.change("people", 6);
     world.eventually("six objects are offered again", || {
         (world.daemon.webhook("people")["audit"]["objects"].as_u64()? >= first + 6).then_some(())
@@ -101,8 +105,8 @@ fn a_delta_is_kept_warm_and_what_it_brings_is_offered_and_counted() {
     // It lives on through a restart, and much longer than it would by itself.
     world.daemon.kill();
     world.daemon.start();
-    let before = audited(1)["refreshes"].as_u64().unwrap();
-    audited(before + 8);
+    let before = audited(&world, 1)["refreshes"].as_u64().unwrap();
+    audited(&world, before + 8);
     assert_eq!(world.sandbox.requests("delta").iter().filter(|it| it["status"] == 410).count(), 0);
     let fresh = world.sandbox.requests("collection").len();
     let known = world.daemon.webhook("people")["audit"]["last_at"].as_str().map(str::to_owned);

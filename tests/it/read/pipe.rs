@@ -49,7 +49,11 @@ fn a_program_that_fails_gets_everything_again() {
     world.start(&config);
     world.settled("people");
     let steps = world.daemon.history("people")[0]["steps"].as_array().unwrap().clone();
-    assert_eq!((&steps[0]["outcome"], &steps[1]["outcome"]), (&json!("failed"), &json!("succeeded")), "{steps:?}");
+    assert_eq!(
+        (&steps[0]["outcome"], &steps[1]["outcome"]),
+        (&json!("failed"), &json!("succeeded")),
+        "{steps:?}"
+    );
     assert!(steps[0]["error"].as_str().unwrap().contains("exit status 5"), "{steps:?}");
     assert!(steps[0]["output"].as_str().unwrap().ends_with("half\n"));
     // What it wrote last is of the catch-up.
