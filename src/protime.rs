@@ -38,6 +38,7 @@ use crate::domain::webhook::TenantName;
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
+pub(crate) use time::LONGEST_WAIT;
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";

@@ -141,7 +141,7 @@ impl<'a> Prepared<'a> {
             references: references(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
-            longest_retry: shared.timing.backoff.max(),
+            longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
         };
         let id = *ids

@@ -137,7 +137,7 @@ pub(super) struct Refusal<'a> {
     pub(super) location: Option<&'a str>,
     pub(super) retry_after: Option<Duration>,
     pub(super) client_id: &'a str,
-    /// Scopes that the token in use lacks.
+    /// Scopes that the token in use lacks; where there is none, those that were asked for.
     pub(super) missing_scopes: &'a [String],
 }
 
@@ -219,7 +219,8 @@ impl Refusal<'_> {
                 format!("client '{client}' may not use client credentials; ask Protime to allow it")
             }
             (Some("invalid_scope"), _) => {
-                format!("ask Protime to grant the scopes of webhooks to client '{client}'")
+                let scopes = self.missing_scopes.join(" ");
+                format!("ask Protime to grant all of these scopes to client '{client}': {scopes}")
             }
             (_, 300..=399) => self.redirect_advice(),
             (_, 404 | 405) => "check the tenant's name and token_url".to_owned(),

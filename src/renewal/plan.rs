@@ -313,3 +313,5 @@ mod model;
 mod states;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod warmth;

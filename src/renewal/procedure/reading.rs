@@ -186,8 +186,8 @@ impl Procedure {
         let now = self.tenant.now();
         let wished =
             if let FailureKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
-        let backoff = self.timing.backoff;
-        let retry_at = later(now, backoff.slow(fastrand::f64()).max(wished).min(backoff.max()));
+        let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
+        let retry_at = later(now, delay.min(self.wanted.longest_retry));
         tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
         self.store.refresh_failed(self.id, retry_at).await?;
         Ok(Advance::Acted)

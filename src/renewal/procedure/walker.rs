@@ -18,9 +18,12 @@ use crate::{
     crash,
     domain::{
         errand::{Failure, FailureKind},
+        filter::Days,
+        reason::Step,
         walk::{Progress, Walk},
     },
     protime::{ApiError, Page, Query},
+    renewal::plan::{Plan, plan},
     resync::{Outlet, Read},
 };
 
@@ -42,7 +45,7 @@ pub(super) struct Walker<'a> {
     from: Option<Timestamp>,
     purpose: Purpose,
     walk: Walk,
-    left: VecDeque<crate::domain::filter::Days>,
+    left: VecDeque<Days>,
     seen: HashSet<u64>,
     restarts: u32,
 }
@@ -151,6 +154,23 @@ impl<'a> Walker<'a> {
                 },
             }
             self.record().await?;
+            if self.walk.step == Step::CatchUp && self.purpose != Purpose::Refresh {
+                self.still_wanted().await?;
+            }
+        }
+    }
+
+    /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal
+    /// is more urgent, and pays what this one owes.
+    async fn still_wanted(&self) -> Result<(), Failure> {
+        let procedure = self.procedure;
+        let record =
+            procedure.store.record(procedure.id).await.map_err(|error| Failure::from_store(&error))?;
+        match plan(&record, &procedure.wanted, procedure.tenant.now()) {
+            Plan::Supersede(reason) => Err(Failure::new(format!(
+                "reading the collection was ended for another renewal, whose reason is {reason}"
+            ))),
+            _ => Ok(()),
         }
     }
 

@@ -202,3 +202,6 @@ fn extra_roots(http: &Http) -> Result<Vec<reqwest::Certificate>, Unusable> {
     let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{config, everything_shown_arrived, in_order, outage};
-use crate::support::World;
+use crate::support::{World, pause};
 
 const FLAGS: [&str; 8] =
     ["--lifetime", "1h", "--page-size", "7", "--empty-pages", "--retry-delay", "50ms", "--retries=2"];
@@ -132,4 +132,28 @@ fn a_receiver_that_refuses_the_present_key_gets_the_next_one() {
     world.receiver.trust("people", world.key_file("people"));
     world.settled("people");
     everything_shown_arrived(&world);
+}
+
+#[test]
+fn a_long_wait_that_protime_asks_for_is_kept() {
+    let mut world = World::new(&FLAGS);
+    world.sandbox.change("people", 5);
+    let config = config(&world, "people", "kind = \"list\"");
+    world.start(&config);
+    world.settled("people");
+    // Longer than the longest retry of this configuration, and than a step waits by itself.
+    let wait = json!({"kind": "status", "status": 429, "retry_after": 600});
+    world.sandbox.fault(&json!({"endpoint": "collection", "times": 1, "action": wait}));
+    let asked = world.sandbox.requests("collection").len();
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    let error = world.eventually("the resync waits", || {
+        let webhook = world.daemon.webhook("people");
+        (webhook["last_error"]["step"] == "resync").then(|| webhook["last_error"].clone())
+    });
+    let at = |field: &str| -> jiff::Timestamp { error[field].as_str().unwrap().parse().unwrap() };
+    assert!(at("retry_at").duration_since(at("at")).as_secs() >= 500, "{error}");
+    pause(std::time::Duration::from_secs(2));
+    assert_eq!(world.sandbox.requests("collection").len(), asked + 1);
+    let steps = world.daemon.history("people").pop().unwrap()["steps"].as_array().unwrap().len();
+    assert_eq!(steps, 1, "no hot loop");
 }
