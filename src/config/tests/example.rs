@@ -110,6 +110,18 @@ fn the_second_key_sink_in_the_example_has_the_default_timeout() {
 }
 
 #[test]
+fn whatever_else_the_example_shows_is_right() {
+    let others: Vec<_> = groups().into_iter().filter(|(_, prose)| prose.starts_with("Another")).collect();
+    assert_eq!(others.len(), 3);
+    for (numbers, prose) in &others {
+        read(&uncommented(numbers, None)).unwrap_or_else(|error| panic!("{prose}: {error}"));
+    }
+    let all: Vec<usize> = others.into_iter().flat_map(|(numbers, _)| numbers).collect();
+    let config = read(&uncommented(&all, None)).expect("right together");
+    assert_eq!(config.tenants[0].webhooks.len(), 3);
+}
+
+#[test]
 fn every_key_that_is_known_is_in_the_example() {
     // What a table knows is what it lists when it meets a key that it does not know.
     for (header, at) in [

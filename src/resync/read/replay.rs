@@ -26,7 +26,7 @@ use crate::domain::{
 const LANES: usize = 8;
 
 /// How often an event is sent before it is given up.
-const TRIES: u32 = 5;
+const TRIES: u32 = 4;
 
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

@@ -98,3 +98,20 @@ fn of_two_versions_the_later_arrives_later() {
     everything_shown_arrived(&world);
     in_order(&world.receiver.told("people"));
 }
+
+#[test]
+fn a_dead_key_ends_a_long_catch_up() {
+    let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
+    slow(&mut world, "kind = \"list\"");
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    world.eventually("the catch-up is under way", || {
+        let renewal = world.daemon.webhook("people")["renewal"].clone();
+        (renewal["step"] == "catch_up" && renewal["progress"]["pages"].as_u64()? >= 3).then_some(())
+    });
+    world.sandbox.disable(&world.receiver.destination("people"), "people");
+    world.renewed("people", "disabled");
+    let story = world.daemon.story("people");
+    assert!(story.contains(&"manual failed".to_owned()), "{story:?}");
+    assert!(world.daemon.webhook("people")["owed_resync"].is_null());
+    everything_shown_arrived(&world);
+}
