@@ -2,6 +2,7 @@
 
 mod delta;
 mod list;
+mod measure;
 mod pipe;
 mod resume;
 
