@@ -49,12 +49,12 @@ impl Setup {
         let shared = Shared {
             timing: timing(config)?,
             secret_env: secret_variables(config),
-            http: resync::Http {
-                user_agent: config.user_agent.clone(),
-                connect_timeout: config.api.connect_timeout,
-                request_timeout: config.api.request_timeout,
-                ca_file: config.api.ca_file.clone(),
-            },
+            http: resync::Http::new(
+                config.user_agent.clone(),
+                config.api.connect_timeout,
+                config.api.request_timeout,
+                config.api.ca_file.clone(),
+            ),
             lasting: lasting.clone(),
         };
         let ids = adopt(config, &lasting.store).await?;

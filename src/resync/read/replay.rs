@@ -6,7 +6,14 @@
 //! sent again, a bounded number of times; no redirect is followed, because it would take the signed
 //! event elsewhere; the key is in nothing but the signature.
 
-use std::{fmt, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::try_join_all;
 use reqwest::{
@@ -34,17 +41,69 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Of an answer's body so much is read, to use its connection again.
 const READ_AT_MOST: usize = 64 * 1024;
 
-/// How the daemon speaks HTTP with receivers.
-#[derive(Debug, Clone, Default)]
+/// How the daemon speaks HTTP with receivers. Connections, and the certificates that are trusted, are
+/// shared by all webhooks.
+#[derive(Debug, Default)]
 pub(crate) struct Http {
-    /// Sent with every request.
-    pub(crate) user_agent: String,
-    /// Limit for making a connection.
-    pub(crate) connect_timeout: Duration,
-    /// Limit for a whole request.
-    pub(crate) request_timeout: Duration,
-    /// Certificates in PEM form that are trusted besides the system's.
-    pub(crate) ca_file: Option<PathBuf>,
+    user_agent: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    ca_file: Option<PathBuf>,
+    /// A client for each of what makes clients differ: TLS, and whether a proxy may be asked.
+    clients: Mutex<HashMap<(bool, bool), Client>>,
+}
+
+impl Http {
+    /// Connects to nothing. `user_agent` is sent with every request; the limits are those for making a
+    /// connection and for a whole request; `ca_file` holds certificates in PEM form that are trusted
+    /// besides the system's.
+    pub(crate) fn new(
+        user_agent: String,
+        connect_timeout: Duration,
+        request_timeout: Duration,
+        ca_file: Option<PathBuf>,
+    ) -> Self {
+        Self { user_agent, connect_timeout, request_timeout, ca_file, clients: Mutex::default() }
+    }
+
+    /// A client for a URL; reads the trusted certificates the first time.
+    fn client(&self, url: &Url) -> Result<Client, Unusable> {
+        let local = url.host_str().is_some_and(|host| {
+            let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+            host == "localhost" || address.is_some_and(|address| address.is_loopback())
+        });
+        let kind = (url.scheme() == "https", local);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = self.build(kind)?;
+        clients.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, (tls, local): (bool, bool)) -> Result<Client, Unusable> {
+        let mut builder = Client::builder()
+            .user_agent(&self.user_agent)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.request_timeout)
+            .pool_max_idle_per_host(LANES)
+            .redirect(redirect::Policy::none())
+            .referer(false);
+        if local {
+            builder = builder.no_proxy();
+        }
+        // Without TLS there is nothing to trust, and a machine without certificates can rehearse.
+        builder = if tls { builder.tls_certs_merge(self.extra_roots()?) } else { builder.tls_certs_only([]) };
+        builder.build().map_err(|error| Unusable(deepest(&error)))
+    }
+
+    fn extra_roots(&self) -> Result<Vec<reqwest::Certificate>, Unusable> {
+        let Some(path) = &self.ca_file else { return Ok(Vec::new()) };
+        let unusable = |why: String| Unusable(format!("api.ca_file {}: {why}", path.display()));
+        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))
+    }
 }
 
 /// Why a receiver cannot be spoken with; it prints as a sentence.
@@ -76,27 +135,7 @@ impl Replay {
     pub(super) fn new(mut url: Url, http: &Http) -> Result<Self, Unusable> {
         // As user info it would become a second `Authorization` header; removing it does not fail.
         let _always = url.set_username("").and_then(|()| url.set_password(None));
-        let local = url.host_str().is_some_and(|host| {
-            let host = host.trim_matches(['[', ']']);
-            host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-        });
-        let mut builder = Client::builder()
-            .user_agent(&http.user_agent)
-            .connect_timeout(http.connect_timeout)
-            .timeout(http.request_timeout)
-            .pool_max_idle_per_host(LANES)
-            .redirect(redirect::Policy::none())
-            .referer(false);
-        if local {
-            builder = builder.no_proxy();
-        }
-        builder = if url.scheme() == "https" {
-            builder.tls_certs_merge(extra_roots(http)?)
-        } else {
-            // Without TLS there is nothing to trust, and a machine without certificates can rehearse.
-            builder.tls_certs_only([])
-        };
-        let client = builder.build().map_err(|error| Unusable(deepest(&error)))?;
+        let client = http.client(&url)?;
         Ok(Self { url, client })
     }
 
@@ -194,13 +233,6 @@ fn deepest(error: &reqwest::Error) -> String {
         Some(_) => "the request failed".to_owned(),
         None => cause.to_string(),
     }
-}
-
-fn extra_roots(http: &Http) -> Result<Vec<reqwest::Certificate>, Unusable> {
-    let Some(path) = &http.ca_file else { return Ok(Vec::new()) };
-    let unusable = |why: String| Unusable(format!("api.ca_file {}: {why}", path.display()));
-    let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))
 }
 
 #[cfg(test)]

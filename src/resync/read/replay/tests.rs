@@ -34,12 +34,8 @@ async fn receiver(answer: impl Fn(usize) -> Response + Clone + Send + Sync + 'st
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let http = Http {
-        user_agent: "WebhookRenewal/v1 (Tests)".to_owned(),
-        connect_timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(30),
-        ca_file: None,
-    };
+    let agent = "WebhookRenewal/v1 (Tests)".to_owned();
+    let http = Http::new(agent, Duration::from_secs(10), Duration::from_secs(30), None);
     let url = Url::parse(&format!("http://me:secret@{address}/hook?token=hush")).expect("a URL");
     (Replay::new(url, &http).expect("a client"), got)
 }
