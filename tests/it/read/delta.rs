@@ -140,3 +140,29 @@ fn a_refresh_that_does_not_reach_the_receiver_keeps_its_place() {
     world.daemon.start();
     world.nothing_lost();
 }
+
+#[test]
+fn webhooks_that_live_for_seconds_lose_nothing() {
+    let flags =
+        ["--lifetime", "5s", "--page-size", "7", "--empty-pages", "--retry-delay", "50ms", "--retries=8"];
+    let mut world = World::new(&flags);
+    world.sandbox.change("people", 20);
+    let config = config(&world, "people", "kind = \"delta\"\nkeep_warm = \"1s\"");
+    world.start(&config);
+    world.settled("people");
+    world.sandbox.steady(&["people"], 15.0);
+    let renewals = |world: &World, count: usize| {
+        world.eventually("renewals go on", || {
+            let story = world.daemon.story("people");
+            (story.iter().filter(|it| it.ends_with("succeeded")).count() >= count).then_some(())
+        });
+    };
+    renewals(&world, 3);
+    world.daemon.kill();
+    world.daemon.start();
+    renewals(&world, 5);
+    world.sandbox.steady(&[], 0.0);
+    world.nothing_lost();
+    assert!(world.sandbox.changes().iter().any(|change| change["kind"] == "delete"));
+    assert_eq!(world.sandbox.requests("delta").iter().filter(|it| it["status"] == 410).count(), 0);
+}
