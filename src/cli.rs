@@ -6,12 +6,17 @@
 
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod failure;
 mod history;
+mod init;
 mod key;
+mod man;
 mod moment;
 mod output;
+mod reload;
+mod remote;
 mod renew;
 mod run;
 mod sandbox;
@@ -56,25 +61,35 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon in the foreground
-    #[command(after_help = "TERM and INT stop it, USR1 polls every tenant now.\n\n\
-                            Example: protime-webhookd --config ./config.toml run")]
+    #[command(
+        after_help = "TERM and INT stop it, HUP reloads the configuration, USR1 polls every tenant now.\n\n\
+                            Example: protime-webhookd --config ./config.toml run"
+    )]
     Run,
     /// Validate the configuration and look for its secrets
-    #[command(
-        after_help = "A secret that is a systemd credential is found only inside the service; the README shows \
-                            how to check there.\n\nExample: protime-webhookd --config ./config.toml check"
-    )]
-    Check,
+    Check(check::Args),
     /// Show how every webhook, or one of them, is doing
     Status(status::Args),
     /// Show past renewals of a webhook, newest first
     History(history::Args),
     /// Renew a webhook now
     Renew(renew::Args),
+    /// Let the daemon read its configuration anew
+    #[command(after_help = "A file that is wrong is explained and changes nothing: exit code 78.\n\n\
+                            Example: protime-webhookd reload")]
+    Reload,
     /// Show keys
     Key(key::Args),
     /// Check the signature of an event
     Verify(verify::Args),
+    /// Write a first configuration, by asking or from flags
+    Init(Box<init::Args>),
+    /// Print the completions for a shell
+    Completions(completions::Args),
+    /// Print the manual, or write all of its pages
+    Man(man::Args),
+    /// Ask the Protime API itself
+    Remote(remote::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
     Sandbox(Box<sandbox::Args>),
     /// Show one whole life of a webhook, with nothing needed but this program
@@ -99,12 +114,17 @@ impl Cli {
         let config = || load(&self.config);
         match self.command {
             Command::Run => run::run(config()?),
-            Command::Check => check::run(&config()?),
+            Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => client(status::run(args, &config()?)),
             Command::History(args) => client(history::run(args, &config()?)),
             Command::Renew(args) => client(renew::run(args, &config()?)),
+            Command::Reload => client(reload::run(config())),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
+            Command::Init(args) => init::run(&args, &self.config),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
+            Command::Remote(args) => client(remote::run(args, &config()?)),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
         }
@@ -117,7 +137,7 @@ fn load(file: &std::path::Path) -> Result<Config, failure::Failure> {
     })
 }
 
-/// Runs a command that only asks the daemon: one thread is enough.
+/// Runs a command that only asks the daemon or Protime: one thread is enough.
 fn client(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }

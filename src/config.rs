@@ -4,7 +4,7 @@
 //! of the file at once. On the way from text to value: `source` knows positions, `hide` what must
 //! not be shown, `raw` walks the TOML and collects problems, `units`, `address`, `cron` and `words`
 //! read single values, `sections`, `tenant`, `webhook` and `kinds` read tables, `error` renders.
-//! `secret` finds the secrets that the file only names.
+//! `include` reads the files that the main one names. `secret` finds the secrets that they only name.
 //!
 //! Only the daemon and the command line see the whole; every other room gets its own part.
 
@@ -12,6 +12,7 @@ mod address;
 mod cron;
 pub(crate) mod error;
 mod hide;
+mod include;
 mod kinds;
 mod raw;
 pub(crate) mod secret;
@@ -39,6 +40,7 @@ use crate::{
     domain::{
         filter::Filter,
         lifetime::Share,
+        orphan::OnRemove,
         webhook::{ExternalReference, Pair, TenantName, WebhookName},
     },
 };
@@ -51,8 +53,20 @@ pub(crate) use secret::SecretError;
 /// An error holds every problem of the file, not only the first; that the file cannot be read is one
 /// of them. Secrets are named by the file and not looked for here: see [`Config::resolve_secrets`].
 pub(crate) fn load(file: &Path) -> Result<Config, ConfigError> {
-    let text = source::read(file)?;
-    check(file, &text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+    judge(file, &source::read(file)?)
+}
+
+/// Checks a text as [`load`] would if it stood in this file.
+pub(crate) fn judge(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    check(file, text, &Surroundings { env: &|name| std::env::var_os(name), now: clock::now() })
+}
+
+/// Where the control socket is unless a configuration says otherwise, for when there is none to read.
+pub(crate) fn usual_control_socket() -> PathBuf {
+    let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder
+        .map_or_else(|| PathBuf::from(sections::RUNTIME_DIRECTORY), PathBuf::from)
+        .join(sections::CONTROL_SOCKET)
 }
 
 /// What a configuration depends on besides its file.
@@ -64,12 +78,28 @@ struct Surroundings<'a> {
 }
 
 fn check(file: &Path, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, ConfigError> {
-    let source = source::Source::new(file, text);
+    let (mut seen, mut included) = (tenant::Seen::new(), Vec::new());
+    let source = source::Source::new(file, text, 0);
     let report = raw::Report::new(&source);
-    let config = raw::document(&report, |root| sections::root(root, file, surroundings));
-    let (problems, warnings) = report.finish();
+    let config = raw::document(&report, "the root table", |root| {
+        sections::root(root, file, surroundings, &mut seen, &mut included)
+    });
+    let mut findings = vec![report.finish()];
+    let mut tenants = Vec::new();
+    for file in &included {
+        // One more than the last offset of the file before: its end is a place, too.
+        let base = findings.last().map_or(0, |before| before.shown.base + before.shown.text.len() + 1);
+        let (found, more) = include::read(file, base, &mut seen);
+        findings.push(found);
+        tenants.extend(more);
+    }
+    let warnings = findings.iter().flat_map(|found| found.warnings.clone()).collect();
+    let problems = ConfigError::new(findings);
     match config {
-        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Ok(mut config) if problems.is_empty() => {
+            config.tenants.extend(tenants);
+            Ok(Config { warnings, ..config })
+        }
         _ => Err(problems),
     }
 }
@@ -87,7 +117,7 @@ pub(crate) struct Config {
     pub(crate) renewal: Renewal,
     /// `[api]`
     pub(crate) api: Api,
-    /// Every `[[tenant]]`, in the order of the file.
+    /// Every `[[tenant]]`, in the order of the file, and then of the included files.
     pub(crate) tenants: Vec<Tenant>,
     /// What is accepted but looks like a mistake, each with file, line and column.
     pub(crate) warnings: Vec<String>,
@@ -180,6 +210,17 @@ pub(crate) struct Tenant {
     pub(crate) webhooks: Vec<Webhook>,
 }
 
+impl Tenant {
+    /// The collections that the daemon reads itself, which takes a scope for each.
+    pub(crate) fn collections_read(&self) -> Vec<&str> {
+        let reads = |webhook: &&Webhook| match webhook.resync.kind {
+            ResyncKind::Read(_) => true,
+            ResyncKind::Command(_) | ResyncKind::None => false,
+        };
+        self.webhooks.iter().filter(reads).map(|webhook| webhook.pair.collection.as_str()).collect()
+    }
+}
+
 /// Where a secret is found; never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {
@@ -200,6 +241,8 @@ pub(crate) struct Webhook {
     pub(crate) pair: Pair,
     /// External references, in the order in which they are sent.
     pub(crate) external_references: Vec<ExternalReference>,
+    /// What happens at Protime when it leaves the file.
+    pub(crate) on_remove: OnRemove,
     /// `[tenant.webhook.resync]`
     pub(crate) resync: Resync,
     /// Every `[[tenant.webhook.key_sink]]`.

@@ -6,6 +6,7 @@
 //! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
 
 mod answers;
+mod drain;
 mod driver;
 #[cfg(test)]
 mod fake;
@@ -13,7 +14,10 @@ mod fake;
 mod handle;
 mod health;
 mod live;
+mod manager;
+mod orphans;
 mod picture;
+mod reload;
 mod setup;
 #[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod verify;
@@ -23,6 +27,7 @@ use std::{io, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
+    clock,
     config::{Config, SecretError},
     domain::webhook::{TenantName, WebhookPath},
     protime, resync,
@@ -42,11 +47,9 @@ pub(crate) use fake::{Fake, Handle};
 pub(crate) use handle::Handle;
 use live::{Lasting, Live};
 use setup::Setup;
+pub(crate) use setup::client;
 
-/// How long work in flight may take once the daemon is asked to stop.
-const DRAIN: Duration = Duration::from_secs(17);
-
-/// How long open connections may take after that.
+/// How long open connections may take once the work is done.
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// How long the service manager waits at most to hear that the daemon is ready.
@@ -103,9 +106,11 @@ pub(crate) enum DaemonError {
 pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
     let store = Store::open(&config.daemon.state_dir)?;
+    store.note_cut_off_steps(clock::now()).await?;
     let lasting = Lasting::new(store);
     let setup = Setup::build(&config, &lasting).await?;
-    let live = Live::new(lasting, setup);
+    let (sweep, sweeps) = mpsc::channel(1);
+    let live = Live::new(lasting, setup, sweep);
     let daemon = &config.daemon;
     let group = daemon.socket_group.as_deref();
     let status_socket = sockets::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
@@ -117,10 +122,8 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
     let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
 
-    let (sweep, sweeps) = mpsc::channel(1);
-    let cron = Cron::start(&daemon.status_poll, sweep.clone()).await?;
-    let driver =
-        Driver::new(live.clone(), cron, &daemon.status_poll, sweep.clone(), config.renewal.max_concurrent);
+    let cron = Cron::start(&daemon.status_poll, live.sweep.clone()).await?;
+    let driver = Driver::new(live.clone(), cron);
     let sweeper = tokio::spawn(sweep_when_asked(live.clone(), sweeps));
     let driving = tokio::spawn(driver.run(working.clone()));
     tracing::info!(
@@ -129,22 +132,32 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
         tenants = live.setup().tenants.len(),
         "started"
     );
-    if sweep.try_send(Sweep).is_err() {
+    if live.sweep.try_send(Sweep).is_err() {
         tracing::debug!("the cron asked for the first sweep already");
     }
     let ready = tokio::spawn(announce_ready(live.lasting.clone()));
 
-    while let Signal::Poll = signals.next().await {
-        tracing::info!("asked to poll now");
-        if sweep.try_send(Sweep).is_err() {
-            tracing::debug!("a sweep is already due");
+    loop {
+        match signals.next().await {
+            Signal::Stop => break,
+            Signal::Poll => {
+                tracing::info!("asked to poll now");
+                if live.sweep.try_send(Sweep).is_err() {
+                    tracing::debug!("a sweep is already due");
+                }
+            }
+            Signal::Reload => {
+                let live = live.clone();
+                // What is wrong is in the log and in the status; a stop is not to wait for it.
+                tokio::spawn(async move { live.reload().await.ok() });
+            }
         }
     }
     tracing::info!("stopping");
-    tell_manager(&[sd_notify::NotifyState::Stopping]);
+    manager::tell(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.request();
-    finish(driving, DRAIN, "work in flight was cut off; it goes on after the next start").await;
+    drain::drain(driving, &live.lasting.keys_in_memory).await;
     sweeper.abort();
     serving.request();
     finish(status, CLOSE, "a connection to the status socket was cut off").await;
@@ -178,13 +191,7 @@ async fn announce_ready(lasting: Lasting) {
     if tokio::time::timeout(READY_AT_LAST, lasting.first_sweep_done()).await.is_err() {
         tracing::warn!("not every tenant has answered yet");
     }
-    tell_manager(&[sd_notify::NotifyState::Ready]);
-}
-
-fn tell_manager(state: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager could not be told");
-    }
+    manager::tell(&[sd_notify::NotifyState::Ready]);
 }
 
 async fn finish(mut task: JoinHandle<()>, limit: Duration, otherwise: &str) {

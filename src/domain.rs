@@ -2,15 +2,30 @@
 //!
 //! Everything here is a value without I/O, so that every other room may import it and none has to
 //! import another room only to speak of the same thing. Time is always an argument.
+//!
+//! `change` and `key` are what a receiver needs, too; the rest speaks of the daemon's work.
 
+pub(crate) mod change;
+#[cfg(feature = "daemon")]
 pub(crate) mod errand;
+#[cfg(feature = "daemon")]
 pub(crate) mod filter;
+#[cfg(feature = "daemon")]
 pub(crate) mod gap;
 pub(crate) mod key;
+#[cfg(feature = "daemon")]
 pub(crate) mod lifetime;
+#[cfg(feature = "daemon")]
 pub(crate) mod object;
+#[cfg(feature = "daemon")]
+pub(crate) mod orphan;
+#[cfg(feature = "daemon")]
 pub(crate) mod reason;
+#[cfg(feature = "daemon")]
 pub(crate) mod record;
+#[cfg(feature = "daemon")]
 pub(crate) mod report;
+#[cfg(feature = "daemon")]
 pub(crate) mod walk;
+#[cfg(feature = "daemon")]
 pub(crate) mod webhook;

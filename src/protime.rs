@@ -3,7 +3,8 @@
 //! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
 //! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
 //!
-//! In reading order: [`webhooks`] and [`collections`] say what can be asked; [`error`] what the caller does with a
+//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other path as it is;
+//! [`error`] says what the caller does with a
 //! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
 //! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
@@ -19,6 +20,7 @@ mod detail;
 mod error;
 mod http;
 mod limit;
+mod reading;
 mod time;
 mod webhooks;
 mod wire;
@@ -33,25 +35,33 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::domain::webhook::TenantName;
+use crate::domain::webhook::{Pair, TenantName};
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
+pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 
 /// The scopes that keeping webhooks alive needs, and reading these collections.
-pub(crate) fn needed_scopes<'a>(read: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
-    for scope in read.into_iter().map(collections::scope) {
+    for scope in collections_read.iter().copied().map(collections::scope) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
     }
     scopes
+}
+
+/// A pair in a form in which two spellings of one URL are the same.
+pub(crate) fn comparable(pair: &Pair) -> (String, String) {
+    let url = Url::parse(&pair.destination_url)
+        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
+    (url, pair.collection.clone())
 }
 
 /// What a client needs to know of its tenant.
@@ -138,13 +148,24 @@ impl TenantClient {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Takes over what an earlier client of the same Protime measured of its clock.
+    pub(crate) fn continue_from(&self, earlier: &Self) {
+        if self.same_origin(earlier) {
+            self.inner.http.continue_from(&earlier.inner.http);
+        }
+    }
+
+    /// Whether both speak to the same Protime.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.inner.addresses.same_origin(&other.inner.addresses)
+    }
+
     /// When the newest token ends; absent before the first one.
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
         self.inner.auth.expires_at()
     }
 
     /// The scopes of the newest token, if Protime named them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the online check that shows them is still to come"))]
     pub(crate) fn granted_scopes(&self) -> Option<Vec<String>> {
         self.inner.auth.granted()
     }

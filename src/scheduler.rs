@@ -18,7 +18,6 @@ pub(crate) struct Sweep;
 /// A running cron with its one job.
 pub(crate) struct Cron {
     scheduler: JobScheduler,
-    pattern: String,
     job: uuid::Uuid,
     sweeps: mpsc::Sender<Sweep>,
 }
@@ -29,13 +28,14 @@ impl Cron {
         let scheduler = JobScheduler::new().await?;
         let job = scheduler.add(job(pattern, &sweeps)?).await?;
         scheduler.start().await?;
-        Ok(Self { scheduler, pattern: pattern.to_owned(), job, sweeps })
+        Ok(Self { scheduler, job, sweeps })
     }
 
-    /// Computes the next tick anew: after a step of the clock the old one may be far away.
-    pub(crate) async fn rearm(&mut self) -> Result<(), JobSchedulerError> {
+    /// Computes the next tick anew: after a step of the clock the old one may be far away, and the
+    /// pattern may be another one.
+    pub(crate) async fn rearm(&mut self, pattern: &str) -> Result<(), JobSchedulerError> {
         self.scheduler.remove(&self.job).await?;
-        self.job = self.scheduler.add(job(&self.pattern, &self.sweeps)?).await?;
+        self.job = self.scheduler.add(job(pattern, &self.sweeps)?).await?;
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Turns signals into what the daemon is to do.
 //!
-//! TERM and INT stop it, USR1 makes it poll. HUP will reload the configuration; a version that cannot
-//! do that must not die of it either, which is what a process does by default.
+//! TERM and INT stop it, HUP makes it read its configuration anew, USR1 makes it poll.
 //!
 //! While the daemon stops, a second TERM or INT changes nothing: what it still does is bounded, and
 //! whoever cannot wait has SIGKILL, as systemd has. Only at a terminal, where people press Ctrl-C once
@@ -15,7 +14,7 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 /// The exit status of what an INT ended: 128 and the signal's number, as shells say it.
 const INTERRUPTED: i32 = 128 + SIGINT;
@@ -27,6 +26,8 @@ pub(crate) enum Signal {
     Stop,
     /// Ask every tenant for its list now.
     Poll,
+    /// Read the configuration anew.
+    Reload,
 }
 
 /// The signals of the process, from the moment of its making.
@@ -45,6 +46,8 @@ impl Signals {
             signal_hook::flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&interrupted))?;
             signal_hook::flag::register(SIGINT, interrupted)?;
         }
+        // The default is death. As an error of the write that was too long, it is a disk that refuses.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map(Self)
     }
 
@@ -55,7 +58,8 @@ impl Signals {
             match self.0.next().await {
                 Some(SIGTERM | SIGINT) => return Signal::Stop,
                 Some(SIGUSR1) => return Signal::Poll,
-                Some(_) => tracing::warn!("reload is not supported by this version; restart instead"),
+                Some(SIGHUP) => return Signal::Reload,
+                Some(other) => tracing::debug!(signal = other, "a signal that was not asked for"),
                 // Only a closed handle ends the stream, and nobody has one.
                 None => pending().await,
             }
@@ -92,14 +96,11 @@ mod tests {
         let mut signals = Signals::listen_at(case == "terminal").expect("listens");
         match case.as_str() {
             "meanings" => {
-                // HUP first: it neither ends the process nor asks for anything.
                 for (signal, meaning) in
-                    [(SIGHUP, None), (SIGUSR1, Some(Signal::Poll)), (SIGTERM, Some(Signal::Stop))]
+                    [(SIGHUP, Signal::Reload), (SIGUSR1, Signal::Poll), (SIGTERM, Signal::Stop)]
                 {
                     raise(signal).expect("raised");
-                    if let Some(meaning) = meaning {
-                        assert_eq!(signals.next().await, meaning);
-                    }
+                    assert_eq!(signals.next().await, meaning);
                 }
             }
             _ => {

@@ -17,6 +17,7 @@ mod problem;
 mod query;
 mod read;
 mod redact;
+mod reload;
 pub(crate) mod serve;
 pub(crate) mod status;
 #[cfg(test)]

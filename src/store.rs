@@ -10,6 +10,7 @@ mod history;
 mod journal;
 mod lock;
 mod marks;
+mod orphans;
 mod reading;
 mod record;
 mod rescue;

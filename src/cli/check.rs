@@ -1,4 +1,7 @@
-//! `check`: whether the daemon could start with this configuration.
+//! `check`: whether the daemon could start with this configuration, and with `--online` what Protime
+//! says to it.
+
+mod online;
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -9,11 +12,29 @@ use super::{
 };
 use crate::config::{Config, ResyncKind, Tenant};
 
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A secret that is a systemd credential is found only inside the service; the README shows how to check \
+                  there.\n\nWith --online nothing is changed at Protime. Exit codes: 0 fine; 1 something is wrong at \
+                  Protime; 78 the configuration or a secret is.\n\n\
+                  Example: protime-webhookd --config ./config.toml check --online"
+)]
+pub(super) struct Args {
+    /// Also ask every tenant for a token and its webhooks, and compare
+    #[arg(long)]
+    online: bool,
+}
+
 /// Finds every secret, and says what the file holds and what in it deserves a second look.
-pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     secrets(config)?;
-    output::print(&report(&config.tenants, &config.warnings, Style::of(&io::stdout())))?;
-    Ok(ExitCode::SUCCESS)
+    output::print(&report(config, Style::of(&io::stdout())))?;
+    if args.online { online::run(config).await } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// What the file holds, and what in it deserves a second look.
+pub(super) fn report(config: &Config, style: Style) -> String {
+    summary(&config.tenants, &config.warnings, style)
 }
 
 /// A secret that is missing is a mistake in the configuration, whoever meets it.
@@ -30,7 +51,7 @@ pub(super) fn secrets(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
+fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
     let webhooks = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
     let mut text = format!(
         "configuration is fine: {}, {}\n",
@@ -68,19 +89,24 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         config::{OnFailure, Resync, SecretSource, Webhook},
-        domain::webhook::{Pair, TenantName, WebhookName},
+        domain::{
+            orphan::OnRemove,
+            webhook::{Pair, TenantName, WebhookName},
+        },
     };
 
-    fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
+    /// A tenant that sends these collections to `https://example.com/`.
+    pub(in crate::cli) fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
         let url = reqwest::Url::parse("https://example.com/").expect("a URL");
         let webhook = |name: &&str| Webhook {
             name: WebhookName::new(name).expect("a name"),
             pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
             external_references: Vec::new(),
+            on_remove: OnRemove::Keep,
             resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
             key_sinks: Vec::new(),
         };
@@ -99,12 +125,12 @@ mod tests {
     fn it_counts_and_warns() {
         let tenants = [tenant("acme", &["people"]), tenant("globex", &[])];
         assert_eq!(
-            report(&tenants, &["c.toml:3:1: odd".to_owned()], Style::default()),
+            summary(&tenants, &["c.toml:3:1: odd".to_owned()], Style::default()),
             "configuration is fine: 2 tenants, 1 webhook\n\
              warning: c.toml:3:1: odd\n\
              warning: acme/people has no resync: what changes during a gap is lost\n\
              warning: tenant 'globex' has no [[tenant.webhook]]\n"
         );
-        assert!(report(&[], &[], Style::default()).contains("nothing to do"));
+        assert!(summary(&[], &[], Style::default()).contains("nothing to do"));
     }
 }

@@ -59,6 +59,11 @@ impl Client {
         Self::new("control", &daemon.control_socket)
     }
 
+    /// Of the control socket at this path.
+    pub(super) fn at_control_socket(socket: &Path) -> anyhow::Result<Self> {
+        Self::new("control", socket)
+    }
+
     fn new(which: &'static str, socket: &Path) -> anyhow::Result<Self> {
         // Nothing here speaks TLS, so a machine without root certificates is as good as any.
         let http =
@@ -127,6 +132,9 @@ impl Client {
             .ok()
             .and_then(|problem| problem["detail"].as_str().map(super::style::plain));
         match detail {
+            Some(detail) if status == StatusCode::UNPROCESSABLE_ENTITY => {
+                Err(Failure::Configuration(format!("error: {detail}")).into())
+            }
             Some(detail) => anyhow::bail!("{detail}"),
             None => anyhow::bail!("the daemon answers {status} to {path}, without saying why"),
         }

@@ -8,38 +8,56 @@ const ALIKE: f64 = 0.75;
 /// How many webhooks an error lists at most.
 const LISTED: usize = 10;
 
+/// What has a full name: a webhook, as the daemon tells of it or as it is configured.
+pub(super) trait Named {
+    /// Its tenant's name.
+    fn tenant(&self) -> &str;
+    /// Its name within the tenant.
+    fn name(&self) -> &str;
+}
+
+impl Named for Webhook {
+    fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A webhook's full name.
-pub(super) fn full_name(webhook: &Webhook) -> String {
-    format!("{}/{}", webhook.tenant, webhook.name)
+pub(super) fn full_name(webhook: &impl Named) -> String {
+    format!("{}/{}", webhook.tenant(), webhook.name())
 }
 
 /// The webhook that is meant. A bare name is enough where one tenant alone has it.
-pub(super) fn find<'a>(text: &str, webhooks: &'a [Webhook]) -> Result<&'a Webhook, Failure> {
-    let meant: Vec<&Webhook> = webhooks
+pub(super) fn find<'a, W: Named>(text: &str, webhooks: &'a [W]) -> Result<&'a W, Failure> {
+    let meant: Vec<&W> = webhooks
         .iter()
         .filter(|webhook| match text.split_once('/') {
-            Some((tenant, name)) => webhook.tenant == tenant && webhook.name == name,
-            None => webhook.name == text,
+            Some((tenant, name)) => webhook.tenant() == tenant && webhook.name() == name,
+            None => webhook.name() == text,
         })
         .collect();
     match meant.as_slice() {
         [webhook] => Ok(webhook),
         [] => Err(Failure::Usage(unknown(text, webhooks))),
         several => {
-            let several = list(several.iter().map(|webhook| full_name(webhook)));
+            let several = list(several.iter().map(|webhook| full_name(*webhook)));
             Err(Failure::Usage(format!("'{}' may mean {several}; say which", text.escape_debug())))
         }
     }
 }
 
-fn unknown(text: &str, webhooks: &[Webhook]) -> String {
-    let alike = |webhook: &Webhook| {
-        let name = if text.contains('/') { full_name(webhook) } else { webhook.name.clone() };
+fn unknown(text: &str, webhooks: &[impl Named]) -> String {
+    let alike = |name: &str, full_name: &str| {
+        let name = if text.contains('/') { full_name } else { name };
         strsim::jaro_winkler(&name.to_lowercase(), &text.to_lowercase())
     };
     let mut near: Vec<(f64, String)> = webhooks
         .iter()
-        .map(|webhook| (alike(webhook), full_name(webhook)))
+        .map(|webhook| (alike(webhook.name(), &full_name(webhook)), full_name(webhook)))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -54,7 +72,8 @@ fn unknown(text: &str, webhooks: &[Webhook]) -> String {
     format!("there is no webhook '{}'; {help}", text.escape_debug())
 }
 
-fn list(names: impl IntoIterator<Item = String>) -> String {
+/// Names in a sentence, joined with "or".
+pub(super) fn list(names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<String> = names.into_iter().collect();
     if names.len() > LISTED {
         let more = names.len() - LISTED;
@@ -105,7 +124,7 @@ mod tests {
             let error = found(text).expect_err(text);
             assert!(error.contains(help), "{error}");
         }
-        let error = find("a", &[]).expect_err("nothing is there").to_string();
+        let error = find::<Webhook>("a", &[]).expect_err("nothing is there").to_string();
         assert_eq!(error, "there is no webhook 'a'; no webhook is configured");
     }
 

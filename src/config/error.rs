@@ -1,4 +1,4 @@
-//! What is wrong with a configuration file, and how a person gets to see it.
+//! What is wrong with a configuration, and how a person gets to see it.
 //!
 //! Laws: every problem says where it is, what is wrong and what would be right; none shows a secret,
 //! because the source it is rendered with is blanked before it comes here.
@@ -8,20 +8,22 @@ mod snippet;
 use std::{
     fmt::{self, Write as _},
     ops::Range,
-    path::{Path, PathBuf},
 };
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters};
 use serde::Serialize;
 
+use super::{raw::Findings, source};
 use snippet::Snippets;
 
 /// Width at which messages and help are wrapped.
 const WIDTH: usize = 110;
 
-/// One thing that is wrong with the file.
+/// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
+    /// The file.
+    pub(crate) file: String,
     /// Its line, from 1; none where the file could not be read, or where the environment is to blame.
     pub(crate) line: Option<usize>,
     /// Its column, from 1, in characters.
@@ -35,19 +37,37 @@ pub(crate) struct Problem {
     pub(super) labels: Vec<(Range<usize>, String)>,
 }
 
-/// Everything that is wrong with a configuration file.
+/// A file and what may be shown of it.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    /// Its name, as the user gave it.
+    pub(super) name: String,
+    /// The offset of its first byte.
+    pub(super) base: usize,
+    /// Its text without its secrets.
+    pub(super) text: String,
+}
+
+/// Everything that is wrong with a configuration.
 #[derive(Clone)]
 pub(crate) struct ConfigError {
-    file: PathBuf,
-    shown: String,
+    /// The main file first.
+    files: Vec<Shown>,
     problems: Vec<Problem>,
 }
 
 impl ConfigError {
-    /// `shown` is the file's text without its secrets.
-    pub(super) fn new(file: &Path, shown: String, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| (problem.line, problem.column));
-        Self { file: file.to_owned(), shown, problems }
+    /// What was found in each file, the main one first.
+    pub(super) fn new(findings: Vec<Findings>) -> Self {
+        let (mut files, mut problems) = (Vec::new(), Vec::new());
+        for Findings { shown, problems: found, .. } in findings {
+            files.push(shown);
+            problems.extend(found);
+        }
+        for problem in &mut problems {
+            problem.message.push_str(&elsewhere(problem, &files));
+        }
+        Self { files, problems }
     }
 
     /// Whether there is nothing wrong after all.
@@ -56,15 +76,8 @@ impl ConfigError {
     }
 
     /// The problems, in the order of the file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload that answers with them is still to come"))]
     pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
-    }
-
-    /// The file that is wrong, as the user named it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload that answers with it is still to come"))]
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
     }
 
     /// All problems for a person's eyes, ending with a line that counts them; in colour for a terminal.
@@ -82,7 +95,7 @@ impl ConfigError {
             .with_break_words(false)
             .with_width(WIDTH)
             .without_syntax_highlighting();
-        let source = Snippets { name: self.file.display().to_string(), text: &self.shown };
+        let source = Snippets(&self.files);
         let mut text = String::new();
         for problem in &self.problems {
             let rendered = Rendered { problem, source: &source };
@@ -97,9 +110,27 @@ impl ConfigError {
         }
         let count = self.problems.len();
         let noun = if count == 1 { "problem" } else { "problems" };
-        let _ = write!(text, "{count} {noun} in {}", self.file.display());
+        let mut names: Vec<&str> = self.problems.iter().map(|problem| problem.file.as_str()).collect();
+        names.dedup();
+        let _ = write!(text, "{count} {noun} in {}", names.join(", "));
         text
     }
+}
+
+/// The file that an offset is in.
+fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
+    files.iter().rev().find(|file| file.base <= offset)
+}
+
+/// Where the other part of a problem is, if it is in another file: a message is also read without the
+/// excerpts that show it.
+fn elsewhere(problem: &Problem, files: &[Shown]) -> String {
+    let other = problem.labels.iter().skip(1).find_map(|(span, _)| {
+        let file = file_of(files, span.start).filter(|file| file.name != problem.file)?;
+        let (line, column) = source::position(&file.text, span.start - file.base);
+        Some(format!(" (first in {}:{line}:{column})", file.name))
+    });
+    other.unwrap_or_default()
 }
 
 impl fmt::Display for ConfigError {

@@ -13,7 +13,7 @@ use std::{cell::RefCell, ops::Range};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    error::{ConfigError, Problem},
+    error::{Problem, Shown},
     hide,
     source::Source,
     words,
@@ -51,6 +51,17 @@ pub(super) struct Report<'a> {
     found: RefCell<Found>,
 }
 
+/// What was found in a file in the end.
+#[derive(Debug)]
+pub(super) struct Findings {
+    /// The file, without its secrets.
+    pub(super) shown: Shown,
+    /// In the order of the file.
+    pub(super) problems: Vec<Problem>,
+    /// In the order of the file, each with file, line and column.
+    pub(super) warnings: Vec<String>,
+}
+
 #[derive(Debug, Default)]
 struct Found {
     /// `None` is a problem that another one explains better.
@@ -74,6 +85,7 @@ impl<'a> Report<'a> {
     ) -> Reported {
         let position = labels.first().map(|(span, _)| self.source.position(span.start));
         self.found.borrow_mut().problems.push(Some(Problem {
+            file: self.source.file.display().to_string(),
             line: position.map(|(line, _)| line),
             column: position.map(|(_, column)| column),
             message: message.into(),
@@ -84,7 +96,7 @@ impl<'a> Report<'a> {
     }
 
     /// Notes what is accepted but looks like a mistake.
-    fn warning(&self, span: &Range<usize>, message: &str) {
+    pub(super) fn warning(&self, span: &Range<usize>, message: &str) {
         let (line, column) = self.source.position(span.start);
         let warning = format!("{}:{line}:{column}: {message}", self.source.file.display());
         self.found.borrow_mut().warnings.push((span.start, warning));
@@ -96,23 +108,28 @@ impl<'a> Report<'a> {
     }
 
     /// Every problem, and the warnings; both in the order of the file.
-    pub(super) fn finish(self) -> (ConfigError, Vec<String>) {
+    pub(super) fn finish(self) -> Findings {
         let Found { problems, mut warnings, hidden } = self.found.into_inner();
         warnings.sort();
-        let shown = hide::blanked(&self.source.shown, &hidden);
         let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
-        let problems = problems.into_iter().flatten().collect();
-        (ConfigError::new(&self.source.file, shown, problems), warnings)
+        let mut problems: Vec<Problem> = problems.into_iter().flatten().collect();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        Findings { shown: self.source.without(&hidden), problems, warnings }
     }
 }
 
-/// Parses the file and reads its root table.
-pub(super) fn document<T>(report: &Report<'_>, body: impl FnOnce(&Table<'_>) -> Checked<T>) -> Checked<T> {
+/// Parses the file and reads its root table, which is called `name`.
+pub(super) fn document<T>(
+    report: &Report<'_>,
+    name: &'static str,
+    body: impl FnOnce(&Table<'_>) -> Checked<T>,
+) -> Checked<T> {
+    let source = report.source;
     let (root, errors) = DeTable::parse_recoverable(report.source.text);
     let mut syntax = None;
     let mut spans = Vec::new();
     for error in &errors {
-        let span = error.span().unwrap_or(0..0);
+        let span = source.at(error.span().unwrap_or(0..0));
         if spans.contains(&span) {
             continue;
         }
@@ -125,12 +142,12 @@ pub(super) fn document<T>(report: &Report<'_>, body: impl FnOnce(&Table<'_>) -> 
     }
     match syntax {
         Some(reported) => {
-            for span in hide::unparsed(report.source.text) {
-                report.hide(span);
+            for span in hide::unparsed(source.text) {
+                report.hide(source.at(span));
             }
             Err(reported)
         }
-        None => Table::read(report, "the root table", root.get_ref(), 0..0, body),
+        None => Table::read(report, name, root.get_ref(), source.at(0..0), body),
     }
 }
 
@@ -193,7 +210,7 @@ impl<'a> Table<'a> {
     pub(super) fn optional(&self, key: &'static str) -> Option<Value<'a>> {
         self.asked.borrow_mut().push(key);
         let (written, value) = self.entries.get_key_value(key)?;
-        Some(Value::new(self.report, key, written.span(), value))
+        Some(Value::new(self.report, key, self.at(written.span()), value))
     }
 
     /// The value of a key, or a problem that shows what is missing.
@@ -247,8 +264,8 @@ impl<'a> Table<'a> {
     pub(super) fn refuse(&self, key: &'static str, message: &str, help: &str) {
         self.tolerated.borrow_mut().push(key);
         if let Some((written, value)) = self.entries.get_key_value(key) {
-            hide_strings(self.report, value.get_ref(), value.span());
-            self.report.problem(vec![(written.span(), String::new())], message, help);
+            hide_strings(self.report, value);
+            self.report.problem(vec![(self.at(written.span()), String::new())], message, help);
         }
     }
 
@@ -270,6 +287,11 @@ impl<'a> Table<'a> {
         self.report.problem(Vec::new(), message, help)
     }
 
+    /// The offsets of what the parser found at these places of the file.
+    fn at(&self, part: Range<usize>) -> Range<usize> {
+        self.report.source.at(part)
+    }
+
     fn unknown_keys(&self) -> Option<Reported> {
         let asked = self.asked.borrow();
         let tolerated = self.tolerated.borrow();
@@ -280,7 +302,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             // Whatever it is, it may be a secret under a mistyped name.
-            hide_strings(self.report, value.get_ref(), value.span());
+            hide_strings(self.report, value);
             let help = match words::nearest(word, asked.iter().copied()) {
                 Some(meant) => {
                     for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
@@ -290,23 +312,20 @@ impl<'a> Table<'a> {
                 }
                 None => format!("{} knows {}", self.name, words::all(&asked)),
             };
-            let written = self.report.source.quoted(&key.span());
+            let span = self.at(key.span());
+            let written = self.report.source.quoted(&span);
             let message = format!("unknown key `{written}` in {}", self.name);
-            reported = Some(self.report.problem(vec![(key.span(), String::new())], message, help));
+            reported = Some(self.report.problem(vec![(span, String::new())], message, help));
         }
         reported
     }
 }
 
-fn hide_strings(report: &Report<'_>, value: &DeValue<'_>, span: Range<usize>) {
-    match value {
-        DeValue::Array(items) => {
-            items.iter().for_each(|item| hide_strings(report, item.get_ref(), item.span()));
-        }
-        DeValue::Table(entries) => {
-            entries.values().for_each(|value| hide_strings(report, value.get_ref(), value.span()));
-        }
+fn hide_strings(report: &Report<'_>, value: &toml::Spanned<DeValue<'_>>) {
+    match value.get_ref() {
+        DeValue::Array(items) => items.iter().for_each(|item| hide_strings(report, item)),
+        DeValue::Table(entries) => entries.values().for_each(|value| hide_strings(report, value)),
         DeValue::Boolean(_) => {}
-        _ => report.hide(span),
+        _ => report.hide(report.source.at(value.span())),
     }
 }

@@ -8,16 +8,30 @@ use std::{
 
 use super::{
     Api, Config, Daemon, LogFormat, Renewal, Surroundings, cron,
+    include::{self, Included},
     raw::{Checked, Reported, Table, Value},
-    tenant, units,
+    tenant::{self, Seen},
+    units,
 };
 use crate::domain::lifetime::Share;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Reads the root table.
-pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_>) -> Checked<Config> {
+/// The folder of the sockets where systemd names none.
+pub(super) const RUNTIME_DIRECTORY: &str = "/run/protime-webhookd";
+/// The control socket's name in it.
+pub(super) const CONTROL_SOCKET: &str = "control.sock";
+
+/// Reads the root table, and the bytes of the files that it includes: they are judged also where
+/// something in this file is wrong.
+pub(super) fn root(
+    root: &Table<'_>,
+    file: &Path,
+    surroundings: &Surroundings<'_>,
+    seen: &mut Seen,
+    included: &mut Vec<Included>,
+) -> Checked<Config> {
     let user_agent = root
         .required(
             "user_agent",
@@ -28,8 +42,9 @@ pub(super) fn root(root: &Table<'_>, file: &Path, surroundings: &Surroundings<'_
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
     root.not_yet("metrics", "remove the table");
-    root.not_yet("include", "remove it and write every [[tenant]] into this file");
-    let tenants = tenant::tenants(root);
+    let include = root.optional("include");
+    included.extend(include.iter().flat_map(|value| include::files(value, file)));
+    let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         user_agent: user_agent?,
@@ -47,7 +62,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
             .map_or_else(|| folder(table, surroundings, "STATE_DIRECTORY", "/var/lib/protime-webhookd"), Ok)
     });
     let default_socket = |name: &str| {
-        let path = folder(table, surroundings, "RUNTIME_DIRECTORY", "/run/protime-webhookd")?.join(name);
+        let path = folder(table, surroundings, "RUNTIME_DIRECTORY", RUNTIME_DIRECTORY)?.join(name);
         units::socket_path(&path.to_string_lossy()).map_err(|wrong| {
             let message = format!("the default path of a socket, {}, {}", path.display(), wrong.what);
             table.problem_elsewhere(&message, "set `status_socket` and `control_socket` in [daemon]")
@@ -58,7 +73,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
     };
     let (status, control) = (table.optional("status_socket"), table.optional("control_socket"));
     let status_socket = socket(status.as_ref(), "status.sock");
-    let control_socket = socket(control.as_ref(), "control.sock");
+    let control_socket = socket(control.as_ref(), CONTROL_SOCKET);
     if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
         && one == other
         && let Some(culprit) = control.as_ref().or(status.as_ref())

@@ -17,7 +17,7 @@ use crate::domain::webhook::{InvalidName, Pair, TenantName};
 const EXAMPLE: &str = "write `client_secret = { credential = \"acme-client-secret\" }`, or `{ file = \
  \"/path\" }` or `{ env = \"NAME\" }`, which only name the secret";
 
-/// Where in the file each of some things stands first.
+/// Where each of some things stands first.
 pub(super) struct Firsts<K>(HashMap<K, Range<usize>>);
 
 impl<K: Eq + Hash> Firsts<K> {
@@ -33,7 +33,7 @@ impl<K: Eq + Hash> Firsts<K> {
     }
 }
 
-/// What must not be there twice in the whole file.
+/// What must not be there twice in the whole configuration.
 pub(super) struct Seen {
     tenants: Firsts<TenantName>,
     /// What Protime tells webhooks apart by: whose it is, and its pair.
@@ -42,15 +42,24 @@ pub(super) struct Seen {
     pub(super) sinks: Firsts<PathBuf>,
 }
 
-/// Reads every `[[tenant]]`.
-pub(super) fn tenants(root: &Table<'_>) -> Checked<Vec<Tenant>> {
+impl Seen {
+    /// Nothing has been seen.
+    pub(super) fn new() -> Self {
+        Self { tenants: Firsts::new(), pairs: Firsts::new(), sinks: Firsts::new() }
+    }
+}
+
+/// Reads every `[[tenant]]` of a file. There must be one, unless other files may hold them.
+pub(super) fn tenants(root: &Table<'_>, seen: &mut Seen, may_be_elsewhere: bool) -> Checked<Vec<Tenant>> {
     let help = "write at least one [[tenant]] with at least one [[tenant.webhook]]";
     let Some(value) = root.optional("tenant") else {
+        if may_be_elsewhere {
+            return Ok(Vec::new());
+        }
         return Err(root.missing(&["tenant"], "there is no [[tenant]] in the file", help));
     };
-    let mut seen = Seen { tenants: Firsts::new(), pairs: Firsts::new(), sinks: Firsts::new() };
-    let tenants = value.tables("[[tenant]]", |table| tenant(table, &mut seen))?;
-    if tenants.is_empty() {
+    let tenants = value.tables("[[tenant]]", |table| tenant(table, seen))?;
+    if tenants.is_empty() && !may_be_elsewhere {
         return Err(value.problem("there is no [[tenant]] in the file", help));
     }
     Ok(tenants)

@@ -3,6 +3,7 @@
 mod example;
 mod good;
 mod hiding;
+mod include;
 mod mistakes;
 mod mistakes_in_webhooks;
 mod reading;

@@ -8,7 +8,10 @@ use super::{
     tenant::{Firsts, Seen, invalid_name},
     words,
 };
-use crate::domain::webhook::{ExternalReference, Pair, WebhookName};
+use crate::domain::{
+    orphan::OnRemove,
+    webhook::{ExternalReference, Pair, WebhookName},
+};
 
 /// What must not be there twice in one tenant.
 struct Siblings {
@@ -59,10 +62,9 @@ fn webhook(
     });
     let external_references =
         table.or("external_references", Ok(Vec::new()), |value| Ok(external_references(&value)));
-    table.not_yet(
-        "on_remove",
-        "remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",
-    );
+    let on_remove = table.or("on_remove", OnRemove::Keep, |value| {
+        value.word(&[("keep", OnRemove::Keep), ("delete", OnRemove::Delete)])
+    });
     let resync = kinds::resync(table);
     let resync = match (&resync, table.optional("resync"), &collection) {
         (Ok(read), Some(value), Ok(collection)) => one_delta(read, &value, collection, siblings).and(resync),
@@ -73,6 +75,7 @@ fn webhook(
         name: name?,
         pair: pair?,
         external_references: external_references?,
+        on_remove,
         resync: resync?,
         key_sinks: key_sinks?,
     })
@@ -137,6 +140,10 @@ fn unique_pair(
     seen: &mut Seen,
 ) -> Checked<()> {
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
+    // Two spellings of one URL are one pair in the list, where each would take the other for its own.
+    let destination_url =
+        Url::parse(&pair.destination_url).map_or_else(|_| pair.destination_url.clone(), String::from);
+    let pair = &Pair { destination_url, collection: pair.collection.clone() };
     if let Some(first) = siblings.pairs.earlier(pair.clone(), value.span()) {
         let message = format!("two webhooks of this tenant send \"{}\" to the same URL", pair.collection);
         return Err(value.repeats(first, &message, rule));

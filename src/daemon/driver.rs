@@ -7,17 +7,18 @@
 
 use std::{
     collections::HashSet,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
-    task::JoinSet,
+    sync::{Notify, Semaphore},
+    task::{JoinHandle, JoinSet},
 };
 
-use super::live::Live;
+use super::{live::Live, manager::Manager};
 use crate::{
     clock,
     domain::record::WebhookId,
@@ -45,41 +46,42 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// Owns the work on all webhooks.
 pub(super) struct Driver {
     live: Live,
+    manager: Manager,
     cron: Cron,
     pattern: String,
-    sweep: mpsc::Sender<Sweep>,
     running: Arc<Mutex<HashSet<WebhookId>>>,
     permits: Arc<Semaphore>,
+    max_concurrent: usize,
     tasks: JoinSet<()>,
     looked: (Timestamp, Instant),
+    /// Asks every tenant after a step of the clock; no deadline is believed before it has ended.
+    asking: Option<JoinHandle<()>>,
     started_at: Timestamp,
 }
 
 impl Driver {
-    /// A driver for what was set up. `pattern` is that of the cron.
-    pub(super) fn new(
-        live: Live,
-        cron: Cron,
-        pattern: &str,
-        sweep: mpsc::Sender<Sweep>,
-        max_concurrent: usize,
-    ) -> Self {
+    /// A driver for what is in force.
+    pub(super) fn new(live: Live, cron: Cron) -> Self {
+        let setup = live.setup();
         Self {
-            live,
+            manager: Manager::new(),
             cron,
-            pattern: pattern.to_owned(),
-            sweep,
+            pattern: setup.daemon.status_poll.clone(),
             running: Arc::default(),
-            permits: Arc::new(Semaphore::new(max_concurrent)),
+            permits: Arc::new(Semaphore::new(setup.max_concurrent)),
+            max_concurrent: setup.max_concurrent,
             tasks: JoinSet::new(),
             looked: (clock::now(), Instant::now()),
+            asking: None,
             started_at: clock::now(),
+            live,
         }
     }
 
     /// Works until `stop` is requested and what was in flight is finished.
     pub(super) async fn run(mut self, stop: Stop) {
         while !stop.is_requested() {
+            self.follow_the_configuration().await;
             self.watch_the_clock().await;
             self.retry_polls();
             let sleep = match self.take_up(&stop).await {
@@ -89,8 +91,9 @@ impl Driver {
                     DATABASE_RETRY
                 }
             };
+            self.manager.alive();
             tokio::select! {
-                () = tokio::time::sleep(sleep) => {}
+                () = tokio::time::sleep(self.manager.longest_sleep(sleep)) => {}
                 () = self.live.lasting.wake.notified() => {}
                 () = stop.requested() => {}
                 Some(ended) = self.tasks.join_next() => note(ended),
@@ -106,6 +109,9 @@ impl Driver {
 
     /// Starts work on every webhook that is due and tells how long to sleep.
     async fn take_up(&mut self, stop: &Stop) -> Result<Duration, StoreError> {
+        if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
+            return Ok(LONGEST_SLEEP);
+        }
         let setup = self.live.setup();
         let now = clock::now();
         for id in self.live.lasting.store.due(now, BATCH).await? {
@@ -116,10 +122,17 @@ impl Driver {
                     running: Arc::clone(&self.running),
                     wake: Arc::clone(&self.live.lasting.wake),
                 };
-                let work = work(Arc::clone(procedure), stop.clone(), Arc::clone(&self.permits), claim);
-                self.tasks.spawn(work);
+                let permits = Arc::clone(&self.permits);
+                self.tasks.spawn(work(
+                    self.live.clone(),
+                    Arc::clone(procedure),
+                    stop.clone(),
+                    permits,
+                    claim,
+                ));
             }
         }
+        self.manager.describe(&self.live).await?;
         let next = self.live.lasting.store.next_due(now).await?;
         let until_due = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
@@ -139,6 +152,26 @@ impl Driver {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts in force what a reload has changed of the loop's own settings.
+    async fn follow_the_configuration(&mut self) {
+        let setup = self.live.setup();
+        if setup.max_concurrent != self.max_concurrent {
+            // Work under way keeps the permits of before.
+            self.max_concurrent = setup.max_concurrent;
+            self.permits = Arc::new(Semaphore::new(setup.max_concurrent));
+        }
+        if setup.daemon.status_poll != self.pattern {
+            self.pattern.clone_from(&setup.daemon.status_poll);
+            self.rearm().await;
+        }
+    }
+
+    async fn rearm(&mut self) {
+        if let Err(error) = self.cron.rearm(&self.pattern).await {
+            tracing::error!(%error, "the cron could not be set anew; polls go on without it");
+        }
+    }
+
     /// Compares the progress of both clocks. After a step the tenants are asked first, because their
     /// answers also tell the time.
     async fn watch_the_clock(&mut self) {
@@ -152,10 +185,17 @@ impl Driver {
                 seconds = step.as_secs(),
                 "the clock was set, or the machine was suspended; asking every tenant"
             );
-            if let Err(error) = self.cron.rearm().await {
-                tracing::error!(%error, "the cron could not be set anew; polls go on without it");
-            }
-            self.live.setup().sweep().await;
+            self.rearm().await;
+            let (setup, wake) = (self.live.setup(), Arc::clone(&self.live.lasting.wake));
+            let store = self.live.lasting.store.clone();
+            self.asking = Some(tokio::spawn(async move {
+                setup.sweep().await;
+                // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
+                if let Err(error) = store.look_again(clock::now()).await {
+                    tracing::error!(%error, "the deadlines could not be set anew");
+                }
+                wake.notify_one();
+            }));
         }
     }
 
@@ -171,7 +211,7 @@ impl Driver {
         let silent = oldest
             .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
             .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);
-        if silent && self.sweep.try_send(Sweep).is_ok() {
+        if silent && self.live.sweep.try_send(Sweep).is_ok() {
             tracing::warn!("the cron has gone silent; polling without it");
         }
     }
@@ -191,12 +231,31 @@ impl Drop for Claim {
     }
 }
 
-/// Lets one webhook go on until it waits.
-async fn work(procedure: Arc<Procedure>, stop: Stop, permits: Arc<Semaphore>, claim: Claim) {
+/// Lets one webhook go on until it waits. A webhook that leaves the configuration is only brought to
+/// where no key that Protime has issued is at stake.
+async fn work(live: Live, mut procedure: Arc<Procedure>, stop: Stop, permits: Arc<Semaphore>, claim: Claim) {
     // The semaphore is never closed; without a permit there is nothing to do.
     let Ok(_permit) = permits.acquire().await else { return };
+    let halt = Stop::new();
     loop {
-        match procedure.advance(&stop).await {
+        // Each step is done with what is in force when it begins.
+        match live.setup().procedures.get(&claim.id) {
+            Some(in_force) => procedure = Arc::clone(in_force),
+            None => halt.request(),
+        }
+        let mut advancing = pin!(procedure.advance(&halt));
+        let outcome = tokio::select! {
+            outcome = &mut advancing => outcome,
+            () = stop.requested(), if !halt.is_requested() => {
+                halt.request();
+                advancing.await
+            }
+            () = live.left(claim.id), if !halt.is_requested() => {
+                halt.request();
+                advancing.await
+            }
+        };
+        match outcome {
             Ok(Advance::Acted) => {}
             Ok(Advance::Waiting) | Err(StoreError::Closed) => break,
             Err(error) => {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{
     answers::{Keys, PolledTenant, Unavailable, Verdict},
     live::Live,
+    reload::Reloaded,
 };
 use crate::{
     domain::{report, webhook::WebhookPath},
@@ -29,6 +30,7 @@ pub(crate) struct Fake {
     pub(crate) verified: Vec<(String, Vec<u8>)>,
     pub(crate) renewed: Vec<String>,
     pub(crate) key_reads: usize,
+    pub(crate) rejected: Option<report::ConfigError>,
 }
 
 /// What sockets ask.
@@ -132,6 +134,10 @@ impl Handle {
             fake.verdict
         });
         Ok(verdict?.flatten())
+    }
+
+    pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
+        self.change(|fake| fake.rejected.clone()).map_or_else(|| Ok(Reloaded::default()), Err)
     }
 
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {

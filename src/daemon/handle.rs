@@ -10,7 +10,8 @@ use super::{
     answers::{Keys, PolledTenant, Unavailable},
     health,
     live::Live,
-    picture,
+    orphans, picture,
+    reload::Reloaded,
     setup::Setup,
 };
 use crate::{
@@ -37,8 +38,10 @@ impl Handle {
     /// What is wrong.
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
         let setup = self.live.setup();
-        let mut problems: Vec<report::Problem> =
-            setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
+        let config_error = self.live.config_error.borrow().clone();
+        let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
+        let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
+        let mut problems: Vec<report::Problem> = config.into_iter().chain(tenants).collect();
         let webhooks = self.known(&setup).await?;
         problems
             .extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
@@ -49,6 +52,8 @@ impl Handle {
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
         let setup = self.live.setup();
         let webhooks = self.webhooks().await?;
+        let orphans = self.store.orphans().await?;
+        let config_error = self.live.config_error.borrow().clone();
         Ok(report::Status {
             daemon: report::Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,10 +61,15 @@ impl Handle {
                 started_at: self.started_at,
                 config_file: setup.file.display().to_string(),
                 config_loaded_at: setup.loaded_at,
+                config_error,
                 counts: picture::counts(&webhooks),
                 next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
             },
             tenants: setup.tenants.iter().map(|tenant| picture::tenant(tenant)).collect(),
+            orphans: orphans
+                .iter()
+                .map(|orphan| picture::orphan(orphan, orphans::tenant_of(&setup, orphan).is_some()))
+                .collect(),
         })
     }
 
@@ -116,6 +126,11 @@ impl Handle {
             PolledTenant { tenant: tenant.name.to_string(), error }
         });
         join_all(asked).await
+    }
+
+    /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
+        self.live.reload().await
     }
 
     /// How long the previous key is accepted.

@@ -1,16 +1,19 @@
 //! What is wrong, in sentences: everything that keeps events from arriving, or soon will.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::picture;
 use crate::{
     clock,
     domain::{
         record::{Record, Remote},
-        report::{self, Problem, State},
+        report::{self, ConfigError, Problem, State},
     },
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
 };
+
+/// Unplanned renewals count for so long.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
@@ -41,7 +44,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         }
         State::Contended => (
             "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
-            record.unplanned.first().copied().unwrap_or_else(clock::now),
+            record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => ("not created at Protime yet".to_owned(), clock::now()),
         State::Renewing => {
@@ -52,6 +55,16 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
     };
     Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
+}
+
+/// What is wrong with the configuration file, which therefore is not in force.
+pub(super) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
+    let problem = format!(
+        "the configuration file is wrong, so that the one loaded at {} stays in force: {}; mend it and reload",
+        loaded_at.round(Unit::Second).unwrap_or(loaded_at),
+        error.message
+    );
+    Problem { webhook: None, tenant: None, problem, since: error.at }
 }
 
 /// What is wrong with a tenant.

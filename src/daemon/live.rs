@@ -6,10 +6,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::setup::Setup;
-use crate::{renewal::unsaved::KeysInMemory, store::Store};
+use crate::{
+    domain::{record::WebhookId, report::ConfigError},
+    renewal::unsaved::KeysInMemory,
+    scheduler::Sweep,
+    store::Store,
+};
 
 /// What does not change with the configuration. Clones share it.
 #[derive(Debug, Clone)]
@@ -48,20 +53,44 @@ impl Lasting {
 
 /// The setup in force. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
+pub(crate) struct Live {
     /// What outlives it.
     pub(super) lasting: Lasting,
+    /// Asks for a sweep.
+    pub(super) sweep: mpsc::Sender<Sweep>,
+    /// Why the file as it is now is not in force.
+    pub(super) config_error: watch::Sender<Option<ConfigError>>,
+    /// Held while a reload is under way.
+    pub(super) reloading: Arc<Mutex<()>>,
     current: watch::Sender<Arc<Setup>>,
 }
 
 impl Live {
     /// The first setup.
-    pub(super) fn new(lasting: Lasting, setup: Setup) -> Self {
-        Self { lasting, current: watch::Sender::new(Arc::new(setup)) }
+    pub(super) fn new(lasting: Lasting, setup: Setup, sweep: mpsc::Sender<Sweep>) -> Self {
+        Self {
+            lasting,
+            sweep,
+            config_error: watch::Sender::new(None),
+            reloading: Arc::default(),
+            current: watch::Sender::new(Arc::new(setup)),
+        }
     }
 
     /// The setup in force.
     pub(super) fn setup(&self) -> Arc<Setup> {
         Arc::clone(&self.current.borrow())
+    }
+
+    /// Puts another one in its place.
+    pub(super) fn put_in_force(&self, setup: Setup) {
+        self.current.send_replace(Arc::new(setup));
+    }
+
+    /// Ready when the setup in force does not have this webhook any more.
+    pub(super) async fn left(&self, id: WebhookId) {
+        let mut setups = self.current.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = setups.wait_for(|setup| !setup.procedures.contains_key(&id)).await;
     }
 }

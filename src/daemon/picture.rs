@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     domain::{
+        orphan::{OnRemove, Orphan},
         record::{Ended, Issued, Open, Record, Remote, Stage, Trouble},
         report::{self, State},
     },
@@ -25,7 +26,7 @@ pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook
         destination_url: record.pair.destination_url.clone(),
         external_references: procedure.references.iter().map(ToString::to_string).collect(),
         state: state(record, &plan, polls.failing.as_ref().map(|failing| failing.error.kind())),
-        remote: remote(record),
+        remote: remote(&record.remote),
         key: record.issued.as_ref().map(key),
         next_renewal_at: record.next_renewal_at,
         renewal: record.open.as_ref().map(open),
@@ -52,6 +53,29 @@ pub(super) fn tenant(tenant: &Tenant) -> report::Tenant {
     }
 }
 
+/// A webhook that left the configuration; `reachable` is whether anybody can speak to its tenant.
+pub(super) fn orphan(orphan: &Orphan, reachable: bool) -> report::Orphan {
+    let note = match (orphan.on_remove, reachable) {
+        (OnRemove::Keep, _) => {
+            "Protime delivers to it until it expires: delete it with `remote delete`, or configure it again"
+        }
+        (OnRemove::Delete, true) => "it is deleted at Protime with the next poll that succeeds",
+        (OnRemove::Delete, false) => {
+            "its tenant left the configuration as well: configure the tenant again for as long as it takes to delete it"
+        }
+    };
+    report::Orphan {
+        tenant: orphan.path.tenant.to_string(),
+        name: orphan.path.name.to_string(),
+        collection: orphan.pair.collection.clone(),
+        destination_url: orphan.pair.destination_url.clone(),
+        on_remove: orphan.on_remove.as_str().to_owned(),
+        left_at: orphan.left_at,
+        remote: remote(&orphan.remote),
+        note: note.to_owned(),
+    }
+}
+
 /// How many webhooks are in which state; every state is named.
 pub(super) fn counts(webhooks: &[report::Webhook]) -> BTreeMap<State, usize> {
     State::ALL
@@ -60,8 +84,8 @@ pub(super) fn counts(webhooks: &[report::Webhook]) -> BTreeMap<State, usize> {
         .collect()
 }
 
-fn remote(record: &Record) -> Option<report::Remote> {
-    let Remote::Listed(listed) = &record.remote else { return None };
+fn remote(remote: &Remote) -> Option<report::Remote> {
+    let Remote::Listed(listed) = remote else { return None };
     Some(report::Remote {
         id: listed.id.clone(),
         status: listed.status.as_str().to_owned(),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{DaemonError, live::Lasting};
+use super::{DaemonError, live::Lasting, orphans};
 use crate::{
     clock,
     config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
@@ -36,15 +36,22 @@ pub(crate) struct Setup {
     pub(super) tenants: Vec<Arc<Tenant>>,
     /// What renews each webhook.
     pub(super) procedures: HashMap<WebhookId, Arc<Procedure>>,
+    /// Tenants that left the configuration since the start.
+    pub(super) leaving: Vec<Arc<Tenant>>,
     /// The webhooks by name.
     pub(super) by_path: HashMap<WebhookPath, WebhookId>,
+    /// `[daemon]`, part of which only a restart changes.
+    pub(super) daemon: config::Daemon,
+    /// How many webhooks are worked on at a time.
+    pub(super) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
     pub(super) previous_key_grace: std::time::Duration,
     lasting: Lasting,
 }
 
 impl Setup {
-    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store.
+    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
+    /// that can fail for the configuration's sake comes before anything is changed.
     pub(super) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, DaemonError> {
         let shared = Shared {
             timing: timing(config)?,
@@ -55,34 +62,53 @@ impl Setup {
                 config.api.request_timeout,
                 config.api.ca_file.clone(),
             ),
+            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             lasting: lasting.clone(),
         };
+        let clients: Vec<TenantClient> = config
+            .tenants
+            .iter()
+            .map(|tenant| client(config, tenant, &tenant.collections_read()))
+            .collect::<Result<_, _>>()?;
         let ids = adopt(config, &lasting.store).await?;
-        let mut tenants = Vec::new();
-        let mut procedures = HashMap::new();
-        let mut by_path = HashMap::new();
-        for tenant in &config.tenants {
+        let mut setup = Self {
+            file: config.file.clone(),
+            loaded_at: clock::now(),
+            daemon: config.daemon.clone(),
+            max_concurrent: config.renewal.max_concurrent,
+            previous_key_grace: config.renewal.previous_key_grace,
+            tenants: Vec::new(),
+            leaving: Vec::new(),
+            procedures: HashMap::new(),
+            by_path: HashMap::new(),
+            lasting: lasting.clone(),
+        };
+        for (tenant, client) in config.tenants.iter().zip(clients) {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
                 .iter()
-                .map(|webhook| Prepared::new(tenant, webhook, &ids, config, &shared))
+                .map(|webhook| Prepared::new(tenant, webhook, &ids, &shared))
                 .collect::<Result<_, _>>()?;
-            let runtime = shared.tenant(config, tenant, &webhooks)?;
+            let runtime = shared.tenant(tenant, client, &webhooks);
             for prepared in webhooks {
-                by_path.insert(prepared.path.clone(), prepared.id);
-                procedures.insert(prepared.id, Arc::new(shared.procedure(prepared, tenant, &runtime)?));
+                setup.by_path.insert(prepared.path.clone(), prepared.id);
+                let procedure = shared.procedure(prepared, tenant, &runtime)?;
+                setup.procedures.insert(procedure.id, Arc::new(procedure));
             }
-            tenants.push(runtime);
+            setup.tenants.push(runtime);
         }
-        Ok(Self {
-            file: config.file.clone(),
-            loaded_at: clock::now(),
-            tenants,
-            procedures,
-            by_path,
-            previous_key_grace: config.renewal.previous_key_grace,
-            lasting: lasting.clone(),
-        })
+        Ok(setup)
+    }
+
+    /// Takes over what an earlier setup knew of tenants that are still there; those that are not are
+    /// kept for what is to be deleted at Protime.
+    pub(super) fn continue_from(&mut self, earlier: &Self) {
+        for was in earlier.tenants.iter().chain(&earlier.leaving) {
+            match self.tenants.iter().find(|tenant| tenant.name == was.name) {
+                Some(tenant) => tenant.continue_from(was),
+                None => self.leaving.push(Arc::clone(was)),
+            }
+        }
     }
 
     /// Asks every tenant for its list, and looks whether every key file is still what it should be.
@@ -92,6 +118,9 @@ impl Setup {
         }
         // A failure is noted with the tenant, shown in its status, and tried again.
         join_all(self.tenants.iter().map(|tenant| tenant.refresh())).await;
+        if let Err(error) = orphans::settle(self, &self.lasting.store).await {
+            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
+        }
         self.lasting.swept.send_replace(true);
     }
 
@@ -131,16 +160,15 @@ impl<'a> Prepared<'a> {
         tenant: &config::Tenant,
         webhook: &'a config::Webhook,
         ids: &HashMap<WebhookPath, WebhookId>,
-        config: &Config,
         shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
         let sinks: Vec<KeySink> =
             webhook.key_sinks.iter().map(|sink| KeySink::new(sink, &shared.secret_env)).collect();
         let wanted = Wanted {
-            references: references(&webhook.external_references),
+            references: ExternalReference::all(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
-            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
+            max_unplanned_per_hour: shared.max_unplanned_per_hour,
             longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
         };
@@ -156,30 +184,31 @@ struct Shared {
     timing: Timing,
     secret_env: Vec<String>,
     http: resync::Http,
+    max_unplanned_per_hour: u32,
     lasting: Lasting,
 }
 
 impl Shared {
     fn tenant(
         &self,
-        config: &Config,
         tenant: &config::Tenant,
+        client: TenantClient,
         webhooks: &[Prepared<'_>],
-    ) -> Result<Arc<Tenant>, DaemonError> {
+    ) -> Arc<Tenant> {
         let watched = webhooks
             .iter()
             .map(|webhook| {
                 (webhook.id, Watched { pair: webhook.config.pair.clone(), wanted: webhook.wanted.clone() })
             })
             .collect();
-        Ok(Arc::new(Tenant::new(
+        Arc::new(Tenant::new(
             tenant.name.clone(),
-            client(config, tenant)?,
+            client,
             self.lasting.store.clone(),
             watched,
             self.timing.backoff,
             Arc::clone(&self.lasting.wake),
-        )))
+        ))
     }
 
     fn procedure(
@@ -211,11 +240,6 @@ impl Shared {
     }
 }
 
-/// The collection that a webhook's resync reads, if the daemon reads it itself.
-fn reads(webhook: &config::Webhook) -> Option<&str> {
-    matches!(webhook.resync.kind, ResyncKind::Read(_)).then_some(webhook.pair.collection.as_str())
-}
-
 fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
     match kind {
         ResyncKind::Read(ReadResync { kind: ReadKind::Delta { keep_warm, .. }, .. }) => *keep_warm,
@@ -228,10 +252,11 @@ async fn adopt(config: &Config, store: &Store) -> Result<HashMap<WebhookPath, We
         .tenants
         .iter()
         .flat_map(|tenant| {
-            tenant
-                .webhooks
-                .iter()
-                .map(|webhook| Configured { path: path(tenant, webhook), pair: webhook.pair.clone() })
+            tenant.webhooks.iter().map(|webhook| Configured {
+                path: path(tenant, webhook),
+                pair: webhook.pair.clone(),
+                on_remove: webhook.on_remove,
+            })
         })
         .collect();
     let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
@@ -241,12 +266,6 @@ async fn adopt(config: &Config, store: &Store) -> Result<HashMap<WebhookPath, We
 
 fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
     WebhookPath { tenant: tenant.name.clone(), name: webhook.name.clone() }
-}
-
-/// External references in one text, to compare what is wanted with what was sent.
-fn references(references: &[ExternalReference]) -> String {
-    let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
-    each.concat()
 }
 
 fn timing(config: &Config) -> Result<Timing, DaemonError> {
@@ -260,7 +279,12 @@ fn timing(config: &Config) -> Result<Timing, DaemonError> {
     })
 }
 
-fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, DaemonError> {
+/// A client of a tenant that may read these collections.
+pub(crate) fn client(
+    config: &Config,
+    tenant: &config::Tenant,
+    collections_read: &[&str],
+) -> Result<TenantClient, DaemonError> {
     let client_secret = tenant
         .client_secret
         .resolve()
@@ -272,7 +296,7 @@ fn client(config: &Config, tenant: &config::Tenant) -> Result<TenantClient, Daem
         client_id: tenant.client_id.clone(),
         client_secret,
         user_agent: config.user_agent.clone(),
-        scopes: protime::needed_scopes(tenant.webhooks.iter().filter_map(reads)),
+        scopes: protime::needed_scopes(collections_read),
         connect_timeout: config.api.connect_timeout,
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,

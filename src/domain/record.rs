@@ -64,7 +64,7 @@ pub(crate) struct Record {
     pub(crate) synced_at: Option<Timestamp>,
     /// Whether a POST whose outcome we never learnt may still be processed late.
     pub(crate) confirm: Option<Confirm>,
-    /// When the unplanned POSTs of the last hour began, oldest first, on our clock.
+    /// When the unplanned POSTs of the last day began, oldest first, on our clock.
     pub(crate) unplanned: Vec<Timestamp>,
     /// The sinks that have the current key.
     pub(crate) handed_off: Vec<String>,
@@ -103,6 +103,8 @@ pub(crate) struct Listed {
     pub(crate) valid_until: Option<Timestamp>,
     /// When Protime said so, on our clock.
     pub(crate) seen_at: Timestamp,
+    /// With how many fractional digits of a second, 0 to 3, Protime's list is known to write times.
+    pub(crate) digits: u32,
 }
 
 /// What a rotation stored.
@@ -122,6 +124,14 @@ pub(crate) struct Issued {
     pub(crate) fingerprint: String,
     /// When the key became current, on our clock.
     pub(crate) rotated_at: Timestamp,
+    /// With how many fractional digits Protime's answers to a POST are known to write times.
+    pub(crate) digits: u32,
+}
+
+/// How many fractional digits of a second it takes to write a moment, 0 to 3.
+pub(crate) fn fractional_digits(moment: Timestamp) -> u32 {
+    let thousandths = moment.as_millisecond().unsigned_abs();
+    (0..3).find(|digits| thousandths.is_multiple_of(10_u64.pow(3 - digits))).unwrap_or(3)
 }
 
 /// A renewal under way.

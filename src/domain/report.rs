@@ -257,6 +257,66 @@ pub(crate) struct Status {
     pub(crate) daemon: Daemon,
     /// The tenants, in the order of the configuration.
     pub(crate) tenants: Vec<Tenant>,
+    /// Webhooks that left the configuration and live on at Protime.
+    #[serde(default)]
+    pub(crate) orphans: Vec<Orphan>,
+}
+
+/// A webhook that left the configuration and lives on at Protime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Orphan {
+    /// The tenant's name.
+    pub(crate) tenant: String,
+    /// What the webhook was called.
+    pub(crate) name: String,
+    /// The collection watched.
+    pub(crate) collection: String,
+    /// Where events go; on the status socket without user info and query.
+    pub(crate) destination_url: String,
+    /// `keep` or `delete`: what is to happen to it at Protime.
+    pub(crate) on_remove: String,
+    /// When it left the configuration.
+    pub(crate) left_at: Timestamp,
+    /// What Protime last said of it; null if it was not asked since.
+    pub(crate) remote: Option<Remote>,
+    /// What to do about it, in a sentence.
+    pub(crate) note: String,
+}
+
+/// A configuration file that is wrong, so that an earlier one stays in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConfigError {
+    /// When it was read.
+    pub(crate) at: Timestamp,
+    /// The first problem, and how many more there are.
+    pub(crate) message: String,
+    /// Every problem.
+    pub(crate) problems: Vec<ConfigProblem>,
+}
+
+/// One thing that is wrong with a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConfigProblem {
+    /// The file.
+    pub(crate) file: String,
+    /// Its line, from 1; null where no line is to blame.
+    pub(crate) line: Option<usize>,
+    /// Its column, from 1, in characters.
+    pub(crate) column: Option<usize>,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What would be right.
+    pub(crate) help: Option<String>,
+}
+
+impl std::fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.file)?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
 }
 
 /// The daemon itself.
@@ -272,6 +332,9 @@ pub(crate) struct Daemon {
     pub(crate) config_file: String,
     /// When that was read.
     pub(crate) config_loaded_at: Timestamp,
+    /// Why the file as it is now is not in force; null if it is, as far as is known.
+    #[serde(default)]
+    pub(crate) config_error: Option<ConfigError>,
     /// How many webhooks are in which state; every state is named.
     pub(crate) counts: std::collections::BTreeMap<State, usize>,
     /// The nearest planned renewal.

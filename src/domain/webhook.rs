@@ -102,6 +102,14 @@ pub(crate) struct ExternalReference {
     pub(crate) reference: String,
 }
 
+impl ExternalReference {
+    /// External references in one text, in which two lists are equal if they are; their order counts.
+    pub(crate) fn all(references: &[Self]) -> String {
+        let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
+        each.concat()
+    }
+}
+
 impl fmt::Display for ExternalReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{},{}", self.collection, self.reference)
@@ -158,6 +166,8 @@ pub(crate) struct RemoteWebhook {
     pub(crate) status: RemoteStatus,
     /// Until when it does; absent only if Protime left it out.
     pub(crate) valid_until: Option<Timestamp>,
+    /// Its external references; absent if Protime does not tell, or not in a way that is understood.
+    pub(crate) references: Option<Vec<ExternalReference>>,
 }
 
 #[cfg(test)]

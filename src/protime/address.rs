@@ -11,8 +11,9 @@ use super::error::ApiError;
 use crate::domain::webhook::ExternalReference;
 
 /// The API's root below a tenant's origin.
-const ROOT: &str = "/connector/protimeapi/api/v1";
+const ROOT: &str = "/connector/protimeapi/api/v1/";
 
+/// The webhooks below a tenant's origin.
 const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
 
 /// Protime refuses longer addresses with 414.
@@ -62,7 +63,7 @@ impl Addresses {
         .flatten()
         .collect();
         let mut url = self.webhooks.clone();
-        url.set_path(&format!("{ROOT}/{}", encoded(name, "")));
+        url.set_path(&format!("{ROOT}{}", encoded(name, "")));
         url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
         of_fitting_length(url)
     }
@@ -81,6 +82,46 @@ impl Addresses {
         let mut url = self.webhooks.clone();
         url.set_path(&format!("{WEBHOOKS}/{}", encoded(id, "")));
         of_fitting_length(url)
+    }
+
+    /// Whether both are below the same origin.
+    pub(super) fn same_origin(&self, other: &Self) -> bool {
+        self.webhooks.origin() == other.webhooks.origin()
+    }
+
+    /// Of whatever an operator names below the API's root; a path that begins with the root itself, as
+    /// Protime writes its links, means the same.
+    pub(super) fn below_root(&self, path: &str) -> Result<Url, String> {
+        let below = path.strip_prefix(ROOT).or_else(|| path.strip_prefix('/')).unwrap_or(path);
+        let (below, query) = below.split_once('?').map_or((below, None), |(path, query)| (path, Some(query)));
+        if below.contains("://") || below.starts_with('/') {
+            return Err(
+                "it is a whole address; write what stands behind /connector/protimeapi/api/v1/".to_owned()
+            );
+        }
+        if path.chars().any(char::is_control) || below.contains([' ', '\\']) || path.contains('#') {
+            return Err("it holds a character that no path has; write it percent-encoded".to_owned());
+        }
+        let climbs =
+            |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+        if below.split('/').any(climbs) {
+            return Err("it leads out of the API with '.' or '..'".to_owned());
+        }
+        if below.is_empty() {
+            return Err("it is empty; write a path such as webhooks/ID/debug".to_owned());
+        }
+        let mut url = self.webhooks.clone();
+        url.set_path(&format!("{ROOT}{below}"));
+        url.set_query(query);
+        if !url.path().starts_with(ROOT) {
+            return Err("it leads out of the API".to_owned());
+        }
+        match url.as_str().len() {
+            ..=LONGEST => Ok(url),
+            length => {
+                Err(format!("with it the address has {length} characters, and Protime takes {LONGEST}"))
+            }
+        }
     }
 
     /// The page after the one at `current`; only on the same origin.
@@ -209,6 +250,45 @@ mod tests {
         assert!(addresses().collection("clockings", false, Some(&"x".repeat(4096)), &[]).is_err());
         assert_eq!(addresses().kept("/p?x").unwrap().as_str(), "https://acme.example/p?x");
         assert!(addresses().kept("https://elsewhere.example/p").is_err());
+    }
+
+    #[test]
+    fn a_path_stays_below_the_root() {
+        let root = "https://acme.example/connector/protimeapi/api/v1/";
+        let rows = [
+            ("webhooks/a7d8/debug", "webhooks/a7d8/debug"),
+            ("/people?filter=id eq 'x'&delta", "people?filter=id%20eq%20%27x%27&delta"),
+            ("/connector/protimeapi/api/v1/delta/people?deltaToken=a%2Fb", "delta/people?deltaToken=a%2Fb"),
+            ("people?x=../..", "people?x=../.."),
+            ("people?x=https://evil.example/", "people?x=https://evil.example/"),
+            ("a%20b/é", "a%20b/%C3%A9"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(addresses().below_root(path).unwrap().as_str(), format!("{root}{expected}"), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "?x",
+            "https://acme.example/x",
+            "//evil.example/x",
+            "///x",
+            "..",
+            "webhooks/../../x",
+            "./x",
+            "a/%2E%2e/b",
+            "a/.%2e",
+            "a\\..\\b",
+            "a b",
+            "a#b",
+            "a\nb",
+            "people?a\tb",
+        ] {
+            assert!(addresses().below_root(path).is_err(), "{path:?}");
+        }
+        let fits = LONGEST - root.len();
+        assert_eq!(addresses().below_root(&"x".repeat(fits)).unwrap().as_str().len(), LONGEST);
+        assert!(addresses().below_root(&"x".repeat(fits + 1)).unwrap_err().contains("4097 characters"));
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(crate) enum Endpoint {
     Collection,
     /// `GET /delta/{collection}`: a page of a kept delta
     Delta,
+    /// Any other path, at an operator's wish.
+    Path,
 }
 
 impl Endpoint {
@@ -99,6 +101,7 @@ impl Endpoint {
             Self::Delete => "delete",
             Self::Collection => "collection",
             Self::Delta => "delta",
+            Self::Path => "path",
         }
     }
 
@@ -110,6 +113,7 @@ impl Endpoint {
             Self::Post => "create or renew the webhook",
             Self::Delete => "delete the webhook",
             Self::Collection | Self::Delta => "show the collection",
+            Self::Path => "give what was asked for",
         }
     }
 
@@ -117,7 +121,7 @@ impl Endpoint {
     pub(super) fn scope(self) -> Option<&'static str> {
         match self {
             // The scope depends on the collection; whoever asks for that knows it.
-            Self::Token | Self::Collection | Self::Delta => None,
+            Self::Token | Self::Path | Self::Collection | Self::Delta => None,
             Self::List | Self::Get => Some(super::READ_SCOPE),
             Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
         }
@@ -198,6 +202,7 @@ impl Refusal<'_> {
             404 | 410 if matches!(self.endpoint, Endpoint::Get | Endpoint::Delete) => {
                 "it has no webhook with this id"
             }
+            404 | 410 if self.endpoint == Endpoint::Path => "there is nothing at this path",
             404 | 405 => "check the tenant's name and api_origin",
             409 => "something else changed at the same time",
             413 | 414 | 415 | 422 => "it does not accept what was sent; check the webhook's configuration",

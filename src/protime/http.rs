@@ -152,6 +152,11 @@ impl Http {
         Timestamp::from_millisecond(time.as_millisecond()).ok()
     }
 
+    /// Takes over what an earlier one measured of Protime's clock.
+    pub(super) fn continue_from(&self, earlier: &Self) {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = earlier.reading();
+    }
+
     fn reading(&self) -> Option<Reading> {
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,7 +25,7 @@ fn settings(api: &Server, token: &Server) -> Settings {
         client_id: "my-client".to_owned(),
         client_secret: SecretString::from(SECRET),
         user_agent: "WebhookRenewal/v1 (Your Company)".to_owned(),
-        scopes: needed_scopes([]),
+        scopes: needed_scopes(&[]),
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
         max_requests_per_minute: 6000,

@@ -57,10 +57,6 @@ impl TenantClient {
     }
 
     /// One webhook by Protime's id.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the command that shows one webhook at Protime is still to come")
-    )]
     pub(crate) async fn get_webhook(&self, id: &str) -> Result<RemoteWebhook, ApiError> {
         let url = self.inner.addresses.one(id)?;
         let answer = self.read(Endpoint::Get, Method::GET, url, SMALL_ANSWER).await?;
@@ -144,7 +140,8 @@ impl TenantClient {
         }
     }
 
-    async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), Failure> {
+    /// Sends a request with a token; with a new one if the first is refused.
+    pub(super) async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), Failure> {
         let inner = &self.inner;
         let mut refused = None;
         loop {
@@ -163,7 +160,8 @@ impl TenantClient {
         }
     }
 
-    fn refused(
+    /// What an answer that is no success means; `confidential` is blotted out of it.
+    pub(super) fn refused(
         &self,
         request: &Outgoing,
         answer: &Answer,
@@ -198,7 +196,7 @@ impl TenantClient {
 }
 
 /// Why an authorized request has no answer.
-enum Failure {
+pub(super) enum Failure {
     /// Nothing was sent to the API.
     NotSent(ApiError),
     /// It may have been processed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::time;
-use crate::domain::webhook::{Pair, RemoteStatus, RemoteWebhook};
+use crate::domain::webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook};
 
 /// The body of a POST.
 #[derive(Debug, Serialize)]
@@ -96,8 +96,40 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), String> {
         pair: Pair { destination_url, collection },
         status: RemoteStatus::from(status),
         valid_until: valid_until.map(|stated| stated.at),
+        references: object.get("externalReferences").and_then(references),
     };
     Ok((webhook, valid_until.is_some_and(|stated| stated.assumed_utc)))
+}
+
+/// External references in any of the shapes that come to mind, because none is documented; nothing, if
+/// one of them is not understood.
+fn references(value: &Value) -> Option<Vec<ExternalReference>> {
+    match value {
+        Value::String(list) => list.split_terminator(')').map(reference).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| match item {
+                Value::String(one) => reference(one.strip_suffix(')').unwrap_or(one)),
+                Value::Object(one) => {
+                    let named = |names: [&str; 2]| names.into_iter().find_map(|name| text(one, name));
+                    Some(ExternalReference {
+                        collection: named(["collectionName", "collection"])?,
+                        reference: named(["externalReference", "reference"])?,
+                    })
+                }
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}
+
+/// `collection,reference`, perhaps behind a parenthesis.
+fn reference(text: &str) -> Option<ExternalReference> {
+    let (collection, reference) = text.trim_start().trim_start_matches('(').split_once(',')?;
+    let (collection, reference) = (collection.trim().to_owned(), reference.trim().to_owned());
+    let is_one = !collection.is_empty() && !reference.is_empty() && !reference.contains([',', '(', ')']);
+    is_one.then_some(ExternalReference { collection, reference })
 }
 
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
@@ -161,6 +193,35 @@ mod tests {
         let (webhook, assumed_utc) = webhook(body).unwrap();
         assert!(assumed_utc);
         assert_eq!(webhook.valid_until, Some("2025-03-31T12:30:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn external_references_are_read_as_far_as_they_are_understood() {
+        let both = "(people,@badge-number)(activity-definitions,actDef)";
+        for (written, expected) in [
+            (r#""(people,@badge-number)(activity-definitions,actDef)""#, Some(both)),
+            (r#"["people,@badge-number","(activity-definitions,actDef)"]"#, Some(both)),
+            (
+                r#"[{"collectionName":"people","externalReference":"@badge-number"},
+                 {"collection":"activity-definitions","reference":"actDef"}]"#,
+                Some(both),
+            ),
+            (r#""people,@badge-number""#, Some("(people,@badge-number)")),
+            ("[]", Some("")),
+            ("null", None),
+            (r#"["people"]"#, None),
+            (r#"["people,@badge-number",7]"#, None),
+            (r#""(people)""#, None),
+            (r#"{"people":"@badge-number"}"#, None),
+        ] {
+            let body = format!(
+                r#"{{"id":"a","status":"Enabled","destinationUrl":"u","collectionName":"c",
+                "externalReferences":{written}}}"#
+            );
+            let (webhook, _) = webhook(body.as_bytes()).unwrap();
+            let read = webhook.references.map(|references| ExternalReference::all(&references));
+            assert_eq!(read.as_deref(), expected, "{written}");
+        }
     }
 
     trait Alone {

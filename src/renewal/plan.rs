@@ -12,13 +12,16 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     gap::Gap,
     reason::Reason,
-    record::{Issued, Listed, Now, Record, Remote, Stage, TroubleKind},
+    record::{Issued, Listed, Now, Record, Remote, Stage, TroubleKind, fractional_digits},
     report::State,
     webhook::RemoteStatus,
 };
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// A lifetime below this is none: whoever renewed at its end would do nothing else.
+const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -150,39 +153,43 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
     }
 }
 
-/// Whether a POST for this reason is one that no plan explains: it comes before its planned time.
-/// An operator's wish and the end of a lifetime are explanations; somebody else's POST never is.
+/// Whether a POST for this reason is one that no plan explains: it comes before its planned time, or
+/// there is no plan, because Protime told no end. An operator's wish and the end of a lifetime are
+/// explanations, unless it ended as it began; somebody else's POST never is.
 pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
+    let issued = record.issued.as_ref();
     match reason {
         Reason::ForeignRotation => true,
         Reason::Disabled | Reason::Missing | Reason::UnknownKey | Reason::Interrupted => {
-            record.next_renewal_at.is_some_and(|planned| now.protime < planned)
+            issued.is_some() && record.next_renewal_at.is_none_or(|planned| now.protime < planned)
         }
-        Reason::Created | Reason::Expiring | Reason::Expired | Reason::ReferencesChanged | Reason::Manual => {
-            false
-        }
+        Reason::Expiring | Reason::Expired => issued.is_some_and(|issued| {
+            issued.valid_until.is_some_and(|end| end.duration_since(issued.at) < SHORTEST_LIFETIME)
+        }),
+        Reason::Created | Reason::ReferencesChanged | Reason::Manual => false,
     }
 }
 
 /// Whether what Protime lists is something else than what our last rotation stored.
 pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
     let other_id = issued.id.as_ref().is_some_and(|id| *id != listed.id);
-    let other_end =
-        issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| !same_moment(ours, theirs));
+    let other_end = issued
+        .valid_until
+        .zip(listed.valid_until)
+        .is_some_and(|(ours, theirs)| !same_moment((ours, issued.digits), (theirs, listed.digits)));
     other_id || other_end
 }
 
 /// Whether two texts may be of one moment: one of them may have fewer fractional digits. Apart from
 /// that every difference counts, because somebody else's POST may come within the same second.
-fn same_moment(one: Timestamp, other: Timestamp) -> bool {
-    one.duration_since(other).unsigned_abs() < resolution(one).max(resolution(other))
+fn same_moment(one: (Timestamp, u32), other: (Timestamp, u32)) -> bool {
+    one.0.duration_since(other.0).unsigned_abs() < resolution(one).max(resolution(other))
 }
 
-/// The place value of the last fractional digit that is not zero; at most a second.
-fn resolution(moment: Timestamp) -> Duration {
-    let nanoseconds = moment.subsec_nanosecond().unsigned_abs();
-    let unit = (0..9).map(|digits| 10_u32.pow(digits)).find(|unit| !nanoseconds.is_multiple_of(unit * 10));
-    Duration::from_nanos(unit.unwrap_or(1_000_000_000).into())
+/// The place value of the last digit that was written: at least the one that is not zero, and the one
+/// that its author, the answer of a POST or the list, is known to write.
+fn resolution((moment, known_digits): (Timestamp, u32)) -> Duration {
+    Duration::from_secs(1) / 10_u32.pow(fractional_digits(moment).max(known_digits).min(3))
 }
 
 /// Whether Protime, when it was last asked, delivered events signed with our key.

@@ -110,6 +110,7 @@ impl Procedure {
                 let scheduled = self.store.schedule(self.id, until, record.revision).await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
+            Plan::Begin(Reason::ReferencesChanged) => self.change_references().await?,
             Plan::Begin(reason) => self.begin(&record, reason, now).await?,
             Plan::Supersede(reason) => self.supersede(&record, reason, now).await?,
             Plan::Resync => return self.resync(&record, stop).await,
@@ -151,6 +152,18 @@ impl Procedure {
         let renewal = self.store.begin(self.id, reason, self.gap(record, now), now.local).await?;
         tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
         Ok(())
+    }
+
+    /// Asks Protime first: a fresh list may show that it has the wanted references already, as it does for
+    /// a webhook that was taken over from somebody else.
+    async fn change_references(&self) -> Result<(), StoreError> {
+        // A failure is noted with the tenant, and the renewal meets it again.
+        let _noted = self.tenant.refresh().await;
+        let (record, now) = (self.store.record(self.id).await?, self.tenant.now());
+        match plan(&record, &self.wanted, now) {
+            Plan::Begin(reason) => self.begin(&record, reason, now).await,
+            _ => Ok(()),
+        }
     }
 
     async fn supersede(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {

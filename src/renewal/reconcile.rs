@@ -14,7 +14,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::Url;
 use tokio::sync::Notify;
 
 use super::{
@@ -24,10 +23,11 @@ use super::{
 use crate::{
     clock,
     domain::{
+        orphan::Orphan,
         record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
-        webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName},
+        webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
     },
-    protime::{ApiError, TenantClient},
+    protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
 };
 
@@ -210,32 +210,60 @@ impl Tenant {
         // Measured before the list, on a clock that nobody can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
         let listed = self.client.list_webhooks().await?;
-        let ours = self.find(listed);
-        self.store.apply_list(before, ours, asked_at).await?;
+        let by_pair = index(listed);
+        self.store.apply_list(before, self.find(&by_pair), asked_at).await?;
+        self.look_after_orphans(&by_pair, asked_at).await?;
         self.judge(asked_at, asked_at_protime).await?;
         Ok(())
     }
 
-    /// Which of the listed webhooks are ours. Should Protime list a pair twice, the one that
-    /// delivers longest is meant.
-    fn find(&self, listed: Vec<RemoteWebhook>) -> HashMap<WebhookId, RemoteWebhook> {
-        let mut by_pair: HashMap<(String, String), RemoteWebhook> = HashMap::new();
-        let rank = |webhook: &RemoteWebhook| (webhook.status == RemoteStatus::Enabled, webhook.valid_until);
-        for webhook in listed {
-            let key = comparable(&webhook.pair);
-            match by_pair.get(&key) {
-                Some(other) if rank(other) >= rank(&webhook) => {}
-                _ => {
-                    by_pair.insert(key, webhook);
-                }
-            }
-        }
+    /// Which of the listed webhooks are ours.
+    fn find(&self, by_pair: &ByPair) -> HashMap<WebhookId, RemoteWebhook> {
         self.webhooks
             .iter()
             .filter_map(|(id, watched)| {
-                by_pair.get(&comparable(&watched.pair)).map(|found| (*id, found.clone()))
+                let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
+                // A list can spare a renewal for other references and not cause one: how Protime writes
+                // them in it is not documented, and a spelling that never fits would renew for ever.
+                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                found.references = found.references.filter(wanted);
+                Some((*id, found))
             })
             .collect()
+    }
+
+    /// Stores what the list has of webhooks that left the configuration.
+    async fn look_after_orphans(&self, by_pair: &ByPair, asked_at: Timestamp) -> Result<(), StoreError> {
+        let orphans = self.store.orphans_of(&self.name).await?;
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let seen = orphans
+            .iter()
+            .map(|orphan| (orphan.id, by_pair.get(&comparable(&orphan.pair)).cloned()))
+            .collect();
+        self.store.saw_orphans(seen, asked_at).await
+    }
+
+    /// Deletes at Protime a webhook that left the configuration; one that is gone already is as good.
+    pub(crate) async fn delete_orphan(&self, orphan: &Orphan, remote_id: &str) -> Result<(), PollError> {
+        match self.client.delete_webhook(remote_id).await {
+            Err(error) if error.status() != Some(404) => Err(error.into()),
+            Ok(()) | Err(_) => Ok(self.store.orphan_deleted(orphan.id, clock::now()).await?),
+        }
+    }
+
+    /// Takes over what an earlier setup knew of the same tenant: what its polls said and, if it is still
+    /// the same Protime, what time it is there.
+    pub(crate) fn continue_from(&self, earlier: &Self) {
+        self.client.continue_from(&earlier.client);
+        *self.polls.lock().unwrap_or_else(PoisonError::into_inner) = earlier.polls();
+    }
+
+    /// Whether two spellings of a pair are of the webhook of one tenant at Protime.
+    pub(crate) fn is_claimed_by(&self, pair: &Pair, other: &Self) -> bool {
+        self.client.same_origin(&other.client)
+            && other.webhooks.values().any(|watched| comparable(&watched.pair) == comparable(pair))
     }
 
     /// Draws the consequences of a list: proofs of delivery, and who wants attention.
@@ -304,9 +332,21 @@ fn is_proof(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> 
     fresh && quiet && known && record.confirm.is_none() && delivers(record, now)
 }
 
-/// A pair in a form in which two spellings of one URL are the same.
-fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.clone())
+/// Listed webhooks by their pair, in the form of [`comparable`].
+type ByPair = HashMap<(String, String), RemoteWebhook>;
+
+/// Should Protime list a pair twice, the one that delivers longest is meant.
+fn index(listed: Vec<RemoteWebhook>) -> ByPair {
+    let mut by_pair = ByPair::new();
+    let rank = |webhook: &RemoteWebhook| (webhook.status == RemoteStatus::Enabled, webhook.valid_until);
+    for webhook in listed {
+        let key = comparable(&webhook.pair);
+        match by_pair.get(&key) {
+            Some(other) if rank(other) >= rank(&webhook) => {}
+            _ => {
+                by_pair.insert(key, webhook);
+            }
+        }
+    }
+    by_pair
 }

@@ -1,4 +1,4 @@
-//! Which webhooks have a new key that the database refuses: the one thing that must not be overlooked.
+//! Which webhooks have a new key that is not in the database: the one thing that must not be overlooked.
 
 use std::{
     collections::BTreeMap,
@@ -9,27 +9,55 @@ use jiff::Timestamp;
 
 use crate::domain::webhook::WebhookPath;
 
-/// The webhooks with a key that is not in the database, and since when. Clones share it.
+/// A key that this process holds and the database does not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// Since when the database refuses it; `None` while it is asked for the first time.
+    refused_since: Option<Timestamp>,
+    /// Whether it is in an emergency file.
+    rescued: bool,
+}
+
+/// The webhooks with a key that is not in the database. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KeysInMemory(Arc<Mutex<BTreeMap<WebhookPath, Timestamp>>>);
+pub(crate) struct KeysInMemory(Arc<Mutex<BTreeMap<WebhookPath, Held>>>);
 
 impl KeysInMemory {
-    /// Notes a key that the database refused; the first time counts.
-    pub(crate) fn add(&self, path: &WebhookPath, now: Timestamp) {
-        self.lock().entry(path.clone()).or_insert(now);
+    /// Notes that a key has arrived, before anybody has tried to store it.
+    pub(crate) fn hold(&self, path: &WebhookPath) {
+        self.lock().insert(path.clone(), Held::default());
+    }
+
+    /// Notes that the database refused a key that is held; the first time counts.
+    pub(crate) fn refused(&self, path: &WebhookPath, now: Timestamp) {
+        if let Some(held) = self.lock().get_mut(path) {
+            held.refused_since.get_or_insert(now);
+        }
+    }
+
+    /// Notes that a key that is held is in an emergency file.
+    pub(crate) fn rescued(&self, path: &WebhookPath) {
+        if let Some(held) = self.lock().get_mut(path) {
+            held.rescued = true;
+        }
     }
 
     /// Notes that the database took the key; tells whether it had refused it.
     pub(crate) fn remove(&self, path: &WebhookPath) -> bool {
-        self.lock().remove(path).is_some()
+        self.lock().remove(path).is_some_and(|held| held.refused_since.is_some())
     }
 
-    /// Since when a webhook's key is not in the database, if that is so.
+    /// Since when the database refuses a webhook's key, if that is so.
     pub(crate) fn since(&self, path: &WebhookPath) -> Option<Timestamp> {
-        self.lock().get(path).copied()
+        self.lock().get(path)?.refused_since
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Timestamp>> {
+    /// The webhooks whose key would be gone with this process.
+    pub(crate) fn nowhere_else(&self) -> Vec<WebhookPath> {
+        self.lock().iter().filter(|(_, held)| !held.rescued).map(|(path, _)| path.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

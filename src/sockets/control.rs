@@ -20,6 +20,7 @@ use super::{
     problem::Problem,
     query::{self, Named, Parameters},
     read::{self, Audience, Source},
+    reload,
     serve::Stopping,
     verify,
 };
@@ -39,6 +40,7 @@ pub(crate) fn router(handle: Handle) -> Router {
                 .layer(DefaultBodyLimit::max(usize::try_from(verify::LARGEST_EVENT).unwrap_or(usize::MAX))),
         )
         .route("/v1/poll", post(poll))
+        .route("/v1/reload", post(reload::reload))
         .fallback(read::unknown_path)
         .method_not_allowed_fallback(read::unknown_method)
         .with_state(Source { handle, audience: Audience::Operator })

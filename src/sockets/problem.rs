@@ -129,6 +129,16 @@ impl Problem {
         Self { status: StatusCode::UNAUTHORIZED, kind: reason, title: "The event is not genuine", detail }
     }
 
+    /// 422: the configuration file is wrong, and the one before stays in force.
+    pub(super) fn configuration(detail: String) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            kind: "configuration",
+            title: "The configuration is wrong; the one before stays in force",
+            detail,
+        }
+    }
+
     /// Its JSON.
     pub(super) fn body(&self) -> serde_json::Value {
         let mut body = json!({
@@ -155,10 +165,17 @@ impl From<Unavailable> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body())).into_response();
+impl Problem {
+    /// The answer with a body that says more than the problem itself.
+    pub(super) fn response(&self, body: serde_json::Value) -> Response {
+        let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.response(self.body())
     }
 }

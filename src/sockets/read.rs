@@ -74,7 +74,13 @@ async fn status(
     parameters: Parameters,
 ) -> Result<Json<report::Status>, Problem> {
     parameters.only([])?;
-    Ok(Json(source.handle.status().await?))
+    let mut status = source.handle.status().await?;
+    if source.audience == Audience::Anybody {
+        for orphan in &mut status.orphans {
+            orphan.destination_url = redact::without_secrets(&orphan.destination_url);
+        }
+    }
+    Ok(Json(status))
 }
 
 async fn webhooks(

@@ -72,6 +72,7 @@ fn handle() -> Handle {
         polled: Vec::new(),
         renewed: Vec::new(),
         key_reads: 0,
+        rejected: None,
         verdict: None,
         verified: Vec::new(),
     })

@@ -78,8 +78,9 @@ pub(super) fn finish(
         )?
         .execute(named_params! {":webhook": webhook.0, ":kept": KEPT_RENEWALS})?;
     connection
-        .prepare_cached("DELETE FROM post WHERE webhook_id = ? AND begun_at < ?")?
-        .execute((webhook.0, millis(now) - POSTS_KEPT_MS))?;
+        // What lies that far ahead began on a clock that was wrong.
+        .prepare_cached("DELETE FROM post WHERE webhook_id = ?1 AND (begun_at < ?2 OR begun_at > ?3)")?
+        .execute((webhook.0, millis(now) - POSTS_KEPT_MS, millis(now) + POSTS_KEPT_MS))?;
     Ok(())
 }
 

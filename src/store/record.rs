@@ -1,19 +1,27 @@
 //! Rows to [`Record`]s: the only place that knows how a webhook is laid out in columns.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::{StoreError, reading};
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
-    record::{Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
+    record::{
+        Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId,
+        fractional_digits,
+    },
     webhook::{Pair, RemoteStatus, TenantName, WebhookName, WebhookPath},
 };
 
 /// A moment as it is stored.
 pub(super) fn millis(moment: Timestamp) -> i64 {
     moment.as_millisecond()
+}
+
+/// With how many fractional digits Protime wrote a moment at least.
+pub(super) fn digits(moment: Option<Timestamp>) -> u32 {
+    moment.map_or(0, fractional_digits)
 }
 
 /// A stored moment.
@@ -54,16 +62,10 @@ pub(super) fn select(
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
     let id: i64 = row.get("id")?;
-    let name = |text: String| StoreError::Unexpected(format!("'{text}' is no name"));
-    let tenant: String = row.get("tenant")?;
-    let webhook: String = row.get("name")?;
     Ok(Record {
         id: WebhookId(id),
-        path: WebhookPath {
-            tenant: TenantName::new(&tenant).map_err(|_| name(tenant))?,
-            name: WebhookName::new(&webhook).map_err(|_| name(webhook))?,
-        },
-        pair: Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? },
+        path: path(row)?,
+        pair: pair(row)?,
         remote: remote(row)?,
         issued: issued(connection, id, row)?,
         next_renewal_at: optional_moment(row.get("next_renewal_at")?)?,
@@ -83,7 +85,24 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
     })
 }
 
-fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
+/// What a webhook is called.
+pub(super) fn path(row: &Row<'_>) -> Result<WebhookPath, StoreError> {
+    let name = |text: String| StoreError::Unexpected(format!("'{text}' is no name"));
+    let tenant: String = row.get("tenant")?;
+    let webhook: String = row.get("name")?;
+    Ok(WebhookPath {
+        tenant: TenantName::new(&tenant).map_err(|_| name(tenant))?,
+        name: WebhookName::new(&webhook).map_err(|_| name(webhook))?,
+    })
+}
+
+/// What identifies a webhook at Protime.
+pub(super) fn pair(row: &Row<'_>) -> Result<Pair, StoreError> {
+    Ok(Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? })
+}
+
+/// What Protime last said of a webhook.
+pub(super) fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
     let Some(seen_at) = optional_moment(row.get("remote_seen_at")?)? else { return Ok(Remote::NeverAsked) };
     let Some(id) = row.get::<_, Option<String>>("remote_id")? else { return Ok(Remote::Absent { seen_at }) };
     let status: Option<String> = row.get("remote_status")?;
@@ -93,6 +112,7 @@ fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
         status_since: optional_moment(row.get("remote_status_since")?)?.unwrap_or(seen_at),
         valid_until: optional_moment(row.get("remote_valid_until")?)?,
         seen_at,
+        digits: row.get::<_, u32>("list_digits")?.max(row.get("list_digits_seen")?),
     }))
 }
 
@@ -113,6 +133,7 @@ fn issued(connection: &Connection, id: i64, row: &Row<'_>) -> Result<Option<Issu
         key_version: u64::try_from(version).map_err(|_| broken("key version"))?,
         fingerprint: WebhookKey::new(key).ok_or_else(|| broken("key"))?.fingerprint(),
         rotated_at: moment(rotated_at)?,
+        digits: row.get("answer_digits")?,
     }))
 }
 
@@ -185,13 +206,11 @@ fn confirm(row: &Row<'_>) -> Result<Option<Confirm>, StoreError> {
 }
 
 fn unplanned(connection: &Connection, webhook: i64) -> Result<Vec<Timestamp>, StoreError> {
-    let hour = SignedDuration::from_hours(1).as_millis();
+    // Not only what is within an hour of the last: that one may have begun on a clock that was ahead.
     let mut statement = connection.prepare_cached(
-        "SELECT begun_at FROM post WHERE webhook_id = :webhook AND unplanned = 1 AND outcome <> 'refused' \
-         AND begun_at > (SELECT max(begun_at) FROM post WHERE webhook_id = :webhook) - :hour ORDER BY begun_at",
+        "SELECT begun_at FROM post WHERE webhook_id = ? AND unplanned = 1 AND outcome <> 'refused' ORDER BY begun_at",
     )?;
-    let hour = i64::try_from(hour).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! {":webhook": webhook, ":hour": hour})?;
+    let mut rows = statement.query([webhook])?;
     let mut begun = Vec::new();
     while let Some(row) = rows.next()? {
         begun.push(moment(row.get(0)?)?);

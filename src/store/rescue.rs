@@ -96,19 +96,24 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
         }
         // The writer may have died before it gave the file its name: it is whole, or was none yet.
         let unfinished = path.extension().is_some_and(|extension| extension == "new");
-        match read(&path).map_err(|error| error.to_string()).and_then(|(id, renewal, answer)| {
-            store(connection, id, renewal, &answer).map_err(|error| error.to_string())
-        }) {
-            Ok(()) => {
-                tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
+        match read(&path) {
+            Ok((id, renewal, answer)) => {
+                // Whoever went on without it would POST again.
+                let waited_for = store(connection, id, renewal, &answer)
+                    .map_err(|error| failed(&path, io::Error::other(error)))?;
+                if waited_for {
+                    tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
+                } else {
+                    tracing::warn!(path = %path.display(), "an emergency file is removed: nothing waits for its answer any more");
+                }
                 fs::remove_file(&path).map_err(|source| failed(&path, source))?;
             }
             Err(error) if unfinished => {
-                tracing::warn!(path = %path.display(), error, "an emergency file was never finished; it is removed");
+                tracing::warn!(path = %path.display(), %error, "an emergency file was never finished; it is removed");
                 fs::remove_file(&path).map_err(|source| failed(&path, source))?;
             }
             Err(error) => {
-                tracing::error!(path = %path.display(), error, "an emergency file cannot be taken over; it was left, for it may hold a key");
+                tracing::error!(path = %path.display(), %error, "an emergency file cannot be taken over; it was left, for it may hold a key");
             }
         }
     }
@@ -129,12 +134,13 @@ fn read(path: &Path) -> io::Result<(WebhookId, i64, Answer)> {
 }
 
 /// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
+/// Tells whether it did.
 fn store(
     connection: &Connection,
     webhook: WebhookId,
     renewal: i64,
     answer: &Answer,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcome = (|| {
         let waits = connection
@@ -149,7 +155,7 @@ fn store(
             super::marks::set_stage(connection, renewal, Stage::Rotate)?;
             count_post(connection, webhook)?;
         }
-        Ok(())
+        Ok(waits.is_some())
     })();
     connection.execute_batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     outcome

@@ -11,7 +11,7 @@ use super::{
     Store, StoreError,
     journal::Attempt,
     marks::{clear_trouble, end_step, insert_step, set_stage, set_trouble},
-    record::{millis, moment},
+    record::{digits, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
@@ -278,6 +278,11 @@ fn store_rotation(
             "SELECT EXISTS (SELECT 1 FROM post WHERE webhook_id = ? AND outcome = 'unknown' AND begun_at > ?)",
         )?
         .query_row((webhook.0, millis(now) - 3_600_000), |row| row.get(0))?;
+    // Of the last two answers, so that one is enough to notice that Protime writes times otherwise now.
+    let before: Option<i64> = connection
+        .prepare_cached("SELECT issued_valid_until FROM webhook WHERE id = ?")?
+        .query_row([webhook.0], |row| row.get(0))?;
+    let digits = digits(optional_moment(before)?).max(digits(rotation.valid_until));
     // What the answer left out has to be asked for, too.
     let confirm = confirm || rotation.id.is_none() || rotation.valid_until.is_none();
     connection
@@ -287,6 +292,7 @@ fn store_rotation(
              remote_id = :id, remote_status = :enabled, remote_status_since = :now, \
              remote_valid_until = :valid_until, \
              remote_seen_at = CASE WHEN :id IS NULL THEN NULL ELSE :now END, \
+             answer_digits = :digits, list_digits = list_digits_seen, list_digits_seen = 0, \
              confirm_at = :confirm_at, confirm_until = :confirm_until, \
              owed_to = CASE WHEN owed THEN max(owed_to, :gap_end) END, revision = revision + 1 WHERE id = :webhook",
         )?
@@ -299,6 +305,7 @@ fn store_rotation(
             ":next_renewal_at": rotation.next_renewal_at.map(millis),
             ":enabled": RemoteStatus::Enabled.as_str(),
             ":now": millis(now),
+            ":digits": digits,
             ":confirm_at": confirm.then(|| millis(rotation.confirm.at)),
             ":confirm_until": confirm.then(|| millis(rotation.confirm.until)),
             ":gap_end": millis(rotation.gap_end),

@@ -8,9 +8,10 @@ use super::*;
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
+    orphan::OnRemove,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
     record::{Confirm, Record, Remote, Stage, Trouble, TroubleKind, WebhookId},
-    webhook::{Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
+    webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName, WebhookName, WebhookPath},
 };
 
 fn at(second: i64) -> Timestamp {
@@ -24,6 +25,7 @@ fn configured(name: &str, collection: &str) -> Configured {
             name: WebhookName::new(name).expect("a name"),
         },
         pair: pair(collection),
+        on_remove: OnRemove::Keep,
     }
 }
 
@@ -245,6 +247,7 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
             pair: pair("clockings"),
             status: RemoteStatus::Enabled,
             valid_until: Some(at(500)),
+            references: None,
         };
         HashMap::from([(bench.id, webhook)])
     };
@@ -256,6 +259,34 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.store.apply_list(before, listed("fresh"), at(120)).await.expect("applies");
     assert!(matches!(bench.record().await.remote, Remote::Listed(listed) if listed.id == "fresh"));
+}
+
+#[tokio::test]
+async fn references_that_the_list_shows_take_the_place_of_those_that_were_stored() {
+    let bench = Bench::new().await;
+    let tenant = TenantName::new("acme").expect("a name");
+    bench.rotate("one").await;
+    let reference =
+        |name: &str| ExternalReference { collection: "people".to_owned(), reference: name.to_owned() };
+    for (listed, expected) in [
+        (None, ""),
+        (Some(vec![reference("@badge-number"), reference("own")]), "(people,@badge-number)(people,own)"),
+        (None, "(people,@badge-number)(people,own)"),
+        (Some(Vec::new()), ""),
+    ] {
+        let webhook = RemoteWebhook {
+            id: "id-of-one".to_owned(),
+            pair: pair("clockings"),
+            status: RemoteStatus::Enabled,
+            valid_until: Some(at(500)),
+            references: listed,
+        };
+        let before = bench.store.post_counts(&tenant).await.expect("reads");
+        let list = HashMap::from([(bench.id, webhook)]);
+        bench.store.apply_list(before, list, at(120)).await.expect("applies");
+        let issued = bench.record().await.issued.expect("rotated");
+        assert_eq!(issued.references, expected);
+    }
 }
 
 #[tokio::test]
@@ -282,10 +313,10 @@ async fn an_open_renewal_is_not_opened_twice() {
 }
 
 #[tokio::test]
-async fn unplanned_posts_of_the_last_hour_count_unless_refused() {
+async fn unplanned_posts_count_unless_refused_whatever_the_clock_was() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Disabled, None, at(50)).await.expect("begins");
-    for (begun, refused) in [(1_000, false), (2_000, true), (4_000, false), (5_000, false)] {
+    for (begun, refused) in [(1_000, false), (2_000, true), (5_000, false), (900_000, false)] {
         let post = bench.store.start_post(bench.id, renewal, true, at(begun)).await.expect("starts");
         let waiting = trouble(Step::Post, TroubleKind::Transient);
         if refused {
@@ -294,7 +325,7 @@ async fn unplanned_posts_of_the_last_hour_count_unless_refused() {
             bench.store.post_unknown(post, waiting, at(begun)).await.expect("records");
         }
     }
-    assert_eq!(bench.record().await.unplanned, [at(4_000), at(5_000)]);
+    assert_eq!(bench.record().await.unplanned, [at(1_000), at(5_000), at(900_000)]);
 }
 
 #[tokio::test]
@@ -302,7 +333,7 @@ async fn what_ran_when_the_process_died_is_recorded_at_the_next_start() {
     let bench = Bench::new().await;
     let renewal = bench.store.begin(bench.id, Reason::Created, None, at(50)).await.expect("begins");
     bench.store.start_post(bench.id, renewal, false, at(51)).await.expect("starts");
-    bench.store.adopt(vec![configured("clockings", "clockings")], at(60)).await.expect("adopts");
+    bench.store.note_cut_off_steps(at(60)).await.expect("notes");
     let history = bench.store.history(bench.id, 5).await.expect("reads");
     let step = &history[0].steps[0];
     assert_eq!((step.outcome.as_deref(), step.finished_at), (Some("unknown"), Some(at(60))));
@@ -336,3 +367,5 @@ async fn a_failed_change_takes_no_other_with_it() {
         .expect("counts");
     assert_eq!(count, 25);
 }
+
+mod mishaps;

@@ -7,12 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
     Store, StoreError,
-    record::{self, millis, moment, optional_moment},
+    record::{self, digits, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
+    orphan::OnRemove,
     record::{Record, WebhookId},
-    webhook::{Pair, RemoteWebhook, TenantName, WebhookPath},
+    webhook::{ExternalReference, Pair, RemoteWebhook, TenantName, WebhookPath},
 };
 
 /// A webhook that the configuration names.
@@ -22,6 +23,8 @@ pub(crate) struct Configured {
     pub(crate) path: WebhookPath,
     /// What identifies it.
     pub(crate) pair: Pair,
+    /// What happens to it should it leave.
+    pub(crate) on_remove: OnRemove,
 }
 
 /// A webhook's keys.
@@ -52,21 +55,32 @@ pub(crate) type PostCounts = HashMap<WebhookId, i64>;
 impl Store {
     /// Makes the configured webhooks known and all others forgotten-but-kept, and wants a look at
     /// each. A webhook is recognised by its pair: what is known of it survives another name. What
-    /// waits for an operator is tried at once, because he may have changed something. What was
-    /// running when the process ended is recorded as such. Answers in the order of the argument.
+    /// waits for an operator is tried at once, because he may have changed something. Answers in the
+    /// order of the argument.
     pub(crate) async fn adopt(
         &self,
         configured: Vec<Configured>,
         now: Timestamp,
     ) -> Result<Vec<WebhookId>, StoreError> {
         self.write("adopt", move |connection| {
-            connection.execute("UPDATE webhook SET configured = 0", [])?;
+            connection.execute(
+                "UPDATE webhook SET configured = 0, left_at = ?1 WHERE configured = 1",
+                [millis(now)],
+            )?;
+            configured.iter().map(|webhook| adopt(connection, webhook, now)).collect()
+        })
+        .await
+    }
+
+    /// Records what was running when the last process ended, once at the start.
+    pub(crate) async fn note_cut_off_steps(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("note_cut_off_steps", move |connection| {
             connection.execute(
                 "UPDATE step SET finished_at = ?1, error = 'the daemon ended while this ran', \
                  outcome = CASE step WHEN 'post' THEN 'unknown' ELSE 'failed' END WHERE finished_at IS NULL",
                 [millis(now)],
             )?;
-            configured.iter().map(|webhook| adopt(connection, webhook, now)).collect()
+            Ok(())
         })
         .await
     }
@@ -116,6 +130,16 @@ impl Store {
                 )?
                 .query_row([millis(now)], |row| row.get(0))?;
             optional_moment(next)
+        })
+        .await
+    }
+
+    /// Wants a look at every configured webhook, because the deadlines may be of another clock.
+    pub(crate) async fn look_again(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("look_again", move |connection| {
+            connection
+                .execute("UPDATE webhook SET next_action_at = ? WHERE configured = 1", [millis(now)])?;
+            Ok(())
         })
         .await
     }
@@ -275,11 +299,17 @@ fn adopt(connection: &Connection, webhook: &Configured, now: Timestamp) -> Resul
     };
     connection
         .prepare_cached(
-            "UPDATE webhook SET name = :name, configured = 1, next_action_at = :now, revision = revision + 1, \
+            "UPDATE webhook SET name = :name, configured = 1, on_remove = :on_remove, left_at = NULL, \
+             next_action_at = :now, revision = revision + 1, \
              trouble_retry_at = CASE WHEN trouble_needs_operator THEN :now ELSE trouble_retry_at END \
              WHERE id = :id",
         )?
-        .execute(named_params! {":id": id, ":name": webhook.path.name.as_str(), ":now": millis(now)})?;
+        .execute(named_params! {
+            ":id": id,
+            ":name": webhook.path.name.as_str(),
+            ":on_remove": webhook.on_remove.as_str(),
+            ":now": millis(now),
+        })?;
     Ok(WebhookId(id))
 }
 
@@ -293,8 +323,10 @@ fn apply(
     connection
         .prepare_cached(
             "UPDATE webhook SET revision = revision + 1, remote_seen_at = :asked_at, \
-             remote_status_since = CASE WHEN remote_status = :status THEN remote_status_since ELSE :asked_at END, \
-             remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until \
+             remote_status_since = CASE WHEN remote_status = :status THEN min(remote_status_since, :asked_at) \
+             ELSE :asked_at END, list_digits_seen = max(list_digits_seen, :digits), \
+             remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until, \
+             issued_references = coalesce(:references, issued_references) \
              WHERE id = :id AND post_count = :post_count",
         )?
         .execute(named_params! {
@@ -304,6 +336,10 @@ fn apply(
             ":remote_id": listed.map(|webhook| &webhook.id),
             ":status": listed.map(|webhook| webhook.status.as_str()),
             ":valid_until": listed.and_then(|webhook| webhook.valid_until).map(millis),
+            ":references": listed
+                .and_then(|webhook| webhook.references.as_deref())
+                .map(ExternalReference::all),
+            ":digits": digits(listed.and_then(|webhook| webhook.valid_until)),
         })?;
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! Clocks that go wrong: ours steps forth and back, Protime's is off, the host was away for a month.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
+use rustix::process::Signal;
 use serde_json::json;
 
-use super::support::World;
+use super::support::{World, pause, words};
 
 /// A daemon whose clock can be set.
 fn world(flags: &[&str]) -> World {
@@ -91,4 +95,70 @@ fn a_host_that_was_off_for_a_month() {
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.control.post("/v1/poll");
     assert_eq!(world.sandbox.creates("clockings").len(), posts);
+}
+
+#[test]
+fn a_process_that_stood_still_past_the_end_recovers_at_once() {
+    let mut world = World::running(&["--lifetime", "6s"], &["clockings"]);
+    world.sandbox.steady(&["clockings"], 5.0);
+    world.daemon.signal(Signal::STOP);
+    world.eventually("the webhook expires", || {
+        (world.sandbox.webhook("clockings")?["status"] == "Disabled").then_some(())
+    });
+    pause(Duration::from_secs(3));
+    let posts = world.sandbox.creates("clockings").len();
+    world.sandbox.settings(&json!({"lifetime_ms": 3_600_000}));
+    world.daemon.signal(Signal::CONT);
+    world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
+    world.settled("clockings");
+    world.sandbox.steady(&["clockings"], 0.0);
+    world.nothing_lost();
+    assert_eq!(world.sandbox.creates("clockings").len(), posts + 1, "{:?}", world.daemon.story("clockings"));
+    world.daemon.stop();
+}
+
+#[test]
+fn a_host_that_slept_past_the_end_recovers_at_once() {
+    let world = world(&["--lifetime", "1h"]);
+    let posts = world.sandbox.creates("clockings").len();
+    // A clock that runs on while the process stands still is what a suspend looks like.
+    world.daemon.signal(Signal::STOP);
+    let slept = 2 * 3_600;
+    world.sandbox.settings(&json!({"clock_offset_ms": slept * 1_000}));
+    set_clock(&world, slept);
+    let woke = Instant::now();
+    world.daemon.signal(Signal::CONT);
+    world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
+    assert!(woke.elapsed() < Duration::from_secs(30), "it took {:?}", woke.elapsed());
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts + 1, "{:?}", world.daemon.story("clockings"));
+}
+
+#[test]
+fn what_was_put_off_on_another_clock_is_done_although_protime_is_silent() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let (offset, open) = (world.path("offset"), world.path("open"));
+    fs::write(&offset, "0").unwrap();
+    fs::write(&open, "").unwrap();
+    world.daemon.env("PROTIME_WEBHOOKD_CLOCK_OFFSET", offset.to_str().unwrap());
+    let mut config = world.config(&["clockings"]);
+    let sink = ["test".to_owned(), "-e".to_owned(), open.display().to_string()];
+    config.webhooks[0].sinks.push(format!("kind = \"command\"\ncommand = {}", words(&sink)));
+    world.start(&config);
+    world.settled("clockings");
+    let steps = |world: &World| world.daemon.log().matches("the clock was set").count();
+    set_clock(&world, 86_500);
+    world.eventually("the step forth is noticed", || (steps(&world) == 1).then_some(()));
+    fs::remove_file(&open).unwrap();
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("the hand-off fails", || {
+        (world.daemon.webhook("clockings")["last_error"]["step"] == "hand_off").then_some(())
+    });
+    world.sandbox.fault(&json!({"endpoint": "list", "times": null, "action": {"kind": "reset-before"}}));
+    set_clock(&world, 0);
+    world.eventually("the step back is noticed", || (steps(&world) == 2).then_some(()));
+    fs::write(&open, "").unwrap();
+    world.eventually("the sink gets the key", || {
+        world.daemon.webhook("clockings")["renewal"].is_null().then_some(())
+    });
 }

@@ -22,9 +22,21 @@ enum Cause {
     Missing,
     Foreign,
     Manual,
+    Expiring,
     Expired,
+    Interrupted,
     References,
 }
+
+/// What happens at Protime.
+const PROTIMES: [Cause; 5] =
+    [Cause::Disabled, Cause::Missing, Cause::Foreign, Cause::Expiring, Cause::Expired];
+
+/// What happens here.
+const OURS: [Cause; 5] =
+    [Cause::Created, Cause::UnknownKey, Cause::Manual, Cause::Interrupted, Cause::References];
+
+const SEVERAL: [&str; 3] = ["clockings", "people", "contracts"];
 
 struct Walk {
     world: World,
@@ -84,7 +96,11 @@ impl Walk {
                 });
             }
         }
-        self.world.daemon.stop();
+        if cause == Cause::Interrupted {
+            self.lose_an_answer();
+        } else {
+            self.world.daemon.stop();
+        }
         for collection in self.collections.clone() {
             let destination = self.world.receiver.destination(collection);
             let sandbox = &self.world.sandbox;
@@ -95,16 +111,40 @@ impl Walk {
                 Cause::Expired => self.world.eventually("it expires", || {
                     (sandbox.webhook(collection)?["status"] == "Disabled").then_some(())
                 }),
-                Cause::UnknownKey | Cause::Manual | Cause::References => {}
+                Cause::UnknownKey
+                | Cause::Manual
+                | Cause::Expiring
+                | Cause::Interrupted
+                | Cause::References => {}
             }
         }
         match cause {
             Cause::Created | Cause::UnknownKey => fs::remove_dir_all(self.world.path("state")).unwrap(),
             Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
+            Cause::Expiring => {
+                // The planned time comes earlier, so that nobody has to wait for it.
+                let database = rusqlite::Connection::open(self.world.path("state/state.db")).unwrap();
+                database.execute("UPDATE webhook SET next_renewal_at = issued_at", []).unwrap();
+            }
             Cause::References => self.references = !self.references,
             _ => {}
         }
         self.write();
+    }
+
+    /// Lets the daemon die between a POST that took effect and its answer.
+    fn lose_an_answer(&mut self) {
+        self.world.daemon.stop();
+        self.world.daemon.env(CRASH_AT, "post:after");
+        self.start();
+        let died = until(Duration::from_mins(1), || {
+            self.ask_for_renewals();
+            self.world.daemon.process().ended().map(drop)
+        });
+        assert!(died.is_some(), "no death after the POST");
+        self.world.daemon.kill();
+        self.world.daemon.env(CRASH_AT, "");
+        self.deaths += 1;
     }
 
     fn write(&self) {
@@ -212,29 +252,32 @@ fn death_at_every_point_of_a_creation() {
     assert!(walk.deaths >= 20, "it died only {} times", walk.deaths);
 }
 
-#[test]
-fn death_at_points_of_renewals_for_other_causes() {
-    let mut walk = Walk::new(&["clockings"]);
-    let causes = [
-        Cause::UnknownKey,
-        Cause::Disabled,
-        Cause::Missing,
-        Cause::Foreign,
-        Cause::Manual,
-        Cause::Expired,
-        Cause::References,
-    ];
-    let seed = fastrand::usize(..7);
-    walk.everywhere(&causes, |number| thorough() || number % 7 == seed);
+/// Walks the points of these causes: all of them, or every so-manieth of each.
+fn walk(collections: &[&'static str], causes: &[Cause], step: usize) {
+    let mut walk = Walk::new(collections);
+    let seed = fastrand::usize(..step);
+    walk.everywhere(causes, |number| thorough() || number % step == seed);
     assert!(walk.deaths >= causes.len(), "it died only {} times", walk.deaths);
 }
 
 #[test]
-fn death_while_several_webhooks_are_renewed() {
-    let mut walk = Walk::new(&["clockings", "people", "contracts"]);
-    let seed = fastrand::usize(..5);
-    walk.everywhere(&[Cause::Disabled, Cause::Foreign], |number| thorough() || number % 5 == seed);
-    assert!(walk.deaths >= 2, "it died only {} times", walk.deaths);
+fn death_at_points_of_renewals_that_protime_causes() {
+    walk(&["clockings"], &PROTIMES, 7);
+}
+
+#[test]
+fn death_at_points_of_renewals_for_other_causes() {
+    walk(&["clockings"], &OURS, 7);
+}
+
+#[test]
+fn death_while_protime_causes_several_renewals() {
+    walk(&SEVERAL, &PROTIMES, 15);
+}
+
+#[test]
+fn death_while_several_are_renewed_for_other_causes() {
+    walk(&SEVERAL, &OURS, 15);
 }
 
 #[test]

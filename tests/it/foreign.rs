@@ -84,6 +84,15 @@ fn two_daemons_on_one_webhook_end_as_contended() {
     world.eventually("more polls", || (world.sandbox.requests("list").len() > polls + 4).then_some(()));
     pause(std::time::Duration::from_millis(500));
     assert!(world.sandbox.creates("clockings").len() <= 1 + 1 + 2 * 3);
+
+    // Once the other is gone, the one that stays holds the webhook alone, if need be at an operator's wish.
+    other.stop();
+    assert!(world.daemon.cli(&["renew", "clockings", "--wait"]).status.success());
+    world.settled("clockings");
+    assert_eq!(world.daemon.status.get("/v1/health").status, 200);
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.control.post("/v1/poll");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "nobody is left to fight with");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A key that the database refuses: kept, shouted about, saved elsewhere, and never `POSTed` over.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rusqlite::Connection;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
 
-use super::support::World;
+use super::support::{World, pause};
 
 /// Locks the database as another program could, from the moment in which a POST is under way.
 fn with_a_locked_database(world: &World) -> Connection {
@@ -89,4 +90,74 @@ fn an_emergency_file_that_was_never_renamed_is_used_or_removed() {
     world.settled("clockings");
     assert_eq!(world.sandbox.creates("clockings").len(), posts, "the key was found, no other was needed");
     assert_eq!(emergency_files(&world), 0);
+}
+
+/// Lets the daemon write no file beyond so many bytes: every disk of its refuses, and it alone is hit.
+fn limit_files(world: &World, bytes: Option<u64>) {
+    let pid = Pid::from_raw(i32::try_from(world.daemon.pid()).unwrap()).unwrap();
+    prlimit(Some(pid), Resource::Fsize, Rlimit { current: bytes, maximum: None }).expect("our own child");
+}
+
+/// A daemon with a key that neither the database nor an emergency file takes.
+fn with_a_key_in_memory_only() -> World {
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    world
+        .sandbox
+        .fault(&json!({"endpoint": "create", "times": 1, "action": {"kind": "delay-after", "ms": 1_500}}));
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("the POST is under way", || {
+        (world.sandbox.creates("clockings").len() > posts).then_some(())
+    });
+    limit_files(&world, Some(1));
+    world.eventually("health says so", || {
+        let health = world.daemon.status.try_get("/v1/health").ok()?;
+        health.text.contains("the database refuses the new key").then_some(())
+    });
+    assert_eq!(emergency_files(&world), 0);
+    world
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_a_disk_that_refuses_and_no_death() {
+    let mut world = with_a_key_in_memory_only();
+    let old = fs::read_to_string(world.key_file("clockings")).unwrap();
+    let posts = world.sandbox.creates("clockings").len();
+    let polls = world.sandbox.requests("list").len();
+    world.eventually("more polls", || (world.sandbox.requests("list").len() > polls + 2).then_some(()));
+    assert_eq!(
+        world.daemon.key("clockings").as_ref(),
+        Some(&old),
+        "nobody is told of a key that is not on disk"
+    );
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "no POST while a key is held");
+    assert!(world.daemon.process().ended().is_none(), "{}", world.daemon.log());
+    limit_files(&world, None);
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts);
+    assert_ne!(world.daemon.key("clockings"), Some(old));
+}
+
+#[test]
+fn the_daemon_does_not_stop_with_a_key_in_memory_only() {
+    let mut world = with_a_key_in_memory_only();
+    let posts = world.sandbox.creates("clockings").len();
+    world.daemon.signal(Signal::TERM);
+    // Longer than work in flight may take after a TERM.
+    pause(Duration::from_secs(19));
+    assert!(
+        world.daemon.process().ended().is_none(),
+        "the only copy of a key went with it: {}",
+        world.daemon.log()
+    );
+    limit_files(&world, None);
+    world.eventually("it says that it could not stop", || {
+        (world.daemon.log().contains("not stopping: a new key is in memory only")
+            || world.daemon.log().contains("the database took the new key after all"))
+        .then_some(())
+    });
+    world.daemon.expect_end();
+    world.daemon.start();
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "the key was kept, no other was needed");
 }

@@ -58,11 +58,12 @@ fn view(webhooks: Vec<Webhook>, tenants: Vec<report::Tenant>) -> View {
         started_at: after(-9000),
         config_file: "config.toml".to_owned(),
         config_loaded_at: after(-9000),
+        config_error: None,
         counts: std::collections::BTreeMap::new(),
         next_renewal_at: Some(after(7200)),
     };
     let health = Health { healthy: true, problems: Vec::new() };
-    View { status: Status { daemon, tenants }, webhooks, health }
+    View { status: Status { daemon, tenants, orphans: Vec::new() }, webhooks, health }
 }
 
 fn in_columns(width: u16) -> Style {

@@ -1,19 +1,17 @@
-//! Which part of the file is shown around a problem: its whole lines and no others.
+//! Which part of the files is shown around a problem: its whole lines and no others.
 //!
 //! The library's own reader counts the lines from the top of the file, so that it takes two labels
 //! far apart for neighbours and prints everything between them; and it cuts the first line where the
-//! label begins. Neighbouring lines are left out because they are not to blame.
+//! label begins. Neighbouring lines are left out because they are not to blame. And it knows one file,
+//! while a problem may have to do with two.
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-/// A file's name and what may be shown of it.
+use super::{Shown, file_of};
+
+/// All files, each found by its offsets.
 #[derive(Debug)]
-pub(super) struct Snippets<'s> {
-    /// The name of the file.
-    pub(super) name: String,
-    /// Its text, without secrets.
-    pub(super) text: &'s str,
-}
+pub(super) struct Snippets<'s>(pub(super) &'s [Shown]);
 
 /// What the renderer asks for when it wants to show a label, and not only to know where it is.
 pub(super) const WITH_CONTEXT: usize = 1;
@@ -25,8 +23,9 @@ impl SourceCode for Snippets<'_> {
         context_lines_before: usize,
         _context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let text = self.text;
-        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        let file = file_of(self.0, span.offset()).ok_or(MietteError::OutOfBounds)?;
+        let text = file.text.as_str();
+        let (mut start, mut end) = (span.offset() - file.base, span.offset() - file.base + span.len());
         let (before, after) = text.get(..start).zip(text.get(end..)).ok_or(MietteError::OutOfBounds)?;
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let mut column = before[line_start..].chars().count();
@@ -40,9 +39,9 @@ impl SourceCode for Snippets<'_> {
         }
         let data = &text[start..end];
         Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
+            file.name.clone(),
             data.as_bytes(),
-            (start, data.len()).into(),
+            (file.base + start, data.len()).into(),
             before.matches('\n').count(),
             column,
             data.lines().count(),

@@ -25,7 +25,7 @@ pub(in crate::config) struct Value<'a> {
     key: &'static str,
     key_span: Range<usize>,
     span: Range<usize>,
-    written: &'a DeValue<'a>,
+    written: &'a toml::Spanned<DeValue<'a>>,
 }
 
 impl<'a> Value<'a> {
@@ -35,7 +35,7 @@ impl<'a> Value<'a> {
         key_span: Range<usize>,
         value: &'a toml::Spanned<DeValue<'a>>,
     ) -> Self {
-        Self { report, key, key_span, span: value.span(), written: value.get_ref() }
+        Self { report, key, key_span, span: report.source.at(value.span()), written: value }
     }
 
     /// The key that it belongs to.
@@ -69,7 +69,7 @@ impl<'a> Value<'a> {
     }
 
     fn parse_as<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Checked<T> {
-        let text = self.written.as_str().ok_or_else(|| self.wrong_type(wanted))?;
+        let text = self.written.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted))?;
         read(text).map_err(|wrong| self.wrong(&wrong))
     }
 
@@ -78,12 +78,12 @@ impl<'a> Value<'a> {
         &self,
         read: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Checked<T> {
-        let wrong = match self.written.as_str().map(read) {
+        let wrong = match self.written.get_ref().as_str().map(read) {
             Some(Ok(value)) => return Ok(value),
             Some(Err(wrong)) => wrong,
             None => Wrong::new("is not a string", "put it in double quotes"),
         };
-        hide_strings(self.report, self.written, self.span());
+        hide_strings(self.report, self.written);
         Err(self.problem(format!("`{}` {}", self.key, wrong.what), wrong.help))
     }
 
@@ -138,7 +138,7 @@ impl<'a> Value<'a> {
         wanted: &str,
         read: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Checked<Flag<T>> {
-        match self.written {
+        match self.written.get_ref() {
             DeValue::Boolean(true) => Ok(Flag::Yes),
             DeValue::Boolean(false) => Ok(Flag::No),
             DeValue::String(text) => read(text).map(Flag::With).map_err(|wrong| self.wrong(&wrong)),
@@ -148,7 +148,7 @@ impl<'a> Value<'a> {
 
     /// A whole number in a range.
     pub(in crate::config) fn number(&self, range: RangeInclusive<u32>) -> Checked<u32> {
-        let DeValue::Integer(integer) = self.written else {
+        let DeValue::Integer(integer) = self.written.get_ref() else {
             return Err(self.wrong_type(&format!("a whole number such as {}", range.start().max(&10))));
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -163,7 +163,7 @@ impl<'a> Value<'a> {
 
     /// The items of an array.
     pub(in crate::config) fn array(&self, wanted: &str) -> Checked<Vec<Value<'a>>> {
-        let DeValue::Array(items) = self.written else { return Err(self.wrong_type(wanted)) };
+        let DeValue::Array(items) = self.written.get_ref() else { return Err(self.wrong_type(wanted)) };
         Ok(items.iter().map(|item| Value::new(self.report, self.key, self.key_span.clone(), item)).collect())
     }
 
@@ -184,7 +184,7 @@ impl<'a> Value<'a> {
         name: &'static str,
         body: impl FnOnce(&Table<'_>) -> Checked<T>,
     ) -> Checked<T> {
-        let DeValue::Table(entries) = self.written else {
+        let DeValue::Table(entries) = self.written.get_ref() else {
             return Err(self.wrong_type(&format!("a table: write {name}")));
         };
         Table::read(self.report, name, entries, self.span(), body)
@@ -192,12 +192,12 @@ impl<'a> Value<'a> {
 
     /// Whether it is a text, and so, in the place of a secret's table, the secret itself.
     pub(in crate::config) fn is_table(&self) -> bool {
-        self.written.is_table()
+        self.written.get_ref().is_table()
     }
 
     /// Never shows it.
     pub(in crate::config) fn hide(&self) {
-        hide_strings(self.report, self.written, self.span());
+        hide_strings(self.report, self.written);
     }
 
     /// Reports what is wrong with it; the message does not quote it.
@@ -227,7 +227,7 @@ impl<'a> Value<'a> {
     }
 
     fn wrong_type(&self, wanted: &str) -> Reported {
-        let kind = match self.written {
+        let kind = match self.written.get_ref() {
             DeValue::Array(_) => "an array",
             DeValue::Integer(_) => "an integer",
             DeValue::String(_) => "a string",

@@ -143,16 +143,6 @@ fn what_a_later_version_will_know_is_refused_and_not_ignored() {
             "3:2: `metrics` in the root table is not known to this version yet; remove the table",
         ),
         (
-            "[daemon]",
-            "include = [\"conf.d/*.toml\"]\n[daemon]",
-            "3:1: `include` in the root table is not known to this version yet; remove it and write every [[tenant]] into this file",
-        ),
-        (
-            "external_references",
-            "on_remove = \"keep\"\nexternal_references",
-            "22:1: `on_remove` in [[tenant.webhook]] is not known to this version yet; remove it: a webhook that leaves the file is kept at Protime, which is what \"keep\" will mean",
-        ),
-        (
             "kind = \"command\"",
             "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { env = \"T\" }",
             "25:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",

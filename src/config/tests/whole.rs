@@ -23,6 +23,13 @@ fn duplicates() {
             "45:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL; {pair}"
         )]
     );
+    let spelling = ("https://www.your-company.com/", "https://WWW.your-company.com:443/");
+    assert_eq!(
+        again(&[("name = \"acme\"", "name = \"ACME\""), new_file, spelling]),
+        [format!(
+            "45:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL; {pair}"
+        )]
+    );
     assert_eq!(
         again(&[("name = \"acme\"", "name = \"other\"")]),
         [

@@ -32,6 +32,7 @@ pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
         status_since: at(1_000),
         valid_until: Some(at(valid_until)),
         seen_at: at(1_000),
+        digits: 0,
     })
 }
 
@@ -53,6 +54,7 @@ pub(super) fn healthy() -> Record {
             key_version: 1,
             fingerprint: "00000000".to_owned(),
             rotated_at: at(1_000),
+            digits: 0,
         }),
         next_renewal_at: Some(at(1_200)),
         next_action_at: None,
@@ -264,6 +266,38 @@ fn the_cap_on_unplanned_posts() {
             },
             1_250,
             Plan::Begin(Disabled),
+        ),
+        (
+            "nor does a webhook without an end get round it",
+            |r| {
+                r.remote = listed("one", "Disabled", 1_300);
+                r.next_renewal_at = None;
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "nor one whose life ended as it began: the clock of a proxy is wrong, say",
+            |r| {
+                r.remote = listed("one", "Enabled", 900);
+                r.issued.as_mut().expect("healthy").valid_until = Some(at(900));
+                r.next_renewal_at = Some(at(900));
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "a first POST whose outcome nobody learns is held up by its retries, not by the cap",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.open = open(Stage::Post, Interrupted);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            Plan::Post { unplanned: false },
         ),
         (
             "an open renewal does not get round it",

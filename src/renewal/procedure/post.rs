@@ -12,7 +12,8 @@ use crate::{
     crash,
     domain::{
         reason::{Reason, RenewalOutcome, Step},
-        record::{Confirm, Now, Record, Remote, TroubleKind},
+        record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
+        webhook::ExternalReference,
     },
     protime::{self, ApiError, PostError},
     renewal::plan::{delivers, differs},
@@ -63,8 +64,8 @@ impl Procedure {
 
     /// References cannot be changed on a webhook that exists: it is deleted first.
     async fn send(&self, record: &Record) -> Result<protime::PostAnswer, PostError> {
-        if let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued)
-            && issued.references != self.wanted.references
+        if let Remote::Listed(listed) = &record.remote
+            && self.has_other_references(record.issued.as_ref(), listed).await?
         {
             crash::point("delete:before");
             let deleted = self.tenant.client.delete_webhook(&listed.id).await;
@@ -83,6 +84,27 @@ impl Procedure {
         answer
     }
 
+    /// Whether the webhook that exists has other references than it is to have. We know those of our own
+    /// POST; of a webhook that somebody else made, Protime is asked.
+    async fn has_other_references(
+        &self,
+        issued: Option<&Issued>,
+        listed: &Listed,
+    ) -> Result<bool, PostError> {
+        let ours = issued.filter(|issued| issued.id.as_ref().is_none_or(|id| *id == listed.id));
+        if let Some(issued) = ours {
+            return Ok(issued.references != self.wanted.references);
+        }
+        match self.tenant.client.get_webhook(&listed.id).await {
+            Ok(webhook) => {
+                let references = webhook.references.unwrap_or_default();
+                Ok(ExternalReference::all(&references) != self.wanted.references)
+            }
+            Err(error) if error.status() == Some(404) => Ok(false),
+            Err(error) => Err(PostError::NotProcessed(error)),
+        }
+    }
+
     /// Checks that the new key could be handed off.
     async fn preflight(&self) -> Result<(), crate::domain::errand::Failure> {
         for sink in &self.sinks {
@@ -93,20 +115,22 @@ impl Procedure {
 
     /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
     /// it is also put into an emergency file, and health says so. Only when that file is written does
-    /// a stop of the daemon end the waiting.
+    /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
     async fn keep(&self, attempt: Attempt, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
         let mut rescued = false;
+        self.keys_in_memory.hold(&self.path);
         loop {
             let now = self.tenant.now().local;
             let error = match self.store.post_answered(attempt, answer.clone(), now).await {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.keys_in_memory.add(&self.path, now);
+            self.keys_in_memory.refused(&self.path, now);
             if !rescued {
                 match self.store.rescue(attempt, &answer).await {
                     Ok(path) => {
                         rescued = true;
+                        self.keys_in_memory.rescued(&self.path);
                         tracing::error!(webhook = %self.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
                     }
                     Err(second) => {

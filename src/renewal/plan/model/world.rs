@@ -112,6 +112,7 @@ impl World {
                 status_since: seen_at,
                 valid_until: Some(at(subscription.valid_until)),
                 seen_at,
+                digits: 0,
             }),
         };
         if self.record.open.is_none() && self.record.confirm.is_none() && delivers(&self.record, now) {
@@ -300,6 +301,7 @@ impl World {
             key_version: u64::from(key),
             fingerprint: String::new(),
             rotated_at: at(self.now),
+            digits: 0,
         });
         self.record.next_renewal_at = Some(renewal_time(
             at(issued_at),
@@ -314,6 +316,7 @@ impl World {
             status_since: at(self.now),
             valid_until: Some(at(end)),
             seen_at: at(self.now),
+            digits: 0,
         });
         self.record.confirm = (self.late > 0).then(|| Confirm { at: at(self.now), until: at(self.now + 60) });
         self.stage(Stage::HandOff);

@@ -1,0 +1,323 @@
+//! `check --online`: what Protime says to this configuration.
+//!
+//! Laws: nothing is changed at Protime: a token is asked for, the list is read, and the first page of
+//! every collection that the daemon reads itself (whether Protime refuses a webhook for some other
+//! collection, only a POST could tell); every tenant is asked
+//! at once, and one that fails hides nothing of the others. What the daemon puts right by itself, such as
+//! a webhook that is not there yet, is told and not counted as wrong.
+
+use std::{fmt::Write as _, io, process::ExitCode};
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+
+use crate::{
+    cli::{
+        moment, output,
+        remote::access::{client, of_pair},
+        style::{Paint, Style, plain},
+    },
+    clock,
+    config::{Config, Tenant, Webhook},
+    domain::webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
+    protime::{ApiError, ReadingError, TenantClient, comparable, needed_scopes},
+};
+
+/// A difference of the clocks that is a problem.
+const TOO_FAR: SignedDuration = SignedDuration::from_secs(30);
+
+/// What one tenant answered.
+struct Answer<'c> {
+    tenant: &'c Tenant,
+    token_until: Option<Timestamp>,
+    granted: Option<Vec<String>>,
+    missing: Vec<String>,
+    skew: Option<SignedDuration>,
+    listed: Result<Vec<RemoteWebhook>, ApiError>,
+    /// The collections that cannot be read, and why.
+    unreadable: Vec<(&'c str, ApiError)>,
+}
+
+/// How a line is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Good,
+    Note,
+    Wrong,
+}
+
+/// Asks every tenant and reports.
+pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let mut clients = Vec::new();
+    for tenant in &config.tenants {
+        clients.push((tenant, client(config, tenant, &[])?));
+    }
+    let answers = join_all(clients.iter().map(|(tenant, client)| ask(tenant, client))).await;
+    let (style, now) = (Style::of(&io::stdout()), clock::now());
+    let mut text = String::new();
+    let mut wrong = 0;
+    for answer in &answers {
+        let lines = judge(answer, now);
+        wrong += lines.iter().filter(|(mark, _)| *mark == Mark::Wrong).count();
+        text.push_str(&render(answer.tenant, &lines, style));
+    }
+    let verdict = match wrong {
+        0 => style.paint(Paint::Good, "Protime agrees with the configuration"),
+        1 => style.paint(Paint::Bad, "1 thing is wrong at Protime"),
+        many => style.paint(Paint::Bad, &format!("{many} things are wrong at Protime")),
+    };
+    output::print(&format!("{text}\n{verdict}\n"))?;
+    Ok(ExitCode::from(u8::from(wrong > 0)))
+}
+
+async fn ask<'c>(tenant: &'c Tenant, client: &TenantClient) -> Answer<'c> {
+    let listed = client.list_webhooks().await;
+    let mut unreadable = Vec::new();
+    for collection in tenant.collections_read() {
+        if let Err(error) = try_to_read(client, collection).await {
+            unreadable.push((collection, error));
+        }
+    }
+    Answer {
+        tenant,
+        token_until: client.token_expires_at(),
+        granted: client.granted_scopes(),
+        missing: client.missing_scopes(),
+        skew: client.clock_skew(),
+        listed,
+        unreadable,
+    }
+}
+
+/// Some collections demand a filter: to be asked for one is to be let in.
+async fn try_to_read(client: &TenantClient, collection: &str) -> Result<(), ApiError> {
+    match client.read_path(collection).await {
+        Ok(reading) => match reading.refusal.filter(|refusal| refusal.status() != Some(400)) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        },
+        Err(ReadingError::Api(error)) => Err(error),
+        Err(ReadingError::Path(wrong)) => Err(ApiError::NeedsOperator { message: wrong, status: None }),
+    }
+}
+
+fn render(tenant: &Tenant, lines: &[(Mark, String)], style: Style) -> String {
+    let mut text = format!("\ntenant {}\n", style.paint(Paint::Strong, tenant.name.as_str()));
+    for (mark, line) in lines {
+        let sign = match mark {
+            Mark::Good => style.paint(Paint::Good, "✓"),
+            Mark::Note => style.paint(Paint::Doubtful, "!"),
+            Mark::Wrong => style.paint(Paint::Bad, "✗"),
+        };
+        let _ = writeln!(text, "  {sign} {line}");
+    }
+    text
+}
+
+fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
+    let mut lines = Vec::new();
+    let listed = match (&answer.listed, answer.token_until) {
+        (Err(error), None) => {
+            lines.push((Mark::Wrong, format!("token: {error}")));
+            return lines;
+        }
+        (listed, until) => {
+            let until = until.map(|at| format!(", valid {}", until_in(now, at))).unwrap_or_default();
+            lines
+                .push((Mark::Good, format!("token: granted to client '{}'{until}", answer.tenant.client_id)));
+            listed
+        }
+    };
+    lines.extend(scopes(answer));
+    if let Some(skew) = answer.skew.filter(|skew| skew.abs() > TOO_FAR) {
+        let seconds = skew.abs().as_secs();
+        let text =
+            format!("clock: this machine's and Protime's differ by {seconds} s; check the time service here");
+        lines.push((Mark::Note, text));
+    }
+    for (collection, error) in &answer.unreadable {
+        lines.push((Mark::Wrong, format!("collection '{collection}' cannot be read: {error}")));
+    }
+    match listed {
+        Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
+        Ok(listed) => {
+            let count = match listed.len() {
+                1 => "1 webhook".to_owned(),
+                many => format!("{many} webhooks"),
+            };
+            lines.push((Mark::Good, format!("list: {count} at Protime")));
+            lines.extend(answer.tenant.webhooks.iter().map(|webhook| found(webhook, listed, now)));
+            lines.extend(strangers(answer.tenant, listed));
+        }
+    }
+    lines
+}
+
+fn until_in(now: Timestamp, at: Timestamp) -> String {
+    format!("until {} ({})", moment::exact(at), moment::expiry(now, at))
+}
+
+/// Granted against needed. What is missing is said with what it is needed for.
+fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
+    let needed = needed_scopes(&answer.tenant.collections_read());
+    if answer.granted.is_none() {
+        let text = format!("scopes: Protime does not say which it granted; needed are {}", needed.join(", "));
+        return vec![(Mark::Note, text)];
+    }
+    if answer.missing.is_empty() {
+        return vec![(Mark::Good, format!("scopes: {}", needed.join(", ")))];
+    }
+    let explained = |scope: &String| {
+        let purpose = match scope.strip_prefix("connector-protimeapi-").unwrap_or(scope) {
+            "webhooks.read" => "webhooks cannot be listed".to_owned(),
+            "webhooks.write" => "webhooks cannot be created, renewed or deleted".to_owned(),
+            other => format!("collection '{}' cannot be read", other.trim_end_matches(".read")),
+        };
+        let client = &answer.tenant.client_id;
+        let text =
+            format!("scope {scope} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
+        (Mark::Wrong, text)
+    };
+    answer.missing.iter().map(explained).collect()
+}
+
+/// What Protime says of a configured webhook.
+fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, String) {
+    let name = &webhook.name;
+    let wanted = comparable(&webhook.pair);
+    let rank = |one: &&RemoteWebhook| (one.status == RemoteStatus::Enabled, one.valid_until);
+    let ours = listed.iter().filter(|one| comparable(&one.pair) == wanted).max_by_key(rank);
+    let Some(ours) = ours else {
+        return (Mark::Note, format!("{name}: not at Protime; the daemon creates it"));
+    };
+    let end = ours.valid_until.map(|at| format!(", valid {}", until_in(now, at))).unwrap_or_default();
+    let status = plain(ours.status.as_str());
+    let is_over = ours.valid_until.is_some_and(|at| at <= now);
+    match &ours.status {
+        RemoteStatus::Enabled if !is_over => match &ours.references {
+            Some(theirs) if *theirs != webhook.external_references => {
+                let theirs = plain(&ExternalReference::all(theirs));
+                let text = format!(
+                    "{name}: {status}{end}, with other external references ({}); if the daemon knows no better, it \
+                     deletes the webhook and creates it again",
+                    if theirs.is_empty() { "none" } else { &theirs }
+                );
+                (Mark::Note, text)
+            }
+            _ => (Mark::Good, format!("{name}: {status}{end}")),
+        },
+        RemoteStatus::Other(_) if !is_over => {
+            (Mark::Note, format!("{name}: Protime says '{status}' of it{end}"))
+        }
+        _ => (Mark::Wrong, format!("{name}: {status}{end}: it delivers nothing before the daemon renews it")),
+    }
+}
+
+/// Webhooks that nobody configured and that go to the same host: left over, or somebody else's.
+fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
+    let host = |url: &str| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let ours: Vec<String> =
+        tenant.webhooks.iter().filter_map(|webhook| host(&webhook.pair.destination_url)).collect();
+    let strange = |webhook: &&RemoteWebhook| {
+        let same_host = host(&webhook.pair.destination_url).is_some_and(|host| ours.contains(&host));
+        same_host && of_pair(tenant, &webhook.pair).is_none()
+    };
+    let told = |webhook: &RemoteWebhook| {
+        let text = format!(
+            "not configured, and goes to the same host: {} ({} to {}, {}); if nobody needs it, 'protime-webhookd remote \
+             delete {} ID' with this id removes it",
+            plain(&webhook.id),
+            plain(&webhook.pair.collection),
+            plain(&webhook.pair.destination_url),
+            plain(webhook.status.as_str()),
+            tenant.name,
+        );
+        (Mark::Note, text)
+    };
+    listed.iter().filter(strange).map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::check::tests::tenant, domain::webhook::Pair};
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn remote(collection: &str, status: &str, seconds: i64) -> RemoteWebhook {
+        RemoteWebhook {
+            id: format!("id-{collection}"),
+            pair: Pair {
+                destination_url: "https://EXAMPLE.com".to_owned(),
+                collection: collection.to_owned(),
+            },
+            status: RemoteStatus::from(status.to_owned()),
+            valid_until: Timestamp::from_second(NOW.as_second() + seconds).ok(),
+            references: None,
+        }
+    }
+
+    fn answer(tenant: &Tenant, listed: Vec<RemoteWebhook>) -> Answer<'_> {
+        let needed = needed_scopes(&[]);
+        let token_until = Some(NOW);
+        Answer {
+            tenant,
+            token_until,
+            granted: Some(needed),
+            missing: Vec::new(),
+            skew: None,
+            listed: Ok(listed),
+            unreadable: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_configured_pair_is_judged() {
+        let tenant = tenant("acme", &["people", "clockings", "absences", "breaks", "counters"]);
+        let listed = vec![
+            remote("people", "Enabled", 60),
+            remote("clockings", "Disabled", 60),
+            remote("absences", "Enabled", -60),
+            remote("breaks", "Uninitialized", 60),
+            remote("contracts", "Enabled", 60),
+        ];
+        let lines = judge(&answer(&tenant, listed), NOW);
+        let mark = |start: &str| {
+            let found = lines.iter().find(|(_, line)| line.starts_with(start));
+            found.unwrap_or_else(|| panic!("no {start} in {lines:#?}")).0
+        };
+        assert_eq!(mark("token: granted"), Mark::Good);
+        assert_eq!(mark("list: 5 webhooks"), Mark::Good);
+        assert_eq!(mark("people: Enabled, valid until"), Mark::Good);
+        assert_eq!(mark("clockings: Disabled"), Mark::Wrong);
+        assert_eq!(mark("absences: Enabled"), Mark::Wrong);
+        assert_eq!(mark("breaks: Protime says 'Uninitialized'"), Mark::Note);
+        assert_eq!(mark("counters: not at Protime"), Mark::Note);
+        assert_eq!(mark("not configured, and goes to the same host: id-contracts"), Mark::Note);
+    }
+
+    #[test]
+    fn missing_scopes_and_refusals_are_wrong() {
+        let tenant = tenant("acme", &["people"]);
+        let mut lacking = answer(&tenant, Vec::new());
+        lacking.missing = needed_scopes(&["people"]);
+        let lines = judge(&lacking, NOW);
+        for purpose in ["cannot be listed", "cannot be created", "collection 'people' cannot be read"] {
+            assert!(
+                lines.iter().any(|(mark, line)| *mark == Mark::Wrong && line.contains(purpose)),
+                "{lines:?}"
+            );
+        }
+        let refused = || Err(ApiError::NeedsOperator { message: "no".to_owned(), status: Some(403) });
+        let unreadable =
+            vec![("people", ApiError::NeedsOperator { message: "no".to_owned(), status: Some(403) })];
+        let collection_fails = Answer { unreadable, ..answer(&tenant, Vec::new()) };
+        let line = (Mark::Wrong, "collection 'people' cannot be read: no".to_owned());
+        assert!(judge(&collection_fails, NOW).contains(&line));
+        let list_fails = Answer { listed: refused(), ..answer(&tenant, Vec::new()) };
+        assert_eq!(judge(&list_fails, NOW).last(), Some(&(Mark::Wrong, "list: no".to_owned())));
+        let token_fails = Answer { listed: refused(), token_until: None, ..answer(&tenant, Vec::new()) };
+        assert_eq!(judge(&token_fails, NOW), [(Mark::Wrong, "token: no".to_owned())]);
+    }
+}

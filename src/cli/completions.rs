@@ -1,0 +1,27 @@
+//! `completions`: what a shell needs to complete this command line, from the same source as `--help`.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::{Cli, output};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The Debian package installs those for bash, zsh and fish.\n\n\
+                        Example: protime-webhookd completions bash")]
+pub(super) struct Args {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Prints the completions for a shell.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    output::print_bytes(&script)?;
+    Ok(ExitCode::SUCCESS)
+}

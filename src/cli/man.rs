@@ -1,0 +1,47 @@
+//! `man`: the manual, from the same source as `--help`.
+
+use std::{fs, io, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+
+use super::{Cli, output};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The Debian package installs every page.\n\n\
+                        Example: protime-webhookd man --dir /usr/local/share/man/man1")]
+pub(super) struct Args {
+    /// Write every page into this folder, one per command, instead of printing the main page
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Prints the main page, or writes all of them.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    match &args.dir {
+        None => output::print_bytes(&page(&Man::new(command))?)?,
+        Some(folder) => {
+            for command in with_all_below(&command) {
+                let man = Man::new(command.clone());
+                let file = folder.join(man.get_filename());
+                fs::write(&file, page(&man)?).with_context(|| format!("cannot write {}", file.display()))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_all_below(command: &Command) -> Vec<&Command> {
+    let below = command.get_subcommands().filter(|below| !below.is_hide_set()).flat_map(with_all_below);
+    std::iter::once(command).chain(below).collect()
+}
+
+fn page(man: &Man) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    // Exit codes and examples stand there.
+    Ok(String::from_utf8_lossy(&page).replace(".SH EXTRA\n", ".SH NOTES\n").into_bytes())
+}

@@ -1,0 +1,78 @@
+//! `reload`: the daemon reads its configuration anew, and whoever asked learns what came of it.
+//!
+//! A signal would do the same, but cannot answer: with this as `ExecReload=`, `systemctl reload` fails
+//! visibly if the file is wrong.
+
+use std::{fmt::Write as _, io, path::Path, process::ExitCode};
+
+use serde::Deserialize;
+
+use super::{
+    client::Client,
+    failure::Failure,
+    output,
+    style::{Paint, Style},
+};
+use crate::config::{self, Config};
+
+/// What the daemon answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    tenants: usize,
+    webhooks: usize,
+    needs_restart: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Asks the daemon to reload. A file that cannot be read here is explained here, where it can be shown
+/// with its lines; the daemon is told all the same, so that its status says so, too.
+pub(super) async fn run(config: Result<Config, Failure>) -> anyhow::Result<ExitCode> {
+    let config = match config {
+        Ok(config) => config,
+        Err(wrong) => {
+            if let Ok(client) = Client::at_control_socket(&config::usual_control_socket()) {
+                // The file is wrong whatever it answers, and it may not run, or run elsewhere.
+                let _told: anyhow::Result<Answer> = client.post("/v1/reload").await;
+            }
+            return Err(wrong.into());
+        }
+    };
+    let answer: Answer = Client::control(&config.daemon)?.post("/v1/reload").await?;
+    output::print(&report(&config.file, &answer, Style::of(&io::stdout())))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(file: &Path, answer: &Answer, style: Style) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let mut text = format!(
+        "reloaded {}: {}, {}\n",
+        file.display(),
+        counted(answer.tenants, "tenant"),
+        counted(answer.webhooks, "webhook")
+    );
+    let restart = answer.needs_restart.iter().map(|setting| format!("{setting} takes effect with a restart"));
+    for warning in answer.warnings.iter().cloned().chain(restart) {
+        let _infallible = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_in_force_and_what_is_not_yet() {
+        let answer = Answer {
+            tenants: 1,
+            webhooks: 2,
+            needs_restart: vec!["daemon.state_dir".to_owned()],
+            warnings: vec!["c.toml:3:1: odd".to_owned()],
+        };
+        assert_eq!(
+            report(Path::new("c.toml"), &answer, Style::default()),
+            "reloaded c.toml: 1 tenant, 2 webhooks\nwarning: c.toml:3:1: odd\n\
+             warning: daemon.state_dir takes effect with a restart\n"
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! Tenants and webhooks of the configuration, found by what a person types; and their clients.
+
+use crate::{
+    cli::{
+        failure::Failure,
+        target::{self, Named},
+    },
+    config::{self, Config, Tenant},
+    daemon,
+    domain::webhook::Pair,
+    protime::{TenantClient, comparable},
+};
+
+/// A configured webhook and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Configured<'c> {
+    /// The tenant.
+    pub(crate) tenant: &'c Tenant,
+    /// The webhook.
+    pub(crate) webhook: &'c config::Webhook,
+}
+
+impl Named for Configured<'_> {
+    fn tenant(&self) -> &str {
+        self.tenant.name.as_str()
+    }
+
+    fn name(&self) -> &str {
+        self.webhook.name.as_str()
+    }
+}
+
+/// Every configured webhook.
+pub(super) fn configured(config: &Config) -> Vec<Configured<'_>> {
+    let of = |tenant| move |webhook| Configured { tenant, webhook };
+    config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(of(tenant))).collect()
+}
+
+/// The tenant of this name.
+pub(super) fn tenant<'c>(config: &'c Config, name: &str) -> Result<&'c Tenant, Failure> {
+    config.tenants.iter().find(|tenant| tenant.name.as_str() == name).ok_or_else(|| {
+        let names = config.tenants.iter().map(|tenant| tenant.name.to_string());
+        Failure::Usage(format!(
+            "there is no tenant '{}'; {}",
+            name.escape_debug(),
+            match config.tenants.len() {
+                0 => "no tenant is configured".to_owned(),
+                _ => format!("there is {}", target::list(names)),
+            }
+        ))
+    })
+}
+
+/// A client of a tenant that may do what the daemon may, and read these collections as well. What keeps
+/// it from being made is a mistake in the configuration or a missing secret.
+pub(crate) fn client(config: &Config, tenant: &Tenant, also: &[&str]) -> Result<TenantClient, Failure> {
+    let collections: Vec<&str> = tenant.collections_read().into_iter().chain(also.iter().copied()).collect();
+    daemon::client(config, tenant, &collections).map_err(|error| Failure::Configuration(error.to_string()))
+}
+
+/// The configured webhook of this pair.
+pub(crate) fn of_pair<'c>(tenant: &'c Tenant, pair: &Pair) -> Option<Configured<'c>> {
+    let wanted = comparable(pair);
+    let webhook = tenant.webhooks.iter().find(|webhook| comparable(&webhook.pair) == wanted)?;
+    Some(Configured { tenant, webhook })
+}

@@ -1,0 +1,135 @@
+//! `include = ["conf.d/*.toml"]`: further files that hold `[[tenant]]` tables and nothing else.
+//!
+//! Laws: the files come in the order of the patterns, and by name within one; each is read once; a file
+//! that was named or matched and cannot be read is an error, while a pattern may match nothing, because
+//! a folder of tenants begins empty. What must be unique is unique across all files.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use glob::{MatchOptions, Pattern};
+
+use super::{
+    Tenant,
+    raw::{self, Checked, Findings, Report, Table, Value, Wrong},
+    source::{self, NotUtf8, Source},
+    tenant::{self, Seen},
+};
+
+/// As in a shell: `*` crosses no folder, and finds no hidden file, such as an editor's.
+const AS_IN_A_SHELL: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// The keys of the main file that an included one must not have.
+const OF_THE_MAIN_FILE: [&str; 6] = ["user_agent", "daemon", "renewal", "api", "metrics", "include"];
+
+/// A file that is included.
+#[derive(Debug)]
+pub(super) struct Included {
+    path: PathBuf,
+    text: Result<String, NotUtf8>,
+}
+
+/// Reads the files that `include` names, seen from `main`.
+pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
+    let wanted = "an array of paths or patterns, such as include = [\"conf.d/*.toml\"]";
+    let patterns = value.array(wanted).unwrap_or_default();
+    let mut known = HashSet::new();
+    let mut included = Vec::new();
+    for pattern in patterns {
+        for path in matching(&pattern, main).unwrap_or_default() {
+            let same = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            if fs::canonicalize(main).is_ok_and(|main| main == same) {
+                let help = "put the others into a folder of their own, as in include = [\"conf.d/*.toml\"]";
+                pattern.wrong(&Wrong::new("includes this very file", help));
+                continue;
+            }
+            if !known.insert(same) {
+                continue;
+            }
+            match fs::read(&path) {
+                Ok(bytes) => included.push(Included { path, text: source::decode(bytes) }),
+                Err(error) => unreadable(&pattern, &path, &error),
+            }
+        }
+    }
+    included
+}
+
+/// The paths that are meant by a pattern, or by a plain path.
+fn matching(value: &Value<'_>, main: &Path) -> Checked<Vec<PathBuf>> {
+    let written = value.text()?;
+    let folder = main.parent().unwrap_or(Path::new(""));
+    if !written.contains(['*', '?', '[']) {
+        return Ok(vec![folder.join(written)]);
+    }
+    let Some(folder) = folder.to_str() else {
+        return Err(value.problem(
+            "the folder of this file has a name that is not UTF-8, so a pattern cannot be looked for in it",
+            "name the included files one by one, or rename the folder",
+        ));
+    };
+    // The folder is no pattern, whatever characters it has.
+    let whole = Path::new(&Pattern::escape(folder)).join(&written);
+    let found = glob::glob_with(&whole.to_string_lossy(), AS_IN_A_SHELL).map_err(|error| {
+        let help = "write a pattern such as \"conf.d/*.toml\": * stands for any text, ? for a character, [ab] for one \
+         of some characters";
+        value.wrong(&Wrong::new(format!("is not a pattern: {}", error.msg), help))
+    })?;
+    let mut paths = Vec::new();
+    for path in found {
+        match path {
+            Ok(path) => paths.push(path),
+            Err(error) => unreadable(value, error.path(), error.error()),
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        value.warn("matches no file");
+    }
+    Ok(paths)
+}
+
+fn unreadable(value: &Value<'_>, path: &Path, error: &io::Error) {
+    let help = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "paths are relative to this file; write one that exists, or a pattern such as \"conf.d/*.toml\""
+        }
+        io::ErrorKind::PermissionDenied => {
+            "let the user that runs protime-webhookd read the file and enter every folder above it"
+        }
+        io::ErrorKind::IsADirectory => "name the files in it, as in \"conf.d/*.toml\"",
+        _ => "write the path of a readable TOML file",
+    };
+    value.problem(format!("cannot read the included file {}: {error}", path.display()), help);
+}
+
+/// Reads the tenants of an included file whose first byte has the offset `base`; none if something in
+/// it is wrong.
+pub(super) fn read(file: &Included, base: usize, seen: &mut Seen) -> (Findings, Vec<Tenant>) {
+    let text = match &file.text {
+        Ok(text) => text,
+        Err(text) => return (source::not_utf8(&file.path, text, base), Vec::new()),
+    };
+    let source = Source::new(&file.path, text, base);
+    let report = Report::new(&source);
+    let tenants = raw::document(&report, "an included file", |root| root_table(root, seen));
+    if tenants.as_ref().is_ok_and(Vec::is_empty) {
+        report.warning(&source.at(0..0), "there is no [[tenant]] in this file");
+    }
+    (report.finish(), tenants.unwrap_or_default())
+}
+
+fn root_table(root: &Table<'_>, seen: &mut Seen) -> Checked<Vec<Tenant>> {
+    for key in OF_THE_MAIN_FILE {
+        root.refuse(
+            key,
+            &format!("`{key}` does not belong into an included file"),
+            "write it into the main file: an included one holds [[tenant]] tables only",
+        );
+    }
+    tenant::tenants(root, seen, true)
+}

@@ -1,0 +1,58 @@
+//! Any path below the API's root, given as it comes: for what Protime's guide mentions and no page
+//! describes, such as what is left of a deleted webhook.
+//!
+//! Laws: it only reads; a path that leads elsewhere is refused before anything is sent.
+
+use reqwest::Method;
+use zeroize::Zeroizing;
+
+use super::{
+    TenantClient,
+    error::{ApiError, Endpoint},
+    http::{Content, LARGE_ANSWER, Outgoing},
+    webhooks::Failure,
+};
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadingError {
+    /// The path is none.
+    #[error("{0}")]
+    Path(String),
+    /// Protime gave no answer.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+/// An answer as it came.
+pub(crate) struct Reading {
+    /// The body, byte for byte. It is not for logs.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// What it means, if it is not a success.
+    pub(crate) refusal: Option<ApiError>,
+}
+
+impl TenantClient {
+    /// What is at a path below the API's root, such as `webhooks/ID/debug` or `people?filter=…`.
+    pub(crate) async fn read_path(&self, path: &str) -> Result<Reading, ReadingError> {
+        let request = Outgoing {
+            endpoint: Endpoint::Path,
+            method: Method::GET,
+            url: self.inner.addresses.below_root(path).map_err(ReadingError::Path)?,
+            authorization: None,
+            content: Content::Empty,
+            limit: LARGE_ANSWER,
+        };
+        let (answer, token) = self.authorized(request.clone()).await.map_err(|failure| match failure {
+            Failure::NotSent(error) | Failure::Lost(error) => error,
+        })?;
+        let refusal = (!answer.status.is_success()).then(|| self.refused(&request, &answer, &token, &[]));
+        match (answer.body, refusal) {
+            (Ok(body), refusal) => Ok(Reading { body, refusal }),
+            (Err(_), Some(refusal)) => Err(refusal.into()),
+            (Err(wrong), None) => {
+                Err(ApiError::transient(format!("Protime's answer could not be read: {wrong}")).into())
+            }
+        }
+    }
+}
