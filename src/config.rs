@@ -28,6 +28,7 @@ mod tests;
 
 use std::{
     ffi::OsString,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -117,6 +118,8 @@ pub(crate) struct Config {
     pub(crate) renewal: Renewal,
     /// `[api]`
     pub(crate) api: Api,
+    /// `[metrics]`
+    pub(crate) metrics: Metrics,
     /// Every `[[tenant]]`, in the order of the file, and then of the included files.
     pub(crate) tenants: Vec<Tenant>,
     /// What is accepted but looks like a mistake, each with file, line and column.
@@ -189,6 +192,13 @@ pub(crate) struct Api {
     pub(crate) max_requests_per_minute: u32,
     /// Certificates that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// `[metrics]`: where they are besides the sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metrics {
+    /// A loopback address and a port.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// One `[[tenant]]`.

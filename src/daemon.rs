@@ -13,8 +13,10 @@ mod fake;
 #[cfg_attr(test, expect(dead_code, reason = "unit tests ask the fake in its place"))]
 mod handle;
 mod health;
+mod herald;
 mod live;
 mod manager;
+mod metrics;
 mod orphans;
 mod picture;
 mod reload;
@@ -24,7 +26,7 @@ mod verify;
 
 use std::{io, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
     clock,
@@ -45,6 +47,7 @@ use driver::Driver;
 pub(crate) use fake::{Fake, Handle};
 #[cfg(not(test))]
 pub(crate) use handle::Handle;
+use herald::Herald;
 use live::{Lasting, Live};
 use setup::Setup;
 pub(crate) use setup::client;
@@ -67,6 +70,16 @@ pub(crate) enum DaemonError {
     /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The address of the metrics.
+    #[error(
+        "[metrics] listen: cannot listen on {listen}: {source}; another process may use the port: stop it, or configure another one"
+    )]
+    Metrics {
+        /// Where.
+        listen: std::net::SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
     /// A secret.
     #[error("tenant '{tenant}': {error}")]
     Secret {
@@ -116,11 +129,20 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let status_socket = sockets::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
     let control_socket = sockets::bind::bind(&daemon.control_socket, daemon.control_socket_mode, group)?;
 
+    let metrics_socket = match config.metrics.listen {
+        Some(listen) => Some(listen_for_metrics(listen).await?),
+        None => None,
+    };
+
     let working = Stop::new();
     let serving = Stop::new();
+    let telling = Stop::new();
     let handle = Handle::new(live.clone());
     let status = serve(status_socket, sockets::status::router(handle.clone()), &serving);
     let control = serve(control_socket, sockets::control::router(handle.clone()), &serving);
+
+    let metrics = metrics_socket.map(|socket| serve_metrics(socket, handle.clone(), &serving));
+    let herald = tokio::spawn(Herald::new(live.clone()).await?.run(telling.clone()));
 
     let cron = Cron::start(&daemon.status_poll, live.sweep.clone()).await?;
     let driver = Driver::new(live.clone(), cron);
@@ -159,9 +181,14 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     working.request();
     drain::drain(driving, &live.lasting.keys_in_memory).await;
     sweeper.abort();
+    telling.request();
+    finish(herald, CLOSE, "not everything that happened was told to listeners").await;
     serving.request();
     finish(status, CLOSE, "a connection to the status socket was cut off").await;
     finish(control, CLOSE, "a connection to the control socket was cut off").await;
+    if let Some(metrics) = metrics {
+        finish(metrics, CLOSE, "a connection to the metrics was cut off").await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -173,6 +200,19 @@ fn serve(socket: sockets::bind::BoundSocket, router: axum::Router, serving: &Sto
         if let Err(error) = sockets::serve::serve(socket, router, serving.requested()).await {
             tracing::error!(path, %error, "a socket is no longer served");
         }
+    })
+}
+
+/// Listens where `[metrics] listen` says, which is on loopback.
+async fn listen_for_metrics(listen: std::net::SocketAddr) -> Result<TcpListener, DaemonError> {
+    TcpListener::bind(listen).await.map_err(|source| DaemonError::Metrics { listen, source })
+}
+
+/// Answers for the metrics until `serving` is requested; the listener is closed then.
+fn serve_metrics(listener: TcpListener, handle: Handle, serving: &Stop) -> JoinHandle<()> {
+    let serving = serving.clone();
+    tokio::spawn(async move {
+        sockets::serve::answer_all(listener, sockets::metrics::router(handle), serving.requested()).await;
     })
 }
 

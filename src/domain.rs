@@ -9,6 +9,8 @@ pub(crate) mod change;
 #[cfg(feature = "daemon")]
 pub(crate) mod errand;
 #[cfg(feature = "daemon")]
+pub(crate) mod event;
+#[cfg(feature = "daemon")]
 pub(crate) mod filter;
 #[cfg(feature = "daemon")]
 pub(crate) mod gap;

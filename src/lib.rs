@@ -35,6 +35,8 @@
 //! | `stop` | the wish to stop, as an argument |
 //! | `config` | the checked configuration, or every problem of the file at once |
 //! | `renewal` | the procedure: what to do (pure), and doing it |
+//! | `bulletin` | tells any number of listeners what happened, in order |
+//! | `tally` | counts what happened, for the metrics |
 //! | `protime` | the client of the API: answers become decisions |
 //! | `store` | SQLite: what is known, recorded and owed |
 //! | `resync` | brings the receiver up to date for a gap |
@@ -71,6 +73,11 @@ mod config;
 
 #[cfg(feature = "daemon")]
 mod renewal;
+
+#[cfg(feature = "daemon")]
+mod bulletin;
+#[cfg(feature = "daemon")]
+mod tally;
 
 #[cfg(feature = "daemon")]
 mod protime;

@@ -1,6 +1,6 @@
 //! Writes the log to standard error, for people, for journald or for machines.
 //!
-//! Laws: a reader that goes away (EPIPE) never ends the daemon; no library prints, whatever
+//! Laws: `RUST_LOG` wins over every configured level, now and later; a reader that goes away (EPIPE) never ends the daemon; no library prints, whatever
 //! `RUST_LOG` asks for, what may hold a secret.
 
 mod journal;
@@ -8,6 +8,7 @@ mod journal;
 use std::{
     env,
     io::{self, IsTerminal},
+    sync::OnceLock,
 };
 
 use tracing::{Level, Subscriber};
@@ -15,8 +16,9 @@ use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{LevelFilter, Targets},
     fmt::{self, MakeWriter, format::Format},
-    layer::SubscriberExt as _,
-    registry::LookupSpan,
+    layer::{Layered, SubscriberExt as _},
+    registry::{LookupSpan, Registry},
+    reload,
 };
 
 use crate::config::LogFormat;
@@ -33,8 +35,11 @@ enum Style {
 /// if it is set and valid; a wrong filter is reported in the log. A second call changes nothing.
 pub(crate) fn init(level: &str, format: LogFormat) {
     let (filter, complaints) = filter(env::var("RUST_LOG").ok().as_deref(), level);
+    let (filter, handle) = reload::Layer::new(filter);
     let subscriber = subscriber(filter, style(format), io::stderr);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        // It is unset: only the first call gets here.
+        let _unset = LEVEL.set(handle);
         for complaint in complaints {
             tracing::warn!(
                 filter = complaint.filter,
@@ -44,6 +49,46 @@ pub(crate) fn init(level: &str, format: LogFormat) {
             );
         }
     }
+}
+
+/// What a filter is put on.
+type Capped = Layered<Targets, Registry>;
+
+/// Changes the filter of the process's log, once that was started.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Capped>> = OnceLock::new();
+
+/// Why the level of the log stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LevelError {
+    /// It is no filter.
+    #[error("'{level}' is no level of the log: {error}")]
+    Invalid {
+        /// What was asked for.
+        level: String,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The log was not started, or is gone.
+    #[error("the log cannot take another level: {0}")]
+    Fixed(String),
+}
+
+/// Puts another level in force for everything that is logged from now on. If `RUST_LOG` is set, it stays
+/// in force, and nothing is changed.
+pub(crate) fn set_level(level: &str) -> Result<(), LevelError> {
+    let rust_log = env::var("RUST_LOG").ok().filter(|text| EnvFilter::builder().parse(text).is_ok());
+    if rust_log.is_some_and(|text| !text.trim().is_empty()) {
+        return Ok(());
+    }
+    let handle = LEVEL.get().ok_or_else(|| LevelError::Fixed("it was not started".to_owned()))?;
+    put(handle, level)
+}
+
+fn put<S>(handle: &reload::Handle<EnvFilter, S>, level: &str) -> Result<(), LevelError> {
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|error| LevelError::Invalid { level: level.to_owned(), error: error.to_string() })?;
+    handle.reload(filter).map_err(|error| LevelError::Fixed(error.to_string()))
 }
 
 /// A filter that could not be used.
@@ -98,8 +143,9 @@ fn style(format: LogFormat) -> Style {
     }
 }
 
-fn subscriber<W>(filter: EnvFilter, style: Style, writer: W) -> impl Subscriber + Send + Sync
+fn subscriber<F, W>(filter: F, style: Style, writer: W) -> impl Subscriber + Send + Sync
 where
+    F: Layer<Capped> + Send + Sync,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     tracing_subscriber::registry().with(caps()).with(filter).with(lines(style, writer))

@@ -35,7 +35,10 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::domain::webhook::{Pair, TenantName};
+use crate::{
+    domain::webhook::{Pair, TenantName},
+    tally::Tally,
+};
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
@@ -89,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) max_requests_per_minute: u32,
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
+    /// Counts the requests.
+    pub(crate) tally: Tally,
 }
 
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.

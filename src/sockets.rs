@@ -13,6 +13,8 @@
 
 pub(crate) mod bind;
 pub(crate) mod control;
+mod events;
+pub(crate) mod metrics;
 mod problem;
 mod query;
 mod read;

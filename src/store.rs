@@ -10,6 +10,7 @@ mod history;
 mod journal;
 mod lock;
 mod marks;
+mod news;
 mod orphans;
 mod reading;
 mod record;
@@ -30,8 +31,10 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
 
 pub(crate) use journal::Attempt;
+pub(crate) use news::{Position, RenewalNews};
 pub(crate) use rotation::{Answer, Rotation};
 pub(crate) use webhooks::{Configured, Keys, StoredKey};
 use writer::Worker;
@@ -115,6 +118,8 @@ impl From<rusqlite::Error> for StoreError {
 pub(crate) struct Store {
     writer: Worker,
     reader: Worker,
+    /// Counts writes that are on disk.
+    commits: watch::Sender<u64>,
     state_dir: PathBuf,
 }
 
@@ -140,7 +145,7 @@ impl Store {
         Worker::start("store-writer", connection, Some(lock))
             .and_then(|writer| {
                 let reader = Worker::start("store-reader", reading, None)?;
-                Ok(Self { writer, reader, state_dir: state_dir.to_owned() })
+                Ok(Self { writer, reader, commits: watch::Sender::new(0), state_dir: state_dir.to_owned() })
             })
             .map_err(|source| OpenError::Io { path, source })
     }
@@ -153,6 +158,9 @@ impl Store {
     {
         crash::point(&format!("store:{name}:before"));
         let outcome = self.writer.run(change).await;
+        if outcome.is_ok() {
+            self.commits.send_modify(|count| *count += 1);
+        }
         crash::point(&format!("store:{name}:after"));
         outcome
     }

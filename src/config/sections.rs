@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Api, Config, Daemon, LogFormat, Renewal, Surroundings, cron,
+    Api, Config, Daemon, LogFormat, Metrics, Renewal, Surroundings, cron,
     include::{self, Included},
     raw::{Checked, Reported, Table, Value},
     tenant::{self, Seen},
@@ -41,7 +41,9 @@ pub(super) fn root(
     let daemon = root.section("daemon", "[daemon]", |table| daemon(table, surroundings));
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
-    root.not_yet("metrics", "remove the table");
+    let metrics = root.section("metrics", "[metrics]", |table| {
+        Ok(Metrics { listen: table.maybe("listen", |value| value.parse(units::loopback))? })
+    });
     let include = root.optional("include");
     included.extend(include.iter().flat_map(|value| include::files(value, file)));
     let tenants = tenant::tenants(root, seen, include.is_some());
@@ -51,6 +53,7 @@ pub(super) fn root(
         daemon: daemon?,
         renewal: renewal?,
         api: api?,
+        metrics: metrics?,
         tenants: tenants?,
         warnings: Vec::new(),
     })

@@ -2,7 +2,7 @@
 //!
 //! Every reader takes the whole text or says why not and what would be right.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::raw::Wrong;
 use crate::domain::lifetime::Share;
@@ -166,6 +166,20 @@ pub(super) fn socket_path(text: &str) -> Result<PathBuf, Wrong> {
         return Err(Wrong::new("is too long for a Unix socket", "write a path of at most 107 bytes"));
     }
     Ok(path)
+}
+
+/// A loopback address with a port, on which only this machine can ask.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, Wrong> {
+    let help = "write a loopback address and a port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"";
+    let address: SocketAddr = text.parse().map_err(|_| Wrong::new("is not an address with a port", help))?;
+    if !address.ip().is_loopback() {
+        let what = "is reachable from other machines, and who may read metrics is not checked there";
+        return Err(Wrong::new(what, help));
+    }
+    if address.port() == 0 {
+        return Err(Wrong::new("has port 0, which is a different one at every start", help));
+    }
+    Ok(address)
 }
 
 /// `Service/Version (Company)`, which Protime demands as `User-Agent`.

@@ -12,6 +12,7 @@ use super::{
     reload::Reloaded,
 };
 use crate::{
+    bulletin::{Bulletin, Listener},
     domain::{report, webhook::WebhookPath},
     store::StoreError,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Fake {
 pub(crate) struct Handle {
     fake: Arc<Mutex<Fake>>,
     rotations: watch::Sender<u64>,
+    bulletin: Bulletin,
 }
 
 impl Handle {
@@ -46,7 +48,11 @@ impl Handle {
     }
 
     pub(crate) fn fake(fake: Fake) -> Self {
-        Self { fake: Arc::new(Mutex::new(fake)), rotations: watch::Sender::new(0) }
+        Self {
+            fake: Arc::new(Mutex::new(fake)),
+            rotations: watch::Sender::new(0),
+            bulletin: Bulletin::default(),
+        }
     }
 
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Fake) -> T) -> T {
@@ -138,6 +144,14 @@ impl Handle {
 
     pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
         self.change(|fake| fake.rejected.clone()).map_or_else(|| Ok(Reloaded::default()), Err)
+    }
+
+    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
+        self.bulletin.listen(after)
+    }
+
+    pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
+        self.ask(|fake| format!("webhooks {}\n", fake.webhooks.len()))
     }
 
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    answers::{Keys, PolledTenant, Unavailable},
+    answers::{Keys, PolledTenant, Unavailable, Verdict},
     health,
     live::Live,
-    orphans, picture,
+    metrics, orphans, picture,
     reload::Reloaded,
     setup::Setup,
 };
 use crate::{
+    bulletin::Listener,
     clock,
     domain::{record::Record, report, webhook::WebhookPath},
     renewal::procedure::Procedure,
@@ -107,6 +108,29 @@ impl Handle {
     /// Changes whenever a key was rotated: wait for it, then ask for the key again.
     pub(crate) fn rotations(&self) -> watch::Receiver<u64> {
         self.live.lasting.rotations.subscribe()
+    }
+
+    /// Listens to what happens, from now on or from behind the event with this id.
+    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
+        self.live.lasting.bulletin.listen(after)
+    }
+
+    /// The metrics, as Prometheus reads them.
+    pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
+        let status = self.status().await?;
+        let healthy = self.health().await?.healthy;
+        let webhooks = self.webhooks().await?;
+        Ok(metrics::text(&status, &webhooks, healthy, &self.live.lasting.tally.snapshot()))
+    }
+
+    /// Counts a verdict.
+    pub(super) fn count(&self, verdict: Verdict) {
+        self.live.lasting.tally.verified(match verdict {
+            Verdict::Valid { .. } => "valid",
+            Verdict::Malformed => "malformed",
+            Verdict::Mismatch => "mismatch",
+            Verdict::NoKey => "no_key",
+        });
     }
 
     /// Starts a renewal, or hurries the one that runs, and returns its number; `None` if there is no

@@ -10,10 +10,12 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::setup::Setup;
 use crate::{
+    bulletin::Bulletin,
     domain::{record::WebhookId, report::ConfigError},
     renewal::unsaved::KeysInMemory,
     scheduler::Sweep,
     store::Store,
+    tally::Tally,
 };
 
 /// What does not change with the configuration. Clones share it.
@@ -27,6 +29,10 @@ pub(super) struct Lasting {
     pub(super) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
     pub(super) keys_in_memory: KeysInMemory,
+    /// Tells listeners what happens.
+    pub(super) bulletin: Bulletin,
+    /// Counts what happens.
+    pub(super) tally: Tally,
     /// Whether every tenant was asked once.
     pub(super) swept: watch::Sender<bool>,
 }
@@ -39,6 +45,8 @@ impl Lasting {
             wake: Arc::new(Notify::new()),
             rotations: watch::Sender::new(0),
             keys_in_memory: KeysInMemory::default(),
+            bulletin: Bulletin::default(),
+            tally: Tally::default(),
             swept: watch::Sender::new(false),
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     clock,
     config::{self, Config},
     domain::report::{ConfigError, ConfigProblem},
+    logging,
     scheduler::Sweep,
 };
 
@@ -72,9 +73,12 @@ impl Live {
         let reloaded = Reloaded {
             tenants: setup.tenants.len(),
             webhooks: setup.procedures.len(),
-            needs_restart: needs_restart(&earlier.daemon, &config),
+            needs_restart: needs_restart(earlier, &config),
             warnings: config.warnings,
         };
+        if let Err(error) = logging::set_level(&setup.daemon.log_level) {
+            tracing::warn!(%error, "the log level could not be changed");
+        }
         self.put_in_force(setup);
         if self.sweep.try_send(Sweep).is_err() {
             tracing::debug!("a sweep is already due");
@@ -85,8 +89,9 @@ impl Live {
 }
 
 /// The settings that are different and that only a restart puts in force.
-fn needs_restart(earlier: &config::Daemon, config: &Config) -> Vec<&'static str> {
-    let now = &config.daemon;
+fn needs_restart(earlier: &Setup, config: &Config) -> Vec<&'static str> {
+    let (listened, listen) = (earlier.metrics.listen, config.metrics.listen);
+    let (earlier, now) = (&earlier.daemon, &config.daemon);
     [
         ("daemon.state_dir", earlier.state_dir != now.state_dir),
         ("daemon.status_socket", earlier.status_socket != now.status_socket),
@@ -94,8 +99,8 @@ fn needs_restart(earlier: &config::Daemon, config: &Config) -> Vec<&'static str>
         ("daemon.status_socket_mode", earlier.status_socket_mode != now.status_socket_mode),
         ("daemon.control_socket_mode", earlier.control_socket_mode != now.control_socket_mode),
         ("daemon.socket_group", earlier.socket_group != now.socket_group),
-        ("daemon.log_level", earlier.log_level != now.log_level),
         ("daemon.log_format", earlier.log_format != now.log_format),
+        ("metrics.listen", listened != listen),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))

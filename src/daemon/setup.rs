@@ -23,6 +23,7 @@ use crate::{
     },
     resync::{self, Resync},
     store::{Configured, Store, StoreError},
+    tally::Tally,
 };
 
 /// Everything that was built from one configuration.
@@ -42,6 +43,8 @@ pub(crate) struct Setup {
     pub(super) by_path: HashMap<WebhookPath, WebhookId>,
     /// `[daemon]`, part of which only a restart changes.
     pub(super) daemon: config::Daemon,
+    /// `[metrics]`, which only a restart changes.
+    pub(super) metrics: config::Metrics,
     /// How many webhooks are worked on at a time.
     pub(super) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
@@ -68,13 +71,14 @@ impl Setup {
         let clients: Vec<TenantClient> = config
             .tenants
             .iter()
-            .map(|tenant| client(config, tenant, &tenant.collections_read()))
+            .map(|tenant| counted_client(config, tenant, &tenant.collections_read(), lasting.tally.clone()))
             .collect::<Result<_, _>>()?;
         let ids = adopt(config, &lasting.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
             daemon: config.daemon.clone(),
+            metrics: config.metrics.clone(),
             max_concurrent: config.renewal.max_concurrent,
             previous_key_grace: config.renewal.previous_key_grace,
             tenants: Vec::new(),
@@ -208,6 +212,7 @@ impl Shared {
             watched,
             self.timing.backoff,
             Arc::clone(&self.lasting.wake),
+            self.lasting.bulletin.clone(),
         ))
     }
 
@@ -279,11 +284,21 @@ fn timing(config: &Config) -> Result<Timing, DaemonError> {
     })
 }
 
-/// A client of a tenant that may read these collections.
+/// A client of a tenant that may read these collections, for a command that needs no daemon.
 pub(crate) fn client(
     config: &Config,
     tenant: &config::Tenant,
     collections_read: &[&str],
+) -> Result<TenantClient, DaemonError> {
+    counted_client(config, tenant, collections_read, Tally::default())
+}
+
+/// The same, with its requests counted in `tally`.
+fn counted_client(
+    config: &Config,
+    tenant: &config::Tenant,
+    collections_read: &[&str],
+    tally: Tally,
 ) -> Result<TenantClient, DaemonError> {
     let client_secret = tenant
         .client_secret
@@ -301,6 +316,7 @@ pub(crate) fn client(
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,
         ca_file: config.api.ca_file.clone(),
+        tally,
     })
     .map_err(|error| DaemonError::Client { tenant: tenant.name.clone(), error })
 }

@@ -39,6 +39,19 @@ impl Handle {
         authorization: &str,
         body: &[u8],
     ) -> Result<Option<Verdict>, Unavailable> {
+        let verdict = self.judge(path, authorization, body).await?;
+        if let Some(verdict) = verdict {
+            self.count(verdict);
+        }
+        Ok(verdict)
+    }
+
+    async fn judge(
+        &self,
+        path: &WebhookPath,
+        authorization: &str,
+        body: &[u8],
+    ) -> Result<Option<Verdict>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         if !WebhookKey::is_signature(authorization) {
             return Ok(Some(Verdict::Malformed));

@@ -69,6 +69,26 @@ fn rust_log_wins_and_a_wrong_filter_is_reported() {
 }
 
 #[test]
+fn the_level_can_be_changed_while_it_logs() {
+    let page = Page::default();
+    let writer = page.clone();
+    let (filter, handle) = reload::Layer::new(filter(None, "info").0);
+    let style = Style::Text { colours: false };
+    tracing::subscriber::with_default(subscriber(filter, style, move || writer.clone()), || {
+        tracing::debug!("before");
+        put(&handle, "debug").expect("a level");
+        tracing::debug!("between");
+        put(&handle, "error").expect("a level");
+        tracing::warn!("after");
+        assert!(put(&handle, "a=loud").is_err());
+        tracing::error!("still");
+    });
+    let log = String::from_utf8(page.0.lock().expect("no panic").clone()).expect("UTF-8");
+    let said: Vec<&str> = log.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(said, ["between", "still"], "{log}");
+}
+
+#[test]
 fn every_line_for_the_journal_has_its_priority() {
     let log = logged("trace", Style::Journal, || {
         let _span = tracing::info_span!("renewal", webhook = "acme/clockings").entered();

@@ -26,7 +26,7 @@ use super::{
     limit::{Hold, Limiter},
     time,
 };
-use crate::{clock, domain::webhook::TenantName};
+use crate::{clock, domain::webhook::TenantName, tally::Tally};
 
 /// Answers of which a token, a webhook or an error is read.
 pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
@@ -116,6 +116,7 @@ pub(super) struct Http {
     limiter: Limiter,
     hold: Hold,
     clock: Mutex<Option<Reading>>,
+    tally: Tally,
 }
 
 impl Http {
@@ -135,6 +136,7 @@ impl Http {
             limiter: Limiter::new(settings.max_requests_per_minute),
             hold: Hold::default(),
             clock: Mutex::new(None),
+            tally: settings.tally.clone(),
         })
     }
 
@@ -182,6 +184,7 @@ impl Http {
 
     /// The one place that every request passes, with its endpoint and what came of it.
     fn observe(&self, endpoint: Endpoint, code: &str, method: &Method, url: &Url, elapsed: Duration) {
+        self.tally.request(self.tenant.as_str(), endpoint.as_str(), code);
         tracing::debug!(
             tenant = %self.tenant,
             endpoint = endpoint.as_str(),

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::{
     backoff::Backoff,
@@ -102,6 +103,27 @@ impl Procedure {
         if stop.is_requested() && !matches!(plan, Plan::Rotate | Plan::HandOff) {
             return Ok(Advance::Waiting);
         }
+        // Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level
+        // `info` lines speak for themselves.
+        let span = record.open.as_ref().map_or_else(tracing::Span::none, |open| {
+            tracing::debug_span!(
+                "renewal",
+                tenant = %self.path.tenant,
+                webhook = %self.path,
+                renewal = open.id,
+                reason = %open.reason,
+            )
+        });
+        self.carry_out(plan, &record, now, stop).instrument(span).await
+    }
+
+    async fn carry_out(
+        &self,
+        plan: Plan,
+        record: &Record,
+        now: Now,
+        stop: &Stop,
+    ) -> Result<Advance, StoreError> {
         match plan {
             Plan::Wait { until, contended } => {
                 if contended {
@@ -111,17 +133,17 @@ impl Procedure {
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
             Plan::Begin(Reason::ReferencesChanged) => self.change_references().await?,
-            Plan::Begin(reason) => self.begin(&record, reason, now).await?,
-            Plan::Supersede(reason) => self.supersede(&record, reason, now).await?,
-            Plan::Resync => return self.resync(&record, stop).await,
-            Plan::Post { unplanned } => self.post(&record, unplanned, stop).await?,
-            Plan::Resolve => self.resolve(&record).await?,
-            Plan::Rotate => self.rotate(&record).await?,
-            Plan::HandOff => return self.hand_off(&record, stop).await,
-            Plan::CatchUp => return self.catch_up(&record, stop).await,
-            Plan::Learn(listed) => self.learn(&record, *listed).await?,
-            Plan::Confirm => self.confirm(&record).await?,
-            Plan::Refresh => return self.refresh(&record, stop).await,
+            Plan::Begin(reason) => self.begin(record, reason, now).await?,
+            Plan::Supersede(reason) => self.supersede(record, reason, now).await?,
+            Plan::Resync => return self.resync(record, stop).await,
+            Plan::Post { unplanned } => self.post(record, unplanned, stop).await?,
+            Plan::Resolve => self.resolve(record).await?,
+            Plan::Rotate => self.rotate(record).await?,
+            Plan::HandOff => return self.hand_off(record, stop).await,
+            Plan::CatchUp => return self.catch_up(record, stop).await,
+            Plan::Learn(listed) => self.learn(record, *listed).await?,
+            Plan::Confirm => self.confirm(record).await?,
+            Plan::Refresh => return self.refresh(record, stop).await,
         }
         Ok(Advance::Acted)
     }

@@ -21,8 +21,10 @@ use super::{
     plan::{Plan, Wanted, delivers, plan},
 };
 use crate::{
+    bulletin::Bulletin,
     clock,
     domain::{
+        event::{Event, Kind},
         orphan::Orphan,
         record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
@@ -107,6 +109,7 @@ pub(crate) struct Tenant {
     webhooks: HashMap<WebhookId, Watched>,
     backoff: Backoff,
     wake: Arc<Notify>,
+    bulletin: Bulletin,
     begun: AtomicU64,
     latest: tokio::sync::Mutex<Latest>,
     polls: Mutex<Polls>,
@@ -129,6 +132,7 @@ impl Tenant {
         webhooks: HashMap<WebhookId, Watched>,
         backoff: Backoff,
         wake: Arc<Notify>,
+        bulletin: Bulletin,
     ) -> Self {
         Self {
             name,
@@ -137,6 +141,7 @@ impl Tenant {
             webhooks,
             backoff,
             wake,
+            bulletin,
             begun: AtomicU64::new(0),
             latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
             polls: Mutex::new(Polls::default()),
@@ -169,6 +174,7 @@ impl Tenant {
             latest.number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             latest.outcome = self.poll().await;
             self.note(&latest.outcome);
+            self.tell(&latest.outcome);
         }
         latest.outcome.clone()
     }
@@ -294,6 +300,16 @@ impl Tenant {
         }
         self.wake.notify_one();
         Ok(())
+    }
+
+    fn tell(&self, outcome: &Result<(), PollError>) {
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let word = if error.is_none() { "succeeded" } else { "failed" };
+        self.bulletin.publish(&Event {
+            outcome: Some(word.to_owned()),
+            error,
+            ..Event::of_tenant(Kind::PollFinished, clock::now(), &self.name)
+        });
     }
 
     fn note(&self, outcome: &Result<(), PollError>) {

@@ -9,6 +9,7 @@ use axum::{
 };
 
 use super::{
+    events, metrics,
     problem::Problem,
     query::{self, Named, Parameters},
     redact,
@@ -46,6 +47,8 @@ impl Source {
 pub(super) fn router() -> Router<Source> {
     Router::new()
         .route("/v1/health", get(health))
+        .route("/v1/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/status", get(status))
         .route("/v1/webhooks", get(webhooks))
         .route("/v1/webhooks/{tenant}/{name}", get(webhook))

@@ -20,15 +20,17 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
 };
 
 use super::{bind::BoundSocket, problem::Problem, verify::LARGEST_EVENT};
 
-/// Connections that a user may have to a socket at a time.
-const CONNECTIONS_PER_USER: usize = 128;
+/// Connections that a user may have to a socket at a time. With both sockets, a user has three quarters
+/// of the file descriptors that a process gets by default.
+const CONNECTIONS_PER_USER: usize = 384;
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest head of a request, in bytes.
@@ -63,25 +65,80 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
+    tracing::debug!(path = %socket.path().display(), "listening");
+    // The file goes when the stop begins.
+    answer_all((listener, socket), router, shutdown).await;
+    Ok(())
+}
+
+/// Where connections come from. Dropping it closes it.
+pub(crate) trait Door: Send {
+    /// What a connection is read from and written to.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The user at the other end, as the kernel vouches for it; `None` if it has gone already.
+    fn user(stream: &Self::Stream) -> Option<u32>;
+
+    /// Writes what fits without waiting.
+    fn try_write(stream: &Self::Stream, bytes: &[u8]) -> io::Result<usize>;
+}
+
+impl Door for (UnixListener, BoundSocket) {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.0.accept().await.map(|(stream, _)| stream)
+    }
+
+    fn user(stream: &UnixStream) -> Option<u32> {
+        stream.peer_cred().ok().map(|peer| peer.uid())
+    }
+
+    fn try_write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+        stream.try_write(bytes)
+    }
+}
+
+impl Door for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        TcpListener::accept(self).await.map(|(stream, _)| stream)
+    }
+
+    /// Nobody knows: all share the connections of one.
+    fn user(_stream: &TcpStream) -> Option<u32> {
+        Some(u32::MAX)
+    }
+
+    fn try_write(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        stream.try_write(bytes)
+    }
+}
+
+/// Answers every connection with `router` until `shutdown`, then within about a second.
+pub(crate) async fn answer_all<D: Door>(door: D, router: Router, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
     let router = router.layer(middleware::from_fn(limit_body)).layer(Extension(stopping.clone()));
     let mut connections = JoinSet::new();
     let mut users = HashMap::new();
     let mut shutdown = pin!(shutdown);
-    tracing::debug!(path = %socket.path().display(), "listening");
 
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => match admit(&mut users, &stream) {
+            accepted = door.accept() => match accepted {
+                Ok(stream) => match admit::<D>(&mut users, &stream) {
                     Some(permit) => {
                         connections.spawn(answer(stream, router.clone(), stopping.clone(), permit));
                     }
-                    None => refuse(&stream),
+                    None => refuse::<D>(&stream),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -91,36 +148,42 @@ pub(crate) async fn serve(
         }
     }
 
-    drop(listener);
-    drop(socket);
+    drop(door);
     stop.send_replace(true);
     let all = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(LAST_WORDS, all).await.is_err() {
         tracing::debug!(connections = connections.len(), "connections are dropped that did not end in time");
     }
     connections.shutdown().await;
-    Ok(())
 }
 
 /// A place among the connections of the peer's user, if there is one left.
-fn admit(users: &mut HashMap<u32, Arc<Semaphore>>, stream: &UnixStream) -> Option<OwnedSemaphorePermit> {
-    let user = stream.peer_cred().ok()?.uid();
+fn admit<D: Door>(
+    users: &mut HashMap<u32, Arc<Semaphore>>,
+    stream: &D::Stream,
+) -> Option<OwnedSemaphorePermit> {
+    let user = D::user(stream)?;
     let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(CONNECTIONS_PER_USER)));
     Arc::clone(places).try_acquire_owned().ok()
 }
 
 /// Says why there is no answer. A peer that cannot take even that is not waited for.
-fn refuse(stream: &UnixStream) {
+fn refuse<D: Door>(stream: &D::Stream) {
     let body = Problem::too_many_connections(CONNECTIONS_PER_USER).body().to_string();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
         body.len()
     );
-    let _ = stream.try_write(answer.as_bytes());
+    let _ = D::try_write(stream, answer.as_bytes());
 }
 
-async fn answer(stream: UnixStream, router: Router, mut stopping: Stopping, permit: OwnedSemaphorePermit) {
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    mut stopping: Stopping,
+    permit: OwnedSemaphorePermit,
+) {
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

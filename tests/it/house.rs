@@ -23,6 +23,9 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("logging", ROOMS),
     ("unix_group", ROOMS),
     ("clock", ROOMS),
+    ("tally", ROOMS),
+    // Tells of what happens in the words of `domain`, and asks nobody.
+    ("bulletin", ALL_BUT_WORDS),
     // Runs programs for both kinds of errand, and speaks of them in the words of `domain`.
     (
         "command",
@@ -94,6 +97,10 @@ const PURE: &[&str] = &[
     "config",
     "command",
 ];
+
+/// Every room but `domain`.
+const ALL_BUT_WORDS: &[&str] =
+    &["store", "protime", "resync", "handoff", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"];
 
 const ROOMS: &[&str] = &[
     "store",

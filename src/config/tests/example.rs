@@ -79,7 +79,7 @@ fn each_default_in_the_example_is_the_one_of_the_code() {
             *(if same { &mut defaults } else { &mut others }) += 1;
         }
     }
-    assert_eq!((defaults, others), (25, 6));
+    assert_eq!((defaults, others), (25, 7));
 }
 
 #[test]
@@ -128,6 +128,7 @@ fn every_key_that_is_known_is_in_the_example() {
         ("", "user_agent"),
         ("[daemon]", "[daemon]"),
         ("[renewal]", "[renewal]"),
+        ("[metrics]", "[metrics]"),
         ("[api]", "[api]"),
         ("[[tenant]]", "[[tenant]]"),
         ("[[tenant.webhook]]", "[[tenant.webhook]]"),

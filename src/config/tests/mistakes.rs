@@ -19,7 +19,7 @@ fn unknown_keys_and_wrong_types() {
         (
             "[api]",
             "[network]",
-            "9:2: unknown key `network` in the root table; the root table knows `user_agent`, `daemon`, `renewal`, `api`, `include` and `tenant`",
+            "9:2: unknown key `network` in the root table; the root table knows `user_agent`, `daemon`, `renewal`, `api`, `metrics`, `include` and `tenant`",
         ),
         (
             "retry_max = \"15m\"",
@@ -182,6 +182,11 @@ fn values_of_renewal_and_api() {
             "retry_max",
             "max_concurrent = 0\nretry_max",
             "7:18: `max_concurrent`: 0 is out of range; write a whole number from 1 to 10000",
+        ),
+        (
+            "[api]",
+            "[metrics]\nlisten = \"0.0.0.0:9464\"\n[api]",
+            "10:10: `listen`: \"0.0.0.0:9464\" is reachable from other machines, and who may read metrics is not checked there; write a loopback address and a port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
         ),
         (
             "max_requests",

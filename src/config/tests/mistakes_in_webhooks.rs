@@ -138,11 +138,6 @@ fn kinds() {
 fn what_a_later_version_will_know_is_refused_and_not_ignored() {
     judge(&[
         (
-            "[daemon]",
-            "[metrics]\nlisten = \"127.0.0.1:9464\"\n[daemon]",
-            "3:2: `metrics` in the root table is not known to this version yet; remove the table",
-        ),
-        (
             "kind = \"command\"",
             "kind = \"http\"\nurl = \"https://a.eu\"\ntoken = { env = \"T\" }",
             "25:8: `kind`: \"http\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",

@@ -67,12 +67,12 @@ async fn too_large_requests_are_refused() {
 async fn a_user_has_a_bounded_number_of_connections() {
     let served = Served::status(handle());
     let mut open = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..384 {
         open.push(connect(&served).await);
     }
     let refused = rest(connect(&served).await).await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    assert!(refused.contains("application/problem+json") && refused.contains("128 connections"), "{refused}");
+    assert!(refused.contains("application/problem+json") && refused.contains("384 connections"), "{refused}");
 
     // Closed connections make room again.
     open.clear();

@@ -52,6 +52,11 @@ async fn receive(request: RequestBuilder) -> reqwest::Result<Answer> {
     })
 }
 
+/// Gets what is at an address.
+pub(crate) fn fetch(url: &str) -> Answer {
+    send(&client(), Method::GET, url, None).unwrap_or_else(|error| panic!("GET {url}: {error:?}"))
+}
+
 pub(super) fn client() -> Client {
     Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client")
 }
@@ -81,6 +86,12 @@ impl Socket {
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
         self.try_request(method, path).unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    /// Sends a request whose answer is read piece by piece.
+    pub(super) fn open(&self, path: &str, last_event_id: Option<&str>) -> RequestBuilder {
+        let request = self.0.get(format!("http://daemon{path}"));
+        last_event_id.into_iter().fold(request, |request, id| request.header("last-event-id", id))
     }
 
     /// Asks whether an event is genuine.

@@ -1,0 +1,131 @@
+//! `GET /v1/events`: what a listener is told, in which order, and what becomes of one that was away.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::support::{Listener, World};
+
+const LONG: &[&str] = &["--lifetime", "1h"];
+
+fn renew(world: &World) -> Value {
+    let answer = world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    assert_eq!(answer.status, 202);
+    answer.json()["renewal_id"].clone()
+}
+
+#[test]
+fn a_renewal_is_told_step_by_step() {
+    let world = World::running(LONG, &["clockings"]);
+    let listeners = [&world.daemon.status, &world.daemon.control].map(|socket| Listener::start(socket, None));
+    let id = renew(&world);
+    for listener in listeners {
+        let events = listener.up_to("the renewal's end, and the state after it", |event| {
+            event.kind == "webhook_state" && event.data["state"] == "active"
+        });
+        let of_renewal: Vec<String> = events
+            .iter()
+            .filter(|event| event.kind != "poll_finished" && event.kind != "webhook_state")
+            .map(|event| {
+                let data = &event.data;
+                assert_eq!(
+                    [&data["renewal_id"], &data["reason"], &data["webhook"], &data["tenant"]],
+                    [&id, &json!("manual"), &json!("acme/clockings"), &json!("acme")],
+                    "{event:?}"
+                );
+                assert!(data["at"].as_str().unwrap().ends_with('Z'), "{event:?}");
+                let words = [&data["step"], &data["outcome"]];
+                words
+                    .iter()
+                    .filter_map(|word| word.as_str())
+                    .fold(event.kind.clone(), |told, word| format!("{told} {word}"))
+            })
+            .collect();
+        let mut expected = vec!["renewal_started".to_owned()];
+        for step in ["resync", "post", "rotate", "hand_off", "catch_up"] {
+            expected.push(format!("renewal_step {step} started"));
+            expected.push(format!("renewal_step {step} succeeded"));
+            if step == "rotate" {
+                expected.push("key_rotated".to_owned());
+            }
+        }
+        expected.push("renewal_finished succeeded".to_owned());
+        assert_eq!(of_renewal, expected);
+
+        let key = world.daemon.webhook("clockings")["key"].clone();
+        let told = &events.iter().find(|event| event.kind == "key_rotated").unwrap().data;
+        assert_eq!((&told["key_version"], &told["fingerprint"]), (&key["version"], &key["fingerprint"]));
+        let text = format!("{events:?}");
+        assert!(!text.contains(&world.daemon.key("clockings").unwrap()), "a key is told");
+
+        let states: Vec<(&Value, &Value)> = events
+            .iter()
+            .filter(|event| event.kind == "webhook_state")
+            .map(|event| (&event.data["previous_state"], &event.data["state"]))
+            .collect();
+        assert!(states.windows(2).all(|pair| pair[0].1 == pair[1].0), "{states:?}");
+        let ids: Vec<u64> =
+            events.iter().map(|event| event.id.rsplit('-').next().unwrap().parse().unwrap()).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{ids:?}");
+    }
+}
+
+#[test]
+fn polls_and_failures_are_told() {
+    let world = World::running(LONG, &["clockings"]);
+    let listener = Listener::start(&world.daemon.status, None);
+    let polled = listener.up_to("a poll", |event| event.kind == "poll_finished");
+    let data = &polled.last().unwrap().data;
+    assert_eq!((&data["tenant"], &data["outcome"]), (&json!("acme"), &json!("succeeded")));
+    world
+        .sandbox
+        .fault(&json!({"endpoint": "list", "times": 1000, "action": {"kind": "status", "status": 503}}));
+    let failed = listener.up_to("a poll that failed", |event| {
+        event.kind == "poll_finished" && event.data["outcome"] == "failed"
+    });
+    assert!(failed.last().unwrap().data["error"].is_string(), "{failed:?}");
+}
+
+#[test]
+fn a_listener_goes_on_where_it_stopped() {
+    let mut world = World::running(LONG, &["clockings"]);
+    let first = Listener::start(&world.daemon.status, None);
+    renew(&world);
+    let told = first.up_to("the renewal", |event| event.kind == "renewal_finished");
+    let middle = &told[told.len() / 2].id;
+    let remaining: Vec<_> = told.iter().skip(told.len() / 2 + 1).cloned().collect();
+
+    let second = Listener::start(&world.daemon.control, Some(middle));
+    let again = second.up_to("the rest", |event| event.kind == "renewal_finished");
+    assert_eq!(again, remaining);
+
+    for unknown in ["nonsense", "0000000000000000-1", ""] {
+        let reset = Listener::start(&world.daemon.status, Some(unknown));
+        let events = reset.up_to("a reset", |_| true);
+        assert_eq!(events[0].kind, "reset", "{unknown}: {events:?}");
+        // With its id, a listener goes on.
+        let after = Listener::start(&world.daemon.status, Some(&events[0].id));
+        assert_ne!(after.up_to("a poll", |_| true)[0].kind, "reset");
+    }
+    let last = told.last().unwrap().id.clone();
+    world.daemon.stop();
+    world.daemon.start();
+    let restarted = Listener::start(&world.daemon.status, Some(&last));
+    assert_eq!(restarted.up_to("a reset", |_| true)[0].kind, "reset");
+}
+
+#[test]
+fn two_hundred_listeners_hear_a_rotation_and_a_stop_ends_them() {
+    let mut world = World::running(LONG, &["clockings"]);
+    let listeners: Vec<Listener> = (0..200).map(|_| Listener::begin(&world.daemon.status, None)).collect();
+    world.eventually("all listen", || listeners.iter().all(Listener::is_listening).then_some(()));
+    renew(&world);
+    for listener in &listeners {
+        listener.up_to("the rotation", |event| event.kind == "key_rotated");
+    }
+    assert_eq!(world.daemon.status.get("/v1/health").status, 200, "others are answered, too");
+    let began = Instant::now();
+    world.daemon.stop();
+    world.eventually("all streams end", || listeners.iter().all(Listener::has_ended).then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(17), "{:?}", began.elapsed());
+}
