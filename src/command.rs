@@ -37,7 +37,7 @@ use tokio::{
     net::unix::pipe,
     process::{Child, ChildStdin},
     select,
-    sync::watch,
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 use zeroize::Zeroizing;
@@ -165,12 +165,20 @@ impl Invocation<'_> {
     /// Runs the program until it ends, its time is up or `stop` is ready. Dropping the future kills
     /// the process group.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Run {
+        let (_, nothing) = mpsc::channel(1);
+        self.run_fed(nothing, stop).await
+    }
+
+    /// The same with more input after the first: each piece is written before the next is taken, so
+    /// a program that reads slowly slows whoever sends. The input ends when the senders are gone; the
+    /// channel closes when the program reads no more.
+    pub(crate) async fn run_fed(self, more: mpsc::Receiver<Vec<u8>>, stop: impl Future<Output = ()>) -> Run {
         let mut stop = pin!(stop);
         let mut tail = Tail::new(self.secret);
         let end = if stop.as_mut().now_or_never().is_some() {
             Err(CommandError::Stopped { program: self.program() })
         } else {
-            self.run_into(&mut tail, stop).await
+            self.run_into(&mut tail, more, stop).await
         };
         Run { output: tail.text(), end }
     }
@@ -178,6 +186,7 @@ impl Invocation<'_> {
     async fn run_into(
         &self,
         tail: &mut Tail,
+        more: mpsc::Receiver<Vec<u8>>,
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), CommandError> {
         let (mut group, stdin, mut output) = self.start()?;
@@ -188,7 +197,7 @@ impl Invocation<'_> {
             () = exit.reached() => Turn::Ended,
             () = sleep(self.command.timeout) => Turn::TimedOut,
             () = stop => Turn::Stop,
-            never = forever(async { tokio::join!(feed(stdin, &self.input), tail.fill(&mut output)) }) => {
+            never = forever(async { tokio::join!(feed(stdin, &self.input, more), tail.fill(&mut output)) }) => {
                 match never {}
             }
         };
@@ -325,11 +334,15 @@ impl Exit {
 
 /// Writes the input and closes it. A program need not read it, so a closed pipe is no failure:
 /// the exit status says whether the program got what it needed.
-async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
+async fn feed(stdin: Option<ChildStdin>, input: &[u8], mut more: mpsc::Receiver<Vec<u8>>) {
     let Some(mut stdin) = stdin else { return };
     let written = async {
         stdin.write_all(input).await?;
-        stdin.write_all(b"\n").await
+        stdin.write_all(b"\n").await?;
+        while let Some(piece) = more.recv().await {
+            stdin.write_all(&piece).await?;
+        }
+        io::Result::Ok(())
     };
     if let Err(error) = written.await {
         tracing::debug!(%error, "a program did not read its input");

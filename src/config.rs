@@ -33,12 +33,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use reqwest::Url;
 
 use crate::{
     clock,
     domain::{
+        filter::Filter,
         lifetime::Share,
         orphan::OnRemove,
         webhook::{ExternalReference, Pair, TenantName, WebhookName},
@@ -223,6 +224,7 @@ impl Tenant {
     /// The collections that the daemon reads itself, which takes a scope for each.
     pub(crate) fn collections_read(&self) -> Vec<&str> {
         let reads = |webhook: &&Webhook| match webhook.resync.kind {
+            ResyncKind::Read(_) => true,
             ResyncKind::Command(_) | ResyncKind::Http(_) | ResyncKind::None => false,
         };
         self.webhooks.iter().filter(reads).map(|webhook| webhook.pair.collection.as_str()).collect()
@@ -273,8 +275,48 @@ pub(crate) enum ResyncKind {
     Command(Command),
     /// A server of the operator's.
     Http(Endpoint),
+    /// The daemon reads the collection itself.
+    Read(ReadResync),
     /// Nothing: the loss is accepted.
     None,
+}
+
+/// How the daemon reads a collection, and where it takes the objects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadResync {
+    /// How it reads.
+    pub(crate) kind: ReadKind,
+    /// What it asks for; everything where there is no filter.
+    pub(crate) filter: Option<Filter>,
+    /// Where everything begins, in a filter with a date.
+    pub(crate) earliest: Option<Date>,
+    /// Where the objects go.
+    pub(crate) delivery: Delivery,
+    /// After this an attempt is given up; the next one goes on where it was.
+    pub(crate) timeout: Duration,
+}
+
+/// The ways to read a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReadKind {
+    /// Its list: what exists now.
+    List,
+    /// Its delta: what changed since it was last asked for, deletions included.
+    Delta {
+        /// How often the delta is asked for between renewals, if it is.
+        keep_warm: Option<Duration>,
+        /// Whether what that brings is counted.
+        audit: bool,
+    },
+}
+
+/// Where the objects of a collection go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// As events to a URL; to the webhook's destination where there is none.
+    Replay(Option<Url>),
+    /// As lines of JSON to a program.
+    Pipe(Command),
 }
 
 /// What a failed resync means for the POST.

@@ -11,10 +11,14 @@ pub(crate) mod errand;
 #[cfg(feature = "daemon")]
 pub(crate) mod event;
 #[cfg(feature = "daemon")]
+pub(crate) mod filter;
+#[cfg(feature = "daemon")]
 pub(crate) mod gap;
 pub(crate) mod key;
 #[cfg(feature = "daemon")]
 pub(crate) mod lifetime;
+#[cfg(feature = "daemon")]
+pub(crate) mod object;
 #[cfg(feature = "daemon")]
 pub(crate) mod orphan;
 #[cfg(feature = "daemon")]
@@ -25,5 +29,7 @@ pub(crate) mod reason;
 pub(crate) mod record;
 #[cfg(feature = "daemon")]
 pub(crate) mod report;
+#[cfg(feature = "daemon")]
+pub(crate) mod walk;
 #[cfg(feature = "daemon")]
 pub(crate) mod webhook;

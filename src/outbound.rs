@@ -42,6 +42,9 @@ pub(crate) enum BuildError {
     /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The address is none.
+    #[error("{0:?} is no URL: {1}")]
+    Url(String, String),
     /// The token is not there.
     #[error("token: {0}")]
     Token(#[from] SecretError),
@@ -54,6 +57,7 @@ pub(crate) enum BuildError {
 #[derive(Debug)]
 pub(crate) struct Outbound {
     trust: Trust,
+    request_timeout: Duration,
     /// By whether TLS is needed and whether the server is on this machine: what makes clients differ.
     clients: Mutex<HashMap<(bool, bool), Client>>,
 }
@@ -62,23 +66,34 @@ impl Outbound {
     /// Reads nothing and connects to nothing yet.
     pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
         let trust = Trust { user_agent, connect_timeout: api.connect_timeout, ca_file: api.ca_file.clone() };
-        Self { trust, clients: Mutex::default() }
+        Self { trust, request_timeout: api.request_timeout, clients: Mutex::default() }
     }
 
     /// The server that the configuration names, with its token as it is now.
     pub(crate) fn endpoint(&self, config: &config::Endpoint) -> Result<Endpoint, BuildError> {
         let token = config.token.as_ref().map(config::SecretSource::resolve).transpose()?;
         let authorization = token.as_ref().map(bearer).transpose()?;
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = (config.url.scheme() == "https", is_local(&config.url));
-        let client = if let Some(client) = clients.get(&kind) {
-            client.clone()
-        } else {
-            let client = self.trust.client(&config.url)?;
-            clients.insert(kind, client.clone());
-            client
-        };
+        let client = self.client(&config.url)?;
         Ok(Endpoint { client, url: config.url.clone(), timeout: config.timeout, token, authorization })
+    }
+}
+
+impl Outbound {
+    /// A client for a URL; reads the trusted certificates the first time.
+    pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = (url.scheme() == "https", is_local(url));
+        if let Some(client) = clients.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = self.trust.client(url)?;
+        clients.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    /// The limit for a whole request where nothing else is configured.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 }
 

@@ -3,7 +3,8 @@
 //! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
 //! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
 //!
-//! In reading order: [`webhooks`] says what can be asked, and [`reading`] gives any other path as it is; [`error`] what the caller does with a
+//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other path as it is;
+//! [`error`] says what the caller does with a
 //! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
 //! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
@@ -14,6 +15,7 @@
 mod address;
 mod answer;
 mod auth;
+mod collections;
 mod detail;
 mod error;
 mod http;
@@ -40,8 +42,10 @@ use crate::{
 };
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
+pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
 pub(crate) use reading::ReadingError;
+pub(crate) use time::LONGEST_WAIT;
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
@@ -49,8 +53,7 @@ const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 /// The scopes that keeping webhooks alive needs, and reading these collections.
 pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
-    for collection in collections_read {
-        let scope = format!("connector-protimeapi-{collection}.read");
+    for scope in collections_read.iter().copied().map(collections::scope) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }

@@ -5,6 +5,7 @@
 
 mod command;
 mod http;
+mod read;
 
 use std::future::Future;
 
@@ -16,6 +17,8 @@ use crate::{
 
 use self::{command::CommandResync, http::HttpResync};
 
+pub(crate) use read::{Outlet, Read, Target};
+
 /// The resync of one webhook.
 #[derive(Debug, Clone)]
 pub(crate) enum Resync {
@@ -23,6 +26,9 @@ pub(crate) enum Resync {
     Command(CommandResync),
     /// A server of the operator's.
     Http(HttpResync),
+    /// The daemon reads the collection itself. `renewal` walks it, which alone may ask Protime, and
+    /// gives what it finds to the target here.
+    Read(Read),
     /// The loss is accepted.
     None,
 }
@@ -30,19 +36,23 @@ pub(crate) enum Resync {
 impl Resync {
     /// The resync that the configuration asks for. `secret_env` names the environment variables that
     /// hold a secret of the daemon's: no program gets them. `outbound` makes what speaks with a server.
+    /// `destination_url` is the webhook's.
     pub(crate) fn new(
         config: &config::Resync,
+        destination_url: &str,
         secret_env: &[String],
         outbound: &Outbound,
     ) -> Result<Self, BuildError> {
         Ok(match &config.kind {
             ResyncKind::Command(command) => Self::Command(CommandResync::new(command, secret_env)),
             ResyncKind::Http(endpoint) => Self::Http(HttpResync::new(outbound.endpoint(endpoint)?)),
+            ResyncKind::Read(read) => Self::Read(Read::new(read, destination_url, secret_env, outbound)?),
             ResyncKind::None => Self::None,
         })
     }
 
     /// Closes the gap that `context` names, until `stop` is ready; dropping the future ends the work.
+    /// For what others do it is skipped, and so claims nothing.
     pub(crate) async fn run(
         &self,
         context: &Context,
@@ -51,7 +61,7 @@ impl Resync {
         match self {
             Self::Command(command) => command.run(context, stop).await,
             Self::Http(http) => http.run(context, stop).await,
-            Self::None => Ok(Done { output: None, skipped: true }),
+            Self::Read(_) | Self::None => Ok(Done { output: None, skipped: true }),
         }
     }
 }

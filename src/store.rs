@@ -15,6 +15,7 @@ mod marks;
 mod news;
 mod orphans;
 mod outbox;
+mod reading;
 mod record;
 mod rescue;
 mod rotation;

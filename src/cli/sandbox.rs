@@ -149,8 +149,11 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     })
     .await
     .into_diagnostic()?;
-    let steady =
-        Steady { collections: args.collection.clone(), per_second: args.changes_per_second, delete_every: 0 };
+    let steady = Steady {
+        collections: args.collection.clone(),
+        per_second: args.changes_per_second,
+        ..Steady::default()
+    };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file)?;
     let opening = format!("{snippet}\nlistening on {}\n", sandbox.origin());
     let printer = print::spawn(opening, lines).into_diagnostic().wrap_err("cannot start the printer")?;

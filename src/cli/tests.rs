@@ -31,6 +31,7 @@ pub(super) fn webhook(tenant: &str, name: &str) -> Webhook {
         owed_resync: None,
         last_error: None,
         key_sinks: Vec::new(),
+        audit: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! What there is in several kinds: `[tenant.webhook.resync]` and `[[tenant.webhook.key_sink]]`.
 //!
-//! A key of another kind is refused and not ignored, and so is a kind that comes later.
+//! A key of another kind is refused and not ignored.
 
 mod http;
+mod read;
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use reqwest::Url;
 
 use super::{
     Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
-    raw::{Checked, Table, Wrong},
+    raw::{Checked, Table, Value, Wrong},
     tenant::{Firsts, Seen},
     units,
 };
@@ -27,8 +28,10 @@ const SINK_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy)]
 enum Kind {
     Command,
+    Delta,
     File,
     Http,
+    List,
     None,
 }
 
@@ -40,44 +43,55 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
             "this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so \
              without a resync they are lost",
             "write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver \
-             up to date, or kind = \"none\" to accept the loss",
+             up to date, kind = \"list\" to let the daemon read the collection and send every object as an \
+             event, or kind = \"none\" to accept the loss",
         ));
     };
     value.table(RESYNC, |table| {
-        let later = ["filter", "replay_to", "pipe_to", "keep_warm", "audit"];
         let kind = table
             .required("kind", "write kind = \"command\", or kind = \"none\" to accept the loss")
             .and_then(|value| {
-                value.word_or_later(
-                    &[("command", Kind::Command), ("http", Kind::Http), ("none", Kind::None)],
-                    &["list", "delta"],
-                    "write kind = \"command\" and a command that does it, or kind = \"none\" to accept the \
-                     loss",
-                )
+                value.word(&[
+                    ("command", Kind::Command),
+                    ("http", Kind::Http),
+                    ("list", Kind::List),
+                    ("delta", Kind::Delta),
+                    ("none", Kind::None),
+                ])
             });
         let on_failure = table.or("on_failure", OnFailure::Hold, |value| {
             value.word(&[("hold", OnFailure::Hold), ("proceed", OnFailure::Proceed)])
         });
         let kind = kind.inspect_err(|_| {
-            for keys in [&later[..], &["command", "timeout"], &http::KEYS] {
+            for keys in [&["command", "timeout"][..], &http::KEYS, &read::KEYS] {
                 table.tolerate(keys);
             }
         })?;
-        for key in later {
-            table.not_yet(key, "remove it: it belongs to a kind of resync that a later version will know");
-        }
+        let another = "remove it, or write another kind";
+        let of_http = "remove it, or write kind = \"http\"";
+        let of_command = "remove it, or write kind = \"command\"";
         let kind = match kind {
             Kind::Command => {
-                foreign(table, &http::KEYS, "command", "remove it, or write kind = \"http\"");
+                foreign(table, &http::KEYS, "command", of_http);
+                foreign(table, &read::KEYS, "command", another);
                 ResyncKind::Command(command(table, RESYNC_TIMEOUT)?)
             }
             Kind::Http => {
-                foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
+                foreign(table, &["command"], "http", of_command);
+                foreign(table, &read::KEYS, "http", another);
                 ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT, &mut Firsts::new())?)
             }
+            Kind::List | Kind::Delta => {
+                let delta = matches!(kind, Kind::Delta);
+                let name = if delta { "delta" } else { "list" };
+                foreign(table, &["command"], name, of_command);
+                foreign(table, &http::KEYS, name, of_http);
+                ResyncKind::Read(read::read(table, delta)?)
+            }
             Kind::None | Kind::File => {
-                foreign(table, &["command", "timeout"], "none", "remove it, or write kind = \"command\"");
-                foreign(table, &http::KEYS, "none", "remove it, or write kind = \"http\"");
+                foreign(table, &["command", "timeout"], "none", of_command);
+                foreign(table, &http::KEYS, "none", of_http);
+                foreign(table, &read::KEYS, "none", another);
                 ResyncKind::None
             }
         };
@@ -118,7 +132,8 @@ fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Check
             foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
             http::endpoint(table, SINK_TIMEOUT, urls).map(KeySink::Http)
         }
-        Kind::File | Kind::None => {
+        // No other word is read here.
+        Kind::File | Kind::None | Kind::List | Kind::Delta => {
             foreign(table, &["command", "timeout"], "file", "remove it, or write kind = \"command\"");
             foreign(table, &http::KEYS, "file", "remove it, or write kind = \"http\"");
             file_sink(table, seen)
@@ -164,6 +179,12 @@ fn command(table: &Table<'_>, default_timeout: Duration) -> Checked<Command> {
     let wanted = "an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]";
     let timeout = table.or("timeout", default_timeout, |value| value.positive_duration());
     let value = table.required("command", &format!("write {wanted}"))?;
+    let (program, args) = words_of_command(&value, wanted)?;
+    Ok(Command { program, args, timeout })
+}
+
+/// A program and its arguments.
+fn words_of_command(value: &Value<'_>, wanted: &str) -> Checked<(String, Vec<String>)> {
     let items = value.array(wanted)?;
     let words: Vec<Checked<String>> = items
         .iter()
@@ -172,8 +193,8 @@ fn command(table: &Table<'_>, default_timeout: Duration) -> Checked<Command> {
         .collect();
     let mut words = words.into_iter().collect::<Checked<Vec<String>>>()?.into_iter();
     match words.next() {
-        Some(program) => Ok(Command { program, args: words.collect(), timeout }),
-        None => Err(value.problem("`command` is empty", format!("it is to be {wanted}"))),
+        Some(program) => Ok((program, words.collect())),
+        None => Err(value.problem(format!("`{}` is empty", value.key()), format!("it is to be {wanted}"))),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     words,
 };
 
-pub(super) use value::Value;
+pub(super) use value::{Flag, Value};
 
 /// Proof that a problem has been reported.
 #[derive(Debug, Clone, Copy)]
@@ -267,11 +267,6 @@ impl<'a> Table<'a> {
             hide_strings(self.report, value);
             self.report.problem(vec![(self.at(written.span()), String::new())], message, help);
         }
-    }
-
-    /// Refuses a key that a later version will give a meaning to.
-    pub(super) fn not_yet(&self, key: &'static str, help: &str) {
-        self.refuse(key, &format!("`{key}` in {} is not known to this version yet", self.name), help);
     }
 
     /// Lets keys be, because it is not known which keys belong here.

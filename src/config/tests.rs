@@ -6,6 +6,7 @@ mod hiding;
 mod include;
 mod mistakes;
 mod mistakes_in_webhooks;
+mod reading;
 mod rendering;
 mod whole;
 

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::{
-    Webhook, address, kinds,
+    ReadKind, ReadResync, Resync, ResyncKind, Webhook, address, kinds,
     raw::{Checked, Table, Value, Wrong},
     tenant::{Firsts, Seen, invalid_name},
     words,
@@ -17,6 +17,7 @@ use crate::domain::{
 struct Siblings {
     names: Firsts<WebhookName>,
     pairs: Firsts<Pair>,
+    deltas: Firsts<String>,
 }
 
 /// Reads every `[[tenant.webhook]]` of a tenant. `origin` is whose they are at Protime, if known.
@@ -26,7 +27,7 @@ pub(super) fn webhooks(tenant: &Table<'_>, origin: Option<&Url>, seen: &mut Seen
     let Some(value) = tenant.optional("webhook") else {
         return Err(tenant.missing(&["webhook"], missing, help));
     };
-    let mut siblings = Siblings { names: Firsts::new(), pairs: Firsts::new() };
+    let mut siblings = Siblings { names: Firsts::new(), pairs: Firsts::new(), deltas: Firsts::new() };
     let webhooks = value.tables("[[tenant.webhook]]", |table| webhook(table, origin, &mut siblings, seen))?;
     if webhooks.is_empty() { Err(value.problem(missing, help)) } else { Ok(webhooks) }
 }
@@ -65,6 +66,10 @@ fn webhook(
         value.word(&[("keep", OnRemove::Keep), ("delete", OnRemove::Delete)])
     });
     let resync = kinds::resync(table);
+    let resync = match (&resync, table.optional("resync"), &collection) {
+        (Ok(read), Some(value), Ok(collection)) => one_delta(read, &value, collection, siblings).and(resync),
+        _ => resync,
+    };
     let key_sinks = kinds::key_sinks(table, seen);
     Ok(Webhook {
         name: name?,
@@ -74,6 +79,22 @@ fn webhook(
         resync: resync?,
         key_sinks: key_sinks?,
     })
+}
+
+/// Protime keeps one delta per collection and client: a second one would end the first.
+fn one_delta(resync: &Resync, value: &Value<'_>, collection: &str, siblings: &mut Siblings) -> Checked<()> {
+    let ResyncKind::Read(ReadResync { kind: ReadKind::Delta { .. }, .. }) = &resync.kind else {
+        return Ok(());
+    };
+    match siblings.deltas.earlier(collection.to_owned(), value.span()) {
+        None => Ok(()),
+        Some(first) => {
+            let message = format!("two webhooks of this tenant keep a delta of \"{collection}\"");
+            let help = "Protime keeps one delta per collection and client, so each would end the other's: write \
+                 kind = \"list\" for one of them";
+            Err(value.repeats(first, &message, help))
+        }
+    }
 }
 
 fn name(value: &Value<'_>, siblings: &mut Siblings, help: &str) -> Checked<WebhookName> {

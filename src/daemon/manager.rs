@@ -147,6 +147,7 @@ mod tests {
             owed_resync: None,
             last_error: None,
             key_sinks: Vec::new(),
+            audit: None,
         }
     }
 

@@ -41,6 +41,11 @@ pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook
             .or_else(|| sink_trouble(record, procedure))
             .or_else(|| never_asked(record, &polls)),
         key_sinks: procedure.sinks.iter().map(|sink| key_sink(record, sink)).collect(),
+        audit: record.audit.map(|audit| report::Audit {
+            refreshes: audit.refreshes,
+            objects: audit.objects,
+            last_at: audit.last_at,
+        }),
     }
 }
 
@@ -112,6 +117,9 @@ fn open(open: &Open) -> report::OpenRenewal {
         step: Stage::step(open.stage).to_string(),
         attempt: open.attempts.max(1),
         started_at: open.started_at,
+        progress: open
+            .progress
+            .map(|progress| report::Progress { pages: progress.pages, objects: progress.objects }),
     }
 }
 

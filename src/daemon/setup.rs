@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{DaemonError, live::Lasting, orphans};
 use crate::{
     clock,
-    config::{self, Config, OnFailure, SecretSource},
+    config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
     domain::{
         record::WebhookId,
         webhook::{ExternalReference, WebhookPath},
@@ -178,7 +178,8 @@ impl<'a> Prepared<'a> {
             references: ExternalReference::all(&webhook.external_references),
             sinks: sinks.iter().map(KeySink::id).collect(),
             max_unplanned_per_hour: shared.max_unplanned_per_hour,
-            longest_retry: shared.timing.backoff.max(),
+            longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
+            keep_warm: keep_warm(&webhook.resync.kind),
         };
         let id = *ids
             .get(&path)
@@ -208,7 +209,12 @@ impl Shared {
         let of = |webhook: &config::Webhook| {
             let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
             let sinks = webhook.key_sinks.iter().map(sink).collect::<Result<_, _>>()?;
-            let resync = Resync::new(&webhook.resync, &self.secret_env, &self.outbound)?;
+            let resync = Resync::new(
+                &webhook.resync,
+                &webhook.pair.destination_url,
+                &self.secret_env,
+                &self.outbound,
+            )?;
             Ok(Equipment { sinks, resync })
         };
         let webhook = |webhook| {
@@ -257,6 +263,13 @@ impl Shared {
             rotations: self.lasting.rotations.clone(),
             keys_in_memory: self.lasting.keys_in_memory.clone(),
         }
+    }
+}
+
+fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
+    match kind {
+        ResyncKind::Read(ReadResync { kind: ReadKind::Delta { keep_warm, .. }, .. }) => *keep_warm,
+        ResyncKind::Read(_) | ResyncKind::Command(_) | ResyncKind::Http(_) | ResyncKind::None => None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! same things in the same words. Those words are fixed here, once: the JSON object on standard
 //! input and the `PROTIME_*` variables. Law: the key is only ever in the JSON object.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -116,6 +118,12 @@ pub(crate) struct Done {
 pub(crate) enum FailureKind {
     /// It went wrong: try again later.
     Failed,
+    /// It went wrong, and Protime asked to wait this long.
+    Later(Duration),
+    /// It goes wrong again until an operator here or at Protime does something.
+    NeedsOperator,
+    /// The receiver does not accept what is signed with the key that we hold.
+    KeyRefused,
     /// The daemon stops: it goes on after the next start, and this is nobody's fault.
     Stopped,
 }

@@ -10,6 +10,7 @@ use super::{
     gap::Gap,
     outbox::Outbox,
     reason::{Reason, RenewalOutcome, Step},
+    walk::{Audit, Progress, Warmth},
     webhook::{Pair, RemoteStatus, WebhookPath},
 };
 
@@ -68,6 +69,10 @@ pub(crate) struct Record {
     pub(crate) unplanned: Vec<Timestamp>,
     /// The outboxes of the key sinks.
     pub(crate) sinks: Vec<Outbox>,
+    /// The delta that Protime keeps for it, if there is one.
+    pub(crate) delta: Option<Warmth>,
+    /// What asking for that delta between renewals has brought.
+    pub(crate) audit: Option<Audit>,
     /// Counts the changes that may call for another plan.
     pub(crate) revision: i64,
 }
@@ -152,6 +157,8 @@ pub(crate) struct Open {
     pub(crate) attempts: u32,
     /// When it began.
     pub(crate) started_at: Timestamp,
+    /// How far the walk of this stage is, where there is one.
+    pub(crate) progress: Option<Progress>,
 }
 
 /// A renewal that ended.

@@ -74,6 +74,9 @@ pub(crate) struct Webhook {
     /// What each key sink has, in the order of the configuration.
     #[serde(default)]
     pub(crate) key_sinks: Vec<KeySink>,
+    /// What a delta brought that was asked for while the webhook delivered; null where none is counted.
+    #[serde(default)]
+    pub(crate) audit: Option<Audit>,
 }
 
 /// A key sink and its outbox.
@@ -89,6 +92,26 @@ pub(crate) struct KeySink {
     pub(crate) last_error: Option<String>,
     /// When it is tried again.
     pub(crate) retry_at: Option<Timestamp>,
+}
+
+/// What a delta brought that was asked for while the webhook delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Audit {
+    /// How often it was asked for.
+    pub(crate) refreshes: u64,
+    /// How many objects were offered to the receiver.
+    pub(crate) objects: u64,
+    /// When it was last asked for.
+    pub(crate) last_at: Timestamp,
+}
+
+/// How far a resync is that reads a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// How many pages were delivered.
+    pub(crate) pages: u64,
+    /// How many objects were on them.
+    pub(crate) objects: u64,
 }
 
 /// What Protime last said of a webhook.
@@ -128,6 +151,9 @@ pub(crate) struct OpenRenewal {
     pub(crate) attempt: u32,
     /// When the renewal began.
     pub(crate) started_at: Timestamp,
+    /// How far the step's reading of the collection is; null where it reads none.
+    #[serde(default)]
+    pub(crate) progress: Option<Progress>,
 }
 
 /// A renewal that ended.

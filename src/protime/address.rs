@@ -43,11 +43,34 @@ impl Addresses {
 
     /// For creating or renewing: `?externalReferences=(people,@badge-number)(…)`, written as in Protime's guide.
     pub(super) fn post(&self, references: &[ExternalReference]) -> Result<Url, ApiError> {
-        let mut query = String::from("externalReferences=");
-        for one in references {
-            query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
-        }
-        self.with_query((!references.is_empty()).then_some(&query))
+        self.with_query(with_references(references).as_deref())
+    }
+
+    /// Of the first page of a collection: of its list, or of a fresh delta of it.
+    pub(super) fn collection(
+        &self,
+        name: &str,
+        fresh_delta: bool,
+        filter: Option<&str>,
+        references: &[ExternalReference],
+    ) -> Result<Url, ApiError> {
+        let query: Vec<String> = [
+            fresh_delta.then(|| "delta".to_owned()),
+            filter.map(|filter| format!("filter={}", encoded(filter, ""))),
+            with_references(references),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let mut url = self.webhooks.clone();
+        url.set_path(&format!("{ROOT}{}", encoded(name, "")));
+        url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
+        of_fitting_length(url)
+    }
+
+    /// Of a link that was kept; only on the tenant's own origin, which may have changed since.
+    pub(super) fn kept(&self, link: &str) -> Result<Url, String> {
+        self.next(&self.webhooks, link)
     }
 
     /// Of one webhook.
@@ -119,6 +142,15 @@ impl Addresses {
         url.set_query(query);
         of_fitting_length(url)
     }
+}
+
+/// `externalReferences=(people,@badge-number)(…)`, if there are any.
+fn with_references(references: &[ExternalReference]) -> Option<String> {
+    let mut query = String::from("externalReferences=");
+    for one in references {
+        query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
+    }
+    (!references.is_empty()).then_some(query)
 }
 
 fn of_fitting_length(url: Url) -> Result<Url, ApiError> {
@@ -199,6 +231,25 @@ mod tests {
         for bad in ["", ".", ".."] {
             assert!(matches!(addresses().one(bad), Err(ApiError::NeedsOperator { .. })), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_collection_has_a_list_and_a_fresh_delta() {
+        let root = "https://acme.example/connector/protimeapi/api/v1";
+        let of = |delta, filter, references: &[ExternalReference]| {
+            addresses().collection("clockings", delta, filter, references).unwrap().to_string()
+        };
+        assert_eq!(of(false, None, &[]), format!("{root}/clockings"));
+        assert_eq!(of(true, None, &[]), format!("{root}/clockings?delta"));
+        assert_eq!(
+            of(true, Some("date ge 2026-01-01"), &[reference("people", "@badge-number")]),
+            format!(
+                "{root}/clockings?delta&filter=date%20ge%202026-01-01&externalReferences=(people,@badge-number)"
+            )
+        );
+        assert!(addresses().collection("clockings", false, Some(&"x".repeat(4096)), &[]).is_err());
+        assert_eq!(addresses().kept("/p?x").unwrap().as_str(), "https://acme.example/p?x");
+        assert!(addresses().kept("https://elsewhere.example/p").is_err());
     }
 
     #[test]

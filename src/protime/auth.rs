@@ -229,7 +229,7 @@ impl Auth {
             location: answer.location_without_query(&self.url).as_deref(),
             retry_after: answer.retry_after,
             client_id: &self.client_id,
-            missing_scopes: &[],
+            missing_scopes: &self.scopes,
         }
         .decide()
     }

@@ -82,6 +82,10 @@ pub(crate) enum Endpoint {
     Post,
     /// `DELETE /webhooks/{id}`
     Delete,
+    /// `GET /{collection}`: a page of a list or of a fresh delta
+    Collection,
+    /// `GET /delta/{collection}`: a page of a kept delta
+    Delta,
     /// Any other path, at an operator's wish.
     Path,
 }
@@ -95,6 +99,8 @@ impl Endpoint {
             Self::Get => "get",
             Self::Post => "post",
             Self::Delete => "delete",
+            Self::Collection => "collection",
+            Self::Delta => "delta",
             Self::Path => "path",
         }
     }
@@ -106,6 +112,7 @@ impl Endpoint {
             Self::Get => "show the webhook",
             Self::Post => "create or renew the webhook",
             Self::Delete => "delete the webhook",
+            Self::Collection | Self::Delta => "show the collection",
             Self::Path => "give what was asked for",
         }
     }
@@ -113,7 +120,8 @@ impl Endpoint {
     /// The scope without which Protime answers 403.
     pub(super) fn scope(self) -> Option<&'static str> {
         match self {
-            Self::Token | Self::Path => None,
+            // The scope depends on the collection; whoever asks for that knows it.
+            Self::Token | Self::Path | Self::Collection | Self::Delta => None,
             Self::List | Self::Get => Some(super::READ_SCOPE),
             Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
         }
@@ -133,7 +141,7 @@ pub(super) struct Refusal<'a> {
     pub(super) location: Option<&'a str>,
     pub(super) retry_after: Option<Duration>,
     pub(super) client_id: &'a str,
-    /// Scopes that the token in use lacks.
+    /// Scopes that the token in use lacks; where there is none, those that were asked for.
     pub(super) missing_scopes: &'a [String],
 }
 
@@ -180,6 +188,12 @@ impl Refusal<'_> {
                 "check the webhook's destination_url, collection and external_references"
             }
             400 if self.endpoint == Endpoint::List => "check the filter",
+            400 if self.endpoint == Endpoint::Collection => {
+                "check the resync's filter and the webhook's external_references; where a collection takes no \
+                 span of more than a year, write both {from_date} and {to_date}"
+            }
+            404 if self.endpoint == Endpoint::Collection => "it may not know this collection",
+            404 | 410 if self.endpoint == Endpoint::Delta => "this delta has ended",
             401 => {
                 "it refuses a new token too; check that api_origin and token_url belong to the same \
                  tenant and environment"
@@ -210,7 +224,8 @@ impl Refusal<'_> {
                 format!("client '{client}' may not use client credentials; ask Protime to allow it")
             }
             (Some("invalid_scope"), _) => {
-                format!("ask Protime to grant the scopes of webhooks to client '{client}'")
+                let scopes = self.missing_scopes.join(" ");
+                format!("ask Protime to grant all of these scopes to client '{client}': {scopes}")
             }
             (_, 300..=399) => self.redirect_advice(),
             (_, 404 | 405) => "check the tenant's name and token_url".to_owned(),

@@ -1,6 +1,7 @@
 //! The client against a server on loopback that answers as each test says.
 
 mod answers;
+mod collections;
 mod faults;
 mod logs;
 mod server;

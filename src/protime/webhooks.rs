@@ -125,7 +125,7 @@ impl TenantClient {
     }
 
     /// A request without a body, whose answer is a success or an error.
-    async fn read(
+    pub(super) async fn read(
         &self,
         endpoint: Endpoint,
         method: Method,
@@ -203,7 +203,7 @@ pub(super) enum Failure {
     Lost(ApiError),
 }
 
-fn whole(answer: &Answer) -> Result<&[u8], String> {
+pub(super) fn whole(answer: &Answer) -> Result<&[u8], String> {
     answer.body.as_ref().map(|body| body.as_slice()).map_err(Clone::clone)
 }
 

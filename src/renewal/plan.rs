@@ -36,6 +36,8 @@ pub(crate) struct Wanted {
     pub(crate) max_unplanned_per_hour: u32,
     /// The longest time that a retry is ever put off: a later one was computed on another clock.
     pub(crate) longest_retry: Duration,
+    /// How often a delta that Protime keeps is asked for between renewals, if it is.
+    pub(crate) keep_warm: Option<Duration>,
 }
 
 /// What to do next.
@@ -71,10 +73,24 @@ pub(crate) enum Plan {
     Learn(Box<Listed>),
     /// Ask Protime whether what we stored is still what it lists.
     Confirm,
+    /// Ask for the delta that Protime keeps, so that it does not end.
+    Refresh,
 }
 
 /// Decides what to do about a webhook.
 pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
+    // Whatever else it waits for, a delta that nobody asks for ends.
+    match (first(record, wanted, now), warm_at(record, wanted, now)) {
+        (Plan::Wait { .. }, Some(warm)) if warm <= now.local => Plan::Refresh,
+        (Plan::Wait { until, contended }, Some(warm)) => {
+            Plan::Wait { until: Some(until.map_or(warm, |until| until.min(warm))), contended }
+        }
+        (plan, _) => plan,
+    }
+}
+
+/// What comes before keeping a delta.
+fn first(record: &Record, wanted: &Wanted, now: Now) -> Plan {
     let waiting = retry_after(record, wanted, now);
     if let Some(learn) = unlearnt(record) {
         return Plan::Learn(Box::new(learn.clone()));
@@ -260,6 +276,18 @@ fn retry_after(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> 
     (retry_at > now.local && retry_at.duration_since(now.local) <= longest).then_some(retry_at)
 }
 
+/// When the kept delta is to be asked for. Times that lie further ahead than they can were written on
+/// another clock.
+fn warm_at(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {
+    let (warmth, every) = record.delta.zip(wanted.keep_warm)?;
+    let every = SignedDuration::try_from(every).unwrap_or(HOUR);
+    let longest = SignedDuration::try_from(wanted.longest_retry).unwrap_or(HOUR);
+    let asked_at = warmth.asked_at.min(now.local);
+    let retry_at = warmth.retry_at.filter(|retry_at| retry_at.duration_since(now.local) <= longest);
+    let due = asked_at.checked_add(every).unwrap_or(now.local);
+    Some(retry_at.map_or(due, |retry_at| due.max(retry_at)))
+}
+
 fn wait_or(waiting: Option<Timestamp>, effect: Plan) -> Plan {
     waiting.map_or(effect, |until| Plan::Wait { until: Some(until), contended: false })
 }
@@ -315,3 +343,5 @@ mod sinks;
 mod states;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod warmth;

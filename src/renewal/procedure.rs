@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        errand::{Context, Failure},
+        errand::{Context, Failure, FailureKind},
         lifetime::{Share, renewal_time},
         reason::{Reason, RenewalOutcome, Step},
         record::{Listed, Now, Record, Stage, Trouble, TroubleKind, WebhookId},
@@ -34,6 +34,8 @@ mod closing;
 mod delivery;
 mod import;
 mod post;
+mod reading;
+mod walker;
 
 /// The durations and shares of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +144,7 @@ impl Procedure {
             Plan::CatchUp => return self.catch_up(record, stop).await,
             Plan::Learn(listed) => self.learn(record, *listed).await?,
             Plan::Confirm => self.confirm(record).await?,
+            Plan::Refresh => return self.refresh(record, stop).await,
         }
         Ok(Advance::Acted)
     }
@@ -269,7 +272,14 @@ impl Procedure {
         failure: Failure,
         now: Now,
     ) -> Result<(), StoreError> {
-        let trouble = self.trouble(record, step, failure.message, TroubleKind::Transient, None, now);
+        let (kind, wait) = match failure.kind {
+            FailureKind::NeedsOperator => (TroubleKind::NeedsOperator, None),
+            FailureKind::Later(wait) => (TroubleKind::Transient, Some(wait)),
+            FailureKind::Failed | FailureKind::Stopped | FailureKind::KeyRefused => {
+                (TroubleKind::Transient, None)
+            }
+        };
+        let trouble = self.trouble(record, step, failure.message, kind, wait, now);
         self.store.step_failed(attempt, trouble, failure.output, now.local).await
     }
 

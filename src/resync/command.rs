@@ -57,6 +57,11 @@ mod tests {
         resync::Resync,
     };
 
+    fn of(kind: config::ResyncKind) -> Resync {
+        let config = config::Resync { kind, on_failure: OnFailure::Hold };
+        Resync::new(&config, "https://receiver.example/", &[], &outbound()).expect("usable")
+    }
+
     fn resync(script: &str) -> Resync {
         let command = config::Command {
             program: "sh".to_owned(),
@@ -64,8 +69,7 @@ mod tests {
             timeout: Duration::from_mins(1),
         };
         let kind = config::ResyncKind::Command(command);
-        Resync::new(&config::Resync { kind, on_failure: OnFailure::Hold }, &[], &outbound())
-            .expect("a resync")
+        of(kind)
     }
 
     #[tokio::test]
@@ -110,11 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn none_is_skipped() {
-        let none = config::Resync { kind: config::ResyncKind::None, on_failure: OnFailure::Hold };
-        let done = Resync::new(&none, &[], &outbound())
-            .expect("none")
-            .run(&context(Step::Resync, None), pending())
-            .await;
+        let done = of(config::ResyncKind::None).run(&context(Step::Resync, None), pending()).await;
         assert_eq!(done, Ok(Done { output: None, skipped: true }));
     }
 }

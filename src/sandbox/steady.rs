@@ -53,7 +53,8 @@ fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Steady, number: u64) {
     if turn.is_multiple_of(UPDATE_EVERY) {
         change.id = tenant.collections.oldest(collection);
     }
-    if wanted.delete_every > 0 && turn.is_multiple_of(wanted.delete_every) && turn > 0 {
+    let kept = wanted.keep.iter().any(|name| name == collection);
+    if wanted.delete_every > 0 && turn.is_multiple_of(wanted.delete_every) && turn > 0 && !kept {
         change.kind = WantedKind::Delete;
     }
     if let Err(error) = tenant.change(&change, now) {

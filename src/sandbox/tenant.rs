@@ -79,6 +79,9 @@ pub(crate) struct Steady {
     /// Every how many changes one is a deletion; 0 for none.
     #[serde(default)]
     pub(crate) delete_every: u64,
+    /// Collections in which nothing is deleted.
+    #[serde(default)]
+    pub(crate) keep: Vec<String>,
 }
 
 /// Who asks for a POST.

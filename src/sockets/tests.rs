@@ -40,6 +40,7 @@ fn webhook(tenant: &str, name: &str, state: report::State) -> report::Webhook {
         owed_resync: None,
         last_error: None,
         key_sinks: Vec::new(),
+        audit: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::StoreError;
+use super::{StoreError, reading};
 use crate::domain::{
     gap::Gap,
     key::WebhookKey,
@@ -80,6 +80,8 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
         confirm: confirm(row)?,
         unplanned: unplanned(connection, id)?,
         sinks: sinks(connection, id)?,
+        delta: reading::warmth(connection, id)?,
+        audit: reading::audit(connection, id)?,
         revision: row.get("revision")?,
     })
 }
@@ -155,6 +157,7 @@ fn open(connection: &Connection, webhook: i64) -> Result<Option<Open>, StoreErro
         stage,
         attempts,
         started_at: moment(row.get(3)?)?,
+        progress: reading::progress(connection, webhook, id, stage.step().as_str())?,
     }))
 }
 

@@ -42,6 +42,7 @@ struct Walk {
     world: World,
     collections: Vec<&'static str>,
     references: bool,
+    resync: Option<&'static str>,
     deaths: usize,
 }
 
@@ -50,7 +51,20 @@ impl Walk {
         let flags = ["--lifetime", "1h", "--retry-delay", "50ms", "--retries", "40"];
         let world = World::running(&flags, collections);
         world.sandbox.steady(collections, 4.0);
-        Self { world, collections: collections.to_vec(), references: false, deaths: 0 }
+        Self { world, collections: collections.to_vec(), references: false, resync: None, deaths: 0 }
+    }
+
+    /// One whose resync reads the collection, on small pages.
+    fn reading(resync: &'static str) -> Self {
+        let flags = ["--lifetime", "1h", "--retry-delay", "50ms", "--retries", "40", "--page-size", "7"];
+        let mut world = World::new(&flags);
+        world.sandbox.change("people", 20);
+        let mut config = world.config(&["people"]);
+        config.webhooks[0].resync = resync.to_owned();
+        world.start(&config);
+        world.settled("people");
+        world.sandbox.steady(&["people"], 4.0);
+        Self { world, collections: vec!["people"], references: false, resync: Some(resync), deaths: 0 }
     }
 
     /// The points that a renewal for this cause passes.
@@ -139,6 +153,9 @@ impl Walk {
             for webhook in &mut config.webhooks {
                 webhook.extra = "external_references = [\"people,@badge-number\"]".to_owned();
             }
+        }
+        if let Some(resync) = self.resync {
+            config.webhooks[0].resync = resync.to_owned();
         }
         self.world.write(&config);
     }
@@ -261,6 +278,18 @@ fn death_while_protime_causes_several_renewals() {
 #[test]
 fn death_while_several_are_renewed_for_other_causes() {
     walk(&SEVERAL, &OURS, 15);
+}
+
+#[test]
+fn death_at_points_of_a_resync_that_reads_the_collection() {
+    let mut walk = Walk::reading("kind = \"delta\"");
+    let points = walk.points(Cause::Manual);
+    for reached in ["page:before", "deliver:after", "store:keep_delta:after"] {
+        assert!(points.contains(reached), "{points:?}");
+    }
+    let seed = fastrand::usize(..3);
+    walk.everywhere(&[Cause::Disabled, Cause::Foreign], |number| thorough() || number % 3 == seed);
+    assert!(walk.deaths >= 5, "it died only {} times", walk.deaths);
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod manager;
 mod metrics;
 mod online;
 mod proxies;
+mod read;
 mod reasons;
 mod references;
 mod reload;

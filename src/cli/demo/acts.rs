@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{
     facts::{self, counted, refused, renewed_in_time},
     reckoning,
-    setup::{CHANGES_PER_SECOND, COLLECTIONS, LIFETIME, STOCK, steady},
+    setup::{CHANGES_PER_SECOND, COLLECTIONS, LIFETIME, READ, STOCK, steady},
     stage::Stage,
     verdict::Verdict,
 };
@@ -33,7 +33,8 @@ const ANSWER_KEPT_BACK: Duration = Duration::from_secs(20);
 pub(super) async fn creation(stage: &mut Stage) -> anyhow::Result<()> {
     stage.screen.say(&format!(
         "The tenant has {} objects and no webhook. The daemon starts with two webhooks in its \
-         configuration; from now on {CHANGES_PER_SECOND} changes happen every second.",
+         configuration: {READ} is read by the daemon itself for a resync, and the other has a command for that. From \
+         now on {CHANGES_PER_SECOND} changes happen every second.",
         STOCK * COLLECTIONS.len()
     ))?;
     stage.daemon.start()?;

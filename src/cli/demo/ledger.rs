@@ -84,9 +84,9 @@ struct Collection {
 }
 
 impl Ledger {
-    /// Takes in an event.
-    pub(super) fn event(&mut self, collection: &str, id: &str, version: &str, deleted: bool) {
-        self.advance(collection, id, version, !deleted, Way::Event);
+    /// Takes in an event, of Protime's or of a resync's.
+    pub(super) fn event(&mut self, collection: &str, id: &str, version: &str, deleted: bool, way: Way) {
+        self.advance(collection, id, version, !deleted, way);
     }
 
     /// How things are now; to be asked before a list is read.
@@ -169,12 +169,12 @@ mod tests {
     #[test]
     fn what_is_repeated_or_overtaken_changes_nothing() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "02", false);
-        ledger.event("people", "a", "02", false);
-        ledger.event("people", "a", "01", true);
+        ledger.event("people", "a", "02", false, Way::Event);
+        ledger.event("people", "a", "02", false, Way::Event);
+        ledger.event("people", "a", "01", true, Way::Event);
         let before = ledger.before("people", NOW);
         assert_eq!(ledger.listed("people", before, &[item("a", "02")]), Found::default());
-        ledger.event("people", "a", "03", true);
+        ledger.event("people", "a", "03", true, Way::Event);
         assert_eq!(ledger.arrivals("people", "a"), [told(Way::Event, "02"), told(Way::Event, "03")]);
         assert!(held(&ledger, "people") == 0);
         assert!(ledger.arrivals("clockings", "a").is_empty());
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn a_list_brings_what_is_new_and_shows_by_absence_what_is_gone() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "old", "01", false);
-        ledger.event("people", "stays", "02", false);
-        ledger.event("clockings", "other", "03", false);
+        ledger.event("people", "old", "01", false, Way::Event);
+        ledger.event("people", "stays", "02", false, Way::Event);
+        ledger.event("clockings", "other", "03", false, Way::Event);
         let before = ledger.before("people", NOW);
         let found = ledger.listed("people", before, &[item("new", "05"), item("stays", "04")]);
         assert_eq!(found, Found { changed: 2, gone: 1 });
@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn an_absence_says_nothing_of_what_came_while_the_list_was_read() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "touched", "01", false);
+        ledger.event("people", "touched", "01", false, Way::Event);
         let before = ledger.before("people", NOW);
-        ledger.event("people", "touched", "02", false);
-        ledger.event("people", "inserted", "03", false);
+        ledger.event("people", "touched", "02", false, Way::Event);
+        ledger.event("people", "inserted", "03", false, Way::Event);
         assert_eq!(ledger.listed("people", before, &[]), Found::default());
         assert_eq!(held(&ledger, "people"), 2);
     }
@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn a_list_that_was_read_before_a_deletion_brings_nothing_back() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "01", false);
+        ledger.event("people", "a", "01", false, Way::Event);
         let before = ledger.before("people", NOW);
-        ledger.event("people", "a", "02", true);
+        ledger.event("people", "a", "02", true, Way::Event);
         assert_eq!(ledger.listed("people", before, &[item("a", "01")]), Found::default());
         assert!(held(&ledger, "people") == 0);
     }

@@ -16,13 +16,20 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, USER_AGENT},
+    },
     routing::post,
 };
 use serde::Deserialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{ledger::Ledger, setup::COLLECTIONS, source::Source};
+use super::{
+    ledger::{Ledger, Way},
+    setup::{AGENT, COLLECTIONS},
+    source::Source,
+};
 use crate::{clock, domain::key::WebhookKey};
 
 /// A running receiver; dropping it ends it.
@@ -142,7 +149,9 @@ async fn event(
         return StatusCode::BAD_REQUEST;
     };
     let deleted = change_type == ChangeType::Delete;
-    receiver.ledger().event(collection, &data.id, &data.change_version, deleted);
+    let replayed = headers.get(USER_AGENT).is_some_and(|agent| agent == AGENT);
+    let way = if replayed { Way::Resync } else { Way::Event };
+    receiver.ledger().event(collection, &data.id, &data.change_version, deleted, way);
     StatusCode::NO_CONTENT
 }
 

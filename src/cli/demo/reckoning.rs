@@ -186,7 +186,7 @@ mod tests {
             let mut ledger = Ledger::default();
             for act in acts {
                 match act {
-                    Event(version, deleted) => ledger.event("people", "a", version, deleted),
+                    Event(version, deleted) => ledger.event("people", "a", version, deleted, Way::Event),
                     List(version) => {
                         let list = version.map(|version| Listed { id: "a".into(), version: version.into() });
                         let before = ledger.before("people", after(1));
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn collections_are_told_apart() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "1", false);
+        ledger.event("people", "a", "1", false, Way::Event);
         let other = Change { collection: "clockings".into(), ..change("a", "2", ChangeKind::Upsert) };
         let changes = [change("a", "1", ChangeKind::Upsert), other];
         let delivered = Fate { changes: 1, by_event: 1, ..Fate::default() };

@@ -20,7 +20,13 @@ pub(super) const TENANT: &str = "acme";
 pub(super) const CLIENT: &str = "demo-client";
 
 /// The collections; each has a webhook of that name, and its key a file of that name.
-pub(super) const COLLECTIONS: [&str; 2] = ["clockings", "people"];
+pub(super) const COLLECTIONS: [&str; 2] = ["clockings", READ];
+
+/// The collection that the daemon reads itself for a resync. A list does not show what was deleted in a gap, so nothing is.
+pub(super) const READ: &str = "people";
+
+/// What the daemon calls itself: the receiver tells by it what is a replay.
+pub(super) const AGENT: &str = "ProtimeDemo/v1 (Your Company)";
 
 /// How long a webhook lives from each POST on.
 pub(super) const LIFETIME: Duration = Duration::from_secs(6);
@@ -44,10 +50,10 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-/// Changes that go on: inserts, every third an update, every fifth a deletion.
+/// Changes that go on: inserts, every third an update, in one of the collections every fifth a deletion.
 pub(super) fn steady() -> Steady {
     let collections = COLLECTIONS.map(str::to_owned).to_vec();
-    Steady { collections, per_second: CHANGES_PER_SECOND, delete_every: 5 }
+    Steady { collections, per_second: CHANGES_PER_SECOND, delete_every: 5, keep: vec![READ.to_owned()] }
 }
 
 /// What the configuration names.
@@ -72,7 +78,7 @@ pub(super) fn configuration(named: &Named<'_>) -> anyhow::Result<String> {
     let file = |name: &str| quoted_path(&named.folder.join(name));
     let mut text = format!(
         r#"# Written by `protime-webhookd demo`: webhooks that live for {lifetime} seconds instead of months.
-user_agent = "ProtimeDemo/v1 (Your Company)"
+user_agent = "{AGENT}"
 
 [daemon]
 state_dir = {state}
@@ -118,25 +124,35 @@ client_secret = {{ file = {secret} }}
 }
 
 fn webhook(named: &Named<'_>, collection: &str) -> anyhow::Result<String> {
+    let resync = if collection == READ {
+        r#"# The daemon reads the list itself and sends every object to the receiver as an event.
+[tenant.webhook.resync]
+kind = "list""#
+            .to_owned()
+    } else {
+        format!(
+            r#"# This program again: it asks the receiver to read the collection's list.
+[tenant.webhook.resync]
+kind = "command"
+command = [{program}, "demo", "--resync", {receiver}]
+timeout = "15s""#,
+            program = quoted_path(named.program)?,
+            receiver = quoted(named.receiver)?,
+        )
+    };
     Ok(format!(
         r#"
 [[tenant.webhook]]
 collection = {collection}
 destination_url = {destination}
 
-# This program again: it asks the receiver to read the collection's list.
-[tenant.webhook.resync]
-kind = "command"
-command = [{program}, "demo", "--resync", {receiver}]
-timeout = "15s"
+{resync}
 
 [[tenant.webhook.key_sink]]
 kind = "file"
 path = {key}
 "#,
         destination = quoted(&format!("{}/events/{collection}", named.receiver))?,
-        program = quoted_path(named.program)?,
-        receiver = quoted(named.receiver)?,
         key = quoted_path(&named.folder.join("keys").join(collection))?,
         collection = quoted(collection)?,
     ))
@@ -179,9 +195,10 @@ mod tests {
         assert!(config.warnings.is_empty(), "{:?}", config.warnings);
         let webhooks = &config.tenants[0].webhooks;
         assert_eq!(webhooks.iter().map(|webhook| webhook.name.as_str()).collect::<Vec<_>>(), COLLECTIONS);
-        let config::ResyncKind::Command(command) = &webhooks[1].resync.kind else { panic!("no command") };
+        let config::ResyncKind::Command(command) = &webhooks[0].resync.kind else { panic!("no command") };
         assert_eq!(command.program, program.to_str().unwrap());
         assert_eq!(command.args, ["demo", "--resync", "http://127.0.0.1:2"]);
+        assert!(matches!(webhooks[1].resync.kind, config::ResyncKind::Read(_)));
         assert_eq!(webhooks[1].pair.destination_url, "http://127.0.0.1:2/events/people");
         assert_eq!(settings().check(), Ok(()));
     }

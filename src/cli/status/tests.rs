@@ -215,6 +215,7 @@ fn a_card_tells_everything_that_applies() {
         step: "resync".to_owned(),
         attempt: 2,
         started_at: after(-5),
+        progress: None,
     });
     assert_eq!(
         card::render(&whole, &[], NOW, Style::default()),

@@ -10,6 +10,14 @@ use toml::de::DeValue;
 use super::{Checked, Report, Reported, Table, Wrong, hide_strings};
 use crate::config::{units, words};
 
+/// A yes or no, where a yes may say more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Flag<T> {
+    No,
+    Yes,
+    With(T),
+}
+
 /// A value of the file and the key, or the array, that it belongs to.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Value<'a> {
@@ -28,6 +36,11 @@ impl<'a> Value<'a> {
         value: &'a toml::Spanned<DeValue<'a>>,
     ) -> Self {
         Self { report, key, key_span, span: report.source.at(value.span()), written: value }
+    }
+
+    /// The key that it belongs to.
+    pub(in crate::config) fn key(&self) -> &'static str {
+        self.key
     }
 
     /// Where it stands.
@@ -90,23 +103,10 @@ impl<'a> Value<'a> {
 
     /// One of some words.
     pub(in crate::config) fn word<T: Copy>(&self, known: &[(&'static str, T)]) -> Checked<T> {
-        self.word_or_later(known, &[], "")
-    }
-
-    /// One of some words; other words are refused as ones that a later version will know.
-    pub(in crate::config) fn word_or_later<T: Copy>(
-        &self,
-        known: &[(&'static str, T)],
-        later: &[&'static str],
-        instead: &str,
-    ) -> Checked<T> {
         let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
         self.parse(|text| {
             if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
                 return Ok(*value);
-            }
-            if later.contains(&text) {
-                return Err(Wrong::new("is not known to this version yet", instead));
             }
             let choice = format!("one of {}", words::all(&words));
             Err(Wrong::new(
@@ -117,6 +117,20 @@ impl<'a> Value<'a> {
                 },
             ))
         })
+    }
+
+    /// `true` or `false`, or a text that is read and stands for a `true` with more to say.
+    pub(in crate::config) fn flag_or<T>(
+        &self,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Checked<Flag<T>> {
+        match self.written.get_ref() {
+            DeValue::Boolean(true) => Ok(Flag::Yes),
+            DeValue::Boolean(false) => Ok(Flag::No),
+            DeValue::String(text) => read(text).map(Flag::With).map_err(|wrong| self.wrong(&wrong)),
+            _ => Err(self.wrong_type(wanted)),
+        }
     }
 
     /// A whole number in a range.

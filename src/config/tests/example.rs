@@ -106,7 +106,7 @@ fn each_alternative_in_the_example_is_right() {
 #[test]
 fn the_other_key_sinks_in_the_example_have_the_default_timeout() {
     let mut others = 0;
-    for (numbers, _) in groups().iter().filter(|(_, prose)| prose.starts_with("Another")) {
+    for (numbers, _) in groups().iter().filter(|(_, prose)| prose.starts_with("Another one")) {
         let written = read(&uncommented(numbers, &[])).expect("right");
         let timeout = match &written.tenants[0].webhooks[0].key_sinks[1] {
             KeySink::Command(Command { timeout, .. }) => timeout,
@@ -120,6 +120,18 @@ fn the_other_key_sinks_in_the_example_have_the_default_timeout() {
         others += 1;
     }
     assert_eq!(others, 2);
+}
+
+#[test]
+fn whatever_else_the_example_shows_is_right() {
+    let others: Vec<_> = groups().into_iter().filter(|(_, prose)| prose.starts_with("Another")).collect();
+    assert_eq!(others.len(), 4);
+    for (numbers, prose) in &others {
+        read(&uncommented(numbers, &[])).unwrap_or_else(|error| panic!("{prose}: {error}"));
+    }
+    let all: Vec<usize> = others.into_iter().flat_map(|(numbers, _)| numbers).collect();
+    let config = read(&uncommented(&all, &[])).expect("right together");
+    assert_eq!(config.tenants[0].webhooks.len(), 3);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn webhooks() {
         (
             "[tenant.webhook.resync]\nkind = \"command\"\ncommand = [\"/usr/local/bin/resync-clockings\"]\n",
             "",
-            "18:1: this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so without a resync they are lost; write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver up to date, or kind = \"none\" to accept the loss",
+            "18:1: this webhook has no [tenant.webhook.resync]: Protime never replays the events of a gap, so without a resync they are lost; write [tenant.webhook.resync] with kind = \"command\" and a command that brings the receiver up to date, kind = \"list\" to let the daemon read the collection and send every object as an event, or kind = \"none\" to accept the loss",
         ),
     ]);
 }
@@ -69,7 +69,7 @@ fn kinds() {
         (
             "kind = \"command\"",
             "kind = \"comand\"",
-            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command`, `http` and `none`",
+            "25:8: `kind`: \"comand\" is not a word that is known here; did you mean \"command\"? It is one of `command`, `http`, `list`, `delta` and `none`",
         ),
         (
             "kind = \"command\"",
@@ -127,25 +127,19 @@ fn kinds() {
             "31:1: kind = \"file\" has no `timeout`; remove it, or write kind = \"command\"",
         ),
         (
+            "kind = \"command\"",
+            "kind = \"command\"\naudit = true",
+            "26:1: kind = \"command\" has no `audit`; remove it, or write another kind",
+        ),
+        (
+            "external_references",
+            "on_remove = \"remove\"\nexternal_references",
+            "22:13: `on_remove`: \"remove\" is not a word that is known here; write one of `keep` and `delete`",
+        ),
+        (
             "\"receiver\"]",
             "\"receiver\"]\nformat = \"json\"",
             "35:1: kind = \"command\" has no `format`; remove it, or write kind = \"file\"",
-        ),
-    ]);
-}
-
-#[test]
-fn what_a_later_version_will_know_is_refused_and_not_ignored() {
-    judge(&[
-        (
-            "kind = \"command\"",
-            "kind = \"delta\"\nkeep_warm = true",
-            "25:8: `kind`: \"delta\" is not known to this version yet; write kind = \"command\" and a command that does it, or kind = \"none\" to accept the loss",
-        ),
-        (
-            "kind = \"command\"",
-            "kind = \"command\"\naudit = true",
-            "26:1: `audit` in [tenant.webhook.resync] is not known to this version yet; remove it: it belongs to a kind of resync that a later version will know",
         ),
     ]);
 }

@@ -68,7 +68,10 @@ fn the_message_says_what_to_do() {
         (decide(Endpoint::Post, 503, None), "maintenance"),
         (decide(Endpoint::Token, 401, Some("invalid_client")), "client_id 'my-client' and its client_secret"),
         (decide(Endpoint::Token, 400, Some("unauthorized_client")), "client credentials"),
-        (decide(Endpoint::Token, 400, Some("invalid_scope")), "grant the scopes"),
+        (
+            decide(Endpoint::Token, 400, Some("invalid_scope")),
+            "grant all of these scopes to client 'my-client': connector-protimeapi-webhooks.write",
+        ),
         (decide(Endpoint::Token, 404, None), "token_url"),
     ];
     for (error, expected) in rows {

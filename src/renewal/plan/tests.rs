@@ -21,6 +21,7 @@ pub(super) fn wanted() -> Wanted {
         sinks: Vec::new(),
         max_unplanned_per_hour: 2,
         longest_retry: Duration::from_mins(15),
+        keep_warm: None,
     }
 }
 
@@ -66,13 +67,15 @@ pub(super) fn healthy() -> Record {
         confirm: None,
         unplanned: Vec::new(),
         sinks: Vec::new(),
+        delta: None,
+        audit: None,
         revision: 0,
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
 pub(super) fn open(stage: Stage, reason: Reason) -> Option<Open> {
-    Some(Open { id: 7, reason, stage, attempts: 1, started_at: at(1_000) })
+    Some(Open { id: 7, reason, stage, attempts: 1, started_at: at(1_000), progress: None })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]

@@ -13,6 +13,7 @@ use crate::{
         gap::Gap,
         reason::{Step, StepOutcome},
         record::{Now, Open, Record},
+        walk::Began,
     },
     renewal::plan::{gap, is_known_everywhere},
     resync::Resync,
@@ -34,15 +35,19 @@ impl Procedure {
 
     pub(super) async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let knew_the_time = self.tenant.knows_the_time();
-        let began = self.tenant.now();
-        let attempt = self.store.start_step(self.id, open.id, Step::Resync, began.local).await?;
-        let outcome = self.run_resync(record, open, Step::Resync, began, stop).await;
+        let local = self.tenant.now().local;
+        let attempt = self.store.start_step(self.id, open.id, Step::Resync, local).await?;
+        let outcome = self.run_resync(record, open, Step::Resync, stop).await;
         let now = self.tenant.now();
         match outcome {
-            Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began, knew_the_time);
+            Ok(Ran { done, began }) => {
+                let (outcome, covered) = settled(done.skipped, began);
                 self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
+            }
+            // Only the key that comes of the POST helps, and what is owed is paid after it.
+            Err(failure) if failure.kind == FailureKind::KeyRefused => {
+                tracing::warn!(webhook = %self.path, error = %failure, "the receiver does not accept the present key; renewing first, the resync stays owed");
+                self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
                 return self.stopped(attempt, failure, now).await;
@@ -58,14 +63,13 @@ impl Procedure {
 
     pub(super) async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let knew_the_time = self.tenant.knows_the_time();
-        let began = self.tenant.now();
-        let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, began.local).await?;
-        let outcome = self.run_resync(record, open, Step::CatchUp, began, stop).await;
+        let local = self.tenant.now().local;
+        let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, local).await?;
+        let outcome = self.run_resync(record, open, Step::CatchUp, stop).await;
         let now = self.tenant.now();
         match outcome {
-            Ok(done) => {
-                let (outcome, covered) = settled(done.skipped, began, knew_the_time);
+            Ok(Ran { done, began }) => {
+                let (outcome, covered) = settled(done.skipped, began);
                 // As it was when the resync began: a sink that got the key since then came too late for it.
                 if is_known_everywhere(record, &self.wanted) {
                     self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
@@ -88,27 +92,42 @@ impl Procedure {
         record: &Record,
         open: &Open,
         which: Step,
-        began: Now,
         stop: &Stop,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Ran, Failure> {
         // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
         let from = record.owed.and_then(|owed| owed.from);
-        let context = self.context(open.reason, which, open.id, from, began.protime);
+        let began = self.began();
+        let context = self.context(open.reason, which, open.id, from, began.at);
         crash::point(&format!("{which}:before"));
-        let outcome = self.resync.run(&context, stop.requested()).await;
+        let outcome = match &self.resync {
+            Resync::Read(read) => self.read(read, record, &context, began, stop).await,
+            other => other.run(&context, stop.requested()).await.map(|done| Ran { done, began }),
+        };
         crash::point(&format!("{which}:after"));
         outcome
     }
+
+    /// The beginning of a resync that begins now.
+    pub(super) fn began(&self) -> Began {
+        let known = self.tenant.knows_the_time();
+        Began { at: self.tenant.now().protime, known }
+    }
+}
+
+/// A resync that came to its end.
+pub(super) struct Ran {
+    pub(super) done: Done,
+    pub(super) began: Began,
 }
 
 /// How a resync is recorded, and up to when it covers everything.
 ///
 /// While Protime's clock is not known, a resync covers nothing: ours may be ahead by a day, and what
 /// changes until then would count as covered.
-fn settled(skipped: bool, began: Now, knew_the_time: bool) -> (StepOutcome, Option<Timestamp>) {
-    match (skipped, knew_the_time) {
+pub(super) fn settled(skipped: bool, began: Began) -> (StepOutcome, Option<Timestamp>) {
+    match (skipped, began.known) {
         (true, _) => (StepOutcome::Skipped, None),
         (false, false) => (StepOutcome::Succeeded, None),
-        (false, true) => (StepOutcome::Succeeded, Some(began.protime - SLACK)),
+        (false, true) => (StepOutcome::Succeeded, Some(began.at - SLACK)),
     }
 }

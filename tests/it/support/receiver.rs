@@ -58,6 +58,7 @@ struct Inner {
     resync_exit: u8,
     held: HashMap<(String, String), String>,
     events: Vec<(String, u16)>,
+    told: Vec<(String, Value)>,
     resyncs: Vec<Resync>,
 }
 
@@ -129,6 +130,11 @@ impl Receiver {
         self.inner().events.iter().filter(|(of, with)| of == collection && *with == status).count()
     }
 
+    /// Every event of this collection that was accepted, in the order of arrival.
+    pub(crate) fn told(&self, collection: &str) -> Vec<Value> {
+        self.inner().told.iter().filter(|(of, _)| of == collection).map(|(_, event)| event.clone()).collect()
+    }
+
     /// The changes of the truth that are held neither in their version nor in a newer one.
     pub(crate) fn lost<'a>(&self, changes: &'a [Value]) -> Vec<&'a Value> {
         let inner = self.inner();
@@ -175,6 +181,7 @@ async fn event(
         let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
         let word = |field: &str| event["data"][field].as_str().expect(field).to_owned();
         inner.hold(&collection, &word("id"), &word("changeVersion"));
+        inner.told.push((collection.clone(), event));
         StatusCode::NO_CONTENT
     };
     inner.events.push((collection, status.as_u16()));

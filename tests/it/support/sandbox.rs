@@ -133,6 +133,10 @@ impl Admin {
         answer["changes"].as_array().unwrap().clone()
     }
 
+    pub(crate) fn change_as(&self, change: &Value) -> Vec<Value> {
+        self.send("POST", "changes", Some(change))["changes"].as_array().unwrap().clone()
+    }
+
     pub(crate) fn steady(&self, collections: &[&str], per_second: f64) {
         let body = json!({"collections": collections, "per_second": per_second, "delete_every": 10});
         self.send("PUT", "steady", Some(&body));

@@ -161,14 +161,21 @@ impl World {
                 }
             }
             Plan::Learn(_) => unreachable!("this tenant's answers are complete"),
+            Plan::Refresh => unreachable!("this webhook keeps no delta"),
         }
     }
 
     fn begin(&mut self, reason: Reason) {
         assert!(self.record.open.is_none());
         self.record.owed = Some(gap(&self.record, MARGIN, self.now()));
-        self.record.open =
-            Some(Open { id: 1, reason, stage: Stage::Resync, attempts: 1, started_at: at(self.now) });
+        self.record.open = Some(Open {
+            id: 1,
+            reason,
+            stage: Stage::Resync,
+            attempts: 1,
+            started_at: at(self.now),
+            progress: None,
+        });
     }
 
     fn stage(&mut self, stage: Stage) {

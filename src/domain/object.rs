@@ -1,0 +1,139 @@
+//! One object of a collection, as Protime wrote it.
+//!
+//! Law: what a receiver gets is what Protime said, byte for byte: nothing is parsed into values and
+//! written again. A list shows objects, a delta shows changes of objects; a receiver gets either as
+//! an event.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// An object, or the change of one.
+#[derive(Debug)]
+pub(crate) struct Object {
+    raw: Box<RawValue>,
+    /// The id as JSON writes it; empty where there is none.
+    id: String,
+    is_change: bool,
+}
+
+#[derive(Deserialize)]
+struct Identified<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change<'a> {
+    #[serde(borrow)]
+    data: Identified<'a>,
+    #[serde(rename = "changeType")]
+    _change_type: String,
+}
+
+impl Object {
+    /// An object of a list; an error if it is no JSON object.
+    pub(crate) fn listed(raw: Box<RawValue>) -> Result<Self, String> {
+        let found: Identified<'_> =
+            serde_json::from_str(raw.get()).map_err(|_| "is not an object".to_owned())?;
+        let id = found.id.map_or_else(String::new, |id| id.get().to_owned());
+        Ok(Self { id, raw, is_change: false })
+    }
+
+    /// An entry of a delta; an error if it is none.
+    pub(crate) fn changed(raw: Box<RawValue>) -> Result<Self, String> {
+        let found: Change<'_> = serde_json::from_str(raw.get())
+            .map_err(|_| "is not an object with a changeType and an object data".to_owned())?;
+        let id = found.data.id.map_or_else(String::new, |id| id.get().to_owned());
+        Ok(Self { id, raw, is_change: true })
+    }
+
+    /// Its id, for messages.
+    pub(crate) fn id(&self) -> &str {
+        if self.id.is_empty() { "without an id" } else { self.id.trim_matches('"') }
+    }
+
+    /// Which of some lanes it travels in: all versions of an object in the same.
+    pub(crate) fn lane(&self, lanes: usize) -> usize {
+        let mut hasher = DefaultHasher::new();
+        self.id.hash(&mut hasher);
+        let lanes = u64::try_from(lanes.max(1)).unwrap_or(1);
+        usize::try_from(hasher.finish() % lanes).unwrap_or_default()
+    }
+
+    /// The body of an event that tells of it.
+    pub(crate) fn event(&self) -> Vec<u8> {
+        let raw = self.raw.get().as_bytes();
+        if self.is_change {
+            return raw.to_vec();
+        }
+        [br#"{"changeType":"InsertOrUpdate","data":"#, raw, b"}"].concat()
+    }
+
+    /// What was read, on one line with its line feed. Only white space between JSON's tokens can hold
+    /// a line feed, so a space in its place changes nothing.
+    pub(crate) fn write_line(&self, into: &mut Vec<u8>) {
+        let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        into.extend(self.raw.get().as_bytes().iter().map(one_line));
+        into.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).expect("JSON")
+    }
+
+    fn line(object: &Object) -> String {
+        let mut line = Vec::new();
+        object.write_line(&mut line);
+        String::from_utf8(line).expect("UTF-8")
+    }
+
+    #[test]
+    fn an_object_is_passed_on_as_it_was_written() {
+        let text = "{ \"z\":1.10,\n \"id\" : \"é\\u00e9\", \"id2\":[1,\r\n2]}";
+        let object = Object::listed(raw(text)).expect("an object");
+        let event = String::from_utf8(object.event()).expect("UTF-8");
+        assert_eq!(event, format!("{{\"changeType\":\"InsertOrUpdate\",\"data\":{text}}}"));
+        assert_eq!(line(&object), "{ \"z\":1.10,  \"id\" : \"é\\u00e9\", \"id2\":[1,  2]}\n");
+        assert_eq!(object.id(), "é\\u00e9");
+    }
+
+    #[test]
+    fn a_change_is_an_event_already() {
+        let text = r#"{"changeType":"Delete","data":{"changeVersion":"1","id":7}}"#;
+        let change = Object::changed(raw(text)).expect("a change");
+        assert_eq!((change.event(), change.id()), (text.as_bytes().to_vec(), "7"));
+        assert_eq!(line(&change), format!("{text}\n"));
+    }
+
+    #[test]
+    fn what_is_not_documented_is_refused() {
+        for text in ["7", "[]", "null", "\"x\""] {
+            assert!(Object::listed(raw(text)).is_err(), "{text}");
+        }
+        for text in ["{}", r#"{"data":{}}"#, r#"{"changeType":"Delete","data":[]}"#, "1"] {
+            assert!(Object::changed(raw(text)).is_err(), "{text}");
+        }
+        assert_eq!(Object::listed(raw("{}")).expect("an object").id(), "without an id");
+    }
+
+    #[test]
+    fn versions_of_one_object_share_a_lane_and_many_objects_use_all() {
+        let of = |text: &str| Object::listed(raw(text)).expect("an object");
+        let one = of(r#"{"id":"a","changeVersion":"1"}"#).lane(8);
+        assert_eq!(one, of(r#"{"changeVersion":"2","id":"a"}"#).lane(8));
+        let change = Object::changed(raw(r#"{"changeType":"Delete","data":{"id":"a"}}"#)).expect("a change");
+        assert_eq!(one, change.lane(8));
+        let used: std::collections::HashSet<usize> =
+            (0..200).map(|id| of(&format!("{{\"id\":{id}}}")).lane(8)).collect();
+        assert_eq!(used.len(), 8);
+        assert_eq!(of("{}").lane(0), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! Pages of collections: what is asked, what is made of the answer, and where a link may lead.
+
+use super::{
+    server::{Server, TOKEN, json},
+    *,
+};
+use crate::{
+    domain::webhook::ExternalReference,
+    protime::{ApiError, Page, Query},
+};
+
+const ROOT: &str = "/connector/protimeapi/api/v1";
+
+async fn api(body: &'static str) -> Server {
+    answering(200, body).await
+}
+
+async fn answering(status: u16, body: &'static str) -> Server {
+    Server::answering(move |asked| async move {
+        if asked.is_token() { json(200, TOKEN) } else { json(status, body) }
+    })
+    .await
+}
+
+fn first(delta: bool) -> Query<'static> {
+    Query::First { delta, filter: None, references: &[] }
+}
+
+fn events(page: &Page) -> Vec<String> {
+    page.objects.iter().map(|object| String::from_utf8(object.event()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn objects_stay_as_they_were_written_and_links_become_addresses() {
+    let body =
+        r#"{"value":[{ "id" : 1.0, "é":"\u00e9" },{"id":2}],"nextLink":"/connector/p?page=2","more":1}"#;
+    let server = api(body).await;
+    let references =
+        [ExternalReference { collection: "people".to_owned(), reference: "@badge-number".to_owned() }];
+    let query = Query::First { delta: false, filter: Some("date ge 2026-01-01"), references: &references };
+    let page = client(&server).collection_page("clockings", query, false).await.unwrap();
+    let event = r#"{"changeType":"InsertOrUpdate","data":{ "id" : 1.0, "é":"\u00e9" }}"#;
+    assert_eq!(events(&page)[0], event);
+    let next = page.next.unwrap();
+    assert_eq!(next, server.origin().join("/connector/p?page=2").unwrap().as_str());
+    assert_eq!(page.delta, None);
+    client(&server).collection_page("clockings", Query::Link(&next), false).await.unwrap();
+    let asked: Vec<String> = server.asked().iter().map(|asked| asked.uri.to_string()).collect();
+    assert_eq!(
+        asked[1],
+        format!("{ROOT}/clockings?filter=date%20ge%202026-01-01&externalReferences=(people,@badge-number)")
+    );
+    assert!(asked.contains(&"/connector/p?page=2".to_owned()), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_delta_has_changes_and_a_link_to_go_on_from() {
+    let body =
+        r#"{"value":[{"changeType":"Delete","data":{"id":"x"}}],"deltaLink":"/connector/delta/people?t=1"}"#;
+    let server = api(body).await;
+    let page = client(&server).collection_page("people", first(true), true).await.unwrap();
+    assert_eq!(events(&page), [r#"{"changeType":"Delete","data":{"id":"x"}}"#]);
+    assert!(page.delta.unwrap().ends_with("/connector/delta/people?t=1"));
+    assert_eq!(server.asked()[1].uri.to_string(), format!("{ROOT}/people?delta"));
+}
+
+#[tokio::test]
+async fn what_is_not_documented_is_refused_whole() {
+    let rows = [
+        ("<html>", "it is not JSON"),
+        ("{}", "no object with an array 'value'"),
+        (r#"{"value":[{"id":1},7]}"#, "entry 1 is not an object"),
+        (r#"{"value":[],"nextLink":"https://evil.example/p"}"#, "leads to another host"),
+        (r#"{"value":[],"deltaLink":"//evil.example/p"}"#, "leads to another host"),
+    ];
+    for (body, expected) in rows {
+        let server = api(body).await;
+        let error = client(&server).collection_page("people", first(false), false).await.unwrap_err();
+        assert!(
+            matches!(error, ApiError::Transient { .. }) && error.to_string().contains(expected),
+            "{error}"
+        );
+    }
+    let server = api(r#"{"value":[{"id":1}]}"#).await;
+    let error = client(&server).collection_page("people", first(true), true).await.unwrap_err();
+    assert!(error.to_string().contains("entry 0 is not an object with a changeType"), "{error}");
+    let link = Query::Link("https://evil.example/kept");
+    assert!(client(&server).collection_page("people", link, true).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do() {
+    let rows = [
+        (403, "scope connector-protimeapi-people.read"),
+        (400, "write both {from_date} and {to_date}"),
+        (404, "it may not know this collection"),
+        (409, "something else changed at the same time"),
+    ];
+    for (status, expected) in rows {
+        let server = answering(status, r#"{"error":{"code":"X","message":"no"}}"#).await;
+        let error = client(&server).collection_page("people", first(false), false).await.unwrap_err();
+        assert_eq!(error.status(), Some(status));
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let long = "x".repeat(4_096);
+    let query = Query::First { delta: false, filter: Some(&long), references: &[] };
+    let server = api("{}").await;
+    let error = client(&server).collection_page("people", query, false).await.unwrap_err();
+    assert!(error.to_string().contains("Protime takes 4096"), "{error}");
+    assert!(server.asked().is_empty());
+}

@@ -1,0 +1,269 @@
+//! Resyncs that read the collection themselves: what is read, from where on, and what it is worth.
+//!
+//! Laws: objects are signed only with a key that every sink has; where there is none yet, the resync
+//! before the POST is skipped and claims nothing, and the one after the hand-off pays everything; a
+//! delta's link is stored after everything before it was delivered, so that asking it again never
+//! skips a change; what covers time is when the reading *began*, however often it was interrupted.
+
+use jiff::fmt::friendly::SpanPrinter;
+use tokio::{select, time::sleep};
+
+use super::{
+    Advance, Procedure,
+    closing::{Ran, settled},
+    later,
+    walker::{Purpose, Walked, Walker},
+};
+use crate::{
+    config::ReadKind,
+    domain::{
+        errand::{Context, Done, Failure, FailureKind},
+        filter::Filter,
+        key::WebhookKey,
+        reason::{Reason, Step},
+        record::Record,
+        walk::{Began, Kept, Progress, Walk},
+    },
+    renewal::plan::is_known_everywhere,
+    resync::{Outlet, Read, Resync, Target},
+    stop::Stop,
+    store::StoreError,
+};
+
+impl Failure {
+    /// The database refused within a step; the step is done again.
+    pub(super) fn from_store(error: &StoreError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl Procedure {
+    /// Reads the collection for a step and delivers what it shows.
+    pub(super) async fn read(
+        &self,
+        read: &Read,
+        record: &Record,
+        context: &Context,
+        began: Began,
+        stop: &Stop,
+    ) -> Result<Ran, Failure> {
+        if context.step == Step::Resync && of_one_gap(read) {
+            self.store.forget_delta(self.id).await.map_err(|error| Failure::from_store(&error))?;
+        }
+        let key = match self.signing_key(read, record).await? {
+            Signing::With(key) => Some(key),
+            Signing::NotNeeded => None,
+            // A sink that does not take the key must not keep back what others can check already.
+            Signing::NotEverywhere(key) if context.step == Step::CatchUp => Some(key),
+            Signing::NotEverywhere(_) | Signing::NotYet if context.step == Step::Resync => {
+                tracing::info!(webhook = %self.path, "the receiver has no key yet that objects could be signed with; they follow when it has one");
+                return Ok(Ran { done: Done { output: None, skipped: true }, began });
+            }
+            Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
+        };
+        let purpose = if key.is_some() { Purpose::Resumable } else { Purpose::AllOrNothing };
+        let walk =
+            self.place(read, context, began, purpose).await.map_err(|error| Failure::from_store(&error))?;
+        let walker = Walker::new(self, read, context.from, purpose, walk);
+        let (Walked { walk, delta, .. }, output) =
+            self.carry(read, key.as_ref(), context, walker, stop).await?;
+        if read.is_delta() {
+            self.keep_delta(walk.shape, delta).await.map_err(|error| Failure::from_store(&error))?;
+        }
+        Ok(Ran { done: Done { output: Some(output), skipped: false }, began: walk.began })
+    }
+
+    /// Where to go on, or where to begin.
+    async fn place(
+        &self,
+        read: &Read,
+        context: &Context,
+        began: Began,
+        purpose: Purpose,
+    ) -> Result<Walk, StoreError> {
+        let shape = self.shape(read);
+        if purpose == Purpose::Resumable
+            && let Some(walk) = self.store.walk(self.id).await?
+            && (walk.renewal, walk.step, &walk.shape) == (context.renewal_id, context.step, &shape)
+            && walk.progress.pages > 0
+        {
+            let Progress { pages, objects } = walk.progress;
+            tracing::info!(webhook = %self.path, pages, objects, "reading the collection goes on where it was interrupted");
+            return Ok(walk);
+        }
+        let kept = if read.is_delta() { self.store.kept_delta(self.id).await? } else { None };
+        let link = kept.filter(|kept| kept.shape == shape).map(|kept| kept.link);
+        Ok(Walk {
+            renewal: context.renewal_id,
+            step: context.step,
+            shape,
+            began,
+            link,
+            days: None,
+            progress: Progress::default(),
+        })
+    }
+
+    /// Lets a walk run into its target, for as long as it may.
+    async fn carry(
+        &self,
+        read: &Read,
+        key: Option<&WebhookKey>,
+        context: &Context,
+        walker: Walker<'_>,
+        stop: &Stop,
+    ) -> Result<(Walked, String), Failure> {
+        match (&read.target, key) {
+            (Target::Replay(replay), Some(key)) => {
+                let outlet = Outlet::Replay(replay, key);
+                let end = select! {
+                    end = walker.run(&outlet) => end?,
+                    () = stop.requested() => return Err(Failure {
+                        message: "reading the collection was ended because the daemon stops".to_owned(),
+                        output: None,
+                        kind: FailureKind::Stopped,
+                    }),
+                    () = sleep(read.timeout) => {
+                        let after = SpanPrinter::new().unsigned_duration_to_string(&read.timeout);
+                        return Err(Failure::new(format!(
+                            "reading the collection was not done after {after}; the next attempt goes on from there"
+                        )));
+                    }
+                };
+                let Progress { pages, objects } = end.walk.progress;
+                Ok((end, format!("{objects} objects on {pages} pages\n")))
+            }
+            (Target::Replay(_), None) => Err(unsigned()),
+            (Target::Pipe(pipe), _) => {
+                let walk = |outlet: Outlet<'static>| async move { walker.run(&outlet).await };
+                let (end, done) = pipe.run(context, stop.requested(), walk).await?;
+                Ok((end, done.output.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Stores where to ask what changes from now on.
+    async fn keep_delta(&self, shape: String, delta: Option<String>) -> Result<(), StoreError> {
+        let Some(link) = delta else {
+            tracing::warn!(webhook = %self.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
+            return self.store.forget_delta(self.id).await;
+        };
+        self.store.keep_delta(self.id, Kept { shape, link }, self.tenant.now().local).await
+    }
+
+    /// Asks for the kept delta between renewals, so that it does not end. What it brings is delivered
+    /// before its new link is stored: only so is nothing lost, should one of the events be.
+    pub(super) async fn refresh(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+        let kept = self.store.kept_delta(self.id).await?;
+        let (Resync::Read(read), Some(kept)) = (&self.resync, kept) else {
+            self.store.forget_delta(self.id).await?;
+            return Ok(Advance::Acted);
+        };
+        if kept.shape != self.shape(read) {
+            self.store.forget_delta(self.id).await?;
+            return Ok(Advance::Acted);
+        }
+        let failure = match self.refreshed(read, kept, record, stop).await {
+            Ok(Walked { walk, delta: Some(link), gone: false }) => {
+                let objects = walk.progress.objects;
+                let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
+                let (_, covered) = settled(false, walk.began);
+                let kept = Kept { shape: walk.shape, link };
+                let now = self.tenant.now().local;
+                self.store.refreshed(self.id, kept, covered, counted, now).await?;
+                tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
+                return Ok(Advance::Acted);
+            }
+            Ok(Walked { .. }) => {
+                tracing::warn!(webhook = %self.path, "the delta has ended at Protime; the next resync reads everything, which does not show what was deleted");
+                self.store.forget_delta(self.id).await?;
+                return Ok(Advance::Acted);
+            }
+            Err(failure) => failure,
+        };
+        if failure.kind == FailureKind::Stopped {
+            return Ok(Advance::Waiting);
+        }
+        let now = self.tenant.now();
+        let wished =
+            if let FailureKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
+        let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
+        let retry_at = later(now, delay.min(self.wanted.longest_retry));
+        tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
+        self.store.refresh_failed(self.id, retry_at).await?;
+        Ok(Advance::Acted)
+    }
+
+    async fn refreshed(
+        &self,
+        read: &Read,
+        kept: Kept,
+        record: &Record,
+        stop: &Stop,
+    ) -> Result<Walked, Failure> {
+        let key = match self.signing_key(read, record).await? {
+            Signing::With(key) => Some(key),
+            Signing::NotNeeded => None,
+            Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
+        };
+        let began = self.began();
+        let (reason, renewal) = match (&record.open, &record.last) {
+            (Some(open), _) => (open.reason, open.id),
+            (None, Some(last)) => (last.reason, last.id),
+            (None, None) => (Reason::Manual, 0),
+        };
+        let context = self.context(reason, Step::CatchUp, renewal, record.synced_at, began.at);
+        let walk = Walk {
+            renewal,
+            step: Step::CatchUp,
+            shape: kept.shape,
+            began,
+            link: Some(kept.link),
+            days: None,
+            progress: Progress::default(),
+        };
+        let walker = Walker::new(self, read, context.from, Purpose::Refresh, walk);
+        self.carry(read, key.as_ref(), &context, walker, stop).await.map(|(end, _)| end)
+    }
+
+    /// The key that the receiver checks signatures with: ours, for certain once every sink has it.
+    async fn signing_key(&self, read: &Read, record: &Record) -> Result<Signing, Failure> {
+        if let Target::Pipe(_) = read.target {
+            return Ok(Signing::NotNeeded);
+        }
+        let everybody_has_it = is_known_everywhere(record, &self.wanted);
+        let keys = self.store.keys(self.id).await.map_err(|error| Failure::from_store(&error))?;
+        Ok(match keys.current {
+            Some(current) if everybody_has_it => Signing::With(current.key),
+            Some(current) => Signing::NotEverywhere(current.key),
+            None => Signing::NotYet,
+        })
+    }
+
+    /// What is read and for whom, in words: where any of it changes, no earlier place is of use.
+    fn shape(&self, read: &Read) -> String {
+        let filter = read.filter.as_ref().map_or("", Filter::written);
+        let kind = if read.is_delta() { "delta" } else { "list" };
+        let target = &read.target;
+        format!("{kind} {} {} {filter} {target}", self.pair.collection, self.wanted.references)
+    }
+}
+
+/// What objects are signed with.
+enum Signing {
+    With(WebhookKey),
+    /// Some sink lacks it, so that the receiver may, too.
+    NotEverywhere(WebhookKey),
+    /// There is none.
+    NotYet,
+    NotNeeded,
+}
+
+fn unsigned() -> Failure {
+    Failure::new("there is no key that objects could be signed with")
+}
+
+/// Whether what is read depends on the gap, so that a kept delta is of no use for the next one.
+fn of_one_gap(read: &Read) -> bool {
+    read.is_delta() && read.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
+}

@@ -1,0 +1,215 @@
+//! Gives objects to a program of the operator's, as lines of JSON on its standard input: first what
+//! it is for, then an object or a change a line, at last how many there were.
+//!
+//! Laws: the last line comes only when everything came before it, so a program that got none knows
+//! that it is to keep nothing; exit status 0 counts only if the program read to the end; it is never
+//! faster fed than it reads.
+
+use std::{
+    future::{Future, pending},
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+};
+
+use crate::{
+    command::{Invocation, Run, STOP_GRACE},
+    config,
+    domain::{
+        errand::{Context, Done, Failure},
+        object::Object,
+    },
+};
+
+use super::Outlet;
+
+/// Lines are handed over in pieces of about this size.
+const PIECE: usize = 64 * 1024;
+
+/// The program, and what it must not be told.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipe {
+    command: config::Command,
+    secret_env: Vec<String>,
+}
+
+/// The input of a running program.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pieces: mpsc::Sender<Vec<u8>>,
+    pages: AtomicU64,
+    objects: AtomicU64,
+}
+
+impl Pipe {
+    /// `secret_env` names the environment variables that the program does not get.
+    pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
+        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+    }
+
+    /// The program, as configured.
+    pub(super) fn program(&self) -> &str {
+        &self.command.program
+    }
+
+    /// Runs the program while `walk` fills its input through the outlet that it is given. With success
+    /// the walk came to its end and the program ended with exit status 0 after that.
+    pub(crate) async fn run<T, W>(
+        &self,
+        context: &Context,
+        stop: impl Future<Output = ()>,
+        walk: impl FnOnce(Outlet<'static>) -> W,
+    ) -> Result<(T, Done), Failure>
+    where
+        W: Future<Output = Result<T, Failure>>,
+    {
+        let invocation = Invocation {
+            command: &self.command,
+            withheld: &self.secret_env,
+            environment: context.environment(),
+            input: context.message(None),
+            secret: None,
+            grace: STOP_GRACE,
+        };
+        let (pieces, more) = mpsc::channel(1);
+        let (abandon, abandoned) = oneshot::channel::<()>();
+        let stop = async {
+            select! {
+                () = stop => {}
+                Ok(()) = abandoned => {}
+            }
+        };
+        let mut running = pin!(invocation.run_fed(more, stop));
+        let mut walking = pin!(walk(Outlet::Pipe(Lines::new(pieces))));
+        let walked = select! {
+            run = &mut running => return Err(self.ended_early(run)),
+            walked = &mut walking => walked,
+        };
+        match walked {
+            Ok(walked) => running.await.into_result().map(|done| (walked, done)),
+            Err(failure) => {
+                // Nobody listens if it has ended of itself.
+                let _gone = abandon.send(());
+                let output = running.await.output;
+                Err(Failure { output: Some(output).filter(|output| !output.is_empty()), ..failure })
+            }
+        }
+    }
+
+    fn ended_early(&self, run: Run) -> Failure {
+        let program = &self.command.program;
+        run.into_result().map_or_else(
+            |failure| failure,
+            |done| Failure {
+                output: done.output,
+                ..Failure::new(format!("'{program}' ended with exit status 0 before it had read everything"))
+            },
+        )
+    }
+}
+
+impl Lines {
+    fn new(pieces: mpsc::Sender<Vec<u8>>) -> Self {
+        Self { pieces, pages: AtomicU64::new(0), objects: AtomicU64::new(0) }
+    }
+
+    /// Gives a page to the program's input.
+    pub(super) async fn page(&self, objects: &[Object]) {
+        let mut piece = Vec::new();
+        for object in objects {
+            object.write_line(&mut piece);
+            if piece.len() >= PIECE {
+                self.send(std::mem::take(&mut piece)).await;
+            }
+        }
+        if !piece.is_empty() {
+            self.send(piece).await;
+        }
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.objects.fetch_add(objects.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Says that this was everything.
+    pub(super) async fn end(&self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        let objects = self.objects.load(Ordering::Relaxed);
+        let line = format!("{{\"end\":true,\"objects\":{objects},\"pages\":{pages}}}\n");
+        self.send(line.into_bytes()).await;
+    }
+
+    /// Waits until the program has taken what came before; for ever, if it reads no more, because then
+    /// its end says what is wrong.
+    async fn send(&self, piece: Vec<u8>) {
+        if self.pieces.send(piece).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::domain::{errand::tests::context, reason::Step};
+
+    fn pipe(script: &str) -> Pipe {
+        let command = config::Command {
+            program: "sh".to_owned(),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            timeout: std::time::Duration::from_mins(1),
+        };
+        Pipe::new(&command, &[])
+    }
+
+    fn objects(count: usize) -> Vec<Object> {
+        let of = |id| RawValue::from_string(format!("{{\"id\":{id},\n\"pad\":\"{}\"}}", "x".repeat(200)));
+        (0..count).map(|id| Object::listed(of(id).expect("JSON")).expect("an object")).collect()
+    }
+
+    async fn run(script: &str, pages: &[usize]) -> Result<((), Done), Failure> {
+        let walk = |outlet: Outlet<'static>| async move {
+            for count in pages {
+                outlet.page(&objects(*count)).await?;
+            }
+            outlet.end().await;
+            Ok(())
+        };
+        pipe(script).run(&context(Step::Resync, None), pending(), walk).await
+    }
+
+    #[tokio::test]
+    async fn the_program_gets_context_objects_and_the_count() {
+        let script = r#"read -r context; n=0; while read -r line; do last=$line; n=$((n+1)); done
+            echo "$n $last"; case $context in '{"tenant":"acme",'*'"to":'*) ;; *) exit 3;; esac"#;
+        let ((), done) = run(script, &[3, 0, 1_000]).await.expect("exit 0");
+        assert_eq!(done.output.as_deref(), Some("1004 {\"end\":true,\"objects\":1003,\"pages\":3}\n"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_read_to_the_end_has_failed() {
+        let failure = run("exec <&-; echo enough", &[5_000]).await.expect_err("it read nothing");
+        assert_eq!(failure.message, "'sh' ended with exit status 0 before it had read everything");
+        assert_eq!(failure.output.as_deref(), Some("enough\n"));
+        let failure = run("read -r line; exit 4", &[5_000]).await.expect_err("4");
+        assert_eq!(failure.message, "'sh' ended with exit status 4");
+    }
+
+    #[tokio::test]
+    async fn a_walk_that_fails_ends_the_program_before_the_last_line() {
+        let walk = |outlet: Outlet<'static>| async move {
+            outlet.page(&objects(1)).await?;
+            Err::<(), _>(Failure::new("no page"))
+        };
+        let script =
+            "trap 'echo ended; exit 0' TERM; while read -r line; do echo got; done; sleep 1000 & wait";
+        let run = pipe(script).run(&context(Step::Resync, None), pending(), walk).await;
+        let failure = run.expect_err("the walk's failure");
+        assert_eq!(failure.message, "no page");
+        assert!(!failure.output.unwrap_or_default().contains("end\":true"));
+    }
+}

@@ -1,0 +1,154 @@
+//! Sends objects as events, signed with the current key, so that a receiver needs no code of its own
+//! for a resync.
+//!
+//! Laws: never two versions of one object out of order (objects travel in lanes by their id, one
+//! after the other, and a page ends before the next begins); what is not answered with a success is
+//! sent again, a bounded number of times; no redirect is followed, because it would take the signed
+//! event elsewhere; the key is in nothing but the signature.
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::try_join_all;
+use reqwest::{
+    Client, Response, StatusCode, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use tokio::time::sleep;
+
+use crate::{
+    domain::{
+        errand::{Failure, FailureKind},
+        key::WebhookKey,
+        object::Object,
+    },
+    outbound::{BuildError, Outbound, deepest},
+};
+
+/// So many events are under way at a time.
+const LANES: usize = 8;
+
+/// How often an event is sent before it is given up.
+const TRIES: u32 = 4;
+
+/// The pause after the first failure; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Of an answer's body so much is read, to use its connection again.
+const READ_AT_MOST: usize = 64 * 1024;
+
+/// A receiver of events.
+#[derive(Clone)]
+pub(crate) struct Replay {
+    url: Url,
+    client: Client,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Replay({})", self.place())
+    }
+}
+
+/// Why one attempt failed.
+struct Refused {
+    why: String,
+    key_refused: bool,
+}
+
+impl Replay {
+    /// Reads the trusted certificates; connects to nothing.
+    pub(super) fn new(mut url: Url, outbound: &Outbound) -> Result<Self, BuildError> {
+        // As user info it would become a second `Authorization` header; removing it does not fail.
+        let _always = url.set_username("").and_then(|()| url.set_password(None));
+        let client = outbound.client(&url)?;
+        Ok(Self { url, client, timeout: outbound.request_timeout() })
+    }
+
+    /// Where it goes, without what people put secrets into.
+    pub(super) fn place(&self) -> String {
+        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
+    }
+
+    /// Sends a page; with success every object was answered with a 2xx status.
+    pub(super) async fn page(&self, key: &WebhookKey, objects: &[Object]) -> Result<(), Failure> {
+        let mut lanes: [Vec<&Object>; LANES] = Default::default();
+        for object in objects {
+            lanes[object.lane(LANES)].push(object);
+        }
+        try_join_all(lanes.iter().map(|lane| self.lane(key, lane))).await.map(drop)
+    }
+
+    async fn lane(&self, key: &WebhookKey, objects: &[&Object]) -> Result<(), Failure> {
+        for object in objects {
+            self.send(key, object).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, key: &WebhookKey, object: &Object) -> Result<(), Failure> {
+        let body = object.event();
+        let unsendable = || Failure::new("a signature does not fit into a header");
+        let mut signature = HeaderValue::from_str(&key.authorization(&body)).map_err(|_| unsendable())?;
+        signature.set_sensitive(true);
+        let mut tries = 1;
+        loop {
+            let refused = match self.post(body.clone(), &signature).await {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            if tries == TRIES {
+                let kind = if refused.key_refused { FailureKind::KeyRefused } else { FailureKind::Failed };
+                return Err(Failure {
+                    message: format!(
+                        "object {} does not reach {}: {} ({TRIES} tries)",
+                        object.id(),
+                        self.place(),
+                        refused.why
+                    ),
+                    output: None,
+                    kind,
+                });
+            }
+            tracing::debug!(place = self.place(), why = refused.why, tries, "an object is sent again");
+            let pause = FIRST_PAUSE * 2_u32.pow(tries - 1);
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            tries += 1;
+        }
+    }
+
+    async fn post(&self, body: Vec<u8>, signature: &HeaderValue) -> Result<(), Refused> {
+        let request = self
+            .client
+            .post(self.url.clone())
+            .timeout(self.timeout)
+            .header(AUTHORIZATION, signature)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(body);
+        let response = request.send().await.map_err(|error| Refused {
+            why: if error.is_timeout() { "no answer in time".to_owned() } else { deepest(&error) },
+            key_refused: false,
+        })?;
+        let status = response.status();
+        read(response).await;
+        if status.is_success() {
+            return Ok(());
+        }
+        let key_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        Err(Refused { why: format!("it answers {status}"), key_refused })
+    }
+}
+
+/// Reads the body to its end, if that is near: the status has said everything.
+async fn read(mut response: Response) {
+    let mut length = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        length += chunk.len();
+        if length > READ_AT_MOST {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

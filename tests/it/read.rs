@@ -1,0 +1,60 @@
+//! Resyncs that read the collection: a receiver that has no code for a resync gets everything.
+
+mod delta;
+mod list;
+mod measure;
+mod pipe;
+mod resume;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::support::{Config, World, until};
+
+/// A webhook whose resync reads its collection.
+fn config(world: &World, collection: &str, resync: &str) -> Config {
+    let mut config = world.config(&[collection]);
+    config.webhooks[0].resync = resync.to_owned();
+    config
+}
+
+/// The changes that a list can still show: those of objects that exist.
+fn shown(changes: &[Value]) -> Vec<Value> {
+    let mut latest: HashMap<&str, &Value> = HashMap::new();
+    for change in changes {
+        latest.insert(change["id"].as_str().unwrap(), change);
+    }
+    let exists = |change: &&Value| latest[change["id"].as_str().unwrap()]["kind"] != "delete";
+    changes.iter().filter(exists).cloned().collect()
+}
+
+/// Waits until the receiver holds every change that a list can show.
+fn everything_shown_arrived(world: &World) {
+    let arrived = || world.receiver.lost(&shown(&world.sandbox.changes())).is_empty().then_some(());
+    if until(std::time::Duration::from_mins(1), arrived).is_none() {
+        let changes = shown(&world.sandbox.changes());
+        world.fail(&format!("lost: {:?}", world.receiver.lost(&changes)));
+    }
+}
+
+/// Lets the receiver fail until Protime disables the webhook, with changes going on.
+fn outage(world: &World, collection: &str) {
+    world.receiver.down(true);
+    world.eventually("Protime gives up", || {
+        (world.sandbox.webhook(collection)?["status"] == "Disabled").then_some(())
+    });
+}
+
+/// Checks that no event tells of an older version than one before it of the same object.
+fn in_order(events: &[Value]) {
+    let mut latest: HashMap<&str, &str> = HashMap::new();
+    for event in events {
+        let word = |name: &str| event["data"][name].as_str().unwrap();
+        let before = latest.insert(word("id"), word("changeVersion"));
+        assert!(
+            before.is_none_or(|before| before <= word("changeVersion")),
+            "{event} comes after {before:?}"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! A walk that is interrupted goes on where it was, as long as Protime knows the place.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{config, everything_shown_arrived, in_order};
+use crate::support::{World, pause};
+
+/// A walk of a hundred pages that takes a while.
+fn slow(world: &mut World, resync: &str) {
+    world.sandbox.change("people", 700);
+    let config = config(world, "people", resync);
+    world.start(&config);
+    world.settled("people");
+    world.sandbox.fault(&json!({
+        "endpoint": "collection", "times": null, "action": {"kind": "delay-before", "ms": 50},
+    }));
+}
+
+/// Waits until the walk under way has this many pages behind it.
+fn walked(world: &World, pages: u64) -> Value {
+    world.eventually("a walk is under way", || {
+        let renewal = world.daemon.webhook("people")["renewal"].clone();
+        (renewal["progress"]["pages"].as_u64()? >= pages).then_some(renewal)
+    })
+}
+
+fn first_pages(world: &World) -> usize {
+    // The sandbox tells apart what was asked by its query.
+    let first = |it: &&Value| !it["query"].as_str().unwrap_or_default().contains("pageToken");
+    world.sandbox.requests("collection").iter().filter(first).count()
+}
+
+#[test]
+fn after_kill_9_and_after_a_stop_the_walk_goes_on() {
+    let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
+    slow(&mut world, "kind = \"list\"");
+    let begun = first_pages(&world);
+    let told = world.receiver.told("people").len();
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    let renewal = walked(&world, 10);
+    assert_eq!(renewal["step"], "resync");
+    assert_eq!(renewal["progress"]["objects"], renewal["progress"]["pages"].as_u64().unwrap() * 7);
+    world.daemon.kill();
+    world.sandbox.change("people", 3);
+    world.daemon.start();
+    walked(&world, 30);
+    world.daemon.signal(Signal::TERM);
+    world.daemon.expect_end();
+    world.daemon.start();
+    walked(&world, 40);
+    world.sandbox.clear_faults();
+    world.renewed("people", "manual");
+    everything_shown_arrived(&world);
+    assert_eq!(first_pages(&world) - begun, 2, "one walk before the POST and one after it");
+    let again = world.receiver.told("people").len() - told;
+    // Two walks of 703 objects, three events, and a page or two that were on their way.
+    assert!((1_400..1_450).contains(&again), "{again}");
+    let log = world.daemon.log();
+    assert_eq!(log.matches("goes on where it was interrupted").count(), 2, "{log}");
+}
+
+#[test]
+fn a_place_that_protime_forgot_is_no_place() {
+    let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
+    slow(&mut world, "kind = \"delta\"\nfilter = \"changedAt ge {from}\"");
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    walked(&world, 10);
+    world.daemon.kill();
+    world.sandbox.clear_faults();
+    world.sandbox.fault(&json!({
+        "endpoint": "collection", "times": 1, "action": {"kind": "status", "status": 410},
+    }));
+    world.daemon.start();
+    world.renewed("people", "manual");
+    assert!(world.daemon.log().contains("reading it afresh"));
+    world.nothing_lost();
+}
+
+#[test]
+fn of_two_versions_the_later_arrives_later() {
+    let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
+    slow(&mut world, "kind = \"list\"");
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    walked(&world, 3);
+    // The same objects change all the time while they are read; the webhook itself does not deliver.
+    let destination = world.receiver.destination("people");
+    world.sandbox.disable(&destination, "people");
+    let ids: Vec<Value> = world.sandbox.changes()[..20].iter().map(|change| change["id"].clone()).collect();
+    for _ in 0..5 {
+        for id in &ids {
+            world.sandbox.change_as(&json!({"collection": "people", "id": id}));
+        }
+        pause(std::time::Duration::from_millis(50));
+    }
+    world.sandbox.clear_faults();
+    world.renewed("people", "manual");
+    everything_shown_arrived(&world);
+    in_order(&world.receiver.told("people"));
+}
+
+#[test]
+fn a_dead_key_ends_a_long_catch_up() {
+    let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
+    slow(&mut world, "kind = \"list\"");
+    world.daemon.control.post("/v1/webhooks/acme/people/renew");
+    world.eventually("the catch-up is under way", || {
+        let renewal = world.daemon.webhook("people")["renewal"].clone();
+        (renewal["step"] == "catch_up" && renewal["progress"]["pages"].as_u64()? >= 3).then_some(())
+    });
+    world.sandbox.disable(&world.receiver.destination("people"), "people");
+    world.renewed("people", "disabled");
+    let story = world.daemon.story("people");
+    assert!(story.contains(&"manual failed".to_owned()), "{story:?}");
+    assert!(world.daemon.webhook("people")["owed_resync"].is_null());
+    everything_shown_arrived(&world);
+}
