@@ -61,11 +61,12 @@ pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     scopes
 }
 
-/// A pair in a form in which two spellings of one URL are the same.
+/// A pair in a form in which two spellings of one URL, and of one collection, are the same: Protime
+/// lists a collection as it calls it, which need not be in the letters that a POST was sent with.
 pub(crate) fn comparable(pair: &Pair) -> (String, String) {
     let url = Url::parse(&pair.destination_url)
         .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.clone())
+    (url, pair.collection.to_ascii_lowercase())
 }
 
 /// What a client needs to know of its tenant.

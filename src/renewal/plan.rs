@@ -20,6 +20,10 @@ use crate::domain::{
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
+/// So long after a POST its list may still be one from before it: Protime does not say that what it
+/// has answered shows at once.
+pub(crate) const SETTLING: SignedDuration = SignedDuration::from_secs(3);
+
 /// A lifetime below this is none: whoever renewed at its end would do nothing else.
 const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
 
@@ -173,7 +177,10 @@ pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
             issued.is_some() && record.next_renewal_at.is_none_or(|planned| now.protime < planned)
         }
         Reason::Expiring | Reason::Expired => issued.is_some_and(|issued| {
-            issued.valid_until.is_some_and(|end| end.duration_since(issued.at) < SHORTEST_LIFETIME)
+            let too_early =
+                reason == Reason::Expired && record.next_renewal_at.is_some_and(|at| now.protime < at);
+            let too_short = |end: Timestamp| end.duration_since(issued.at) < SHORTEST_LIFETIME;
+            too_early || issued.valid_until.is_some_and(too_short)
         }),
         Reason::Created | Reason::ReferencesChanged | Reason::Manual => false,
     }
@@ -187,6 +194,13 @@ pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
         .zip(listed.valid_until)
         .is_some_and(|(ours, theirs)| !same_moment((ours, issued.digits), (theirs, listed.digits)));
     other_id || other_end
+}
+
+/// Whether Protime ended what our last rotation made before its time: somebody else's POST would have
+/// led to a later end.
+fn is_cut_short(issued: &Issued, listed: &Listed) -> bool {
+    let same_id = issued.id.as_ref().is_none_or(|id| *id == listed.id);
+    same_id && issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| theirs < ours)
 }
 
 /// Whether two texts may be of one moment: one of them may have fewer fractional digits. Apart from
@@ -223,6 +237,9 @@ pub(crate) fn gap(record: &Record, margin: Duration, now: Now) -> Gap {
 
 /// Why a renewal ought to run, if it ought.
 fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
+    if unsettled(record).is_some() {
+        return None;
+    }
     let listed = match (&record.remote, &record.issued) {
         (Remote::NeverAsked, _) => return None,
         (Remote::Absent { .. }, None) => return Some(Reason::Created),
@@ -232,7 +249,8 @@ fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
     let Some(issued) = &record.issued else { return Some(Reason::UnknownKey) };
     let passed = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment <= now.protime);
     let expired = passed(issued.valid_until) || passed(listed.valid_until);
-    if differs(issued, listed) {
+    let over = expired || listed.status == RemoteStatus::Disabled;
+    if differs(issued, listed) && !(over && is_cut_short(issued, listed)) {
         let ours = record.confirm.is_some_and(|confirm| now.local <= confirm.until);
         return Some(if ours { Reason::Interrupted } else { Reason::ForeignRotation });
     }
@@ -309,7 +327,29 @@ pub(crate) fn is_known_everywhere(record: &Record, wanted: &Wanted) -> bool {
 }
 
 fn confirm_due(record: &Record, now: Now) -> bool {
-    record.confirm.is_some_and(|confirm| confirm.at <= now.local)
+    confirm_at(record).is_some_and(|at| at <= now.local)
+}
+
+/// When Protime is to be asked besides the regular polls.
+fn confirm_at(record: &Record) -> Option<Timestamp> {
+    record.confirm.map(|confirm| confirm.at).or_else(|| unsettled(record))
+}
+
+/// Until when a list that came right after our POST is not believed, because it shows what was before:
+/// no webhook, or one that ends earlier than ours. Somebody else's POST leads to a later end.
+fn unsettled(record: &Record) -> Option<Timestamp> {
+    let issued = record.issued.as_ref()?;
+    let (seen_at, is_older) = match &record.remote {
+        Remote::NeverAsked => return None,
+        Remote::Absent { seen_at } => (*seen_at, true),
+        Remote::Listed(listed) => {
+            let ends_earlier =
+                issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| theirs < ours);
+            (listed.seen_at, ends_earlier && differs(issued, listed))
+        }
+    };
+    let settled = issued.rotated_at + SETTLING;
+    (is_older && (issued.rotated_at..settled).contains(&seen_at)).then_some(settled)
 }
 
 fn unlearnt(record: &Record) -> Option<&Listed> {
@@ -319,6 +359,9 @@ fn unlearnt(record: &Record) -> Option<&Listed> {
 }
 
 fn idle(record: &Record, now: Now) -> Plan {
+    if unsettled(record).is_some() {
+        return Plan::Wait { until: confirm_at(record), contended: false };
+    }
     let patience = match &record.remote {
         Remote::Listed(Listed { status: RemoteStatus::Other(_), status_since, .. }) => {
             Some(*status_since + UNKNOWN_STATUS_PATIENCE)
@@ -337,6 +380,8 @@ fn idle(record: &Record, now: Now) -> Plan {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod settling;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

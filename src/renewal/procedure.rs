@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{
     backoff::Backoff,
-    plan::{Plan, Wanted, plan},
+    plan::{Plan, SETTLING, Wanted, plan},
     reconcile::Tenant,
     unsaved::KeysInMemory,
 };
@@ -218,17 +218,19 @@ impl Procedure {
     }
 
     async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(confirm) = record.confirm else { return Ok(()) };
         let asked = self.tenant.refresh().await;
         let now = self.tenant.now().local;
         let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
-        let second_look = record.issued.as_ref().map_or(now, |issued| issued.rotated_at + timeout);
+        let rotated_at = record.issued.as_ref().map_or(now, |issued| issued.rotated_at);
         let next = if asked.is_err() {
             let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
             Some(now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(1)))
         } else {
             // The last look ends the time in which a difference is our own doing.
-            [second_look, confirm.until].into_iter().find(|look| now < *look)
+            record.confirm.and_then(|confirm| {
+                let looks = [rotated_at + SETTLING, rotated_at + timeout, confirm.until];
+                looks.into_iter().find(|look| now < *look)
+            })
         };
         self.store.confirm_next(self.id, next).await
     }

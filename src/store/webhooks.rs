@@ -240,7 +240,8 @@ impl Store {
             connection
                 .prepare_cached(
                     "UPDATE webhook SET confirm_at = ?2, \
-                     confirm_until = CASE WHEN ?2 IS NULL THEN NULL ELSE confirm_until END WHERE id = ?1",
+                     confirm_until = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(confirm_until, ?2) END \
+                     WHERE id = ?1",
                 )?
                 .execute((id.0, at.map(millis)))?;
             Ok(())

@@ -19,6 +19,7 @@ mod check;
 mod clocks;
 mod commands;
 mod completions;
+mod contract_tenants;
 mod crash_points;
 mod created;
 mod events;

@@ -17,7 +17,7 @@ mod world;
 pub(crate) use config::{Config, Webhook, words};
 pub(crate) use daemon::Daemon;
 pub(crate) use events::sign;
-pub(crate) use http::{Socket, fetch};
+pub(crate) use http::{RUNTIME, Socket, fetch};
 pub(crate) use listener::Listener;
 pub(crate) use process::{Process, program};
 pub(crate) use receiver::Receiver;

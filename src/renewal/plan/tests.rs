@@ -91,7 +91,7 @@ pub(super) fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     })
 }
 
-fn wait(until: i64) -> Plan {
+pub(super) fn wait(until: i64) -> Plan {
     Plan::Wait { until: Some(at(until)), contended: false }
 }
 
@@ -100,9 +100,9 @@ fn contended(until: i64) -> Plan {
 }
 
 /// One situation: what it is called, how it differs from a healthy webhook, when, and what to do.
-type Row = (&'static str, fn(&mut Record), i64, Plan);
+pub(super) type Row = (&'static str, fn(&mut Record), i64, Plan);
 
-fn check(rows: &[Row]) {
+pub(super) fn check(rows: &[Row]) {
     for (name, change, second, expected) in rows {
         let mut record = healthy();
         change(&mut record);

@@ -146,6 +146,8 @@ impl<'a> Walker<'a> {
                     Some(days) if delta.is_none() => {
                         self.walk.days = Some(days);
                         self.walk.link = None;
+                        // A link need not say of which days it is.
+                        self.seen.clear();
                     }
                     _ => {
                         outlet.end().await;

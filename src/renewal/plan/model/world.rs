@@ -153,9 +153,8 @@ impl World {
             Plan::Confirm => {
                 if outcome.succeeds() {
                     self.poll();
-                    let confirm = self.record.confirm.expect("there is something to confirm");
-                    let next = (at(self.now) < confirm.until).then_some(confirm.until);
-                    self.record.confirm = next.map(|next| Confirm { at: next, until: confirm.until });
+                    let more = self.record.confirm.filter(|confirm| at(self.now) < confirm.until);
+                    self.record.confirm = more.map(|confirm| Confirm { at: confirm.until, ..confirm });
                 } else {
                     self.pass(1);
                 }
@@ -249,9 +248,7 @@ impl World {
             }
             Outcome::Unlearnt { effect } => {
                 self.late += u32::from(!effect);
-                if effect {
-                    self.effect();
-                }
+                effect.then(|| self.effect());
                 self.trouble(Step::Post);
             }
         }
