@@ -103,13 +103,13 @@ fn a_key_that_cannot_be_printed_is_not_lost_in_silence() {
 }
 
 #[test]
-fn creating_is_refused_while_the_daemon_holds_the_key() {
+fn creating_while_the_daemon_holds_the_key_is_warned_of_and_healed() {
     let world = World::running(LONG, &["clockings"]);
-    let before = world.sandbox.webhook("clockings").unwrap()["key"].clone();
-    refused(&world, &["remote", "create", "clockings"], 2, &["the daemon runs", "renew acme/clockings"]);
-    assert_eq!(world.sandbox.webhook("clockings").unwrap()["key"], before);
-    let output = world.daemon.cli(&["remote", "create", "clockings", "--force"]);
+    let output = world.daemon.cli(&["remote", "create", "clockings"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for part in ["the daemon runs", "renew acme/clockings"] {
+        assert!(stderr(&output).contains(part), "{output:?}");
+    }
     world.renewed("clockings", "foreign_rotation");
 }
 
@@ -155,21 +155,19 @@ fn the_list_says_what_is_configured_and_under_which_name() {
 }
 
 #[test]
-fn deleting_a_configured_webhook_needs_a_yes() {
+fn deleting_a_configured_webhook_is_warned_of() {
     let world = configured();
     fine(&world, &["remote", "create", "clockings"]);
     let id = world.sandbox.webhook("clockings").unwrap()["id"].as_str().unwrap().to_owned();
-    let warning = ["configured as acme/clockings: the daemon will create it again", "--yes"];
-    refused(&world, &["remote", "delete", "acme", &id], 2, &warning);
-    assert!(world.sandbox.webhook("clockings").is_some());
-    let output = world.daemon.cli(&["remote", "delete", "acme", &id, "--yes"]);
+    let output = world.daemon.cli(&["remote", "delete", "acme", &id]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stderr(&output).contains(warning[0]), "{output:?}");
+    let warning = "configured as acme/clockings: the daemon will create it again";
+    assert!(stderr(&output).contains(warning), "{output:?}");
     assert!(world.sandbox.webhook("clockings").is_none());
     refused(&world, &["remote", "delete", "acme", &id, "--yes"], 1, &["404", "no webhook with this id"]);
     refused(&world, &["remote", "get", "acme", &id], 1, &["404", "no webhook with this id"]);
 
-    // What nobody configured needs no yes; what is left of it can be read.
+    // What nobody configured needs no warning; what is left of it can be read.
     stranger(&world);
     let id = world.sandbox.webhook("absences").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(fine(&world, &["remote", "delete", "acme", &id]).contains("absences"));

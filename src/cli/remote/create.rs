@@ -2,7 +2,7 @@
 //!
 //! Laws: the key, which Protime shows once, is printed before anything else is said; an answer in which
 //! no key is recognised is printed whole, since it holds the only copy; and a POST kills the key that
-//! is in force, so that whoever has the daemon for this is sent there.
+//! is in force, so that whoever has the daemon for this is told so.
 
 use std::{
     io::{self, ErrorKind},
@@ -36,7 +36,7 @@ use crate::{
                   key and hands it off. Without the daemon, the key goes to standard output and nowhere else. Once the \
                   daemon runs, 'key import' gives it the key; otherwise it gets a new one.\n\n\
                   Exit codes: 0 created; 1 Protime refuses, or no key was recognised in its answer, which is then \
-                  printed; 2 the daemon runs.\n\n\
+                  printed; 2 a key is in force, and the answer was no.\n\n\
                   Example: protime-webhookd remote create acme/clockings"
 )]
 pub(super) struct Args {
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[arg(value_name = "TENANT/NAME")]
     webhook: String,
 
-    /// Do it although the daemon runs: it will see a foreign renewal, and renew again
+    /// Do it without asking although a key is in force; a script is not asked
     #[arg(long)]
     force: bool,
 
@@ -57,15 +57,18 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let all = access::configured(config);
     let target = *target::find(&args.webhook, &all)?;
     let name = full_name(&target);
-    if !args.force && daemon_runs(config) {
-        return Err(Failure::Usage(format!(
-            "the daemon runs, and creating {name} here would kill the key that it holds; 'protime-webhookd renew \
-             {name}' is what you want, or --force"
-        ))
-        .into());
+    let style = Style::of(&io::stderr());
+    if daemon_runs(config) {
+        output::note(&format!(
+            "{} the daemon runs, and creating {name} here kills the key that it holds: it will see a foreign renewal \
+             and renew again; 'protime-webhookd renew {name}' spares both",
+            style.paint(Paint::Doubtful, "warning:")
+        ))?;
+        if !args.force && is_attended() && !confirmed("create it all the same?")? {
+            return Err(Failure::Usage("nothing was done".to_owned()).into());
+        }
     }
     let client = access::client(config, target.tenant, &[])?;
-    let style = Style::of(&io::stderr());
     if let Some(existing) = existing(&client, &target).await? {
         let status = plain(existing.status.as_str());
         output::note(&format!(
@@ -94,8 +97,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Whether somebody listens on one of the daemon's sockets. Who may not connect cannot know, and is not
-/// to kill a key by mistake.
+/// Whether somebody listens on one of the daemon's sockets. Who may not connect cannot know, and is
+/// warned to be safe.
 fn daemon_runs(config: &Config) -> bool {
     [&config.daemon.status_socket, &config.daemon.control_socket].into_iter().any(|socket| {
         match UnixStream::connect(socket) {

@@ -17,15 +17,15 @@ use crate::{
 #[command(
     after_help = "A webhook that is configured comes back: the daemon creates it again, with another key and after a resync. \
                   To be rid of it, take it out of the configuration first.\n\n\
-                  Exit codes: 0 deleted; 1 Protime has no such webhook, or refuses; 2 it is configured and nobody \
-                  confirmed.\n\n\
+                  Exit codes: 0 deleted; 1 Protime has no such webhook, or refuses; 2 it is configured, and the \
+                  answer was no.\n\n\
                   Example: protime-webhookd remote delete acme a7d8f0c2"
 )]
 pub(super) struct Args {
     #[command(flatten)]
     one: One,
 
-    /// Delete it although it is configured
+    /// Delete it without asking although it is configured; a script is not asked
     #[arg(long)]
     yes: bool,
 }
@@ -41,12 +41,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             full_name(&configured),
             config.file.display()
         );
-        if !args.yes && !is_attended() {
-            return Err(Failure::Usage(format!("{warning}, or delete it all the same with --yes")).into());
-        }
         let style = Style::of(&io::stderr());
         output::note(&format!("{} {warning}", style.paint(Paint::Doubtful, "warning:")))?;
-        if !args.yes && !confirmed("delete it all the same?")? {
+        if !args.yes && is_attended() && !confirmed("delete it all the same?")? {
             return Err(Failure::Usage("it was not deleted".to_owned()).into());
         }
     }
