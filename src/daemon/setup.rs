@@ -50,6 +50,11 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// After this, no request that is under way has not ended.
+    pub(super) fn longest_request(&self) -> std::time::Duration {
+        self.procedures.values().map(|it| it.timing.request_timeout).max().unwrap_or_default()
+    }
+
     /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
     /// that can fail for the configuration's sake comes before anything is changed.
     pub(super) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, DaemonError> {
