@@ -29,6 +29,7 @@ mod init;
 mod kills;
 mod manager;
 mod online;
+mod order;
 mod panics;
 mod proxies;
 mod reasons;

@@ -106,3 +106,25 @@ fn settled(skipped: bool, began: Now, knew_the_time: bool) -> (StepOutcome, Opti
         (false, true) => (StepOutcome::Succeeded, Some(began.protime - SLACK)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_resync_covers_what_changed_before_it_began_by_a_clock_that_is_known() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let began = Now { local: at(2_000), protime: at(1_000) };
+        let covered = at(1_000) - SignedDuration::from_secs(5);
+        for (skipped, knew_the_time, expected) in [
+            (false, true, (StepOutcome::Succeeded, Some(covered))),
+            (false, false, (StepOutcome::Succeeded, None)),
+            (true, true, (StepOutcome::Skipped, None)),
+            (true, false, (StepOutcome::Skipped, None)),
+        ] {
+            assert_eq!(settled(skipped, began, knew_the_time), expected, "{skipped} {knew_the_time}");
+        }
+    }
+}
