@@ -62,6 +62,26 @@ fn a_post_is_waited_for_as_long_as_its_request_may_last() {
 }
 
 #[test]
+fn no_post_begins_after_a_term() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let mut config = world.config(&["clockings"]);
+    config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
+    world.start(&config);
+    world.settled("clockings");
+    // Its outcome is unknown, and while it is being found out the daemon is asked to stop.
+    world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "reset-before"}}));
+    world.sandbox.fault(&json!({"endpoint": "list", "action": {"kind": "delay-before", "ms": 3_000}}));
+    let lists = world.sandbox.requests("list").len();
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("Protime is asked", || (world.sandbox.requests("list").len() > lists).then_some(()));
+    world.daemon.stop();
+    assert_eq!(world.sandbox.creates("clockings").len(), 2);
+    world.daemon.start();
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), 3);
+}
+
+#[test]
 fn a_resync_that_is_ended_stays_owed() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);

@@ -65,6 +65,26 @@ async fn who_takes_over_without_a_gap_takes_over_the_debt() {
 }
 
 #[tokio::test]
+async fn who_begins_with_a_smaller_gap_shortens_no_debt() {
+    let gap = |from: Option<i64>, to| Gap { from: from.map(at), to: at(to) };
+    for (owed, begun, expected) in [
+        (gap(Some(50), 90), gap(Some(70), 80), gap(Some(50), 90)),
+        (gap(Some(50), 90), gap(Some(40), 100), gap(Some(40), 100)),
+        (gap(None, 90), gap(Some(70), 100), gap(None, 100)),
+        (gap(Some(50), 90), gap(None, 100), gap(None, 100)),
+    ] {
+        let bench = Bench::new().await;
+        bench.store.begin(bench.id, Reason::Disabled, Some(owed), at(90)).await.expect("begins");
+        assert_eq!(bench.record().await.owed, Some(owed));
+        let (outcome, error) = (RenewalOutcome::Failed, "no".to_owned());
+        let superseded =
+            bench.store.supersede(bench.id, outcome, error, Reason::Manual, Some(begun), at(95)).await;
+        superseded.expect("supersedes");
+        assert_eq!(bench.record().await.owed, Some(expected), "{owed:?} and {begun:?}");
+    }
+}
+
+#[tokio::test]
 async fn from_before_a_post_until_its_outcome_is_known_it_is_unknown() {
     let bench = Bench::new().await;
     let renewal = bench.begin().await;
