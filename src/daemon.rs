@@ -149,8 +149,7 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     manager::tell(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.request();
-    let longest_request = live.setup().longest_request();
-    drain::drain(driving, &live.lasting.keys_in_memory, longest_request).await;
+    drain::drain(driving, &live.lasting.keys_in_memory, live.setup().request_timeout).await;
     sweeper.abort();
     serving.request();
     finish(status, CLOSE, "a connection to the status socket was cut off").await;

@@ -46,15 +46,12 @@ pub(crate) struct Setup {
     pub(super) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
     pub(super) previous_key_grace: std::time::Duration,
+    /// After this a request has ended.
+    pub(super) request_timeout: std::time::Duration,
     lasting: Lasting,
 }
 
 impl Setup {
-    /// After this, no request that is under way has not ended.
-    pub(super) fn longest_request(&self) -> std::time::Duration {
-        self.procedures.values().map(|it| it.timing.request_timeout).max().unwrap_or_default()
-    }
-
     /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
     /// that can fail for the configuration's sake comes before anything is changed.
     pub(super) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, DaemonError> {
@@ -76,6 +73,7 @@ impl Setup {
             daemon: config.daemon.clone(),
             max_concurrent: config.renewal.max_concurrent,
             previous_key_grace: config.renewal.previous_key_grace,
+            request_timeout: shared.timing.request_timeout,
             tenants: Vec::new(),
             leaving: Vec::new(),
             procedures: HashMap::new(),

@@ -3,8 +3,9 @@
 //!
 //! The model does what the plan says in the way that the store records it. Any step may fail, be cut
 //! off, or take effect without anybody learning it; somebody else may renew the webhook, Protime may
-//! disable or lose it, the process may die, our clock may be set, other references may be configured. Then the faults end, and what the laws promise must hold:
-//! every change reached the receiver, and the key that we hold is the one that Protime signs with.
+//! disable or lose it, the process may die, our clock may be set, other references may be configured.
+//! Then the faults end, and what the laws promise must hold: every change reached the receiver, and the
+//! key that we hold is the one that Protime signs with.
 //! What may never happen is checked all along.
 
 mod world;
