@@ -301,18 +301,14 @@ impl<'a> Table<'a> {
                 // Whatever it is, it may be a secret under a mistyped name.
                 hide_strings(self.report, value);
             }
-            let help = match meant {
-                Some(meant) => {
-                    for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
-                        self.report.found.borrow_mut().problems[*index] = None;
-                    }
-                    format!("did you mean `{meant}`?")
+            let help = if let Some(meant) = meant {
+                for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
+                    self.report.found.borrow_mut().problems[*index] = None;
                 }
-                None => {
-                    let home =
-                        words::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
-                    format!("{home}{} knows {}", self.name, words::all(&asked))
-                }
+                format!("did you mean `{meant}`?")
+            } else {
+                let home = words::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
+                format!("{home}{} knows {}", self.name, words::all(&asked))
             };
             let span = self.at(key.span());
             let written = self.report.source.quoted(&span);
