@@ -1,7 +1,7 @@
 //! The order of things around a POST: nobody's key dies before the next one has a place, and nobody gets
 //! a key that is not on disk.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use super::support::{World, pause, until, words};
 
@@ -9,14 +9,20 @@ use super::support::{World, pause, until, words};
 fn no_key_is_killed_while_the_next_one_could_not_be_handed_off() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);
-    let folder = world.path("keys");
-    fs::create_dir(&folder).unwrap();
-    let sink = format!("kind = \"file\"\npath = \"{}\"", folder.join("clockings.key").display());
-    config.webhooks[0].sinks.push(sink);
+    // It keeps the key where the test can read it.
+    let (program, kept) = (world.path("keep-key"), world.path("kept"));
+    let install = || {
+        fs::write(&program, format!("#!/bin/sh\ncat >'{}'\n", kept.display())).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    install();
+    config.webhooks[0]
+        .sinks
+        .push(format!("kind = \"command\"\ncommand = {}", words(&[program.to_str().unwrap()])));
     world.start(&config);
     world.settled("clockings");
 
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_file(&program).unwrap();
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.eventually("the POST is put off again and again", || {
         let steps = world.daemon.history("clockings")[1]["steps"].as_array()?.clone();
@@ -31,9 +37,10 @@ fn no_key_is_killed_while_the_next_one_could_not_be_handed_off() {
     world.eventually("it is renewed all the same", || {
         (world.sandbox.creates("clockings").len() == 2 && world.keys_agree("clockings")).then_some(())
     });
-    fs::create_dir(&folder).unwrap();
+    install();
     world.settled("clockings");
-    assert_eq!(fs::read_to_string(folder.join("clockings.key")).ok(), world.daemon.key("clockings"));
+    let kept = fs::read_to_string(&kept).unwrap();
+    assert!(kept.contains(&world.daemon.key("clockings").unwrap()), "the program has the new key, too");
     assert_eq!(world.sandbox.creates("clockings").len(), 2);
     world.sandbox.change("clockings", 3);
     world.nothing_lost();
