@@ -186,7 +186,7 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     manager::tell(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.request();
-    drain::drain(driving, &live.lasting.keys_in_memory).await;
+    drain::drain(driving, &live.lasting.keys_in_memory, live.setup().request_timeout).await;
     sweeper.abort();
     telling.request();
     finish(herald, CLOSE, "not everything that happened was told to listeners").await;

@@ -1,11 +1,9 @@
 //! `status`: how the webhooks are doing, for a person or as JSON.
 
 mod card;
-mod more;
 mod overview;
 
 use std::{
-    collections::HashMap,
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
@@ -23,9 +21,8 @@ use super::{
 };
 use crate::{
     clock,
-    domain::report::{Health, OpenRenewal, Problem, State, Status, Webhook, Webhooks},
+    domain::report::{Health, KeySink, OpenRenewal, Problem, State, Status, Webhook, Webhooks},
 };
-use more::{Extra, More};
 pub(super) use overview::headline;
 
 #[derive(Debug, clap::Args)]
@@ -60,30 +57,6 @@ pub(super) struct View {
     pub(super) webhooks: Vec<Webhook>,
     /// `GET /v1/health`
     pub(super) health: Health,
-    /// What `status` may hold besides.
-    more: More,
-    /// What the webhooks may hold besides, by their full names.
-    extras: HashMap<String, Extra>,
-}
-
-impl View {
-    /// From the three answers of the status socket.
-    pub(super) fn read(status: Value, webhooks: Value, health: Value) -> anyhow::Result<Self> {
-        Ok(Self {
-            more: serde_json::from_value(status.clone())?,
-            extras: serde_json::from_value::<Vec<Extra>>(webhooks["webhooks"].clone())?
-                .into_iter()
-                .map(|extra| (extra.full_name(), extra))
-                .collect(),
-            status: serde_json::from_value(status)?,
-            webhooks: serde_json::from_value::<Webhooks>(webhooks)?.webhooks,
-            health: serde_json::from_value(health)?,
-        })
-    }
-
-    fn extra(&self, webhook: &Webhook) -> Option<&Extra> {
-        self.extras.get(&target::full_name(webhook))
-    }
 }
 
 pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
@@ -131,7 +104,11 @@ async fn everything(client: &Client, json: bool, all: bool) -> anyhow::Result<Ex
         }))?;
         return Ok(exit(healthy));
     }
-    let view = View::read(status, webhooks, health)?;
+    let view = View {
+        status: serde_json::from_value(status)?,
+        webhooks: serde_json::from_value::<Webhooks>(webhooks)?.webhooks,
+        health: serde_json::from_value(health)?,
+    };
     output::print(&overview::render(&view, clock::now(), Style::of(&io::stdout()), all))?;
     Ok(exit(view.health.healthy))
 }
@@ -196,7 +173,21 @@ pub(super) fn under_way(renewal: &OpenRenewal) -> String {
         ..=1 => String::new(),
         attempt => format!(", attempt {attempt}"),
     };
-    format!("{} (#{}) at {}{attempt}", plain(&renewal.reason), renewal.id, plain(&renewal.step))
+    let progress = renewal.progress.as_ref().map(|progress| {
+        format!(", {} and {} so far", counted(progress.objects, "object"), counted(progress.pages, "page"))
+    });
+    format!(
+        "{} (#{}) at {}{attempt}{}",
+        plain(&renewal.reason),
+        renewal.id,
+        plain(&renewal.step),
+        progress.unwrap_or_default()
+    )
+}
+
+/// A number of things.
+fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What is wrong with a webhook: what `health` says, or else its last error.
@@ -217,8 +208,16 @@ pub(super) fn problems(webhook: &Webhook, view: &View, now: Timestamp) -> Vec<St
             found.push(format!("next try {}", moment::relative(now, at)));
         }
     }
-    found.extend(view.extra(webhook).into_iter().flat_map(|extra| extra.sinks(now)));
+    found.extend(webhook.key_sinks.iter().filter_map(|sink| failing(sink, now)));
     found
+}
+
+/// What is wrong with a key sink that does not take the key.
+fn failing(sink: &KeySink, now: Timestamp) -> Option<String> {
+    let error = plain(sink.last_error.as_ref()?);
+    let retry =
+        sink.retry_at.map(|at| format!("; next try {}", moment::relative(now, at))).unwrap_or_default();
+    Some(format!("key sink {}: {error}{retry}", plain(&sink.sink)))
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ const HARMLESS: [&str; 36] = [
     "mode",
 ];
 
+/// Keys of no more letters than this are short.
+const SHORT: usize = 5;
+
 /// The keys of a secret's table whose values are names and not secrets.
 const NAMES: [&str; 3] = ["credential", "file", "env"];
 
@@ -126,6 +129,14 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
         start = end;
     }
     ranges
+}
+
+/// Whether the value of an unknown key may be shown, because the key is one whose values are no secret,
+/// misplaced, or was meant to be. A short word is near to too many others, and URLs are for secrets too
+/// common a place.
+pub(super) fn harmless(written: &str, meant: Option<&str>) -> bool {
+    let known = |key: &str| HARMLESS.contains(&key) && !key.contains("url") && key != "api_origin";
+    known(written) || meant.is_some_and(|meant| known(meant) && meant.len() > SHORT && !sensitive(written))
 }
 
 fn sensitive(key: &str) -> bool {

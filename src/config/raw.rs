@@ -156,7 +156,7 @@ const DUPLICATE_KEY: &str = "duplicate key";
 fn syntax_error(message: &str) -> (String, String) {
     if message == DUPLICATE_KEY {
         let help = "keep one of them; what there may be several of is written with double brackets, as in \
-         `[[tenant]]`";
+         `[[tenant]]`, and stands above the tables that are its parts";
         return ("this key or table is given twice".to_owned(), help.to_owned());
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
@@ -296,16 +296,19 @@ impl<'a> Table<'a> {
             if asked.contains(&word) || tolerated.contains(&word) {
                 continue;
             }
-            // Whatever it is, it may be a secret under a mistyped name.
-            hide_strings(self.report, value);
-            let help = match words::nearest(word, asked.iter().copied()) {
-                Some(meant) => {
-                    for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
-                        self.report.found.borrow_mut().problems[*index] = None;
-                    }
-                    format!("did you mean `{meant}`?")
+            let meant = words::nearest(word, asked.iter().copied());
+            if !hide::harmless(word, meant) {
+                // Whatever it is, it may be a secret under a mistyped name.
+                hide_strings(self.report, value);
+            }
+            let help = if let Some(meant) = meant {
+                for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
+                    self.report.found.borrow_mut().problems[*index] = None;
                 }
-                None => format!("{} knows {}", self.name, words::all(&asked)),
+                format!("did you mean `{meant}`?")
+            } else {
+                let home = words::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
+                format!("{home}{} knows {}", self.name, words::all(&asked))
             };
             let span = self.at(key.span());
             let written = self.report.source.quoted(&span);

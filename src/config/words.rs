@@ -34,12 +34,74 @@ pub(super) const PREDEFINED_REFERENCES: [&str; 8] = [
     "@external-code",
 ];
 
-/// The known word that was probably meant: few letters differ, or only the way words are joined.
+/// So many letters of a word's beginning stand for it.
+const ABBREVIATED: usize = 4;
+
+/// Which table a key belongs into, for a key that stands in another one.
+const HOMES: [(&str, &[&str]); 9] = [
+    ("above the first table", &["user_agent", "include"]),
+    (
+        "in [daemon]",
+        &[
+            "state_dir",
+            "status_socket",
+            "control_socket",
+            "status_socket_mode",
+            "control_socket_mode",
+            "socket_group",
+            "status_poll",
+            "log_level",
+            "log_format",
+        ],
+    ),
+    (
+        "in [renewal]",
+        &[
+            "renew_before",
+            "jitter",
+            "retry_initial",
+            "retry_max",
+            "max_concurrent",
+            "max_unplanned_rotations_per_hour",
+            "gap_margin",
+            "previous_key_grace",
+        ],
+    ),
+    ("in [api]", &["connect_timeout", "request_timeout", "max_requests_per_minute", "ca_file"]),
+    (
+        "in [[tenant]]",
+        &["environment", "api_origin", "token_url", "client_id", "client_secret", "key_field", "webhook"],
+    ),
+    (
+        "in [[tenant.webhook]]",
+        &["collection", "destination_url", "external_references", "on_remove", "resync", "key_sink"],
+    ),
+    ("in [tenant.webhook.resync]", &["on_failure"]),
+    ("in [[tenant.webhook.key_sink]]", &["path", "format", "group", "mode"]),
+    (
+        "in [tenant.webhook.resync] or [[tenant.webhook.key_sink]]",
+        &["kind", "command", "timeout", "url", "headers"],
+    ),
+];
+
+/// Where a key belongs, to follow "it belongs"; none for a key that no table knows.
+pub(super) fn home(key: &str) -> Option<&'static str> {
+    HOMES.iter().find(|(_, keys)| keys.contains(&key)).map(|(home, _)| *home)
+}
+
+/// The known word that was probably meant: few letters differ, only the way words are
+/// joined, or it is the beginning of one of them alone.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| -> String {
         word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
     };
     let meant = plain(word);
+    let known: Vec<&str> = known.into_iter().collect();
+    let begins = |candidate: &&&str| meant.len() >= ABBREVIATED && plain(candidate).starts_with(&meant);
+    let full = known.iter().filter(begins).copied().collect::<Vec<_>>();
+    if let [full] = full[..] {
+        return Some(full);
+    }
     known
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&meant, &plain(candidate)), candidate))
@@ -48,9 +110,14 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// All the words, as in "`a`, `b` and `c`".
+/// All the words, each once, as in "`a`, `b` and `c`".
 pub(super) fn all(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let mut quoted: Vec<String> = Vec::new();
+    for word in words.iter().map(|word| format!("`{word}`")) {
+        if !quoted.contains(&word) {
+            quoted.push(word);
+        }
+    }
     match quoted.as_slice() {
         [] => "no key".to_owned(),
         [word] => word.clone(),
@@ -71,6 +138,7 @@ mod tests {
             ("destination-url", Some("destination_url")),
             ("nmae", Some("name")),
             ("key_sinks", Some("key_sink")),
+            ("dest", Some("destination_url")),
             ("retry", None),
             ("x", None),
         ] {
@@ -80,7 +148,7 @@ mod tests {
 
     #[test]
     fn words_are_listed_as_one_would_say_them() {
-        assert_eq!(all(&["a"]), "`a`");
+        assert_eq!(all(&["a", "a"]), "`a`");
         assert_eq!(all(&["a", "b", "c"]), "`a`, `b` and `c`");
     }
 }

@@ -7,8 +7,11 @@
 
 use std::{
     collections::HashSet,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -42,6 +45,9 @@ const BATCH: u32 = 500;
 
 /// How long to wait before a database that refused is asked again.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a webhook is left alone after a panic: whatever led to it may still be there.
+const PANIC_PAUSE: Duration = Duration::from_secs(5);
 
 /// Owns the work on all webhooks.
 pub(super) struct Driver {
@@ -128,13 +134,8 @@ impl Driver {
                     wake: Arc::clone(&self.live.lasting.wake),
                 };
                 let permits = Arc::clone(&self.permits);
-                self.tasks.spawn(work(
-                    self.live.clone(),
-                    Arc::clone(procedure),
-                    stop.clone(),
-                    permits,
-                    claim,
-                ));
+                let work = work(self.live.clone(), id, Arc::clone(procedure), stop.clone(), permits);
+                self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
             }
         }
         self.manager.describe(&self.live).await?;
@@ -236,15 +237,34 @@ impl Drop for Claim {
     }
 }
 
+/// Does the work on a webhook. After a panic the webhook stays claimed for a while, so that a mistake
+/// that comes again at once is no hot loop, and takes no other webhook's permit.
+async fn contain(work: impl Future<Output = ()>, claim: Claim, procedure: Arc<Procedure>, stop: Stop) {
+    let mut work = pin!(work);
+    // What it leaves half done is in the database, where the next one begins.
+    let panicked = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(poll) => poll.map(|()| false),
+        Err(_) => Poll::Ready(true),
+    });
+    if panicked.await {
+        tracing::error!(webhook = %procedure.path, "work on a webhook ended abnormally; it is taken up again");
+        tokio::select! {
+            () = tokio::time::sleep(PANIC_PAUSE) => {}
+            () = stop.requested() => {}
+        }
+    }
+    drop(claim);
+}
+
 /// Lets one webhook go on until it waits. A webhook that leaves the configuration is only brought to
 /// where no key that Protime has issued is at stake.
-async fn work(live: Live, mut procedure: Arc<Procedure>, stop: Stop, permits: Arc<Semaphore>, claim: Claim) {
+async fn work(live: Live, id: WebhookId, mut procedure: Arc<Procedure>, stop: Stop, permits: Arc<Semaphore>) {
     // The semaphore is never closed; without a permit there is nothing to do.
     let Ok(_permit) = permits.acquire().await else { return };
     let halt = Stop::new();
     loop {
         // Each step is done with what is in force when it begins.
-        match live.setup().procedures.get(&claim.id) {
+        match live.setup().procedures.get(&id) {
             Some(in_force) => procedure = Arc::clone(in_force),
             None => halt.request(),
         }
@@ -255,7 +275,7 @@ async fn work(live: Live, mut procedure: Arc<Procedure>, stop: Stop, permits: Ar
                 halt.request();
                 advancing.await
             }
-            () = live.left(claim.id), if !halt.is_requested() => {
+            () = live.left(id), if !halt.is_requested() => {
                 halt.request();
                 advancing.await
             }
@@ -272,16 +292,15 @@ async fn work(live: Live, mut procedure: Arc<Procedure>, stop: Stop, permits: Ar
             }
         }
     }
-    if !live.setup().procedures.contains_key(&claim.id) {
+    if !live.setup().procedures.contains_key(&id) {
         procedure.part(&halt).await;
     }
-    drop(claim);
 }
 
 fn note(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!(%error, "work on a webhook ended abnormally; it is taken up again");
+        tracing::error!(%error, "a task ended abnormally");
     }
 }

@@ -18,6 +18,11 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
+/// What is wrong with a contended webhook, and what ends it.
+const CONTENDED: &str = "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses \
+     events again and again; `history` tells which (reason 'foreign_rotation' or 'disabled'): stop the other program, or \
+     mend the receiver, then `renew` it, or wait until the hour has passed";
+
 /// What is wrong with a webhook.
 pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Problem> {
     if let Some(since) = procedure.keys_in_memory.since(&record.path) {
@@ -43,13 +48,20 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             (format!("{step}: {}", error.message), failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
-            "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses events again and again".to_owned(),
+            CONTENDED.to_owned(),
             record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
-        State::Pending => ("not created at Protime yet; that follows the first poll that succeeds".to_owned(), clock::now()),
+        State::Pending => (
+            "not created at Protime yet; that follows the first poll that succeeds, and needs nobody"
+                .to_owned(),
+            clock::now(),
+        ),
         State::Renewing => {
             let renewal = picture.renewal.as_ref()?;
-            let what = format!("delivers no events: renewal {} ({}) is at '{}'", renewal.id, renewal.reason, renewal.step);
+            let what = format!(
+                "delivers no events: renewal {} ({}) is at '{}'; `history` shows what it waits for",
+                renewal.id, renewal.reason, renewal.step
+            );
             (what, renewal.started_at)
         }
         State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
@@ -115,7 +127,7 @@ fn not_delivering(record: &Record) -> String {
     match &record.remote {
         Remote::Listed(listed) => {
             format!(
-                "Protime says '{}' of it, valid until {}",
+                "Protime says '{}' of it, valid until {}; it is renewed at once, and if this stays, the daemon's log says why",
                 listed.status.as_str(),
                 match listed.valid_until {
                     Some(end) => end.to_string(),
@@ -123,9 +135,12 @@ fn not_delivering(record: &Record) -> String {
                 }
             )
         }
-        Remote::Absent { .. } => "Protime has no such webhook; it is created again at once".to_owned(),
+        Remote::Absent { .. } => {
+            "Protime has no such webhook; it is created again at once, which needs nobody".to_owned()
+        }
         Remote::NeverAsked => {
-            "Protime was not asked for it yet; that follows the first poll that succeeds".to_owned()
+            "Protime was not asked for it yet; that follows the first poll that succeeds, and needs nobody"
+                .to_owned()
         }
     }
 }

@@ -102,6 +102,15 @@ impl Herald {
         for renewal in &news {
             self.tell_renewal(renewal).await?;
         }
+        // Only now: what is known of a webhook may be of its next renewal already.
+        let newest: BTreeMap<WebhookId, &RenewalNews> =
+            news.iter().map(|renewal| (renewal.webhook, renewal)).collect();
+        for (id, renewal) in newest {
+            if let Some(procedure) = self.live.setup().procedures.get(&id) {
+                let record = self.live.lasting.store.record(id).await?;
+                self.compare(&record, procedure, Some(renewal));
+            }
+        }
         if self.compared.elapsed() >= COMPARE {
             self.compared = Instant::now();
             let known = self.known().await?;
@@ -122,8 +131,6 @@ impl Herald {
             reason: Some(renewal.reason.clone()),
             ..Event::of_webhook(kind, at, &renewal.path)
         };
-        let procedure = self.live.setup().procedures.get(&renewal.webhook).cloned();
-        let record = lasting.store.record(renewal.webhook).await?;
         if renewal.begun {
             lasting.bulletin.publish(&event(Kind::RenewalStarted, renewal.started_at));
         }
@@ -142,7 +149,7 @@ impl Herald {
             let took = Duration::try_from(end.at.duration_since(step.started_at)).unwrap_or_default();
             lasting.tally.step(&step.step, took);
             if step.step == "rotate" && end.outcome == "succeeded" {
-                self.tell_key(&record, Some(renewal));
+                self.tell_key_of(renewal, end.at).await?;
             }
         }
         if let Some(end) = &renewal.ended {
@@ -153,15 +160,12 @@ impl Herald {
             });
             lasting.tally.renewal(&renewal.reason, &end.outcome);
         }
-        if let Some(procedure) = procedure {
-            self.compare(&record, &procedure, Some(renewal));
-        }
         Ok(())
     }
 
     /// Tells if the key or the state is another than was last told.
     fn compare(&mut self, record: &Record, procedure: &Procedure, renewal: Option<&RenewalNews>) {
-        self.tell_key(record, None);
+        self.tell_key(record);
         let now = seen(record, procedure);
         let before = self.seen.insert(record.id, now);
         if before.is_some_and(|before| before.state == now.state) {
@@ -179,21 +183,44 @@ impl Herald {
         });
     }
 
-    /// A key may also be imported, without a renewal.
-    fn tell_key(&mut self, record: &Record, renewal: Option<&RenewalNews>) {
-        let Some(issued) = &record.issued else { return };
-        let Some(seen) = self.seen.get_mut(&record.id) else { return };
-        if issued.key_version == seen.key_version {
-            return;
+    /// Tells the key of a rotation, which need not be the current one any more.
+    async fn tell_key_of(&mut self, renewal: &RenewalNews, rotated_at: Timestamp) -> Result<(), StoreError> {
+        let keys = self.live.lasting.store.keys(renewal.webhook).await?;
+        let rotated =
+            [keys.previous, keys.current].into_iter().flatten().find(|key| key.rotated_at == rotated_at);
+        if let Some(key) = rotated
+            && self.is_new_key(renewal.webhook, key.version)
+        {
+            self.live.lasting.bulletin.publish(&Event {
+                renewal_id: Some(renewal.id),
+                reason: Some(renewal.reason.clone()),
+                key_version: Some(key.version),
+                fingerprint: Some(key.key.fingerprint()),
+                ..Event::of_webhook(Kind::KeyRotated, rotated_at, &renewal.path)
+            });
         }
-        seen.key_version = issued.key_version;
-        self.live.lasting.bulletin.publish(&Event {
-            renewal_id: renewal.map(|renewal| renewal.id),
-            reason: renewal.map(|renewal| renewal.reason.clone()),
-            key_version: Some(issued.key_version),
-            fingerprint: Some(issued.fingerprint.clone()),
-            ..Event::of_webhook(Kind::KeyRotated, issued.rotated_at, &record.path)
-        });
+        Ok(())
+    }
+
+    /// Tells the current key if nobody has yet: it may have been imported, without a renewal.
+    fn tell_key(&mut self, record: &Record) {
+        if let Some(issued) = &record.issued
+            && self.is_new_key(record.id, issued.key_version)
+        {
+            self.live.lasting.bulletin.publish(&Event {
+                key_version: Some(issued.key_version),
+                fingerprint: Some(issued.fingerprint.clone()),
+                ..Event::of_webhook(Kind::KeyRotated, issued.rotated_at, &record.path)
+            });
+        }
+    }
+
+    /// Whether a version is newer than what was told of its webhook; then it counts as told.
+    fn is_new_key(&mut self, id: WebhookId, version: u64) -> bool {
+        let Some(seen) = self.seen.get_mut(&id) else { return false };
+        let is_new = version > seen.key_version;
+        seen.key_version = seen.key_version.max(version);
+        is_new
     }
 
     async fn known(&self) -> Result<Vec<(Record, std::sync::Arc<Procedure>)>, StoreError> {

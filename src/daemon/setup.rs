@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(super) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
     pub(super) previous_key_grace: std::time::Duration,
+    /// After this a request has ended.
+    pub(super) request_timeout: std::time::Duration,
     lasting: Lasting,
 }
 
@@ -79,6 +81,7 @@ impl Setup {
             metrics: config.metrics.clone(),
             max_concurrent: config.renewal.max_concurrent,
             previous_key_grace: config.renewal.previous_key_grace,
+            request_timeout: shared.timing.request_timeout,
             tenants: Vec::new(),
             leaving: Vec::new(),
             procedures: HashMap::new(),

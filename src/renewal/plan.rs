@@ -223,6 +223,14 @@ pub(crate) fn delivers(record: &Record, now: Now) -> bool {
         && !differs(issued, listed)
 }
 
+/// Whether the list that was asked for at `asked_at`, on our clock, proves that the webhook delivered
+/// with a key that everybody had.
+pub(crate) fn proves(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> bool {
+    let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
+    let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
+    fresh && quiet && is_known_everywhere(record, wanted) && record.confirm.is_none() && delivers(record, now)
+}
+
 /// The gap that a renewal beginning now has to close.
 ///
 /// It begins where the last complete resync began, or, if that is later, `margin` before the last proof
@@ -378,6 +386,8 @@ fn idle(record: &Record, now: Now) -> Plan {
     Plan::Wait { until: planned, contended: false }
 }
 
+#[cfg(test)]
+mod gaps;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

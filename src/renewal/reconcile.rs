@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::{
     backoff::Backoff,
-    plan::{Plan, Wanted, delivers, is_known_everywhere, plan},
+    plan::{Plan, Wanted, plan, proves},
 };
 use crate::{
     bulletin::Bulletin,
@@ -26,7 +26,7 @@ use crate::{
     domain::{
         event::{Event, Kind},
         orphan::Orphan,
-        record::{Now, Record, Remote, Stage, TroubleKind, WebhookId},
+        record::{Now, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
     },
     protime::{ApiError, TenantClient, comparable},
@@ -283,7 +283,7 @@ impl Tenant {
         let mut proven = Vec::new();
         for record in &records {
             let Some(watched) = self.webhooks.get(&record.id) else { continue };
-            if is_proof(record, &watched.wanted, now, asked_at) {
+            if proves(record, &watched.wanted, now, asked_at) {
                 proven.push(record.id);
             }
             let next = match plan(record, &watched.wanted, now) {
@@ -338,14 +338,6 @@ impl Tenant {
             }
         }
     }
-}
-
-/// Whether a list shows that the webhook delivered with a key that everybody had.
-fn is_proof(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> bool {
-    let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
-    let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
-    let known = is_known_everywhere(record, wanted);
-    fresh && quiet && known && record.confirm.is_none() && delivers(record, now)
 }
 
 /// Listed webhooks by their pair, in the form of [`comparable`].

@@ -1,8 +1,12 @@
-//! Which webhooks have a new key that is not in the database: the one thing that must not be overlooked.
+//! Which webhooks have a new key that is not in the database, or may get one any moment: the one thing
+//! that must not be overlooked.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -20,9 +24,33 @@ struct Held {
 
 /// The webhooks with a key that is not in the database. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KeysInMemory(Arc<Mutex<BTreeMap<WebhookPath, Held>>>);
+pub(crate) struct KeysInMemory {
+    held: Arc<Mutex<BTreeMap<WebhookPath, Held>>>,
+    awaited: Arc<AtomicUsize>,
+}
+
+/// A POST that is in flight, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Awaited(Arc<AtomicUsize>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl KeysInMemory {
+    /// Notes that a POST is sent, whose answer may hold a key.
+    pub(crate) fn expect(&self) -> Awaited {
+        self.awaited.fetch_add(1, Ordering::SeqCst);
+        Awaited(Arc::clone(&self.awaited))
+    }
+
+    /// Whether a POST is in flight.
+    pub(crate) fn are_expected(&self) -> bool {
+        self.awaited.load(Ordering::SeqCst) > 0
+    }
+
     /// Notes that a key has arrived, before anybody has tried to store it.
     pub(crate) fn hold(&self, path: &WebhookPath) {
         self.lock().insert(path.clone(), Held::default());
@@ -58,6 +86,6 @@ impl KeysInMemory {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

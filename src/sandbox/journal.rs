@@ -1,6 +1,7 @@
 //! The truth: what happened at the tenant, in the order in which it happened.
 //!
-//! One counter numbers everything, so that any two records can be put in order. Times here are the
+//! One counter numbers everything, so that any two records can be put in order. A change has the
+//! tenant's time, because the gaps that a resync closes are spans of it. All other times here are the
 //! machine's, whatever the tenant's clock shows: a test compares them with its own. Records are
 //! kept for the life of the sandbox, because a test asks at the end what was lost. A token or a
 //! client secret is never recorded; a key only as its version and fingerprint.
@@ -29,7 +30,7 @@ pub(crate) enum ChangeKind {
 pub(crate) struct Change {
     /// Place in the order of everything.
     pub(crate) seq: u64,
-    /// When.
+    /// When, on the tenant's clock.
     pub(crate) at: Timestamp,
     /// The collection.
     pub(crate) collection: String,

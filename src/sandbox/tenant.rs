@@ -197,13 +197,13 @@ impl Tenant {
                     None => break,
                 },
             };
-            changes.push(self.tell(collection, id));
+            changes.push(self.tell(collection, id, now));
         }
         Ok(changes)
     }
 
-    fn tell(&mut self, collection: &'static str, id: String) -> Change {
-        let (seq, at) = self.journal.stamp();
+    fn tell(&mut self, collection: &'static str, id: String, at: Timestamp) -> Change {
+        let (seq, _) = self.journal.stamp();
         let object = self.collections.get(collection, &id);
         let kind = object.map_or(ChangeKind::Upsert, Object::kind);
         let version = object.map_or(0, |object| object.version);

@@ -34,8 +34,9 @@ const LONGEST_ADDRESS: usize = 107;
 const UNFINISHED: &str = ".new";
 /// The longest path of a socket, in bytes: its unfinished name must fit as well.
 const LONGEST_PATH: usize = LONGEST_ADDRESS - UNFINISHED.len();
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 128;
+/// How many connections may wait to be accepted; the kernel has a limit of its own. After a restart hundreds
+/// of listeners come back at once, and whoever finds no place and does not wait is refused.
+const BACKLOG: i32 = 4096;
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]

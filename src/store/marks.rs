@@ -35,8 +35,12 @@ pub(super) fn begin(
         .execute((webhook.0, reason.as_str(), Stage::Resync.as_str(), millis(now)))?;
     let renewal = connection.last_insert_rowid();
     if let Some(gap) = gap {
+        // What is owed already stays so, whatever the caller knew of it; the minimum with NULL is NULL.
         connection
-            .prepare_cached("UPDATE webhook SET owed = 1, owed_from = ?2, owed_to = ?3 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE webhook SET owed = 1, owed_from = CASE WHEN owed THEN min(owed_from, ?2) ELSE ?2 END, \
+                 owed_to = CASE WHEN owed THEN max(owed_to, ?3) ELSE ?3 END WHERE id = ?1",
+            )?
             .execute((webhook.0, gap.from.map(millis), millis(gap.to)))?;
     }
     look_again(connection, webhook, now)?;

@@ -375,4 +375,5 @@ async fn a_failed_change_takes_no_other_with_it() {
     assert_eq!(count, 1);
 }
 
+mod laws;
 mod mishaps;

@@ -1,4 +1,5 @@
-//! Everything at once, in any order: faults of the API, deaths, foreign renewals, outages, clocks.
+//! Everything at once, in any order: faults of the API, deaths, foreign renewals, outages, clocks,
+//! reloads with other references.
 //!
 //! What happens is drawn from a seed, which is printed when it ends badly. `PROTIME_TEST_SEED` repeats
 //! it, as far as a test with real processes can; `PROTIME_TEST_CHAOS_SECONDS` lets it last longer.
@@ -9,9 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::support::{World, pause};
+use super::support::{Config, World, pause};
 
 const COLLECTIONS: [&str; 2] = ["clockings", "people"];
 
@@ -21,6 +23,7 @@ fn wish<T: FromStr>(name: &str) -> Option<T> {
 
 struct Chaos {
     world: World,
+    config: Config,
     random: fastrand::Rng,
     faults: u32,
 }
@@ -37,7 +40,7 @@ impl Chaos {
             "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\nmax_requests_per_minute = 60000".to_owned();
         world.start(&config);
         world.sandbox.steady(&COLLECTIONS, 10.0);
-        Self { world, random: fastrand::Rng::with_seed(seed), faults: 0 }
+        Self { world, config, random: fastrand::Rng::with_seed(seed), faults: 0 }
     }
 
     /// One more thing that goes wrong.
@@ -45,7 +48,7 @@ impl Chaos {
         self.faults += 1;
         let collection = *self.random.choice(&COLLECTIONS).unwrap();
         let destination = self.world.receiver.destination(collection);
-        match self.random.u8(0..12) {
+        match self.random.u8(0..14) {
             0..=4 => {
                 let rule = self.fault();
                 self.world.sandbox.fault(&rule);
@@ -54,10 +57,8 @@ impl Chaos {
                 self.world.daemon.kill();
                 self.world.daemon.launch();
             }
-            // Only we take webhooks away, so one that is there now stays.
-            7..=8 if self.world.sandbox.webhook(collection).is_none() => {}
-            7 => self.world.sandbox.foreign_renew(&destination, collection),
-            8 => self.world.sandbox.delete(&destination, collection),
+            7 => self.world.sandbox.foreign_renew_if_there(&destination, collection),
+            8 => self.world.sandbox.delete_if_there(&destination, collection),
             9 => {
                 self.world.receiver.down(true);
                 pause(Duration::from_millis(self.random.u64(100..2_500)));
@@ -68,6 +69,7 @@ impl Chaos {
                 pause(Duration::from_millis(self.random.u64(100..1_500)));
                 self.world.receiver.resync_exit(0);
             }
+            11..=12 => self.reload(),
             _ => {
                 let seconds = self.random.choice([0, 3_600, -3_600, 90_000, -7]).unwrap();
                 fs::write(self.world.path("offset"), seconds.to_string()).unwrap();
@@ -76,8 +78,28 @@ impl Chaos {
         }
     }
 
+    /// Other references for one of them, which take a DELETE, or a file that is wrong.
+    fn reload(&mut self) {
+        let lists = ["[]", "[\"people,@badge-number\"]", "[\"activity-definitions,actDef\"]", "7"];
+        let (one, list) = (self.random.usize(0..COLLECTIONS.len()), self.random.choice(lists).unwrap());
+        let mut config = self.config.clone();
+        config.webhooks[one].extra = format!("external_references = {list}");
+        self.world.write(&config);
+        // Whoever does not answer yet may not yet listen to signals, and would die of this one.
+        if self.world.daemon.control.try_get("/v1/health").is_ok() {
+            self.world.daemon.signal(Signal::HUP);
+        }
+        if list == "7" {
+            pause(Duration::from_millis(200));
+            // A daemon that is started anew would not run with it.
+            self.world.write(&self.config);
+        } else {
+            self.config = config;
+        }
+    }
+
     fn fault(&mut self) -> Value {
-        let endpoint = self.random.choice(["any", "create", "create", "list", "token"]).unwrap();
+        let endpoint = self.random.choice(["any", "create", "create", "delete", "list", "token"]).unwrap();
         let status = self.random.choice([401, 403, 404, 409, 410, 429, 500, 503]).unwrap();
         let delay = self.random.u64(50..1_500);
         let action = self

@@ -65,7 +65,9 @@ fn a_webhook_is_renewed_in_time_although_our_clock_is_an_hour_slow() {
 #[test]
 fn protimes_clock_an_hour_ahead() {
     let world = world(&["--lifetime", "1h"]);
+    world.sandbox.change("clockings", 3);
     world.sandbox.settings(&json!({"clock_offset_ms": 3_600_000, "lifetime_ms": 1_800_000}));
+    world.sandbox.change("clockings", 3);
     world.daemon.control.post("/v1/poll");
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.eventually("renewed on its clock", || {
@@ -89,9 +91,11 @@ fn a_host_that_was_off_for_a_month() {
     let month = 30 * 86_400;
     world.sandbox.settings(&json!({"clock_offset_ms": month * 1_000}));
     set_clock(&world, month);
+    world.sandbox.change("clockings", 3);
     world.daemon.start();
     world.renewed("clockings", "expired");
     world.sandbox.steady(&["clockings"], 0.0);
+    world.nothing_lost();
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.control.post("/v1/poll");
     assert_eq!(world.sandbox.creates("clockings").len(), posts);
@@ -126,11 +130,14 @@ fn a_host_that_slept_past_the_end_recovers_at_once() {
     let slept = 2 * 3_600;
     world.sandbox.settings(&json!({"clock_offset_ms": slept * 1_000}));
     set_clock(&world, slept);
+    world.sandbox.change("clockings", 3);
     let woke = Instant::now();
     world.daemon.signal(Signal::CONT);
     world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
     assert!(woke.elapsed() < Duration::from_secs(30), "it took {:?}", woke.elapsed());
     world.settled("clockings");
+    world.sandbox.steady(&["clockings"], 0.0);
+    world.nothing_lost();
     assert_eq!(world.sandbox.creates("clockings").len(), posts + 1, "{:?}", world.daemon.story("clockings"));
 }
 

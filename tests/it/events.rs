@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::support::{Listener, World};
+use super::support::{Event, Listener, World};
 
 const LONG: &[&str] = &["--lifetime", "1h"];
 
@@ -20,17 +20,18 @@ fn a_renewal_is_told_step_by_step() {
     let listeners = [&world.daemon.status, &world.daemon.control].map(|socket| Listener::start(socket, None));
     let id = renew(&world);
     for listener in listeners {
-        let events = listener.up_to("the renewal's end, and the state after it", |event| {
-            event.kind == "webhook_state" && event.data["state"] == "active"
+        // What was told of the creation may still be on its way when the listener comes.
+        let events = listener.up_to("the renewal's end", |event| {
+            event.kind == "renewal_finished" && event.data["renewal_id"] == id
         });
         let of_renewal: Vec<String> = events
             .iter()
-            .filter(|event| event.kind != "poll_finished" && event.kind != "webhook_state")
+            .filter(|event| event.kind != "webhook_state" && event.data["renewal_id"] == id)
             .map(|event| {
                 let data = &event.data;
                 assert_eq!(
-                    [&data["renewal_id"], &data["reason"], &data["webhook"], &data["tenant"]],
-                    [&id, &json!("manual"), &json!("acme/clockings"), &json!("acme")],
+                    [&data["reason"], &data["webhook"], &data["tenant"]],
+                    [&json!("manual"), &json!("acme/clockings"), &json!("acme")],
                     "{event:?}"
                 );
                 assert!(data["at"].as_str().unwrap().ends_with('Z'), "{event:?}");
@@ -53,21 +54,42 @@ fn a_renewal_is_told_step_by_step() {
         assert_eq!(of_renewal, expected);
 
         let key = world.daemon.webhook("clockings")["key"].clone();
-        let told = &events.iter().find(|event| event.kind == "key_rotated").unwrap().data;
+        let told = &events
+            .iter()
+            .rfind(|event| event.kind == "key_rotated" && event.data["renewal_id"] == id)
+            .unwrap()
+            .data;
         assert_eq!((&told["key_version"], &told["fingerprint"]), (&key["version"], &key["fingerprint"]));
         let text = format!("{events:?}");
         assert!(!text.contains(&world.daemon.key("clockings").unwrap()), "a key is told");
-
-        let states: Vec<(&Value, &Value)> = events
-            .iter()
-            .filter(|event| event.kind == "webhook_state")
-            .map(|event| (&event.data["previous_state"], &event.data["state"]))
-            .collect();
-        assert!(states.windows(2).all(|pair| pair[0].1 == pair[1].0), "{states:?}");
         let ids: Vec<u64> =
             events.iter().map(|event| event.id.rsplit('-').next().unwrap().parse().unwrap()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{ids:?}");
     }
+}
+
+#[test]
+fn another_state_is_told_with_the_one_before() {
+    let world = World::running(LONG, &["clockings"]);
+    let listener = Listener::start(&world.daemon.status, None);
+    // A state that passes at once may never be told, so this one stays until it was.
+    world.receiver.resync_exit(3);
+    renew(&world);
+    let is = |word: &'static str| {
+        move |event: &Event| event.kind == "webhook_state" && event.data["state"] == word
+    };
+    let told = listener.up_to("that it fails", is("retrying"));
+    world.receiver.resync_exit(0);
+    let failed = told.last().unwrap().id.clone();
+    let after = Listener::start(&world.daemon.status, Some(&failed));
+    let healed = after.up_to("that it is well again", is("active"));
+    let states: Vec<(&Value, &Value)> = told
+        .iter()
+        .chain(&healed)
+        .filter(|event| event.kind == "webhook_state")
+        .map(|event| (&event.data["previous_state"], &event.data["state"]))
+        .collect();
+    assert!(states.windows(2).all(|pair| pair[0].1 == pair[1].0), "{states:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Signals: an orderly end that loses no key, and a poll on demand.
 
-use std::time::Duration;
+use std::{os::unix::net::UnixDatagram, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -8,8 +8,8 @@ use serde_json::json;
 use super::support::{World, pause};
 
 /// Starts a renewal whose answer is on its way for some time, and returns once the POST is processed.
-fn post_in_flight(world: &World) {
-    world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "delay-after", "ms": 4000}}));
+fn post_in_flight(world: &World, ms: u32) {
+    world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "delay-after", "ms": ms}}));
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.eventually("the POST is processed", || {
         (world.sandbox.webhook("clockings").unwrap()["posts"] == 2).then_some(())
@@ -20,7 +20,7 @@ fn post_in_flight(world: &World) {
 fn a_post_in_flight_is_finished_and_its_key_committed() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
-        post_in_flight(&world);
+        post_in_flight(&world, 4_000);
         let requests = world.sandbox.requests("create");
         assert!(requests[1]["status"].is_null(), "the answer is still on its way: {requests:?}");
         world.daemon.signal(signal);
@@ -31,6 +31,54 @@ fn a_post_in_flight_is_finished_and_its_key_committed() {
         assert_eq!(world.daemon.webhook("clockings")["key"]["version"], 2);
         assert_eq!(world.daemon.story("clockings"), ["created succeeded", "manual succeeded"]);
     }
+}
+
+#[test]
+fn a_post_is_waited_for_as_long_as_its_request_may_last() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let mut config = world.config(&["clockings", "people"]);
+    config.api = config.api.replace("request_timeout = \"10s\"", "request_timeout = \"1m\"");
+    let heard = UnixDatagram::bind(world.path("notify")).unwrap();
+    heard.set_nonblocking(true).unwrap();
+    let path = world.path("notify");
+    world.daemon.env("NOTIFY_SOCKET", path.to_str().unwrap());
+    world.start(&config);
+    world.settled("clockings");
+    world.settled("people");
+    // Longer than all other work in flight may take.
+    post_in_flight(&world, 19_000);
+    world.daemon.signal(Signal::TERM);
+    world.daemon.expect_end_within(Duration::from_mins(1));
+    let mut buffer = [0; 4096];
+    let mut said = std::iter::from_fn(|| {
+        let length = heard.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    });
+    assert!(said.any(|it| it.contains("EXTEND_TIMEOUT_USEC=")), "the service manager is asked for time");
+    world.daemon.start();
+    world.settled("clockings");
+    assert_eq!(world.sandbox.webhook("clockings").unwrap()["posts"], 2, "no other POST was needed");
+    assert_eq!(world.daemon.story("clockings"), ["created succeeded", "manual succeeded"]);
+}
+
+#[test]
+fn no_post_begins_after_a_term() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let mut config = world.config(&["clockings"]);
+    config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
+    world.start(&config);
+    world.settled("clockings");
+    // Its outcome is unknown, and while it is being found out the daemon is asked to stop.
+    world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "reset-before"}}));
+    world.sandbox.fault(&json!({"endpoint": "list", "action": {"kind": "delay-before", "ms": 3_000}}));
+    let lists = world.sandbox.requests("list").len();
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    world.eventually("Protime is asked", || (world.sandbox.requests("list").len() > lists).then_some(()));
+    world.daemon.stop();
+    assert_eq!(world.sandbox.creates("clockings").len(), 2);
+    world.daemon.start();
+    world.settled("clockings");
+    assert_eq!(world.sandbox.creates("clockings").len(), 3);
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) use config::{Config, Webhook, words};
 pub(crate) use daemon::Daemon;
 pub(crate) use events::sign;
 pub(crate) use http::{RUNTIME, Socket, fetch};
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Event, Listener};
 pub(crate) use process::{Process, program};
 pub(crate) use receiver::Receiver;
 pub(crate) use sandbox::Sandbox;

@@ -1,6 +1,6 @@
 //! A key that the database refuses: kept, shouted about, saved elsewhere, and never `POSTed` over.
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use rusqlite::Connection;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
@@ -28,6 +28,14 @@ fn emergency_files(world: &World) -> usize {
     entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("rescued")).count()
 }
 
+/// The emergency file, once it is whole and has its name.
+fn written(world: &World) -> PathBuf {
+    world.eventually("an emergency file", || {
+        let paths = fs::read_dir(world.path("state")).unwrap().map(|entry| entry.unwrap().path());
+        paths.into_iter().find(|path| path.extension().is_some_and(|it| it == "json"))
+    })
+}
+
 #[test]
 fn a_key_waits_for_the_database() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
@@ -37,7 +45,7 @@ fn a_key_waits_for_the_database() {
         health.text.contains("the database refuses the new key").then_some(health)
     });
     assert_eq!(health.status, 503);
-    world.eventually("an emergency file", || (emergency_files(&world) == 1).then_some(()));
+    written(&world);
     let posts = world.sandbox.creates("clockings").len();
     lock.execute_batch("ROLLBACK").unwrap();
     world.settled("clockings");
@@ -49,7 +57,7 @@ fn a_key_waits_for_the_database() {
 fn a_key_in_an_emergency_file_survives_kill_9() {
     let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let lock = with_a_locked_database(&world);
-    world.eventually("an emergency file", || (emergency_files(&world) == 1).then_some(()));
+    written(&world);
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.kill();
     lock.execute_batch("ROLLBACK").unwrap();
@@ -77,14 +85,11 @@ fn a_stop_waits_for_the_emergency_file_only() {
 fn an_emergency_file_that_was_never_renamed_is_used_or_removed() {
     let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let lock = with_a_locked_database(&world);
-    world.eventually("an emergency file", || (emergency_files(&world) == 1).then_some(()));
+    let written = written(&world);
     world.daemon.kill();
     drop(lock);
-    let state = world.path("state");
-    let written = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().path());
-    let written = written.into_iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
     fs::rename(&written, written.with_extension("new")).unwrap();
-    fs::write(state.join("rescued-answer-999.new"), "{\"webhook\":1,\"ren").unwrap();
+    fs::write(world.path("state").join("rescued-answer-999.new"), "{\"webhook\":1,\"ren").unwrap();
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.start();
     world.settled("clockings");

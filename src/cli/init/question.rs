@@ -11,7 +11,11 @@ use super::{
 use crate::config;
 
 /// Kinds of resync that need nothing but their name, and what they do. A new one is one line here.
-const KINDS: [(&str, &str); 1] = [("none", "what changes during a gap is lost")];
+const KINDS: [(&str, &str); 3] = [
+    ("list", "the daemon reads the collection and sends every object to the receiver as an event"),
+    ("delta", "the same, but only what changed, deletions included"),
+    ("none", "what changes during a gap is lost"),
+];
 
 /// The values of `--resync`.
 pub(super) fn kinds() -> PossibleValuesParser {

@@ -4,18 +4,20 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{paint_of, signed, under_way};
+use super::{counted, paint_of, signed, under_way};
 use crate::{
     cli::{
-        moment,
+        lifetime, moment,
         style::{Paint, Style, plain},
         target::full_name,
     },
-    domain::report::{Problem, Webhook},
+    domain::report::{KeySink, Problem, Webhook},
 };
 
 /// Columns that the labels take.
 const LABEL: usize = 14;
+/// Columns of the bar.
+const BAR: usize = 24;
 
 /// Everything that is known of a webhook, a line each; what does not apply is left out.
 pub(super) fn render(webhook: &Webhook, problems: &[&Problem], now: Timestamp, style: Style) -> String {
@@ -63,20 +65,14 @@ fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'sta
             }
         }
     }
+    if let Some(bar) = lifetime::bar(webhook, now, BAR) {
+        lines.push(("lifetime", bar));
+    }
     if let Some(key) = &webhook.key {
         let (fingerprint, since) = (plain(&key.fingerprint), moment::ago(now, key.rotated_at));
         lines.push(("key", format!("version {}, fingerprint {fingerprint} (since {since})", key.version)));
     }
-    for sink in &webhook.key_sinks {
-        let has =
-            sink.version.map_or_else(|| "has no key".to_owned(), |version| format!("has version {version}"));
-        let failing = sink.last_error.as_ref().map(|error| {
-            let retry =
-                sink.retry_at.map(|at| format!(", next try {}", moment::both(now, at))).unwrap_or_default();
-            format!("; refused {} times: {}{retry}", sink.attempts, plain(error))
-        });
-        lines.push(("key sink", format!("{} {has}{}", plain(&sink.sink), failing.unwrap_or_default())));
-    }
+    lines.extend(webhook.key_sinks.iter().map(|sink| ("key sink", outbox(sink, now))));
     if let Some(at) = webhook.next_renewal_at {
         lines.push(("next renewal", moment::both(now, at)));
     }
@@ -95,5 +91,29 @@ fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'sta
         let from = owed.from.map_or_else(|| "the beginning".to_owned(), moment::exact);
         lines.push(("owed resync", format!("from {from} to {}", moment::exact(owed.to))));
     }
+    if let Some(audit) = &webhook.audit {
+        let (objects, deltas) = (counted(audit.objects, "object"), counted(audit.refreshes, "delta"));
+        let last = moment::ago(now, audit.last_at);
+        lines.push(("audit", format!("{objects} offered by {deltas} while it delivered, the last {last}")));
+    }
     lines
+}
+
+/// What a key sink has, and what keeps it from more.
+fn outbox(sink: &KeySink, now: Timestamp) -> String {
+    let mut text = plain(&sink.sink);
+    match sink.version {
+        Some(version) => {
+            let _ = write!(text, ": has version {version}");
+        }
+        None => text.push_str(": has no key"),
+    }
+    if let Some(error) = &sink.last_error {
+        let attempts = counted(sink.attempts.into(), "attempt");
+        let _ = write!(text, "; {attempts} failed: {}", plain(error));
+    }
+    if let Some(at) = sink.retry_at {
+        let _ = write!(text, "; next try {}", moment::both(now, at));
+    }
+    text
 }

@@ -14,7 +14,7 @@ use crate::{
         style::{Paint, Style, plain, wrapped},
         target::full_name,
     },
-    domain::report::{State, Tenant, Webhook},
+    domain::report::{Orphan, State, Tenant, Webhook},
 };
 
 /// More webhooks than this are a number at a terminal, where they are healthy.
@@ -71,8 +71,8 @@ pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> St
     for group in &groups {
         push_group(&mut text, group, now, style, brief, bar);
     }
-    for orphan in view.more.orphans() {
-        push(&mut text, &format!("! {orphan}"), "", Paint::Doubtful, style);
+    for orphan in &view.status.orphans {
+        push(&mut text, &format!("! {}", left(orphan, now)), "", Paint::Doubtful, style);
     }
     if brief && groups.iter().any(|group| group.lines.iter().any(|line| line.rank == FINE)) {
         push(&mut text, "--all shows every webhook", "", Paint::Faint, style);
@@ -85,12 +85,8 @@ fn groups<'a>(view: &'a View, now: Timestamp, style: Style) -> Vec<Group<'a>> {
         view.status.tenants.iter().map(|tenant| new_group(tenant, now)).collect();
     for webhook in &view.webhooks {
         let problems = problems(webhook, view, now);
-        let line = Line {
-            webhook,
-            rank: rank(webhook, !problems.is_empty()),
-            times: times(webhook, view, now),
-            problems,
-        };
+        let line =
+            Line { webhook, rank: rank(webhook, !problems.is_empty()), times: times(webhook, now), problems };
         let name = plain(&webhook.tenant);
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.lines.push(line),
@@ -195,20 +191,39 @@ fn daemon(view: &View, now: Timestamp) -> String {
 }
 
 fn daemon_problems(view: &View, now: Timestamp) -> Vec<String> {
-    let mut said = view.more.problems(now);
+    let mut said = Vec::new();
     let of_daemon =
         view.health.problems.iter().filter(|problem| problem.webhook.is_none() && problem.tenant.is_none());
     for problem in of_daemon {
         said.push(format!("{} (since {})", plain(&problem.problem), moment::ago(now, problem.since)));
     }
+    // The health names the first of them.
+    let of_file = view.status.daemon.config_error.iter().flat_map(|error| &error.problems).skip(1);
+    said.extend(of_file.map(|problem| plain(&problem.to_string())));
     said
 }
 
-fn times(webhook: &Webhook, view: &View, now: Timestamp) -> String {
+/// A webhook that left the configuration, and what to do about it.
+fn left(orphan: &Orphan, now: Timestamp) -> String {
+    let remote = orphan.remote.as_ref().map(|remote| {
+        let until = remote.valid_until.map(|at| format!(" until {}", moment::exact(at))).unwrap_or_default();
+        format!(", {} at Protime{until}", plain(&remote.status))
+    });
+    format!(
+        "{}/{} ({} to {}) left the configuration {}{}: {}",
+        plain(&orphan.tenant),
+        plain(&orphan.name),
+        plain(&orphan.collection),
+        plain(&orphan.destination_url),
+        moment::ago(now, orphan.left_at),
+        remote.unwrap_or_default(),
+        plain(&orphan.note)
+    )
+}
+
+fn times(webhook: &Webhook, now: Timestamp) -> String {
     if let Some(renewal) = &webhook.renewal {
-        let progress = view.extra(webhook).and_then(super::more::Extra::progress);
-        let progress = progress.map(|progress| format!(", {progress}")).unwrap_or_default();
-        return format!("{}{progress}", under_way(renewal));
+        return under_way(renewal);
     }
     let expires = expires(webhook, now);
     let enabled = webhook.remote.as_ref().is_some_and(|remote| remote.status == "Enabled");

@@ -1,7 +1,5 @@
 //! What a person sees.
 
-use std::collections::HashMap;
-
 use super::*;
 use crate::{
     cli::tests::{NOW, after, webhook},
@@ -66,12 +64,22 @@ fn view(webhooks: Vec<Webhook>, tenants: Vec<report::Tenant>) -> View {
     };
     let health = Health { healthy: true, problems: Vec::new() };
     let status = Status { daemon, tenants, orphans: Vec::new() };
-    View { status, webhooks, health, more: More::default(), extras: HashMap::new() }
+    View { status, webhooks, health }
 }
 
 fn unhealthy(mut view: View) -> View {
     view.health.healthy = false;
     view
+}
+
+fn sink(name: &str, version: Option<u64>, error: Option<&str>) -> KeySink {
+    KeySink {
+        sink: name.to_owned(),
+        version,
+        attempts: error.map_or(0, |_| 2),
+        last_error: error.map(str::to_owned),
+        retry_at: error.map(|_| after(60)),
+    }
 }
 
 fn in_columns(width: u16) -> Style {
@@ -215,8 +223,10 @@ fn a_card_tells_everything_that_applies() {
         step: "resync".to_owned(),
         attempt: 2,
         started_at: after(-5),
-        progress: None,
+        progress: Some(report::Progress { pages: 1, objects: 250 }),
     });
+    whole.key_sinks = vec![sink("file /a", Some(3), None), sink("http keys", None, Some("503"))];
+    whole.audit = Some(report::Audit { refreshes: 4, objects: 1, last_at: after(-60) });
     assert_eq!(
         card::render(&whole, &[], NOW, Style::default()),
         "\
@@ -226,11 +236,15 @@ acme/clockings  ◐ renewing
   references     (people,@badge-number)
   at Protime     Enabled, id a7d8 (seen 1 m ago)
   expires        2027-01-15 11:12:00 UTC (in 3 h 12 m)
+  lifetime       ━━━━━━━━━─────────┿┄┄┄┄┄
   key            version 3, fingerprint 3f9a0c11 (since 2 h ago)
+  key sink       file /a: has version 3
+  key sink       http keys: has no key; 2 attempts failed: 503; next try 2027-01-15 08:01:00 UTC (in 1 m)
   next renewal   2027-01-15 10:00:00 UTC (in 2 h)
-  running        manual (#17) at resync, attempt 2 (started 5 s ago)
+  running        manual (#17) at resync, attempt 2, 250 objects and 1 page so far (started 5 s ago)
   last renewal   expiring (#16) succeeded 2 h ago, took 3.0 s
   owed resync    from the beginning to 2027-01-15 08:00:00 UTC
+  audit          1 object offered by 4 deltas while it delivered, the last 1 m ago
 "
     );
     let text = card::render(&blocked("people"), &[], NOW, Style::default());
@@ -250,4 +264,39 @@ fn a_problem_concerns_its_webhook_its_tenant_or_everybody() {
     ] {
         assert_eq!(concerns(&problem, &webhook), expected, "{problem:?}");
     }
+}
+
+#[test]
+fn what_left_the_configuration_and_what_is_wrong_with_it_is_said() {
+    let mut view = view(vec![active("clockings")], Vec::new());
+    view.webhooks[0].key_sinks = vec![sink("file /a", Some(3), None), sink("http keys", None, Some("503"))];
+    view.status.orphans = vec![report::Orphan {
+        tenant: "acme".to_owned(),
+        name: "people".to_owned(),
+        collection: "people".to_owned(),
+        destination_url: "https://example.com/hook".to_owned(),
+        on_remove: "keep".to_owned(),
+        left_at: after(-120),
+        remote: view.webhooks[0].remote.clone(),
+        note: "delete it yourself".to_owned(),
+    }];
+    let broken = |line| report::ConfigProblem {
+        file: "c.toml".to_owned(),
+        line: Some(line),
+        column: Some(1),
+        message: "unknown key".to_owned(),
+        help: None,
+    };
+    let problems = vec![broken(3), broken(7)];
+    let message = "c.toml:3:1: unknown key (and 1 more)".to_owned();
+    view.status.daemon.config_error = Some(report::ConfigError { at: NOW, message, problems });
+    let text = overview::render(&view, NOW, Style::default(), false);
+    for line in [
+        "! c.toml:7:1: unknown key",
+        "! acme/people (people to https://example.com/hook) left the configuration 2 m ago, \
+         Enabled at Protime until 2027-01-15 11:12:00 UTC: delete it yourself",
+    ] {
+        assert!(text.lines().any(|said| said == line), "no {line} in\n{text}");
+    }
+    assert!(text.contains(": key sink http keys: 503; next try in 1 m\n"), "{text}");
 }

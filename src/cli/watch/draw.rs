@@ -24,8 +24,10 @@ use crate::{
 const BAR: usize = 20;
 /// With fewer columns than this there is no bar.
 const NARROW: u16 = 70;
-/// Rows of the log on a terminal that is high enough.
+/// Rows of the log at least, on a terminal that is high enough.
 const LOG: u16 = 8;
+/// Rows for what the selected webhook needs.
+const DETAILS: u16 = 3;
 /// With fewer rows than this there is no log.
 const LOW: u16 = 14;
 
@@ -43,13 +45,16 @@ q, Esc       leave
 /// Paints everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, now: Timestamp) {
     let area = frame.area();
-    let log = if area.height >= LOW { LOG.min(area.height / 3) } else { 0 };
+    // What the list does not need is for the log.
+    let listed = u16::try_from(model.webhooks().len()).unwrap_or(u16::MAX);
+    let spare = area.height.saturating_sub(listed.saturating_add(2 + DETAILS));
+    let log = if area.height >= LOW { LOG.min(area.height / 3).max(spare) } else { 0 };
     let detail = match (&model.lost, &model.view) {
         (Some((_, why)), _) => why.clone(),
         (None, Some(view)) => detail(model, view, now),
         (None, None) => String::new(),
     };
-    let details = if detail.is_empty() || area.height < LOW { 0 } else { 3 };
+    let details = if detail.is_empty() || area.height < LOW { 0 } else { DETAILS };
     let [head, list, middle, below, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(1),

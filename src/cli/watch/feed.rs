@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::model::{Event, News};
-use crate::cli::{client::Client, status::View, style::plain};
+use crate::{
+    cli::{client::Client, status::View, style::plain},
+    domain::report::Webhook,
+};
 
-/// How often a daemon is asked that has no events, or does not answer.
+/// How often a daemon is asked that has no events, does not answer, or reads a collection.
 const SECOND: Duration = Duration::from_secs(1);
 /// How often the picture is fetched although no event came.
 const SELDOM: Duration = Duration::from_secs(15);
@@ -38,40 +41,45 @@ pub(super) async fn run(client: Client, news: mpsc::Sender<News>) {
 async fn follow(client: &Client, news: &mpsc::Sender<News>) -> anyhow::Result<()> {
     let answer = client.open("/v1/events").await?;
     if !answer.status().is_success() {
-        return look(client, news, false).await;
+        look(client, news, false).await?;
+        return Ok(());
     }
     // After the events were opened: whatever changes from here on is told.
-    look(client, news, true).await?;
+    let mut due = Instant::now() + look(client, news, true).await?;
     let mut answer = answer;
     let mut lines = Lines::default();
-    let mut wait = SELDOM;
     loop {
-        match timeout(wait, answer.chunk()).await {
+        match timeout_at(due, answer.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 for event in lines.push(&piece)? {
                     news.send(News::Happened(Box::new(event))).await?;
-                    wait = GATHER;
+                    due = due.min(Instant::now() + GATHER);
                 }
             }
             // It stops, or starts anew: the next round tells which.
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {
-                look(client, news, true).await?;
-                wait = SELDOM;
-            }
+            Err(_) => due = Instant::now(),
+        }
+        // Also where events never cease to come.
+        if Instant::now() >= due {
+            due = Instant::now() + look(client, news, true).await?;
         }
     }
 }
 
-async fn look(client: &Client, news: &mpsc::Sender<News>, events: bool) -> anyhow::Result<()> {
-    let view = View::read(
-        client.get("/v1/status").await?,
-        client.get("/v1/webhooks").await?,
-        client.get("/v1/health").await?,
-    )?;
+/// Sends the whole picture, and says when to fetch it again although no event came.
+async fn look(client: &Client, news: &mpsc::Sender<News>, events: bool) -> anyhow::Result<Duration> {
+    let view = View {
+        status: client.get("/v1/status").await?,
+        webhooks: client.webhooks().await?,
+        health: client.get("/v1/health").await?,
+    };
+    // No event tells how far the reading of a collection is.
+    let reads = |webhook: &Webhook| webhook.renewal.as_ref().is_some_and(|it| it.progress.is_some());
+    let again = if view.webhooks.iter().any(reads) { SECOND } else { SELDOM };
     news.send(News::Picture { view: Box::new(view), events }).await?;
-    Ok(())
+    Ok(again)
 }
 
 /// Server-sent events, taken together from their pieces.

@@ -18,6 +18,9 @@ use crate::{
 
 /// How many lines of the log are kept.
 const LOG: usize = 500;
+/// The kind of an event that tells of a step, and the outcome of one that has none yet.
+const STEP: &str = "renewal_step";
+const STARTED: &str = "started";
 /// How many lines a page is.
 const PAGE: usize = 10;
 
@@ -145,6 +148,7 @@ impl Model {
         match news {
             News::Picture { view, events } => self.look(*view, events, now),
             News::Happened(event) => {
+                self.forget_start(&event);
                 if let Some(line) = tell(&event) {
                     self.note(event.facts.at.unwrap_or(now), line);
                 }
@@ -183,6 +187,18 @@ impl Model {
             }
         }
         self.view = Some(view);
+    }
+
+    /// Once a step has ended, that it had started is nothing to read any more.
+    fn forget_start(&mut self, event: &Event) {
+        if event.kind != STEP || event.facts.outcome.as_deref().is_none_or(|outcome| outcome == STARTED) {
+            return;
+        }
+        let facts = Facts { outcome: Some(STARTED.to_owned()), error: None, ..event.facts.clone() };
+        let start = tell(&Event { kind: STEP.to_owned(), facts });
+        if let Some(at) = self.log.iter().rposition(|(_, line)| Some(line) == start.as_ref()) {
+            self.log.remove(at);
+        }
     }
 
     fn note(&mut self, at: Timestamp, line: String) {
@@ -272,10 +288,12 @@ fn tell(event: &Event) -> Option<String> {
     let error = facts.error.as_ref().map(|error| format!(": {}", plain(error))).unwrap_or_default();
     let what = match event.kind.as_str() {
         "renewal_started" => format!("renewal{number} begins: {}", word(&facts.reason)),
-        "renewal_step" => {
-            let outcome = if facts.outcome.is_some() { word(&facts.outcome) } else { "…".to_owned() };
-            format!("{} {outcome}{error}", word(&facts.step))
-        }
+        STEP => match facts.outcome.as_deref() {
+            Some(STARTED) => format!("{} …", word(&facts.step)),
+            // The renewal has no need of it.
+            Some("skipped") => return None,
+            _ => format!("{} {}{error}", word(&facts.step), word(&facts.outcome)),
+        },
         "renewal_finished" => format!("renewal{number} {}{error}", word(&facts.outcome)),
         "key_rotated" => {
             let version = facts.key_version.map(|version| format!(" version {version}")).unwrap_or_default();

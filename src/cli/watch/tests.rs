@@ -13,7 +13,7 @@ use crate::{
         status::View,
         tests::{NOW, after, step, webhook},
     },
-    domain::report::{History, Key as WebhookKey, LastError, Remote, Renewal, State, Webhook},
+    domain::report::{Health, History, Key as WebhookKey, LastError, Remote, Renewal, State, Webhook},
 };
 
 fn alive(name: &str) -> Webhook {
@@ -42,8 +42,11 @@ fn picture(webhooks: &[Webhook], events: bool) -> News {
         "counts": {}, "next_renewal_at": after(3600),
     });
     let status = json!({"daemon": daemon, "tenants": []});
-    let view =
-        View::read(status, json!({"webhooks": webhooks}), json!({"healthy": true})).expect("a picture");
+    let view = View {
+        status: serde_json::from_value(status).expect("a picture"),
+        webhooks: webhooks.to_vec(),
+        health: Health { healthy: true, problems: Vec::new() },
+    };
     News::Picture { view: Box::new(view), events }
 }
 
@@ -79,7 +82,7 @@ fn the_screen_shows_lifetimes_the_log_and_the_keys() {
     model.learn(
         happened(
             "renewal_step",
-            json!({"at": NOW, "tenant": "acme", "webhook": "clockings", "step": "post"}),
+            json!({"at": NOW, "tenant": "acme", "webhook": "clockings", "step": "post", "outcome": "started"}),
         ),
         NOW,
     );
@@ -90,14 +93,14 @@ fn the_screen_shows_lifetimes_the_log_and_the_keys() {
             "1 of 2 webhooks needs you: 1 blocked, 1 active; next renewal in 1 h",
             "● acme/clockings  active     ━━━━━━━━━━─────┿┄┄┄┄  renews in 1 h, ends in 2 h",
             "■ acme/people     blocked                          not at Protime",
-            "",
-            "",
-            "",
             "post: no scope",
             "",
             "",
             " events, times in UTC ────────────────────────────────────────────────────────────────────",
             "08:00:00  acme/clockings  post …",
+            "",
+            "",
+            "",
             "",
             "",
             "",
@@ -243,4 +246,18 @@ fn events_are_sentences() {
     let mut model = Model::default();
     model.learn(happened("poll_finished", json!({"tenant": "acme"})), NOW);
     assert!(model.log.is_empty(), "a good poll is nothing to read");
+}
+
+#[test]
+fn the_start_of_a_step_is_forgotten_when_it_has_ended() {
+    let mut model = Model::default();
+    let mut step = |webhook: &str, step: &str, outcome: &str| {
+        let facts = json!({"tenant": "acme", "webhook": webhook, "step": step, "outcome": outcome});
+        model.learn(happened("renewal_step", facts), NOW);
+        model.log.iter().map(|(_, line)| line.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(step("people", "resync", "started"), ["acme/people  resync …"]);
+    step("clockings", "resync", "started");
+    assert_eq!(step("people", "resync", "skipped"), ["acme/clockings  resync …"]);
+    assert_eq!(step("clockings", "resync", "succeeded"), ["acme/clockings  resync succeeded"]);
 }

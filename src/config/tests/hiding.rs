@@ -126,3 +126,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_mistyped_key_whose_values_are_no_secret_keeps_its_value() {
+    for (from, to, shown) in [
+        ("collection = \"clock", "colection = \"clock", "colection = \"clockings\""),
+        ("[api]", "[api]\nlog_level = \"info\"", "log_level = \"info\""),
+        ("retry_max", "retry-max", "retry-max = \"15m\""),
+    ] {
+        let text = read(&changed(from, to)).expect_err("it has mistakes").to_string();
+        assert!(text.contains(shown), "{text}");
+    }
+    // What is near to a short word, to a URL or to nothing may be a secret.
+    for (from, to) in [
+        ("[api]", "[api]\ncode = \"hunter2\""),
+        (
+            "destination_url = \"https://www.your-company.com/protime/clockings\"",
+            "destination_ur = \"hunter2\"",
+        ),
+        ("client_id = \"my-client\"", "clientid = \"hunter2\""),
+        ("[tenant.webhook.resync]", "mod = \"hunter2\"\n\n[tenant.webhook.resync]"),
+    ] {
+        let text = read(&changed(from, to)).expect_err("it has mistakes").to_string();
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -296,3 +296,14 @@ fn tenants() {
         ),
     ]);
 }
+
+#[test]
+fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    let found = problems(&changed("[api]", "[api]\nstate_dir = \"/var/lib/x\"\ntimeout = \"5m\""));
+    for (problem, home) in
+        found.iter().zip(["in [daemon]", "in [tenant.webhook.resync] or [[tenant.webhook.key_sink]]"])
+    {
+        assert!(problem.contains(&format!("; it belongs {home}; [api] knows `")), "{found:#?}");
+    }
+    assert_eq!(found.len(), 2, "{found:#?}");
+}

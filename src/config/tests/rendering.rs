@@ -10,7 +10,7 @@ fn one_problem_as_a_person_sees_it() {
     let expected = "
   error: unknown key `colection` in [[tenant.webhook]]
     ╭─[config.toml:20:1]
- 20 │ colection = ***********
+ 20 │ colection = \"clockings\"
     · ^^^^^^^^^
     ╰────
   help: did you mean `collection`?

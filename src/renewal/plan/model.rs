@@ -3,8 +3,9 @@
 //!
 //! The model does what the plan says in the way that the store records it. Any step may fail, be cut
 //! off, or take effect without anybody learning it; somebody else may renew the webhook, Protime may
-//! disable or lose it, a key sink may take a key late, the process may die. Then the faults end, and what the laws promise must hold:
-//! every change reached the receiver, and the key that we hold is the one that Protime signs with.
+//! disable or lose it, a key sink may take a key late, the process may die, our clock may be set, other references may be configured.
+//! Then the faults end, and what the laws promise must hold: every change reached the receiver, and the
+//! key that we hold is the one that Protime signs with.
 //! What may never happen is checked all along.
 
 mod sinks;
@@ -40,6 +41,10 @@ enum Event {
     Lose,
     /// An operator asks for a renewal.
     Manual,
+    /// Our clock is set: from now on it is so many seconds ahead of Protime's.
+    Clock(i32),
+    /// A reload brings these external references.
+    References(u8),
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -56,17 +61,23 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(Event::Disable),
         1 => Just(Event::Lose),
         1 => Just(Event::Manual),
+        1 => prop_oneof![Just(0), -10..10, -100_000..100_000].prop_map(Event::Clock),
+        1 => (0..3_u8).prop_map(Event::References),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(600),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nothing_is_lost_and_the_key_is_right_once_the_faults_end(
-        history in proptest::collection::vec(events(), 0..120)
+        proceed: bool,
+        history in proptest::collection::vec(events(), 0..120),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(proceed);
         for event in history {
             world.happen(event);
         }
@@ -77,5 +88,7 @@ proptest! {
         prop_assert_eq!(world.held, key, "the key that is held");
         prop_assert_eq!(world.sinks, [key; SINKS], "the key that each sink has");
         prop_assert_eq!(world.record.owed, None);
+        let references = world.subscription.map(|it| it.references);
+        prop_assert_eq!(references, Some(world.references), "the references that were configured");
     }
 }

@@ -131,3 +131,25 @@ pub(super) fn settled(skipped: bool, began: Began) -> (StepOutcome, Option<Times
         (false, true) => (StepOutcome::Succeeded, Some(began.at - SLACK)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_resync_covers_what_changed_before_it_began_by_a_clock_that_is_known() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let covered = at(1_000) - SignedDuration::from_secs(5);
+        for (skipped, knew_the_time, expected) in [
+            (false, true, (StepOutcome::Succeeded, Some(covered))),
+            (false, false, (StepOutcome::Succeeded, None)),
+            (true, true, (StepOutcome::Skipped, None)),
+            (true, false, (StepOutcome::Skipped, None)),
+        ] {
+            let began = Began { at: at(1_000), known: knew_the_time };
+            assert_eq!(settled(skipped, began), expected, "{skipped} {knew_the_time}");
+        }
+    }
+}

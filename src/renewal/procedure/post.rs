@@ -82,6 +82,7 @@ impl Procedure {
                 Err(error) => return Err(PostError::Unknown(error)),
             }
         }
+        let _awaited = self.keys_in_memory.expect();
         crash::point("post:before");
         let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
         crash::point("post:after");

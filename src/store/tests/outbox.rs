@@ -20,7 +20,7 @@ impl Bench {
     }
 
     /// Begins an attempt and returns the version of the key that it carries.
-    async fn begin(&self, sink: &str, second: i64) -> Option<u64> {
+    async fn carry(&self, sink: &str, second: i64) -> Option<u64> {
         let begun = self.store.start_delivery(self.id, sink.to_owned(), at(second)).await.expect("records");
         begun.map(|delivery| delivery.key.version)
     }
@@ -54,12 +54,12 @@ async fn a_rotation_owes_every_sink_the_key_and_one_step_tells_of_both() {
     assert!(bench.due(90).await.is_empty(), "there is no key to hand off");
     bench.rotate("one").await;
     assert_eq!(bench.due(96).await.len(), 2);
-    assert_eq!(bench.begin(FILE, 96).await, Some(1));
-    assert_eq!(bench.begin(FILE, 96).await, None, "one attempt at a time");
+    assert_eq!(bench.carry(FILE, 96).await, Some(1));
+    assert_eq!(bench.carry(FILE, 96).await, None, "one attempt at a time");
     assert_eq!(bench.due(96).await, [COMMAND]);
     bench.succeed(FILE, 1, 97).await;
     assert_eq!(bench.hand_offs().await, [(None, None)], "the other one has not begun");
-    assert_eq!(bench.begin(COMMAND, 97).await, Some(1));
+    assert_eq!(bench.carry(COMMAND, 97).await, Some(1));
     bench.succeed(COMMAND, 1, 98).await;
     assert_eq!(bench.hand_offs().await, [(Some("succeeded".to_owned()), None)]);
     assert!(bench.record().await.has_key(FILE) && bench.record().await.has_key(COMMAND));
@@ -72,7 +72,7 @@ async fn a_failure_waits_and_touches_no_other_sink() {
     let bench = with_sinks(&[FILE, COMMAND]).await;
     bench.rotate("one").await;
     for sink in [FILE, COMMAND] {
-        bench.begin(sink, 96).await.expect("due");
+        bench.carry(sink, 96).await.expect("due");
     }
     bench.fail(COMMAND, 1, 97, 200).await;
     assert_eq!(bench.due(97).await, [] as [&str; 0]);
@@ -89,11 +89,11 @@ async fn a_failure_waits_and_touches_no_other_sink() {
     assert_eq!(bench.outbox(COMMAND).await, expected);
     assert_eq!(bench.outbox(FILE).await.version, 1);
 
-    assert_eq!(bench.begin(COMMAND, 200).await, Some(1));
+    assert_eq!(bench.carry(COMMAND, 200).await, Some(1));
     bench.fail(COMMAND, 1, 201, 300).await;
     let outbox = bench.outbox(COMMAND).await;
     assert_eq!((outbox.attempts, outbox.failure.expect("failed").since), (2, at(97)));
-    bench.begin(COMMAND, 300).await.expect("due");
+    bench.carry(COMMAND, 300).await.expect("due");
     bench.succeed(COMMAND, 1, 301).await;
     let outbox = bench.outbox(COMMAND).await;
     assert_eq!((outbox.attempts, outbox.retry_at, outbox.failure), (0, None, None));
@@ -107,7 +107,7 @@ async fn a_failure_waits_and_touches_no_other_sink() {
 async fn a_time_that_was_computed_on_another_clock_is_not_waited_for() {
     let bench = with_sinks(&[FILE]).await;
     bench.rotate("one").await;
-    bench.begin(FILE, 96).await.expect("due");
+    bench.carry(FILE, 96).await.expect("due");
     bench.fail(FILE, 1, 97, 100_000).await;
     assert_eq!(bench.due(98).await, [FILE], "no pause is that long");
     assert!(bench.due(99_500).await.is_empty());
@@ -117,7 +117,7 @@ async fn a_time_that_was_computed_on_another_clock_is_not_waited_for() {
 async fn the_newest_key_wins() {
     let bench = with_sinks(&[FILE]).await;
     bench.rotate("one").await;
-    assert_eq!(bench.begin(FILE, 96).await, Some(1));
+    assert_eq!(bench.carry(FILE, 96).await, Some(1));
     let renewal = bench.record().await.open.expect("open").id;
     let step = bench.store.start_step(bench.id, renewal, Step::CatchUp, at(97)).await.expect("starts");
     bench.store.caught_up(step, StepOutcome::Succeeded, None, None, at(98)).await.expect("records");
@@ -125,7 +125,7 @@ async fn the_newest_key_wins() {
     bench.fail(FILE, 1, 99, 900).await;
     let outbox = bench.outbox(FILE).await;
     assert_eq!((outbox.attempts, outbox.retry_at), (0, Some(at(99))), "the failure was the old key's");
-    assert_eq!(bench.begin(FILE, 99).await, Some(2));
+    assert_eq!(bench.carry(FILE, 99).await, Some(2));
     bench.succeed(FILE, 2, 100).await;
     bench.succeed(FILE, 1, 101).await;
     assert!(bench.record().await.has_key(FILE), "an older one that comes in later changes nothing");
@@ -135,7 +135,7 @@ async fn the_newest_key_wins() {
 async fn what_ran_when_the_process_died_is_due_again() {
     let bench = with_sinks(&[FILE]).await;
     bench.rotate("one").await;
-    bench.begin(FILE, 96).await.expect("due");
+    bench.carry(FILE, 96).await.expect("due");
     assert!(bench.due(500).await.is_empty());
     let Bench { store, id, dir } = bench;
     drop(store);
@@ -148,7 +148,7 @@ async fn what_ran_when_the_process_died_is_due_again() {
 async fn sinks_come_and_go_with_the_configuration() {
     let bench = with_sinks(&[FILE]).await;
     bench.rotate("one").await;
-    bench.begin(FILE, 96).await.expect("due");
+    bench.carry(FILE, 96).await.expect("due");
     bench.succeed(FILE, 1, 97).await;
     let both = vec![FILE.to_owned(), COMMAND.to_owned()];
     bench.store.expect_sinks(vec![(bench.id, both)], at(100)).await.expect("records");

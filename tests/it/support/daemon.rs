@@ -78,8 +78,12 @@ impl Daemon {
 
     /// Waits for the end that a signal asked for: exit code 0 within 20 seconds.
     pub(crate) fn expect_end(&mut self) {
+        self.expect_end_within(Duration::from_secs(20));
+    }
+
+    pub(crate) fn expect_end_within(&mut self, limit: Duration) {
         let mut process = self.process.take().expect("the daemon was started");
-        let status = process.wait(Duration::from_secs(20)).expect("it ends within 20 s");
+        let status = process.wait(limit).unwrap_or_else(|| panic!("it does not end within {limit:?}"));
         assert_eq!(status.code(), Some(0), "{}", self.log());
     }
 

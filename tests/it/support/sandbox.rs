@@ -169,6 +169,24 @@ impl Admin {
         self.send("POST", "webhooks/foreign-renew", Some(&body));
     }
 
+    /// Renews as somebody else would, unless the webhook is gone by then.
+    pub(crate) fn foreign_renew_if_there(&self, destination_url: &str, collection: &str) {
+        self.try_on_pair("POST", "webhooks/foreign-renew", destination_url, collection);
+    }
+
+    /// Deletes as Protime might, unless the webhook is gone by then.
+    pub(crate) fn delete_if_there(&self, destination_url: &str, collection: &str) {
+        self.try_on_pair("DELETE", "webhooks", destination_url, collection);
+    }
+
+    fn try_on_pair(&self, method: &str, what: &str, destination_url: &str, collection: &str) {
+        let url = format!("{}/_sandbox/{what}", self.origin);
+        let body = json!({"destination_url": destination_url, "collection": collection});
+        let answer = http::send(&self.client, method.parse().unwrap(), &url, Some(&body));
+        let answer = answer.expect("the sandbox answers");
+        assert!(answer.status < 300 || answer.status == 404, "{what}: {} {}", answer.status, answer.text);
+    }
+
     pub(crate) fn disable(&self, destination_url: &str, collection: &str) {
         let body = json!({"destination_url": destination_url, "collection": collection});
         self.send("POST", "webhooks/disable", Some(&body));

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,6 +25,7 @@ pub(crate) struct World {
 impl World {
     /// A tenant started with these flags, and a receiver; the daemon waits for its configuration.
     pub(crate) fn new(sandbox_flags: &[&str]) -> Self {
+        allow_many_open_files();
         let folder = TempDir::new().unwrap();
         let sandbox = Sandbox::start(folder.path(), sandbox_flags);
         let receiver = Receiver::start(folder.path(), sandbox.admin.clone());
@@ -139,5 +141,14 @@ impl World {
             let lost = self.receiver.lost(&changes);
             self.fail(&format!("{} of {} changes are lost: {lost:?}", lost.len(), changes.len()));
         }
+    }
+}
+
+/// All tests share one process, and some of them have hundreds of connections.
+fn allow_many_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(16_384, |maximum| maximum.min(16_384));
+    if limit.current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).unwrap();
     }
 }

@@ -4,10 +4,7 @@
 use super::world::World;
 use crate::{
     domain::outbox::{Outbox, SinkFailure},
-    renewal::plan::{
-        Wanted,
-        tests::{self, at},
-    },
+    renewal::plan::{Wanted, tests},
 };
 
 /// How many there are.
@@ -37,14 +34,16 @@ impl World {
 
     /// Another key is current.
     pub(super) fn owe_sinks(&mut self) {
+        let local = self.local();
         for outbox in &mut self.record.sinks {
             outbox.attempts = 0;
-            outbox.retry_at = Some(at(self.now));
+            outbox.retry_at = Some(local);
         }
     }
 
     /// An attempt to give a sink the key that is current.
     pub(super) fn deliver(&mut self, sink: usize, takes: bool) {
+        let now = self.local();
         let Some(issued) = &self.record.issued else { return };
         let outbox = &mut self.record.sinks[sink];
         if outbox.version == issued.key_version {
@@ -57,7 +56,6 @@ impl World {
             outbox.retry_at = None;
             outbox.failure = None;
         } else {
-            let now = at(self.now);
             outbox.attempts += 1;
             outbox.retry_at = Some(now);
             outbox.failure = Some(SinkFailure { at: now, since: now, message: String::new() });
