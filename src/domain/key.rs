@@ -190,6 +190,7 @@ mod tests {
         assert_eq!(format!("{:?}", key("s3cret")), "[redacted]");
     }
 
+    #[cfg(feature = "daemon")]
     #[test]
     fn what_is_imported_looks_like_a_key() {
         let long = "x".repeat(LONGEST + 1);

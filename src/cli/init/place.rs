@@ -15,7 +15,7 @@ use crate::unix_group;
 /// The group of the service, which must be able to read the file.
 const GROUP: &str = "protime-webhookd";
 
-/// Refuses early what [`write`] would refuse.
+/// Refuses early what [`write()`] would refuse.
 pub(super) fn may_write(target: &Path, force: bool) -> Result<(), Failure> {
     if target.symlink_metadata().is_ok() && !force { Err(exists(target)) } else { Ok(()) }
 }
