@@ -1,9 +1,11 @@
 //! What a webhook is said to do, and when two moments are one.
 
 use super::{
+    evidence::same_moment,
     tests::{at, healthy, listed, now, open, trouble, wanted},
     *,
 };
+use crate::domain::record::fractional_digits;
 
 #[test]
 fn states_in_a_word() {

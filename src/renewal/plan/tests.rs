@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     reason::Step,
-    record::{Confirm, Open, Trouble, WebhookId},
+    record::{Confirm, Issued, Open, Trouble, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         lifetime::{Share, renewal_time},
         reason::Step,
-        record::{Confirm, Open, Trouble},
+        record::{Confirm, Issued, Open, Trouble},
     },
     renewal::plan::{
         tests::{at, healthy},
