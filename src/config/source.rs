@@ -123,8 +123,8 @@ pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
 fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
     let help = match error.kind() {
         io::ErrorKind::NotFound => {
-            "name an existing file with --config or $PROTIME_WEBHOOKD_CONFIG; config.example.toml is one to \
-             start from"
+            "name an existing file with --config or $PROTIME_WEBHOOKD_CONFIG, or let `protime-webhookd init` write \
+             one"
         }
         io::ErrorKind::PermissionDenied => {
             "let the user that runs protime-webhookd read the file and enter every folder above it"
