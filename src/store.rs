@@ -38,7 +38,7 @@ use tokio::sync::watch;
 
 pub(crate) use import::{Imported, KeyImport};
 pub(crate) use journal::Attempt;
-pub(crate) use news::{Position, RenewalNews};
+pub(crate) use news::{Of, Position, RenewalNews};
 pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};
 pub(crate) use webhooks::{Configured, Keys, StoredKey};

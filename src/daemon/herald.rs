@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ use crate::{
     },
     renewal::procedure::Procedure,
     stop::Stop,
-    store::{Position, RenewalNews, StoreError},
+    store::{Of, Position, RenewalNews, StoreError},
 };
 
 /// The longest time between two looks: some states change only because time passes.
@@ -34,18 +35,14 @@ const COMPARE: Duration = Duration::from_secs(1);
 /// A problem is worth a line once it lasts so long.
 const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 
-/// What was last told of a webhook.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    state: State,
-    key_version: u64,
-}
-
 /// Reads the journal and tells the news.
 pub(super) struct Herald {
     live: Live,
     position: Position,
-    seen: HashMap<WebhookId, Seen>,
+    /// The state of each webhook that was last told.
+    states: HashMap<WebhookId, State>,
+    /// The newest key of each webhook that was told, or was there before anybody could listen.
+    keys: HashMap<WebhookId, u64>,
     compared: Instant,
     /// Since when each subject has a problem, and whether the log says so.
     problems: BTreeMap<String, (Timestamp, bool)>,
@@ -54,16 +51,19 @@ pub(super) struct Herald {
 impl Herald {
     /// Takes everything up to now as told.
     pub(super) async fn new(live: Live) -> Result<Self, StoreError> {
-        let position = live.lasting.store.newest().await?;
+        let newest = live.lasting.store.newest().await?;
+        let news = live.lasting.store.news(newest, Of::All).await?;
         let mut herald = Self {
             live,
-            position,
-            seen: HashMap::new(),
+            position: news.position,
+            states: HashMap::new(),
+            keys: HashMap::new(),
             compared: Instant::now(),
             problems: BTreeMap::new(),
         };
-        for (record, procedure) in &herald.known().await? {
-            herald.seen.insert(record.id, seen(record, procedure));
+        for (record, procedure) in &herald.served(news.records) {
+            herald.states.insert(record.id, picture::webhook(record, procedure).state);
+            herald.keys.insert(record.id, version(record));
         }
         Ok(herald)
     }
@@ -97,34 +97,31 @@ impl Herald {
     }
 
     async fn tell(&mut self) -> Result<(), StoreError> {
-        let (news, position) = self.live.lasting.store.news(self.position.clone()).await?;
-        self.position = position;
-        for renewal in &news {
-            self.tell_renewal(renewal).await?;
+        let whole = self.compared.elapsed() >= COMPARE;
+        let of = if whole { Of::All } else { Of::TheNews };
+        let news = self.live.lasting.store.news(self.position.clone(), of).await?;
+        self.position = news.position;
+        for renewal in &news.renewals {
+            self.tell_renewal(renewal);
         }
         // Only now: what is known of a webhook may be of its next renewal already.
         let newest: BTreeMap<WebhookId, &RenewalNews> =
-            news.iter().map(|renewal| (renewal.webhook, renewal)).collect();
-        for (id, renewal) in newest {
-            if let Some(procedure) = self.live.setup().procedures.get(&id) {
-                let record = self.live.lasting.store.record(id).await?;
-                self.compare(&record, procedure, Some(renewal));
-            }
+            news.renewals.iter().map(|renewal| (renewal.webhook, renewal)).collect();
+        let known = self.served(news.records);
+        for (record, procedure) in &known {
+            self.compare(record, procedure, newest.get(&record.id).copied());
         }
-        if self.compared.elapsed() >= COMPARE {
+        if whole {
             self.compared = Instant::now();
-            let known = self.known().await?;
-            for (record, procedure) in &known {
-                self.compare(record, procedure, None);
-            }
             let present: HashSet<WebhookId> = known.iter().map(|(record, _)| record.id).collect();
-            self.seen.retain(|id, _| present.contains(id));
+            self.states.retain(|id, _| present.contains(id));
+            self.keys.retain(|id, _| present.contains(id));
             self.note_problems(&known);
         }
         Ok(())
     }
 
-    async fn tell_renewal(&mut self, renewal: &RenewalNews) -> Result<(), StoreError> {
+    fn tell_renewal(&mut self, renewal: &RenewalNews) {
         let lasting = self.live.lasting.clone();
         let event = |kind, at| Event {
             renewal_id: Some(renewal.id),
@@ -135,21 +132,28 @@ impl Herald {
             lasting.bulletin.publish(&event(Kind::RenewalStarted, renewal.started_at));
         }
         for step in &renewal.steps {
-            let event = |at| Event { step: Some(step.step.clone()), ..event(Kind::RenewalStep, at) };
+            let of_step = |at| Event { step: Some(step.step.clone()), ..event(Kind::RenewalStep, at) };
             if step.begun {
                 let started = "started".to_owned();
-                lasting.bulletin.publish(&Event { outcome: Some(started), ..event(step.started_at) });
+                lasting.bulletin.publish(&Event { outcome: Some(started), ..of_step(step.started_at) });
             }
             let Some(end) = &step.ended else { continue };
             lasting.bulletin.publish(&Event {
                 outcome: Some(end.outcome.clone()),
                 error: end.error.clone(),
-                ..event(end.at)
+                ..of_step(end.at)
             });
             let took = Duration::try_from(end.at.duration_since(step.started_at)).unwrap_or_default();
             lasting.tally.step(&step.step, took);
-            if step.step == "rotate" && end.outcome == "succeeded" {
-                self.tell_key_of(renewal, end.at).await?;
+            if let Some(key) = &step.key
+                && self.keys.get(&renewal.webhook).is_none_or(|told| key.version > *told)
+            {
+                self.keys.insert(renewal.webhook, key.version);
+                lasting.bulletin.publish(&Event {
+                    key_version: Some(key.version),
+                    fingerprint: Some(key.key.fingerprint()),
+                    ..event(Kind::KeyRotated, end.at)
+                });
             }
         }
         if let Some(end) = &renewal.ended {
@@ -160,52 +164,32 @@ impl Herald {
             });
             lasting.tally.renewal(&renewal.reason, &end.outcome);
         }
-        Ok(())
     }
 
     /// Tells if the key or the state is another than was last told.
     fn compare(&mut self, record: &Record, procedure: &Procedure, renewal: Option<&RenewalNews>) {
         self.tell_key(record);
-        let now = seen(record, procedure);
-        let before = self.seen.insert(record.id, now);
-        if before.is_some_and(|before| before.state == now.state) {
+        let picture = picture::webhook(record, procedure);
+        let before = self.states.insert(record.id, picture.state);
+        if before == Some(picture.state) {
             return;
         }
-        let picture = picture::webhook(record, procedure);
         let open = picture.renewal;
         self.live.lasting.bulletin.publish(&Event {
             renewal_id: open.as_ref().map(|open| open.id).or(renewal.map(|renewal| renewal.id)),
             reason: open.map(|open| open.reason).or_else(|| renewal.map(|renewal| renewal.reason.clone())),
             error: picture.last_error.map(|error| error.message),
-            state: Some(now.state.as_str().to_owned()),
-            previous_state: before.map(|before| before.state.as_str().to_owned()),
+            state: Some(picture.state.as_str().to_owned()),
+            previous_state: before.map(|before| before.as_str().to_owned()),
             ..Event::of_webhook(Kind::WebhookState, clock::now(), &record.path)
         });
     }
 
-    /// Tells the key of a rotation, which need not be the current one any more.
-    async fn tell_key_of(&mut self, renewal: &RenewalNews, rotated_at: Timestamp) -> Result<(), StoreError> {
-        let keys = self.live.lasting.store.keys(renewal.webhook).await?;
-        let rotated =
-            [keys.previous, keys.current].into_iter().flatten().find(|key| key.rotated_at == rotated_at);
-        if let Some(key) = rotated
-            && self.is_new_key(renewal.webhook, key.version)
-        {
-            self.live.lasting.bulletin.publish(&Event {
-                renewal_id: Some(renewal.id),
-                reason: Some(renewal.reason.clone()),
-                key_version: Some(key.version),
-                fingerprint: Some(key.key.fingerprint()),
-                ..Event::of_webhook(Kind::KeyRotated, rotated_at, &renewal.path)
-            });
-        }
-        Ok(())
-    }
-
     /// Tells the current key if nobody has yet: it may have been imported, without a renewal.
     fn tell_key(&mut self, record: &Record) {
+        let told = self.keys.insert(record.id, version(record));
         if let Some(issued) = &record.issued
-            && self.is_new_key(record.id, issued.key_version)
+            && told.is_some_and(|told| issued.key_version > told)
         {
             self.live.lasting.bulletin.publish(&Event {
                 key_version: Some(issued.key_version),
@@ -215,27 +199,19 @@ impl Herald {
         }
     }
 
-    /// Whether a version is newer than what was told of its webhook; then it counts as told.
-    fn is_new_key(&mut self, id: WebhookId, version: u64) -> bool {
-        let Some(seen) = self.seen.get_mut(&id) else { return false };
-        let is_new = version > seen.key_version;
-        seen.key_version = seen.key_version.max(version);
-        is_new
-    }
-
-    async fn known(&self) -> Result<Vec<(Record, std::sync::Arc<Procedure>)>, StoreError> {
+    /// Those of the records whose webhooks somebody looks after.
+    fn served(&self, records: Vec<Record>) -> Vec<(Record, Arc<Procedure>)> {
         let setup = self.live.setup();
-        let records = self.live.lasting.store.records().await?;
-        Ok(records
+        records
             .into_iter()
             .filter_map(|record| {
                 let procedure = setup.procedures.get(&record.id)?.clone();
                 Some((record, procedure))
             })
-            .collect())
+            .collect()
     }
 
-    fn note_problems(&mut self, known: &[(Record, std::sync::Arc<Procedure>)]) {
+    fn note_problems(&mut self, known: &[(Record, Arc<Procedure>)]) {
         let setup = self.live.setup();
         let webhooks = known.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
@@ -262,9 +238,7 @@ impl Herald {
     }
 }
 
-fn seen(record: &Record, procedure: &Procedure) -> Seen {
-    Seen {
-        state: picture::webhook(record, procedure).state,
-        key_version: record.issued.as_ref().map_or(0, |issued| issued.key_version),
-    }
+/// The version of a webhook's current key; 0 if it has none.
+fn version(record: &Record) -> u64 {
+    record.issued.as_ref().map_or(0, |issued| issued.key_version)
 }

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 
 use super::{
     Store, StoreError,
-    record::{moment, optional_moment},
+    record::{self, moment, optional_moment},
+    webhooks::{StoredKey, stored_keys},
 };
 use crate::domain::{
-    record::WebhookId,
+    record::{Record, WebhookId},
     webhook::{TenantName, WebhookName, WebhookPath},
 };
 
@@ -23,6 +24,27 @@ pub(crate) struct Position {
     step: i64,
     open_renewals: BTreeSet<i64>,
     open_steps: BTreeSet<i64>,
+}
+
+/// What is new, and what is known, at one and the same moment: a record that is younger than the news
+/// would tell the end of what they have not told yet.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// The renewals, in the order in which they began.
+    pub(crate) renewals: Vec<RenewalNews>,
+    /// What is known of their webhooks, or of every configured one.
+    pub(crate) records: Vec<Record>,
+    /// How far this goes.
+    pub(crate) position: Position,
+}
+
+/// Of which webhooks the records are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Of those that have news.
+    TheNews,
+    /// Of every configured one.
+    All,
 }
 
 /// A renewal of which something is new.
@@ -59,6 +81,8 @@ pub(crate) struct StepNews {
     pub(crate) begun: bool,
     /// How it ended, if it has.
     pub(crate) ended: Option<End>,
+    /// The key that it brought, if it is a rotation that has ended and the key is still kept.
+    pub(crate) key: Option<StoredKey>,
 }
 
 /// An end of a step or of a renewal.
@@ -94,18 +118,12 @@ impl Store {
         .await
     }
 
-    /// What is new since `position`, in the order of the renewals, and the position after it.
-    pub(crate) async fn news(
-        &self,
-        mut position: Position,
-    ) -> Result<(Vec<RenewalNews>, Position), StoreError> {
+    /// What is new since `position`, and what is known at the same moment.
+    pub(crate) async fn news(&self, mut position: Position, of: Of) -> Result<News, StoreError> {
         self.read(move |connection| {
-            // One moment for both: nothing may be committed between them.
             let moment = connection.unchecked_transaction()?;
             let mut renewals = renewals(&moment, &position)?;
-            let steps = steps(&moment, &position)?;
-            drop(moment);
-            for step in steps {
+            for step in steps(&moment, &position)? {
                 position.step = position.step.max(step.id);
                 if step.ended.is_some() {
                     position.open_steps.remove(&step.id);
@@ -115,7 +133,7 @@ impl Store {
                 if let Some(renewal) = renewals.iter_mut().find(|renewal| renewal.id == step.renewal)
                     && (step.begun || step.ended.is_some())
                 {
-                    renewal.steps.push(step);
+                    renewal.steps.push(StepNews { key: key_of(&moment, renewal.webhook, &step)?, ..step });
                 }
             }
             for renewal in &renewals {
@@ -131,10 +149,31 @@ impl Store {
                 position.open_steps.clear();
             }
             renewals.retain(|renewal| renewal.begun || renewal.ended.is_some() || !renewal.steps.is_empty());
-            Ok((renewals, position))
+            let records = match of {
+                Of::All => record::select(&moment, "configured = ?", &1)?,
+                Of::TheNews => {
+                    let webhooks = renewals.iter().map(|renewal| renewal.webhook.0).collect();
+                    record::select(&moment, "id IN (SELECT value FROM json_each(?))", &listed(&webhooks))?
+                }
+            };
+            Ok(News { renewals, records, position })
         })
         .await
     }
+}
+
+/// The key of a rotation, which need not be the current one any more.
+fn key_of(
+    connection: &Connection,
+    webhook: WebhookId,
+    step: &StepNews,
+) -> Result<Option<StoredKey>, StoreError> {
+    let Some(end) = step.ended.as_ref().filter(|end| step.step == "rotate" && end.outcome == "succeeded")
+    else {
+        return Ok(None);
+    };
+    let keys = stored_keys(connection, webhook)?;
+    Ok([keys.previous, keys.current].into_iter().flatten().find(|key| key.rotated_at == end.at))
 }
 
 /// A set of numbers as `json_each` reads it.
@@ -191,6 +230,7 @@ fn steps(connection: &Connection, position: &Position) -> Result<Vec<StepNews>, 
             started_at: moment(row.get(3)?)?,
             begun: id > position.step,
             ended: end(optional_moment(row.get(4)?)?, row.get(5)?, row.get(6)?),
+            key: None,
         });
     }
     Ok(steps)

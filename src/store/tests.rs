@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt as _};
 
 mod import;
+mod news;
 mod outbox;
 
 use jiff::Timestamp;
@@ -96,6 +97,14 @@ impl Bench {
         self.store.post_answered(post, answer, at(94)).await.expect("records");
         let rotate = self.store.start_step(self.id, renewal, Step::Rotate, at(95)).await.expect("starts");
         self.store.rotate(rotate, rotation(key, ""), at(96)).await.expect("rotates")
+    }
+
+    /// Catches up, which ends the renewal.
+    async fn finish(&self) {
+        let renewal = self.record().await.open.expect("open").id;
+        let step = self.store.start_step(self.id, renewal, Step::CatchUp, at(97)).await.expect("starts");
+        let ended = self.store.caught_up(step, StepOutcome::Succeeded, Some(at(96)), None, at(98));
+        ended.await.expect("records");
     }
 }
 
@@ -194,13 +203,7 @@ async fn only_the_current_and_the_previous_key_are_kept() {
     let bench = Bench::new().await;
     for (version, key) in (1..).zip(["one", "two", "three"]) {
         assert_eq!(bench.rotate(key).await, version);
-        let renewal = bench.record().await.open.expect("open").id;
-        let step = bench.store.start_step(bench.id, renewal, Step::CatchUp, at(97)).await.expect("starts");
-        bench
-            .store
-            .caught_up(step, StepOutcome::Succeeded, Some(at(96)), None, at(98))
-            .await
-            .expect("records");
+        bench.finish().await;
     }
     let keys = bench.store.keys(bench.id).await.expect("reads");
     assert_eq!(keys.current.expect("current").key.expose(), "three");

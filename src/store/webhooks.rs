@@ -255,7 +255,8 @@ impl Store {
     }
 }
 
-fn stored_keys(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
+/// A webhook's keys, within a transaction.
+pub(super) fn stored_keys(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT version, key, rotated_at, retired_at FROM key WHERE webhook_id = ? ORDER BY version DESC",
     )?;
