@@ -6,6 +6,7 @@
 //! The token is found when the configuration is loaded, so that a reload finds a new one.
 
 mod answer;
+mod certificate;
 mod client;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,7 +31,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, deepest, is_local},
+    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local},
 };
 
 /// Long enough to see whether a server is there.
@@ -189,12 +190,7 @@ impl Endpoint {
         } else {
             format!("the connection broke ({})", deepest(error))
         };
-        let hint = if cause.contains("certificate") {
-            "; if a private authority signs its certificate, name that as ca_file in [api]"
-        } else {
-            ""
-        };
-        Failure::new(format!("{method} {}: {cause}{hint}", self.place()))
+        Failure::new(format!("{method} {}: {cause}", self.place()))
     }
 }
 
