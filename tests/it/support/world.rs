@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -94,11 +93,6 @@ impl World {
     /// Waits for a condition; if it does not come true, prints what every side thinks.
     pub(crate) fn eventually<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
         until(PATIENCE, probe).unwrap_or_else(|| self.fail(what))
-    }
-
-    /// The same with another limit, in seconds.
-    pub(crate) fn eventually_in<T>(&self, seconds: u64, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        until(Duration::from_secs(seconds), probe).unwrap_or_else(|| self.fail(what))
     }
 
     /// Fails with everything there is to know.
