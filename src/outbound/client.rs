@@ -4,6 +4,7 @@
 //! system's, and those of `ca_file` besides.
 
 use std::{
+    error::Error,
     net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -69,13 +70,10 @@ pub(crate) fn is_local(url: &Url) -> bool {
     })
 }
 
-/// The innermost cause, which is the one that names what happened; it never holds an address. Of a
-/// certificate that is not trusted it says what to do.
+/// The innermost cause, which is the one that names what happened; of an address it holds the host at
+/// most. Of a certificate that is not trusted it says what to do.
 pub(crate) fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
+    let cause = innermost(error);
     if let Some(refusal) = certificate::refusal(cause) {
         return refusal;
     }
@@ -83,6 +81,14 @@ pub(crate) fn deepest(error: &reqwest::Error) -> String {
         Some(_) => "the request failed".to_owned(),
         None => cause.to_string(),
     }
+}
+
+fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }
 
 impl Trust {
@@ -136,6 +142,6 @@ fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     // Only whoever trusts a certificate reads what is in it.
     match Client::builder().tls_certs_only(roots.clone()).build() {
         Ok(_) => Ok(roots),
-        Err(error) => Err(unusable(format!("a certificate in it is damaged: {}", deepest(&error)))),
+        Err(error) => Err(unusable(format!("a certificate in it cannot be read ({})", innermost(&error)))),
     }
 }

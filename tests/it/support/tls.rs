@@ -1,10 +1,7 @@
 //! TLS in front of a server that speaks none, with certificates of authorities that nobody trusts unless
 //! he is told to.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tokio::{
@@ -14,7 +11,11 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::CertificateDer, pki_types::PrivateKeyDer},
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    },
 };
 
 use super::http::RUNTIME;
@@ -76,10 +77,15 @@ impl Authority {
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(crate) origin: String,
-    presented: Arc<Mutex<Arc<ServerConfig>>>,
-    connections: Arc<Mutex<JoinSet<()>>>,
-    accepted: Arc<AtomicUsize>,
+    inner: Arc<Mutex<Inner>>,
     task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    presented: Arc<ServerConfig>,
+    accepted: usize,
+    open: JoinSet<()>,
 }
 
 impl Tls {
@@ -88,34 +94,28 @@ impl Tls {
         let server = origin.strip_prefix("http://").expect("a server without TLS").to_owned();
         let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let origin = format!("https://{}", listener.local_addr().unwrap());
-        let presented = Arc::new(Mutex::new(presenting(certificate)));
-        let (connections, accepted) = (Arc::default(), Arc::default());
-        let task = RUNTIME.spawn(serve(
-            listener,
-            server,
-            Arc::clone(&presented),
-            Arc::clone(&connections),
-            Arc::clone(&accepted),
-        ));
-        Self { origin, presented, connections, accepted, task }
+        let presented = presenting(certificate);
+        let inner = Arc::new(Mutex::new(Inner { presented, accepted: 0, open: JoinSet::new() }));
+        let task = RUNTIME.spawn(serve(listener, server, Arc::clone(&inner)));
+        Self { origin, inner, task }
     }
 
     /// Presents another certificate from now on, and closes every connection.
     pub(crate) fn present(&self, certificate: &Certificate) {
-        *self.presented.lock().unwrap() = presenting(certificate);
-        self.connections.lock().unwrap().abort_all();
+        let mut inner = self.inner.lock().unwrap();
+        inner.presented = presenting(certificate);
+        inner.open.abort_all();
     }
 
     /// How many connections were made so far.
     pub(crate) fn connections(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.inner.lock().unwrap().accepted
     }
 }
 
 impl Drop for Tls {
     fn drop(&mut self) {
         self.task.abort();
-        self.connections.lock().unwrap().abort_all();
     }
 }
 
@@ -129,23 +129,19 @@ fn presenting(certificate: &Certificate) -> Arc<ServerConfig> {
     Arc::new(config.unwrap())
 }
 
-async fn serve(
-    listener: TcpListener,
-    server: String,
-    presented: Arc<Mutex<Arc<ServerConfig>>>,
-    connections: Arc<Mutex<JoinSet<()>>>,
-    accepted: Arc<AtomicUsize>,
-) {
+async fn serve(listener: TcpListener, server: String, inner: Arc<Mutex<Inner>>) {
     loop {
         let (stream, _) = listener.accept().await.expect("it accepts");
-        accepted.fetch_add(1, Ordering::SeqCst);
-        let acceptor = TlsAcceptor::from(Arc::clone(&presented.lock().unwrap()));
-        let server = server.clone();
-        connections.lock().unwrap().spawn(async move {
-            // Whoever does not trust the certificate hangs up, and then there is nothing to pass on.
-            let Ok(mut trusting) = acceptor.accept(stream).await else { return };
-            let Ok(mut plain) = TcpStream::connect(&server).await else { return };
-            let _ended = copy_bidirectional(&mut trusting, &mut plain).await;
-        });
+        let mut inner = inner.lock().unwrap();
+        inner.accepted += 1;
+        let presented = Arc::clone(&inner.presented);
+        inner.open.spawn(pass_on(stream, TlsAcceptor::from(presented), server.clone()));
     }
+}
+
+async fn pass_on(stream: TcpStream, acceptor: TlsAcceptor, server: String) {
+    // Whoever does not trust the certificate hangs up, and then there is nothing to pass on.
+    let Ok(mut trusting) = acceptor.accept(stream).await else { return };
+    let Ok(mut plain) = TcpStream::connect(&server).await else { return };
+    let _ended = copy_bidirectional(&mut trusting, &mut plain).await;
 }
