@@ -3,12 +3,20 @@
 //! Laws: no redirect is followed; a proxy is never asked for what is on this machine; roots are the
 //! system's, and those of `ca_file` besides.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    error::Error,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::{
-    Client, Url,
+    Certificate, Client, Url,
     header::{self, HeaderMap, HeaderValue},
 };
+
+use super::certificate;
+use crate::config;
 
 /// Shorter than what servers commonly keep an idle connection: a request into one that the server just
 /// closed would be a request with an unknown outcome.
@@ -35,7 +43,11 @@ pub(crate) enum BuildError {
     )]
     NoRoots,
     /// `ca_file` gives no certificates.
-    #[error("api.ca_file {}: {why}", path.display())]
+    #[error(
+        "api.ca_file {}: {why}; name a file that the daemon may read and that holds certificates in PEM form, \
+         each beginning with -----BEGIN CERTIFICATE-----",
+        path.display()
+    )]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -58,16 +70,25 @@ pub(crate) fn is_local(url: &Url) -> bool {
     })
 }
 
-/// The innermost cause, which is the one that names what happened; it never holds an address.
+/// The innermost cause, which is the one that names what happened; of an address it holds the host at
+/// most. Of a certificate that is not trusted it says what to do.
 pub(crate) fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    let cause = innermost(error);
+    if let Some(refusal) = certificate::refusal(cause) {
+        return refusal;
     }
     match cause.downcast_ref::<reqwest::Error>() {
         Some(_) => "the request failed".to_owned(),
         None => cause.to_string(),
     }
+}
+
+fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }
 
 impl Trust {
@@ -94,7 +115,8 @@ fn build(trust: &Trust, url: &Url) -> Result<Client, BuildError> {
     }
     // Without TLS there is nothing to trust, and a machine without certificates can still rehearse.
     builder = if url.scheme() == "https" {
-        builder.tls_certs_merge(extra_roots(trust)?)
+        let extra = trust.ca_file.as_deref().map(extra_roots).transpose()?;
+        builder.tls_certs_merge(extra.unwrap_or_default())
     } else {
         builder.tls_certs_only([])
     };
@@ -104,13 +126,22 @@ fn build(trust: &Trust, url: &Url) -> Result<Client, BuildError> {
     })
 }
 
-fn extra_roots(trust: &Trust) -> Result<Vec<reqwest::Certificate>, BuildError> {
-    let Some(path) = &trust.ca_file else { return Ok(Vec::new()) };
-    let unusable = |why: String| BuildError::CaFile { path: path.clone(), why };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))?;
+/// Whether `ca_file` gives certificates, if one is named.
+pub(crate) fn check_ca_file(api: &config::Api) -> Result<(), BuildError> {
+    api.ca_file.as_deref().map_or(Ok(()), |path| extra_roots(path).map(drop))
+}
+
+fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
+    let unusable = |why: String| BuildError::CaFile { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
+    let roots = Certificate::from_pem_bundle(&pem)
+        .map_err(|_| unusable("something in it is no certificate although it begins like one".to_owned()))?;
     if roots.is_empty() {
         return Err(unusable("it holds no certificate in PEM form".to_owned()));
     }
-    Ok(roots)
+    // Only whoever trusts a certificate reads what is in it.
+    match Client::builder().tls_certs_only(roots.clone()).build() {
+        Ok(_) => Ok(roots),
+        Err(error) => Err(unusable(format!("a certificate in it cannot be read ({})", innermost(&error)))),
+    }
 }

@@ -277,14 +277,9 @@ impl Http {
     fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {
         let cause = deepest(error);
         if error.is_connect() {
-            let hint = if cause.contains("certificate") {
-                "; if a proxy or a private authority signs it, name its certificate as api.ca_file"
-            } else {
-                ""
-            };
             let cause = if error.is_timeout() { "no connection in time".to_owned() } else { cause };
             return NoAnswer::NotSent {
-                message: format!("cannot connect to {place}: {cause}{hint}"),
+                message: format!("cannot connect to {place}: {cause}"),
                 retry_after: None,
             };
         }
