@@ -30,7 +30,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, deepest, is_local},
+    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local},
 };
 
 /// Long enough to see whether a server is there.

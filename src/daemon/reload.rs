@@ -11,7 +11,7 @@ use crate::{
     clock,
     config::{self, Config},
     domain::report::{ConfigError, ConfigProblem},
-    logging,
+    logging, outbound,
     scheduler::Sweep,
 };
 
@@ -65,6 +65,7 @@ impl Live {
             let problems: Vec<String> = missing.iter().map(ToString::to_string).collect();
             several(&earlier.file, problems)
         })?;
+        outbound::check_ca_file(&config.api).map_err(|error| plain(&earlier.file, error.to_string()))?;
         let mut setup = Setup::build(&config, &self.lasting)
             .await
             .map_err(|error: DaemonError| plain(&earlier.file, error.to_string()))?;

@@ -3,12 +3,18 @@
 //! Laws: no redirect is followed; a proxy is never asked for what is on this machine; roots are the
 //! system's, and those of `ca_file` besides.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::{
     Client, Url,
     header::{self, HeaderMap, HeaderValue},
 };
+
+use crate::config::Api;
 
 /// Shorter than what servers commonly keep an idle connection: a request into one that the server just
 /// closed would be a request with an unknown outcome.
@@ -35,7 +41,7 @@ pub(crate) enum BuildError {
     )]
     NoRoots,
     /// `ca_file` gives no certificates.
-    #[error("api.ca_file {}: {why}", path.display())]
+    #[error("[api] ca_file {}: {why}; name a readable file of certificates in PEM form", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -94,7 +100,7 @@ fn build(trust: &Trust, url: &Url) -> Result<Client, BuildError> {
     }
     // Without TLS there is nothing to trust, and a machine without certificates can still rehearse.
     builder = if url.scheme() == "https" {
-        builder.tls_certs_merge(extra_roots(trust)?)
+        builder.tls_certs_merge(extra_roots(trust.ca_file.as_deref())?)
     } else {
         builder.tls_certs_only([])
     };
@@ -104,13 +110,21 @@ fn build(trust: &Trust, url: &Url) -> Result<Client, BuildError> {
     })
 }
 
-fn extra_roots(trust: &Trust) -> Result<Vec<reqwest::Certificate>, BuildError> {
-    let Some(path) = &trust.ca_file else { return Ok(Vec::new()) };
-    let unusable = |why: String| BuildError::CaFile { path: path.clone(), why };
+/// Whether `ca_file`, if there is one, holds certificates that can be trusted.
+pub(crate) fn check_ca_file(api: &Api) -> Result<(), BuildError> {
+    let Some(path) = api.ca_file.as_deref() else { return Ok(()) };
+    // That it is PEM is not enough: what is in it is read only when a client is made.
+    let client = Client::builder().tls_certs_only(extra_roots(Some(path))?).build();
+    client.map(drop).map_err(|error| BuildError::CaFile { path: path.to_owned(), why: deepest(&error) })
+}
+
+fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<reqwest::Certificate>, BuildError> {
+    let Some(path) = ca_file else { return Ok(Vec::new()) };
+    let unusable = |why: String| BuildError::CaFile { path: path.to_owned(), why };
     let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(deepest(&error)))?;
     if roots.is_empty() {
-        return Err(unusable("it holds no certificate in PEM form".to_owned()));
+        return Err(unusable("it holds no certificate".to_owned()));
     }
     Ok(roots)
 }
