@@ -2,7 +2,7 @@
 //!
 //! [`load`] either gives a [`Config`] that keeps every rule, or a [`ConfigError`] with every problem
 //! of the file at once. On the way from text to value: `source` knows positions, `hide` what must
-//! not be shown, `raw` walks the TOML and collects problems, `units`, `address`, `cron` and `words`
+//! not be shown, `raw` walks the TOML and collects problems, `keys` lists every key, `units`, `address`, `cron` and `words`
 //! read single values, `sections`, `tenant`, `webhook` and `kinds` read tables, `error` renders.
 //! `include` reads the files that the main one names. `secret` finds the secrets that they only name.
 //!
@@ -13,6 +13,7 @@ mod cron;
 pub(crate) mod error;
 mod hide;
 mod include;
+mod keys;
 mod kinds;
 mod raw;
 pub(crate) mod secret;

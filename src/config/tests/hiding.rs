@@ -99,6 +99,18 @@ fn nothing_of_the_file_speaks_to_the_terminal() {
     }
 }
 
+#[test]
+fn what_cannot_be_seen_is_shown_as_a_dot() {
+    for (from, to, shown) in [
+        ("[daemon]", "\u{a0}[daemon]", "·[daemon]"),
+        ("name = \"acme\"", "name = \"ac\u{202e}me\"", "name = \"ac•me\""),
+        ("name = \"acme\"", "na\u{200b}me = \"acme\"", "na•me ="),
+    ] {
+        let text = read(&changed(from, to)).expect_err("it has mistakes").to_string();
+        assert!(text.contains(shown) && !text.contains(['\u{a0}', '\u{202e}', '\u{200b}']), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 

@@ -118,7 +118,7 @@ fn a_key_that_is_given_twice_does_not_keep_the_rest_from_being_judged() {
     assert_eq!(
         problems(&changed("retry_max = \"15m\"", "retry_max = \"15m\"\nretry_max = \"20m\"\nx = 1")),
         [
-            "8:1: this key or table is given twice; keep one of them; what there may be several of is written with double brackets, as in `[[tenant]]`, and stands above the tables that are its parts",
+            "8:1: `retry_max` is given twice; keep one of them; what there may be several of is written with double brackets, as in `[[tenant]]`, and stands above the tables that are its parts",
             "9:1: unknown key `x` in [renewal]; [renewal] knows `renew_before`, `jitter`, `retry_initial`, `retry_max`, `max_concurrent`, `max_unplanned_rotations_per_hour`, `gap_margin` and `previous_key_grace`",
         ]
     );
