@@ -5,6 +5,7 @@ mod good;
 mod hiding;
 mod include;
 mod keys;
+mod length;
 mod mistakes;
 mod mistakes_in_webhooks;
 mod order;
