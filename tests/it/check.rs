@@ -123,7 +123,7 @@ fn a_secret_that_cannot_be_sent_is_a_mistake_of_the_configuration() {
 
 #[test]
 fn a_ca_file_without_certificates_is_a_mistake_of_the_configuration() {
-    let world = World::new(&[]);
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let file = world.path("ca.pem");
     let mut config = world.config(&["clockings"]);
     config.api = format!("{}\nca_file = \"{}\"", config.api, file.display());
@@ -140,6 +140,8 @@ fn a_ca_file_without_certificates_is_a_mistake_of_the_configuration() {
             assert!(text.contains(&format!("[api] ca_file {}", file.display())), "{text}");
             assert!(text.contains("certificates in PEM form"), "{text}");
         }
+        let answer = world.daemon.control.post("/v1/reload");
+        assert!(answer.status == 422 && answer.text.contains("[api] ca_file"), "{}", answer.text);
     }
 }
 

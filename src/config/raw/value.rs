@@ -183,7 +183,7 @@ impl<'a> Value<'a> {
     fn one_for_all(&self, name: &str) -> Reported {
         let source = self.report.source;
         let place = source.part(&self.span).start;
-        let header = Header::of(source.text, place).filter(|header| header.holds(place));
+        let header = Header::of(&source.shown, place).filter(|header| header.holds(place));
         let part = header.filter(|header| header.is_part_of(name));
         self.report.found.borrow_mut().forget_repeated(source, place, name, part.is_some());
         let Some(part) = part else {

@@ -93,7 +93,13 @@ fn names_of_secrets_stay_readable() {
 
 #[test]
 fn nothing_of_the_file_speaks_to_the_terminal() {
-    for text in ["name = \"\u{1b}[2J\"", "\"\\u001b[2J\" = 1", "x = \u{9b}2J", "x = 1\ry = 2\r\n"] {
+    for text in [
+        "name = \"\u{1b}[2J\"",
+        "\"\\u001b[2J\" = 1",
+        "x = \u{9b}2J",
+        "x = 1\ry = 2\r\n",
+        "[tenant.\"\u{9b}2J\"]",
+    ] {
         let error = read(text).expect_err(text).to_string();
         assert!(error.chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
     }
