@@ -2,9 +2,10 @@
 //!
 //! [`load`] either gives a [`Config`] that keeps every rule, or a [`ConfigError`] with every problem
 //! of the file at once. On the way from text to value: `source` knows positions, `hide` what must
-//! not be shown, `raw` walks the TOML and collects problems, `units`, `address`, `cron` and `words`
-//! read single values, `sections`, `tenant`, `webhook` and `kinds` read tables, `error` renders.
-//! `include` reads the files that the main one names. `secret` finds the secrets that they only name.
+//! not be shown, `keys` lists every key, `raw` walks the TOML and collects problems, `units`, `address`,
+//! `cron` and `words` read single values, `sections`, `tenant`, `webhook` and `kinds` read tables,
+//! `length` counts what is asked of Protime, `error` renders. `include` reads the files that the main one
+//! names. `secret` finds the secrets that they only name.
 //!
 //! Only the daemon and the command line see the whole; every other room gets its own part.
 
@@ -13,7 +14,9 @@ mod cron;
 pub(crate) mod error;
 mod hide;
 mod include;
+mod keys;
 mod kinds;
+mod length;
 mod raw;
 pub(crate) mod secret;
 mod sections;
@@ -79,7 +82,7 @@ struct Surroundings<'a> {
 }
 
 fn check(file: &Path, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, ConfigError> {
-    let (mut seen, mut included) = (tenant::Seen::new(), Vec::new());
+    let (mut seen, mut included) = (tenant::Seen::new(surroundings.now), Vec::new());
     let source = source::Source::new(file, text, 0);
     let report = raw::Report::new(&source);
     let config = raw::document(&report, "the root table", |root| {

@@ -24,6 +24,8 @@ pub(crate) mod orphan;
 #[cfg(feature = "daemon")]
 pub(crate) mod outbox;
 #[cfg(feature = "daemon")]
+pub(crate) mod query;
+#[cfg(feature = "daemon")]
 pub(crate) mod reason;
 #[cfg(feature = "daemon")]
 pub(crate) mod record;

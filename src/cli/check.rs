@@ -11,8 +11,8 @@ use super::{
     style::{Paint, Style},
 };
 use crate::{
-    config::{Config, ResyncKind, Tenant},
-    outbound,
+    config::{Config, KeySink, ResyncKind, Tenant},
+    outbound, unix_group,
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,29 +30,31 @@ pub(super) struct Args {
 
 /// Finds every secret and certificate, and says what the file holds and what in it deserves a second look.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    surroundings(config)?;
+    named(config)?;
     output::print(&report(config, Style::of(&io::stdout())))?;
     if args.online { online::run(config).await } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// What the file holds, and what in it deserves a second look.
 pub(super) fn report(config: &Config, style: Style) -> String {
-    summary(&config.tenants, &config.warnings, style)
+    let warnings: Vec<String> = config.warnings.iter().cloned().chain(unknown_groups(config)).collect();
+    summary(&config.tenants, &warnings, style)
 }
 
-/// What the file names must be there: a secret that is missing, or a `ca_file` without certificates, is a
-/// mistake in the configuration, whoever meets it.
-pub(super) fn surroundings(config: &Config) -> Result<(), Failure> {
-    let mut wrong: Vec<String> = Vec::new();
-    if let Err(missing) = config.resolve_secrets() {
-        wrong.extend(missing.iter().map(ToString::to_string));
-        wrong.push(format!("{} missing", counted(missing.len(), "secret is", "secrets are")));
-    }
-    wrong.extend(outbound::check_ca_file(&config.api).err().map(|error| error.to_string()));
+/// A secret that is missing or cannot be sent is a mistake in the configuration, whoever meets it, and so
+/// is a `ca_file` without certificates.
+pub(super) fn named(config: &Config) -> Result<(), Failure> {
+    let secrets = config.resolve_secrets().err().into_iter().flatten().map(|error| error.to_string());
+    let ca_file = outbound::check_ca_file(&config.api).err().map(|error| error.to_string());
+    let wrong: Vec<String> = secrets.chain(ca_file).collect();
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Failure::Configuration(format!("{}; the configuration is fine otherwise", wrong.join("\n"))))
+    let count = counted(wrong.len(), "thing that it names is", "things that it names are");
+    Err(Failure::Configuration(format!(
+        "{}\nthe configuration is fine, but {count} not usable",
+        wrong.join("\n")
+    )))
 }
 
 fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
@@ -66,6 +68,26 @@ fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
         let _ = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
     }
     text
+}
+
+/// Groups that are not there. No more than a warning, because another machine may be meant, or the group be
+/// made before the daemon starts.
+fn unknown_groups(config: &Config) -> Vec<String> {
+    let of_sockets =
+        config.daemon.socket_group.iter().map(|group| ("[daemon] socket_group".to_owned(), group));
+    let of_sinks = config.tenants.iter().flat_map(|tenant| {
+        tenant.webhooks.iter().flat_map(move |webhook| {
+            webhook.key_sinks.iter().filter_map(move |sink| match sink {
+                KeySink::File { group: Some(group), .. } => {
+                    Some((format!("{}/{}, key_sink", tenant.name, webhook.name), group))
+                }
+                _ => None,
+            })
+        })
+    });
+    let unknown =
+        |(place, group): (String, &String)| Some(format!("{place}: {}", unix_group::gid(group).err()?));
+    of_sockets.chain(of_sinks).filter_map(unknown).collect()
 }
 
 /// What no single line of the file is to blame for.

@@ -9,9 +9,16 @@ use reqwest::Url;
 
 use super::raw::Wrong;
 
+const EXAMPLE: &str = "write a URL such as \"https://www.your-company.com/protime/clockings\"";
+
 /// Scheme, host and port of an API, and nothing else.
 pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
-    let url = endpoint(text)?;
+    let url = endpoint(text).map_err(|wrong| match wrong.help.as_str() {
+        EXAMPLE => {
+            Wrong::new(wrong.what, "write scheme, host and port, such as \"https://acme.myprotime.eu\"")
+        }
+        _ => wrong,
+    })?;
     if url.path() != "/" || url.query().is_some() {
         return Err(Wrong::new(
             "has a path or a query",
@@ -54,14 +61,13 @@ pub(super) fn of_tenant(tenant: &str, domain: &str) -> Result<(Url, Url), Wrong>
 }
 
 fn parse(text: &str) -> Result<Url, Wrong> {
-    let example = "write a URL such as \"https://www.your-company.com/protime/clockings\"";
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new("has white space or a control character in it", example));
+        return Err(Wrong::new("has white space or a control character in it", EXAMPLE));
     }
     let Some((scheme, _)) = text.split_once("://") else {
-        return Err(Wrong::new("is not a URL: it does not begin with https://", example));
+        return Err(Wrong::new("is not a URL: it does not begin with https://", EXAMPLE));
     };
-    let url = Url::parse(text).map_err(|error| Wrong::new(format!("is not a URL: {error}"), example))?;
+    let url = Url::parse(text).map_err(|error| Wrong::new(format!("is not a URL: {error}"), EXAMPLE))?;
     if url.fragment().is_some() {
         return Err(Wrong::new(
             "has a fragment, which is never sent to a server",

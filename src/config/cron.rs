@@ -29,6 +29,7 @@ pub(super) fn pattern(text: &str, now: Timestamp) -> Result<String, Wrong> {
     match fields.len() {
         5 => fields.insert(0, "0"),
         6 => {}
+        1 => return Err(Wrong::new("has one field and not five or six", HELP)),
         count => return Err(Wrong::new(format!("has {count} fields and not five or six"), HELP)),
     }
     for (index, (field, (name, range))) in fields.iter().zip(FIELDS).enumerate() {
@@ -102,7 +103,7 @@ mod tests {
         }
         for (text, why) in [
             ("", "has 0 fields"),
-            ("@daily", "has 1 fields"),
+            ("@daily", "has one field"),
             ("0 0 * *", "has 4 fields"),
             ("0 0 0 1 1 * 2030", "has 7 fields"),
             ("0 60 * * * *", "minute `60`: number out of bounds"),

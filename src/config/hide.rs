@@ -3,64 +3,23 @@
 //! Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks
 //! from most easily. So it errs on the side of hiding: [`secrets`] are the values of keys that sound
 //! like one, and user info, query and fragment of every URL, in comments too; [`unparsed`] is, for a
-//! file that is not TOML, every value whose key is not known to be harmless.
+//! file that is not TOML, every value whose key `keys` does not know to be harmless.
 //!
 //! Laws: a blanked text has the length, the lines and the columns of the original; and nothing in it
 //! speaks to a terminal.
 
 use std::ops::Range;
 
+use super::keys::{self, NAMES};
+
 /// A key with one of these in its name is taken to hold a secret.
 const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey", "api_key"];
-
-/// Keys whose values are no secret, whatever they sound like.
-const HARMLESS: [&str; 36] = [
-    "user_agent",
-    "state_dir",
-    "status_socket",
-    "control_socket",
-    "status_socket_mode",
-    "control_socket_mode",
-    "socket_group",
-    "status_poll",
-    "log_level",
-    "log_format",
-    "renew_before",
-    "jitter",
-    "retry_initial",
-    "retry_max",
-    "max_concurrent",
-    "max_unplanned_rotations_per_hour",
-    "gap_margin",
-    "previous_key_grace",
-    "connect_timeout",
-    "request_timeout",
-    "max_requests_per_minute",
-    "ca_file",
-    "name",
-    "environment",
-    "api_origin",
-    "token_url",
-    "key_field",
-    "collection",
-    "destination_url",
-    "url",
-    "external_references",
-    "kind",
-    "timeout",
-    "on_failure",
-    "path",
-    "mode",
-];
 
 /// Keys of no more letters than this are short.
 const SHORT: usize = 5;
 
-/// The keys of a secret's table whose values are names and not secrets.
-const NAMES: [&str; 3] = ["credential", "file", "env"];
-
-/// The text with every character in one of the ranges, and every control character that is no line
-/// end, replaced by a blank of the same length.
+/// The text with every character in one of the ranges, and every one that cannot be seen (controls that
+/// are no line end, blanks that look like others, marks of direction), replaced by one of the same length.
 pub(super) fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
     let mut hidden = vec![false; text.len()];
     for range in ranges {
@@ -75,13 +34,23 @@ pub(super) fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
     text.char_indices()
         .map(|(at, character)| match character.len_utf8() {
             _ if keeps_lines(at, character) => character,
-            _ if !hidden[at] && (character == '\t' || !character.is_control()) => character,
+            _ if !hidden[at] && (character == '\t' || is_visible(at, character)) => character,
             1 => '*',
             2 => '·',
             3 => '•',
             _ => '𐄀',
         })
         .collect()
+}
+
+/// Whether a character is seen as itself; a mark that begins the text says how it is encoded.
+fn is_visible(at: usize, character: char) -> bool {
+    let is_odd = match character {
+        '\u{feff}' => at > 0,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => true,
+        _ => character.is_control() || (character.is_whitespace() && character != ' '),
+    };
+    !is_odd
 }
 
 /// Where in the text a secret stands or could stand.
@@ -116,14 +85,14 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
         let end = start + line.len();
         if let Some(equals) = line.find('=') {
             let key = key_before(&line[..equals]);
-            if !(HARMLESS.contains(&key) || NAMES.contains(&key) || sensitive(key)) {
+            if !(keys::is_harmless(key) || NAMES.contains(&key) || sensitive(key)) {
                 ranges.push(start + equals + 1..end);
             }
         } else if !line.trim_start().starts_with(['[', '#']) {
             let indent = line.len() - line.trim_start().len();
             let word =
                 line[indent..].split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
-            let keep = if HARMLESS.contains(&word) || sensitive(word) { word.len() } else { 0 };
+            let keep = if keys::is_harmless(word) || sensitive(word) { word.len() } else { 0 };
             ranges.push(start + indent + keep..end);
         }
         start = end;
@@ -135,13 +104,13 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
 /// misplaced, or was meant to be. A short word is near to too many others, and URLs are for secrets too
 /// common a place.
 pub(super) fn harmless(written: &str, meant: Option<&str>) -> bool {
-    let known = |key: &str| HARMLESS.contains(&key) && !key.contains("url") && key != "api_origin";
+    let known = |key: &str| keys::is_harmless(key) && !key.contains("url") && key != "api_origin";
     known(written) || meant.is_some_and(|meant| known(meant) && meant.len() > SHORT && !sensitive(written))
 }
 
 fn sensitive(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    !HARMLESS.contains(&key.as_str()) && SENSITIVE.iter().any(|word| key.contains(word))
+    !keys::is_harmless(&key) && SENSITIVE.iter().any(|word| key.contains(word))
 }
 
 /// The key, dotted or quoted, that ends where an equals sign begins.

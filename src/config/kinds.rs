@@ -5,12 +5,14 @@
 mod http;
 mod read;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use jiff::civil::Date;
 use reqwest::Url;
 
 use super::{
     Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
+    length::Addresses,
     raw::{Checked, Table, Value, Wrong},
     tenant::{Firsts, Seen},
     units,
@@ -35,8 +37,9 @@ enum Kind {
     None,
 }
 
-/// Reads `[tenant.webhook.resync]`, which must be there.
-pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
+/// Reads `[tenant.webhook.resync]`, which must be there. What it asks of Protime must fit into `addresses`,
+/// if they are known; no day to come is one to begin with.
+pub(super) fn resync(webhook: &Table<'_>, addresses: Option<&Addresses<'_>>, today: Date) -> Checked<Resync> {
     let Some(value) = webhook.optional("resync") else {
         return Err(webhook.missing(
             &["resync"],
@@ -86,7 +89,7 @@ pub(super) fn resync(webhook: &Table<'_>) -> Checked<Resync> {
                 let name = if delta { "delta" } else { "list" };
                 foreign(table, &["command"], name, of_command);
                 foreign(table, &http::KEYS, name, of_http);
-                ResyncKind::Read(read::read(table, delta)?)
+                ResyncKind::Read(read::read(table, delta, addresses, today)?)
             }
             Kind::None | Kind::File => {
                 foreign(table, &["command", "timeout"], "none", of_command);
@@ -145,6 +148,12 @@ fn file_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
     let path =
         table.required("path", "write `path = \"/run/receiver/clockings.key\"`, say").and_then(|value| {
             let path = value.parse(units::file_path)?;
+            if seen.state_dir.as_deref().is_some_and(|folder| is_the_daemons_own(&path, folder)) {
+                return Err(value.wrong(&Wrong::new(
+                    "is a file of the daemon's own",
+                    "give the key a path of its own, outside of the state directory",
+                )));
+            }
             match seen.sinks.earlier(path.clone(), value.span()) {
                 None => Ok(path),
                 Some(first) => Err(value.repeats(
@@ -164,9 +173,18 @@ fn file_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
         if mode & 0o004 != 0 {
             value.warn("lets every user of this machine read the key");
         }
+        if mode & 0o444 == 0 {
+            value.warn("lets nobody read the key");
+        }
         Ok(mode)
     });
     Ok(KeySink::File { path: path?, format, mode, group: group? })
+}
+
+/// Whether a path is the database, one of its companions, or the lock.
+fn is_the_daemons_own(path: &Path, state_dir: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.parent() == Some(state_dir) && (name == "lock" || name.starts_with("state.db"))
 }
 
 fn foreign(table: &Table<'_>, keys: &[&'static str], kind: &str, help: &str) {
@@ -193,7 +211,16 @@ fn words_of_command(value: &Value<'_>, wanted: &str) -> Checked<(String, Vec<Str
         .collect();
     let mut words = words.into_iter().collect::<Checked<Vec<String>>>()?.into_iter();
     match words.next() {
-        Some(program) => Ok((program, words.collect())),
+        Some(program) => {
+            // With arguments of its own it is meant so.
+            if let ([item], true) = (&items[..], program.contains(char::is_whitespace)) {
+                item.warn(
+                    "has a blank in it and is taken for the program's whole name; write each argument as a text of \
+                     its own",
+                );
+            }
+            Ok((program, words.collect()))
+        }
         None => Err(value.problem(format!("`{}` is empty", value.key()), format!("it is to be {wanted}"))),
     }
 }

@@ -6,6 +6,8 @@
 //! A file with syntax errors is judged no further: what is left of it would give problems that are
 //! none. Only keys that were given twice leave the rest as it was meant.
 
+mod found;
+mod layout;
 mod value;
 
 use std::{cell::RefCell, ops::Range};
@@ -14,11 +16,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     error::{Problem, Shown},
-    hide,
+    hide, keys,
     source::Source,
     words,
 };
 
+use found::Found;
+use layout::{Explained, Header};
 pub(super) use value::{Flag, Value};
 
 /// Proof that a problem has been reported.
@@ -62,14 +66,6 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<String>,
 }
 
-#[derive(Debug, Default)]
-struct Found {
-    /// `None` is a problem that another one explains better.
-    problems: Vec<Option<Problem>>,
-    warnings: Vec<(usize, String)>,
-    hidden: Vec<Range<usize>>,
-}
-
 impl<'a> Report<'a> {
     /// Nothing has been found yet.
     pub(super) fn new(source: &'a Source<'a>) -> Self {
@@ -109,7 +105,9 @@ impl<'a> Report<'a> {
 
     /// Every problem, and the warnings; both in the order of the file.
     pub(super) fn finish(self) -> Findings {
-        let Found { problems, mut warnings, hidden } = self.found.into_inner();
+        let mut found = self.found.into_inner();
+        found.forget_misplaced();
+        let Found { problems, mut warnings, hidden, .. } = found;
         warnings.sort();
         let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
         let mut problems: Vec<Problem> = problems.into_iter().flatten().collect();
@@ -125,20 +123,31 @@ pub(super) fn document<T>(
     body: impl FnOnce(&Table<'_>) -> Checked<T>,
 ) -> Checked<T> {
     let source = report.source;
-    let (root, errors) = DeTable::parse_recoverable(report.source.text);
+    let (root, mut errors) = DeTable::parse_recoverable(report.source.text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     let mut syntax = None;
+    let mut explained = Explained::default();
     let mut spans = Vec::new();
     for error in &errors {
-        let span = source.at(error.span().unwrap_or(0..0));
-        if spans.contains(&span) {
+        let place = error.span().unwrap_or(0..0);
+        let is_repetition = error.message() == DUPLICATE_KEY;
+        let is_explained = if is_repetition {
+            explained.repetition(source.text, place.start)
+        } else {
+            explained.syntax_error(source.text, place.start)
+        };
+        if is_explained || spans.contains(&place) {
             continue;
         }
-        let (message, help) = syntax_error(error.message());
-        let reported = report.problem(vec![(span.clone(), String::new())], message, help);
-        if error.message() != DUPLICATE_KEY {
+        let (message, help) = syntax_error(error.message(), &source.quoted(&source.at(place.clone())));
+        if is_repetition {
+            report.found.borrow_mut().next_is_repeated();
+        }
+        let reported = report.problem(vec![(source.at(place.clone()), String::new())], message, help);
+        if !is_repetition {
             syntax = Some(reported);
         }
-        spans.push(span);
+        spans.push(place);
     }
     match syntax {
         Some(reported) => {
@@ -153,15 +162,29 @@ pub(super) fn document<T>(
 
 const DUPLICATE_KEY: &str = "duplicate key";
 
-fn syntax_error(message: &str) -> (String, String) {
+/// What is wrong, and what would be right, where `written` stands.
+fn syntax_error(message: &str, written: &str) -> (String, String) {
     if message == DUPLICATE_KEY {
         let help = "keep one of them; what there may be several of is written with double brackets, as in \
          `[[tenant]]`, and stands above the tables that are its parts";
-        return ("this key or table is given twice".to_owned(), help.to_owned());
+        return (format!("`{written}` is given twice"), help.to_owned());
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let help = match (what, expected) {
         ("string values must be quoted", _) => "put the text in double quotes: \"…\"".to_owned(),
+        ("invalid float", "`nan`" | "`inf`") => {
+            "put the text in double quotes: \"…\"; what is not to have a value is left out".to_owned()
+        }
+        ("unexpected leading zero", _) => {
+            "write the number without the 0 before it, and permission bits as a text: \"0640\"".to_owned()
+        }
+        ("invalid unquoted key", _) => {
+            "write `key = value`; a key has letters, digits, `_` and `-`, and a comment begins with #"
+                .to_owned()
+        }
+        ("missing escaped value" | "too few unicode value digits" | "invalid escape sequence", _) => {
+            "a backslash in double quotes is written twice; in single quotes it is itself".to_owned()
+        }
         (_, "") => "see https://toml.io for how TOML is written".to_owned(),
         (_, expected) => format!("TOML expects {expected} here"),
     };
@@ -177,8 +200,6 @@ pub(super) struct Table<'a> {
     span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
     tolerated: RefCell<Vec<&'static str>>,
-    /// Keys that were missed, and which problem says so.
-    missed: RefCell<Vec<(&'static str, usize)>>,
 }
 
 impl<'a> Table<'a> {
@@ -189,15 +210,8 @@ impl<'a> Table<'a> {
         span: Range<usize>,
         body: impl FnOnce(&Table<'_>) -> Checked<T>,
     ) -> Checked<T> {
-        let table = Table {
-            report,
-            name,
-            entries,
-            span,
-            asked: RefCell::default(),
-            tolerated: RefCell::default(),
-            missed: RefCell::default(),
-        };
+        let table =
+            Table { report, name, entries, span, asked: RefCell::default(), tolerated: RefCell::default() };
         let value = body(&table);
         let unknown = table.unknown_keys();
         match unknown {
@@ -252,11 +266,10 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports that one of some keys should be there; an unknown key that was probably meant to be one
-    /// of them is reported instead.
+    /// Reports that one of some keys should be there; one that was probably meant to be, or that stands in
+    /// another table, is reported instead.
     pub(super) fn missing(&self, keys: &[&'static str], message: &str, help: &str) -> Reported {
-        let index = self.report.found.borrow().problems.len();
-        self.missed.borrow_mut().extend(keys.iter().map(|key| (*key, index)));
+        self.report.found.borrow_mut().next_is_missing(keys);
         self.report.problem(vec![(self.span.clone(), String::new())], message, help)
     }
 
@@ -302,12 +315,11 @@ impl<'a> Table<'a> {
                 hide_strings(self.report, value);
             }
             let help = if let Some(meant) = meant {
-                for (_, index) in self.missed.borrow().iter().filter(|(key, _)| *key == meant) {
-                    self.report.found.borrow_mut().problems[*index] = None;
-                }
+                self.report.found.borrow_mut().forget_missing(meant, &self.span);
                 format!("did you mean `{meant}`?")
             } else {
-                let home = words::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
+                let home = keys::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
+                self.report.found.borrow_mut().is_misplaced(word, self.at(key.span()).start);
                 format!("{home}{} knows {}", self.name, words::all(&asked))
             };
             let span = self.at(key.span());

@@ -1,6 +1,6 @@
 //! Finds the secrets that the configuration only names.
 //!
-//! Law: an error names the place where the secret should be and what would be right, never what
+//! Laws: what is found can be sent, in a header or in a form, so that nobody learns of it only then; an error names the place where the secret should be and what would be right, never what
 //! was found there.
 
 use std::{
@@ -49,9 +49,18 @@ pub(crate) enum SecretError {
     /// It is not text.
     #[error("{0} is not UTF-8; put the secret there as text")]
     NotUtf8(String),
-    /// There is more than one line, or other control characters.
+    /// There is more than one line.
     #[error("{0} holds more than one line of text; put nothing but the secret there")]
     NotOneLine(String),
+    /// There are other control characters, such as a tab.
+    #[error("{0} holds a control character; put nothing but the secret there")]
+    Control(String),
+    /// No HTTP header takes it as a token, and OAuth (RFC 6749, A.2) has no such client secret.
+    #[error(
+        "{0} holds characters that are not ASCII, which cannot be sent; put the secret there as it was given, \
+         without a byte order mark, a no-break space or quotation marks of a text editor"
+    )]
+    NotAscii(String),
     /// It is too long for a secret.
     #[error("{0} holds more than 64 KiB; put nothing but the secret there")]
     TooLong(String),
@@ -108,8 +117,14 @@ impl SecretSource {
         if text.trim().is_empty() {
             return Err(SecretError::Empty(place));
         }
-        if text.chars().any(char::is_control) {
+        if text.contains(['\r', '\n']) {
             return Err(SecretError::NotOneLine(place));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(SecretError::Control(place));
+        }
+        if !text.is_ascii() {
+            return Err(SecretError::NotAscii(place));
         }
         Ok(SecretString::from(text))
     }

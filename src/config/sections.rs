@@ -18,6 +18,9 @@ use crate::domain::lifetime::Share;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
+const SHARE: &str = "a fraction, a percentage or a duration in double quotes, such as";
+const LISTEN: &str = "an address with a port in double quotes, such as \"127.0.0.1:9464\"";
+
 /// The folder of the sockets where systemd names none.
 pub(super) const RUNTIME_DIRECTORY: &str = "/run/protime-webhookd";
 /// The status socket's name in it.
@@ -41,10 +44,11 @@ pub(super) fn root(
         )
         .and_then(|value| value.parse(units::user_agent));
     let daemon = root.section("daemon", "[daemon]", |table| daemon(table, surroundings));
+    seen.state_dir = daemon.as_ref().ok().map(|daemon| daemon.state_dir.clone());
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
     let metrics = root.section("metrics", "[metrics]", |table| {
-        Ok(Metrics { listen: table.maybe("listen", |value| value.parse(units::loopback))? })
+        Ok(Metrics { listen: table.maybe("listen", |value| value.parse_as(LISTEN, units::loopback))? })
     });
     let include = root.optional("include");
     included.extend(include.iter().flat_map(|value| include::files(value, file)));
@@ -140,10 +144,11 @@ fn folder(
 }
 
 fn renewal(table: &Table<'_>) -> Checked<Renewal> {
-    let renew_before =
-        table.or("renew_before", Share::Fraction(1.0 / 3.0), |value| value.parse(units::renew_before));
+    let renew_before = table.or("renew_before", Share::Fraction(1.0 / 3.0), |value| {
+        value.parse_as(&format!("{SHARE} \"1/3\""), units::renew_before)
+    });
     let jitter = table.or("jitter", Share::Fraction(0.05), |value| {
-        let share = value.parse(units::share)?;
+        let share = value.parse_as(&format!("{SHARE} \"5%\""), units::share)?;
         if matches!(share, Share::Fraction(fraction) if fraction > 0.25) {
             value.warn("is cut to a quarter of the lifetime, the most that renewals are spread over");
         }

@@ -45,7 +45,7 @@ impl<'a> Source<'a> {
     }
 
     /// The part of the text at these offsets.
-    fn part(&self, span: &Range<usize>) -> Range<usize> {
+    pub(super) fn part(&self, span: &Range<usize>) -> Range<usize> {
         span.start.saturating_sub(self.base)..span.end.saturating_sub(self.base)
     }
 

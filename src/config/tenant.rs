@@ -5,12 +5,14 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range, path::PathBuf};
 
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::Offset};
 use reqwest::Url;
 
 use super::{
     SecretSource, Tenant, address,
     raw::{Checked, Table, Value, Wrong},
-    units, webhook,
+    units,
+    webhook::{self, Owner},
 };
 use crate::domain::webhook::{InvalidName, Pair, TenantName};
 
@@ -33,19 +35,33 @@ impl<K: Eq + Hash> Firsts<K> {
     }
 }
 
-/// What must not be there twice in the whole configuration.
+/// What tenants are judged by besides what they say: most of all what must not be there twice in the whole
+/// configuration.
 pub(super) struct Seen {
+    /// The last day that has begun anywhere.
+    pub(super) today: Date,
+    /// Where the daemon's own files are, if that is known.
+    pub(super) state_dir: Option<PathBuf>,
     tenants: Firsts<TenantName>,
     /// What Protime tells webhooks apart by: whose it is, and its pair.
     pub(super) pairs: Firsts<(Url, Pair)>,
+    /// What Protime tells deltas apart by: whose it is, who asks, and the collection in small letters.
+    pub(super) deltas: Firsts<(Url, String, String)>,
     /// Files that keys are written to.
     pub(super) sinks: Firsts<PathBuf>,
 }
 
 impl Seen {
     /// Nothing has been seen.
-    pub(super) fn new() -> Self {
-        Self { tenants: Firsts::new(), pairs: Firsts::new(), sinks: Firsts::new() }
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            today: Offset::UTC.to_datetime(now).date().saturating_add(1.day()),
+            state_dir: None,
+            tenants: Firsts::new(),
+            pairs: Firsts::new(),
+            deltas: Firsts::new(),
+            sinks: Firsts::new(),
+        }
     }
 }
 
@@ -79,13 +95,14 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
     let addresses = addresses(table, name.as_ref().ok());
     let client_id = table
         .required("client_id", "write `client_id = \"…\"`, the OAuth client that Protime gave you")
-        .and_then(|value| value.text());
+        .and_then(|value| value.text_or("write the OAuth client that Protime gave you"));
     let client_secret =
         table.required("client_secret", EXAMPLE).and_then(|value| secret(&value, "client_secret", EXAMPLE));
     let key_field = table.maybe("key_field", |value| value.text());
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
-    let webhooks = webhook::webhooks(table, origin, seen);
+    let owner = Owner { origin, client_id: client_id.as_deref().ok() };
+    let webhooks = webhook::webhooks(table, owner, seen);
     let (name, (api_origin, token_url)) = (name?, addresses?);
     Ok(Tenant {
         name,

@@ -31,7 +31,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
         let letters = behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len());
         let (unit, behind) = behind.split_at(letters);
         if number.is_empty() {
-            return Err(wrong("a number is expected before a unit, without sign or decimal point"));
+            return Err(wrong("a number is expected before a unit, without a sign"));
+        }
+        if unit.is_empty() && behind.starts_with(['.', ',']) {
+            return Err(wrong("a number has no decimal point"));
         }
         if unit.is_empty() {
             return Err(wrong(&format!("the unit behind {number} is missing")));

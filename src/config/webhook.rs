@@ -4,6 +4,7 @@ use reqwest::Url;
 
 use super::{
     ReadKind, ReadResync, Resync, ResyncKind, Webhook, address, kinds,
+    length::Addresses,
     raw::{Checked, Table, Value, Wrong},
     tenant::{Firsts, Seen, invalid_name},
     words,
@@ -13,28 +14,38 @@ use crate::domain::{
     webhook::{ExternalReference, Pair, WebhookName},
 };
 
+/// Whose webhooks they are at Protime, as far as the file says so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// Where the tenant's API is.
+    pub(super) origin: Option<&'a Url>,
+    /// Who asks there.
+    pub(super) client_id: Option<&'a str>,
+}
+
 /// What must not be there twice in one tenant.
 struct Siblings {
     names: Firsts<WebhookName>,
     pairs: Firsts<Pair>,
+    /// Collections in small letters.
     deltas: Firsts<String>,
 }
 
-/// Reads every `[[tenant.webhook]]` of a tenant. `origin` is whose they are at Protime, if known.
-pub(super) fn webhooks(tenant: &Table<'_>, origin: Option<&Url>, seen: &mut Seen) -> Checked<Vec<Webhook>> {
+/// Reads every `[[tenant.webhook]]` of a tenant.
+pub(super) fn webhooks(tenant: &Table<'_>, owner: Owner<'_>, seen: &mut Seen) -> Checked<Vec<Webhook>> {
     let missing = "this tenant has no [[tenant.webhook]]";
     let help = "write at least one [[tenant.webhook]] below it, or remove the tenant";
     let Some(value) = tenant.optional("webhook") else {
         return Err(tenant.missing(&["webhook"], missing, help));
     };
     let mut siblings = Siblings { names: Firsts::new(), pairs: Firsts::new(), deltas: Firsts::new() };
-    let webhooks = value.tables("[[tenant.webhook]]", |table| webhook(table, origin, &mut siblings, seen))?;
+    let webhooks = value.tables("[[tenant.webhook]]", |table| webhook(table, owner, &mut siblings, seen))?;
     if webhooks.is_empty() { Err(value.problem(missing, help)) } else { Ok(webhooks) }
 }
 
 fn webhook(
     table: &Table<'_>,
-    origin: Option<&Url>,
+    owner: Owner<'_>,
     siblings: &mut Siblings,
     seen: &mut Seen,
 ) -> Checked<Webhook> {
@@ -58,23 +69,41 @@ fn webhook(
     let pair = destination.and_then(|value| {
         let destination_url = value.parse(address::destination)?;
         let pair = Pair { destination_url, collection: collection.clone()? };
-        unique_pair(&value, &pair, origin, siblings, seen).map(|()| pair)
+        unique_pair(&value, &pair, owner.origin, siblings, seen).map(|()| pair)
     });
-    let external_references =
-        table.or("external_references", Ok(Vec::new()), |value| Ok(external_references(&value)));
+    let written = table.optional("external_references");
+    let external_references = written.as_ref().map_or_else(|| Ok(Vec::new()), external_references);
     let on_remove = table.or("on_remove", OnRemove::Keep, |value| {
         value.word(&[("keep", OnRemove::Keep), ("delete", OnRemove::Delete)])
     });
-    let resync = kinds::resync(table);
+    let addresses = match (owner.origin, &collection, &external_references) {
+        (Some(origin), Ok(collection), Ok(references)) => Some(Addresses { origin, collection, references }),
+        _ => None,
+    };
+    let (addresses, too_long) = match (addresses, &written) {
+        (Some(addresses), Some(value)) => match addresses.of_post(value) {
+            Ok(()) => (Some(addresses), Ok(())),
+            // What is too long for a POST is too long for every other request.
+            Err(reported) => (None, Err(reported)),
+        },
+        _ => (addresses, Ok(())),
+    };
+    let resync = kinds::resync(table, addresses.as_ref(), seen.today);
+    let too_long = match (&resync, &written, addresses) {
+        (Ok(resync), Some(value), Some(addresses)) => addresses.of_resync(value, resync),
+        _ => too_long,
+    };
     let resync = match (&resync, table.optional("resync"), &collection) {
-        (Ok(read), Some(value), Ok(collection)) => one_delta(read, &value, collection, siblings).and(resync),
+        (Ok(read), Some(value), Ok(collection)) => {
+            one_delta(read, &value, collection, owner, siblings, seen).and(resync)
+        }
         _ => resync,
     };
     let key_sinks = kinds::key_sinks(table, seen);
     Ok(Webhook {
         name: name?,
         pair: pair?,
-        external_references: external_references?,
+        external_references: external_references.and_then(|references| too_long.map(|()| references))?,
         on_remove,
         resync: resync?,
         key_sinks: key_sinks?,
@@ -82,17 +111,33 @@ fn webhook(
 }
 
 /// Protime keeps one delta per collection and client: a second one would end the first.
-fn one_delta(resync: &Resync, value: &Value<'_>, collection: &str, siblings: &mut Siblings) -> Checked<()> {
+fn one_delta(
+    resync: &Resync,
+    value: &Value<'_>,
+    collection: &str,
+    owner: Owner<'_>,
+    siblings: &mut Siblings,
+    seen: &mut Seen,
+) -> Checked<()> {
     let ResyncKind::Read(ReadResync { kind: ReadKind::Delta { .. }, .. }) = &resync.kind else {
         return Ok(());
     };
-    match siblings.deltas.earlier(collection.to_owned(), value.span()) {
+    let same = collection.to_ascii_lowercase();
+    let help = "Protime keeps one delta per collection and client, so each would end the other's: write \
+                kind = \"list\" for one of them";
+    if let Some(first) = siblings.deltas.earlier(same.clone(), value.span()) {
+        let message = format!("two webhooks of this tenant keep a delta of \"{collection}\"");
+        return Err(value.repeats(first, &message, help));
+    }
+    let Owner { origin: Some(origin), client_id: Some(client_id) } = owner else { return Ok(()) };
+    match seen.deltas.earlier((origin.clone(), client_id.to_owned(), same), value.span()) {
         None => Ok(()),
         Some(first) => {
-            let message = format!("two webhooks of this tenant keep a delta of \"{collection}\"");
-            let help = "Protime keeps one delta per collection and client, so each would end the other's: write \
-                 kind = \"list\" for one of them";
-            Err(value.repeats(first, &message, help))
+            let message = format!(
+                "another tenant of this configuration is the same client at Protime and keeps a delta of \"{collection}\""
+            );
+            let help = format!("{help}, or give one of the tenants a client of its own");
+            Err(value.repeats(first, &message, &help))
         }
     }
 }
@@ -140,20 +185,21 @@ fn unique_pair(
     seen: &mut Seen,
 ) -> Checked<()> {
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
-    // Two spellings of one URL are one pair in the list, where each would take the other for its own.
+    // Two spellings of one URL, or of one collection, are one pair in the list, where each would take the
+    // other for its own.
     let destination_url =
         Url::parse(&pair.destination_url).map_or_else(|_| pair.destination_url.clone(), String::from);
-    let pair = &Pair { destination_url, collection: pair.collection.clone() };
-    if let Some(first) = siblings.pairs.earlier(pair.clone(), value.span()) {
+    let same = Pair { destination_url, collection: pair.collection.to_ascii_lowercase() };
+    if let Some(first) = siblings.pairs.earlier(same.clone(), value.span()) {
         let message = format!("two webhooks of this tenant send \"{}\" to the same URL", pair.collection);
         return Err(value.repeats(first, &message, rule));
     }
     let Some(origin) = origin else { return Ok(()) };
-    match seen.pairs.earlier((origin.clone(), pair.clone()), value.span()) {
+    match seen.pairs.earlier((origin.clone(), same), value.span()) {
         None => Ok(()),
         Some(first) => {
             let message = format!(
-                "another tenant of this file is the same at Protime and sends \"{}\" to the same URL",
+                "another tenant of this configuration is the same at Protime and sends \"{}\" to the same URL",
                 pair.collection
             );
             Err(value.repeats(first, &message, rule))

@@ -37,58 +37,6 @@ pub(super) const PREDEFINED_REFERENCES: [&str; 8] = [
 /// So many letters of a word's beginning stand for it.
 const ABBREVIATED: usize = 4;
 
-/// Which table a key belongs into, for a key that stands in another one.
-const HOMES: [(&str, &[&str]); 9] = [
-    ("above the first table", &["user_agent", "include"]),
-    (
-        "in [daemon]",
-        &[
-            "state_dir",
-            "status_socket",
-            "control_socket",
-            "status_socket_mode",
-            "control_socket_mode",
-            "socket_group",
-            "status_poll",
-            "log_level",
-            "log_format",
-        ],
-    ),
-    (
-        "in [renewal]",
-        &[
-            "renew_before",
-            "jitter",
-            "retry_initial",
-            "retry_max",
-            "max_concurrent",
-            "max_unplanned_rotations_per_hour",
-            "gap_margin",
-            "previous_key_grace",
-        ],
-    ),
-    ("in [api]", &["connect_timeout", "request_timeout", "max_requests_per_minute", "ca_file"]),
-    (
-        "in [[tenant]]",
-        &["environment", "api_origin", "token_url", "client_id", "client_secret", "key_field", "webhook"],
-    ),
-    (
-        "in [[tenant.webhook]]",
-        &["collection", "destination_url", "external_references", "on_remove", "resync", "key_sink"],
-    ),
-    ("in [tenant.webhook.resync]", &["on_failure"]),
-    ("in [[tenant.webhook.key_sink]]", &["path", "format", "group", "mode"]),
-    (
-        "in [tenant.webhook.resync] or [[tenant.webhook.key_sink]]",
-        &["kind", "command", "timeout", "url", "headers"],
-    ),
-];
-
-/// Where a key belongs, to follow "it belongs"; none for a key that no table knows.
-pub(super) fn home(key: &str) -> Option<&'static str> {
-    HOMES.iter().find(|(_, keys)| keys.contains(&key)).map(|(home, _)| *home)
-}
-
 /// The known word that was probably meant: few letters differ, only the way words are
 /// joined, or it is the beginning of one of them alone.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

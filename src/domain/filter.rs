@@ -11,6 +11,12 @@ use jiff::{Timestamp, ToSpan as _, civil::Date, tz::Offset};
 const PLACEHOLDERS: [(&str, Place); 4] =
     [("from", Place::From), ("to", Place::To), ("from_date", Place::FromDate), ("to_date", Place::ToDate)];
 
+/// No time before the year 10000 is written with more characters.
+const LONGEST_TIME: &str = "9999-12-31T23:59:59.999999999Z";
+
+/// Nor is a day.
+const LONGEST_DATE: &str = "9999-12-31";
+
 /// How many years "everything" is where a filter is walked year by year: longer than anybody has to
 /// keep records of working time.
 const YEARS_OF_EVERYTHING: i16 = 10;
@@ -106,6 +112,11 @@ impl Filter {
         self.has(Place::From) || self.has(Place::FromDate)
     }
 
+    /// Whether it begins with a day, which may be another one for everything.
+    pub(crate) fn begins_with_a_day(&self) -> bool {
+        self.has(Place::FromDate)
+    }
+
     /// Whether it means something else for another gap.
     pub(crate) fn depends_on_the_gap(&self) -> bool {
         self.has_beginning() || self.has_end()
@@ -141,6 +152,16 @@ impl Filter {
             Part::Place(Place::ToDate) => days.to.to_string(),
         };
         self.parts.iter().map(part).collect()
+    }
+
+    /// The filter with the longest value that each place can have.
+    pub(crate) fn longest(&self) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Place(Place::From | Place::To) => LONGEST_TIME,
+            Part::Place(Place::FromDate | Place::ToDate) => LONGEST_DATE,
+        });
+        parts.collect()
     }
 }
 
@@ -238,6 +259,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_filter_is_longer_than_its_longest(from in 0..4_000_000_000_000_000_000_i128, length in 0..90_000_000_000_i128) {
+            let filter = Filter::parse("a ge {from} and b le {to} and c ge {from_date} and d le {to_date}").expect("a filter");
+            let time = |nanoseconds| Timestamp::from_nanosecond(nanoseconds).expect("a time");
+            let (from, to) = (time(from), time(from + length));
+            for from in [Some(from), None] {
+                for days in filter.days(from, to, None) {
+                    prop_assert!(filter.fill(from, to, days).len() <= filter.longest().len());
+                }
+            }
+            let exact = time(1_790_000_000_123_456_789);
+            let days = filter.days(Some(exact), exact, None)[0];
+            prop_assert_eq!(filter.fill(Some(exact), exact, days).len(), filter.longest().len());
+        }
+
         #[test]
         fn pieces_meet_and_none_is_longer_than_a_year(from in 0..30_000_i32, length in 0..20_000_i32) {
             let first = Date::new(1960, 1, 1).expect("a day").saturating_add(from.days());

@@ -3,21 +3,16 @@
 //! Laws: no request leaves the tenant's own origin, whatever a body says; no id or filter can turn an
 //! address into another one; an address that Protime would refuse for its length is not sent.
 
-use std::fmt::Write as _;
-
 use reqwest::Url;
 
 use super::error::ApiError;
-use crate::domain::webhook::ExternalReference;
-
-/// The API's root below a tenant's origin.
-const ROOT: &str = "/connector/protimeapi/api/v1/";
+use crate::domain::{
+    query::{self, LONGEST, ROOT, encoded},
+    webhook::ExternalReference,
+};
 
 /// The webhooks below a tenant's origin.
 const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
-
-/// Protime refuses longer addresses with 414.
-const LONGEST: usize = 4096;
 
 /// The addresses of one tenant's webhooks.
 #[derive(Debug)]
@@ -37,13 +32,12 @@ impl Addresses {
 
     /// Of the list, filtered if wished.
     pub(super) fn list(&self, filter: Option<&str>) -> Result<Url, ApiError> {
-        let query = filter.map(|filter| format!("filter={}", encoded(filter, "")));
-        self.with_query(query.as_deref())
+        self.with_query(filter.map(query::of_filter).as_deref())
     }
 
     /// For creating or renewing: `?externalReferences=(people,@badge-number)(…)`, written as in Protime's guide.
     pub(super) fn post(&self, references: &[ExternalReference]) -> Result<Url, ApiError> {
-        self.with_query(with_references(references).as_deref())
+        self.with_query(query::of_references(references).as_deref())
     }
 
     /// Of the first page of a collection: of its list, or of a fresh delta of it.
@@ -54,17 +48,9 @@ impl Addresses {
         filter: Option<&str>,
         references: &[ExternalReference],
     ) -> Result<Url, ApiError> {
-        let query: Vec<String> = [
-            fresh_delta.then(|| "delta".to_owned()),
-            filter.map(|filter| format!("filter={}", encoded(filter, ""))),
-            with_references(references),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
         let mut url = self.webhooks.clone();
         url.set_path(&format!("{ROOT}{}", encoded(name, "")));
-        url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
+        url.set_query(query::of_collection(fresh_delta, filter, references).as_deref());
         of_fitting_length(url)
     }
 
@@ -144,15 +130,6 @@ impl Addresses {
     }
 }
 
-/// `externalReferences=(people,@badge-number)(…)`, if there are any.
-fn with_references(references: &[ExternalReference]) -> Option<String> {
-    let mut query = String::from("externalReferences=");
-    for one in references {
-        query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
-    }
-    (!references.is_empty()).then_some(query)
-}
-
 fn of_fitting_length(url: Url) -> Result<Url, ApiError> {
     let length = url.as_str().len();
     if length <= LONGEST {
@@ -171,24 +148,10 @@ pub(super) fn place(url: &Url) -> String {
     format!("{}://{host}{port}", url.scheme())
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.
-fn encoded(text: &str, kept: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let plain =
-            byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
-        if plain {
-            result.push(char::from(byte));
-        } else {
-            // Writing into a String does not fail.
-            let _ = write!(result, "%{byte:02X}");
-        }
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn addresses() -> Addresses {
@@ -300,6 +263,28 @@ mod tests {
         let error = addresses().post(&over).unwrap_err();
         assert!(matches!(error, ApiError::NeedsOperator { .. }));
         assert!(error.to_string().contains("4097 characters"), "{error}");
+    }
+
+    proptest! {
+        /// The configuration counts without making an address.
+        #[test]
+        fn what_is_counted_is_what_is_sent(
+            delta: bool, filter in proptest::option::of("\\PC{0,40}"), one in "[!-~]{1,20}",
+            port in proptest::option::of(1000..60000_u16), name in "[a-z][a-z-]{0,20}",
+        ) {
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            let origin = format!("https://acme.example{port}");
+            let addresses = Addresses::new(&Url::parse(&origin).unwrap()).unwrap();
+            let references = [reference("people", &one)];
+            for references in [&references[..], &[]] {
+                let url = addresses.collection(&name, delta, filter.as_deref(), references).unwrap();
+                let query = query::of_collection(delta, filter.as_deref(), references);
+                prop_assert_eq!(url.as_str().len(), query::length(&origin, &name, query.as_deref()), "{}", url);
+                let url = addresses.post(references).unwrap();
+                let query = query::of_references(references);
+                prop_assert_eq!(url.as_str().len(), query::length(&origin, "webhooks", query.as_deref()), "{}", url);
+            }
+        }
     }
 
     #[test]

@@ -81,6 +81,66 @@ fn a_missing_secret_is_a_mistake_of_the_configuration() {
     assert!(text.contains("acme") && text.contains("client-secret"), "{text}");
 }
 
+/// What no HTTP header can hold is found before it is sent, by everybody who reads the file.
+#[test]
+fn a_secret_that_cannot_be_sent_is_a_mistake_of_the_configuration() {
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    let token = world.path("token");
+    let mut config = world.config(&["clockings"]);
+    let keys = format!("url = \"http://127.0.0.1:9/\"\ntoken = {{ file = \"{}\" }}", token.display());
+    config.webhooks[0].resync = format!("kind = \"http\"\n{keys}");
+    config.webhooks[0].sinks = vec![format!("kind = \"http\"\n{keys}")];
+    world.write(&config);
+    for (content, why) in [
+        ("hünter2", "not ASCII"),
+        ("\u{feff}hunter2", "not ASCII"),
+        ("hunter2\nhunter2", "more than one line"),
+        ("hunter2\u{7f}", "control character"),
+    ] {
+        for file in [&token, &world.sandbox.secret_file] {
+            let before = fs::read_to_string(file).unwrap_or_else(|_| "t0ken".to_owned());
+            fs::write(&token, "t0ken").unwrap();
+            fs::write(file, content).unwrap();
+            let whose = if *file == token { "acme/clockings" } else { "tenant 'acme'" };
+            for words in [&["check"][..], &["run"], &["reload"]] {
+                let output = world.daemon.cli(words);
+                let text = everything(&output);
+                assert_eq!(output.status.code(), Some(78), "{words:?}: {text}");
+                for part in [whose, why, &file.display().to_string()] {
+                    assert!(text.contains(part), "{words:?}: no {part} in {text}");
+                }
+                assert!(!text.contains("nter2"), "{text}");
+            }
+            let answer = world.daemon.control.post("/v1/reload");
+            assert_eq!(answer.status, 422, "{}", answer.text);
+            assert!(answer.text.contains(why) && !answer.text.contains("nter2"), "{}", answer.text);
+            fs::write(file, before).unwrap();
+        }
+    }
+    assert!(!world.daemon.log().contains("nter2"));
+    assert_eq!(world.daemon.cli(&["check"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_group_that_this_machine_lacks_is_a_warning() {
+    let world = World::new(&[]);
+    let mut config = world.config(&["clockings"]);
+    config.daemon.push_str("\nsocket_group = \"no-such-group\"");
+    let key = world.path("a.key");
+    config.webhooks[0].sinks =
+        vec![format!("kind = \"file\"\npath = \"{}\"\ngroup = \"nor-this-one\"", key.display())];
+    world.write(&config);
+    let output = world.daemon.cli(&["check"]);
+    let text = everything(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for part in [
+        "[daemon] socket_group: this machine has no group 'no-such-group'",
+        "acme/clockings, key_sink: this machine has no group 'nor-this-one'",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named() {
     for words in

@@ -8,6 +8,7 @@ use super::words_of_command;
 use crate::{
     config::{
         Command, Delivery, ReadKind, ReadResync, address,
+        length::Addresses,
         raw::{Checked, Flag, Table, Value, Wrong},
         units, words,
     },
@@ -29,15 +30,23 @@ const WARM_EVERY: Duration = Duration::from_hours(24);
 const WARM_AT_LEAST_EVERY: Duration = Duration::from_hours(48);
 
 /// Reads the table; `delta` is which of the two kinds it is.
-pub(super) fn read(table: &Table<'_>, delta: bool) -> Checked<ReadResync> {
-    let filter = table.maybe("filter", |value| filter(&value, delta));
-    let fits = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::has_beginning);
+pub(super) fn read(
+    table: &Table<'_>,
+    delta: bool,
+    addresses: Option<&Addresses<'_>>,
+    today: Date,
+) -> Checked<ReadResync> {
+    let filter = table.maybe("filter", |value| {
+        let filter = filter(&value, delta)?;
+        addresses.map_or(Ok(()), |addresses| addresses.of_filter(&value, &filter, delta)).map(|()| filter)
+    });
+    let fits = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::begins_with_a_day);
     let earliest = table.maybe("earliest", |value| {
         if fits {
-            return value.parse(date);
+            return value.parse(|text| date(text, today));
         }
         Err(value.key_problem(
-            "`earliest` stands without a filter that begins with the gap",
+            "`earliest` stands without a filter that begins with a day of the gap",
             "write {from_date} into `filter`, or remove `earliest`",
         ))
     });
@@ -50,6 +59,9 @@ pub(super) fn read(table: &Table<'_>, delta: bool) -> Checked<ReadResync> {
 
 fn filter(value: &Value<'_>, delta: bool) -> Checked<Filter> {
     let filter = value.parse(|text| {
+        if text.chars().any(char::is_control) {
+            return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
+        }
         Filter::parse(text).map_err(|invalid| {
             let help = match &invalid {
                 InvalidFilter::Unknown(name) => {
@@ -75,8 +87,16 @@ fn filter(value: &Value<'_>, delta: bool) -> Checked<Filter> {
     Ok(filter)
 }
 
-fn date(text: &str) -> Result<Date, Wrong> {
-    text.parse().map_err(|_| Wrong::new("is not a date", "write a date such as \"2020-01-01\""))
+fn date(text: &str, today: Date) -> Result<Date, Wrong> {
+    let wrong = |what| Wrong::new(what, "write a date such as \"2020-01-01\"");
+    let date: Date = text.parse().map_err(|_| wrong("is not a date"))?;
+    if date.year() < 1 {
+        return Err(wrong("is not a date"));
+    }
+    if date > today {
+        return Err(wrong("is a day to come, before which nothing would be read"));
+    }
+    Ok(date)
 }
 
 /// Where the objects go: by default to the webhook's destination, as events.
@@ -105,7 +125,7 @@ fn only_list(table: &Table<'_>) -> ReadKind {
 fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
     let keep_warm = table.maybe("keep_warm", |value| {
         let wanted = "true, false, or a duration in double quotes such as \"12h\"";
-        let keep_warm = match value.flag_or(wanted, every)? {
+        let keep_warm = match value.flag_or(wanted, |text| every(text, wanted))? {
             Flag::No => None,
             Flag::Yes => Some(WARM_EVERY),
             Flag::With(every) => Some(every),
@@ -119,7 +139,7 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
         Ok(keep_warm)
     });
     let audit = table.maybe("audit", |value| {
-        let no_text = |_: &str| Err::<(), _>(Wrong::new("is not true or false", "write true"));
+        let no_text = |_: &str| Err::<(), _>(Wrong::new("is a text", "write true or false, without quotes"));
         let audit = value.flag_or("true or false", no_text)? != Flag::No;
         if audit && matches!(keep_warm, Ok(None | Some(None))) {
             return Err(value.key_problem(
@@ -132,8 +152,9 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
     Ok(ReadKind::Delta { keep_warm: keep_warm?.flatten(), audit: audit?.unwrap_or_default() })
 }
 
-fn every(text: &str) -> Result<Duration, Wrong> {
-    let every = units::positive_duration(text)?;
+fn every(text: &str, wanted: &str) -> Result<Duration, Wrong> {
+    let every =
+        units::positive_duration(text).map_err(|wrong| Wrong::new(wrong.what, format!("write {wanted}")))?;
     if every > WARM_AT_LEAST_EVERY {
         return Err(Wrong::new(
             "is too seldom: Protime ends a delta that was not asked for 72 hours",

@@ -7,7 +7,7 @@ use std::{
 
 use toml::de::DeValue;
 
-use super::{Checked, Report, Reported, Table, Wrong, hide_strings};
+use super::{Checked, Header, Report, Reported, Table, Wrong, hide_strings};
 use crate::config::{units, words};
 
 /// A yes or no, where a yes may say more.
@@ -53,6 +53,16 @@ impl<'a> Value<'a> {
         self.parse_as("a text in double quotes", read)
     }
 
+    /// A text of a form that is worth saying where something else stands, read by one of the readers of texts.
+    pub(in crate::config) fn parse_as<T>(
+        &self,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Checked<T> {
+        let text = self.written.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted))?;
+        read(text).map_err(|wrong| self.wrong(&wrong))
+    }
+
     /// A duration.
     pub(in crate::config) fn duration(&self) -> Checked<Duration> {
         self.parse_as("a duration in double quotes, such as \"90s\"", units::duration)
@@ -66,11 +76,6 @@ impl<'a> Value<'a> {
     /// Permission bits.
     pub(in crate::config) fn mode(&self) -> Checked<u32> {
         self.parse_as("permission bits in octal and in double quotes, such as \"0640\"", units::mode)
-    }
-
-    fn parse_as<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Checked<T> {
-        let text = self.written.get_ref().as_str().ok_or_else(|| self.wrong_type(wanted))?;
-        read(text).map_err(|wrong| self.wrong(&wrong))
     }
 
     /// A text that may be a secret by mistake: it is not shown if it is wrong.
@@ -89,8 +94,13 @@ impl<'a> Value<'a> {
 
     /// A text that is not empty.
     pub(in crate::config) fn text(&self) -> Checked<String> {
+        self.text_or(&format!("write a text, or remove `{}`", self.key))
+    }
+
+    /// A text that is not empty; `help` says what would be right.
+    pub(in crate::config) fn text_or(&self, help: &str) -> Checked<String> {
         self.parse(|text| {
-            let wrong = |what| Err(Wrong::new(what, format!("write a text, or remove `{}`", self.key)));
+            let wrong = |what| Err(Wrong::new(what, help));
             if text.trim().is_empty() {
                 wrong("is empty")
             } else if text.chars().any(char::is_control) {
@@ -160,9 +170,29 @@ impl<'a> Value<'a> {
         name: &'static str,
         mut body: impl FnMut(&Table<'_>) -> Checked<T>,
     ) -> Checked<Vec<T>> {
+        if self.is_table() {
+            return Err(self.one_for_all(name));
+        }
         let tables = self.array(&format!("an array of tables: write {name}, with double brackets"))?;
         let read: Vec<Checked<T>> = tables.into_iter().map(|table| table.table(name, &mut body)).collect();
         read.into_iter().collect()
+    }
+
+    /// Reports a table where there should be an array of them, with nothing of what follows from that: it is
+    /// written with single brackets, or it is there only because a part of it is.
+    fn one_for_all(&self, name: &str) -> Reported {
+        let source = self.report.source;
+        let place = source.part(&self.span).start;
+        let header = Header::of(&source.shown, place).filter(|header| header.holds(place));
+        let part = header.filter(|header| header.is_part_of(name));
+        self.report.found.borrow_mut().forget_repeated(source, place, name, part.is_some());
+        let Some(part) = part else {
+            return self.wrong_type(&format!("an array of tables: write {name}, with double brackets"));
+        };
+        self.problem(
+            format!("{} stands above every {name}, and is a part of one", part.written),
+            format!("write {name} and its keys above it: a part belongs to the last {name} before it"),
+        )
     }
 
     /// Reads a table, then reports every key in it that was not asked for.

@@ -56,7 +56,12 @@ fn what_is_no_secret_is_refused_without_being_shown() {
         (b" \t\n", "is empty"),
         (b"s3cret\xff\n", "is not UTF-8"),
         (b"s3cret\nmore\n", "more than one line"),
-        (b"s3cret\0", "more than one line"),
+        (b"s3cret\rmore\n", "more than one line"),
+        (b"s3cret\0", "control character"),
+        (b"s3cret\tmore", "control character"),
+        ("s3cr\u{e9}t".as_bytes(), "not ASCII"),
+        ("\u{feff}s3cret\n".as_bytes(), "not ASCII"),
+        ("s3cret\u{2028}more".as_bytes(), "not ASCII"),
         (&long, "more than 64 KiB"),
     ] {
         std::fs::write(&path, content).expect("written");

@@ -93,9 +93,27 @@ fn names_of_secrets_stay_readable() {
 
 #[test]
 fn nothing_of_the_file_speaks_to_the_terminal() {
-    for text in ["name = \"\u{1b}[2J\"", "\"\\u001b[2J\" = 1", "x = \u{9b}2J", "x = 1\ry = 2\r\n"] {
+    for text in [
+        "name = \"\u{1b}[2J\"",
+        "\"\\u001b[2J\" = 1",
+        "x = \u{9b}2J",
+        "x = 1\ry = 2\r\n",
+        "[tenant.\"\u{9b}2J\"]",
+    ] {
         let error = read(text).expect_err(text).to_string();
         assert!(error.chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_is_shown_as_a_dot() {
+    for (from, to, shown) in [
+        ("[daemon]", "\u{a0}[daemon]", "·[daemon]"),
+        ("name = \"acme\"", "name = \"ac\u{202e}me\"", "name = \"ac•me\""),
+        ("name = \"acme\"", "na\u{200b}me = \"acme\"", "na•me ="),
+    ] {
+        let text = read(&changed(from, to)).expect_err("it has mistakes").to_string();
+        assert!(text.contains(shown) && !text.contains(['\u{a0}', '\u{202e}', '\u{200b}']), "{text}");
     }
 }
 

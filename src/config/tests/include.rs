@@ -129,7 +129,7 @@ fn what_is_there_twice_is_shown_in_both_files() {
         folder.problems(),
         [
             "conf.d/b.toml:19:8: two key sinks write to the same file (first in config.toml:31:8)",
-            "conf.d/c.toml:10:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL (first in config.toml:22:19)",
+            "conf.d/c.toml:10:19: another tenant of this configuration is the same at Protime and sends \"clockings\" to the same URL (first in config.toml:22:19)",
         ]
     );
 }

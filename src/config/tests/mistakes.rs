@@ -298,6 +298,67 @@ fn tenants() {
 }
 
 #[test]
+fn a_number_for_a_text_is_told_how_the_text_is_written() {
+    judge(&[
+        (
+            "retry_max",
+            "renew_before = 0.5\nretry_max",
+            "7:16: `renew_before`: 0.5 is a float; it is to be a fraction, a percentage or a duration in double quotes, such as \"1/3\"",
+        ),
+        (
+            "retry_max",
+            "jitter = 5\nretry_max",
+            "7:10: `jitter`: 5 is an integer; it is to be a fraction, a percentage or a duration in double quotes, such as \"5%\"",
+        ),
+        (
+            "[api]",
+            "[metrics]\nlisten = 9464\n[api]",
+            "10:10: `listen`: 9464 is an integer; it is to be an address with a port in double quotes, such as \"127.0.0.1:9464\"",
+        ),
+        (
+            "\"15m\"",
+            "\"1.5m\"",
+            "7:13: `retry_max`: \"1.5m\" is not a duration: a number has no decimal point; write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"",
+        ),
+        (
+            "\"my-client\"",
+            "\"\"",
+            "15:13: `client_id`: \"\" is empty; write the OAuth client that Protime gave you",
+        ),
+        (
+            "\"my-client\"",
+            "\"my\\u0009client\"",
+            "15:13: `client_id`: \"my\\u0009client\" has a control character in it; write the OAuth client that Protime gave you",
+        ),
+        (
+            "clockings.key\"",
+            "clockings.key\"\nmode = 0640",
+            "31:8: not TOML: unexpected leading zero; write the number without the 0 before it, and permission bits as a text: \"0640\"",
+        ),
+        (
+            "/run/receiver/clockings.key",
+            "C:\\run\\clockings.key",
+            "30:16: not TOML: missing escaped value; a backslash in double quotes is written twice; in single quotes it is itself",
+        ),
+        (
+            "\"my-client\"",
+            "null",
+            "15:13: not TOML: invalid float; put the text in double quotes: \"…\"; what is not to have a value is left out",
+        ),
+        (
+            "environment = \"production\"",
+            "api_origin = \"acme.myprotime.eu\"\ntoken_url = \"https://a.eu/token\"",
+            "14:14: `api_origin`: \"acme.myprotime.eu\" is not a URL: it does not begin with https://; write scheme, host and port, such as \"https://acme.myprotime.eu\"",
+        ),
+        (
+            "[daemon]",
+            "; a comment\n[daemon]",
+            "3:1: not TOML: invalid unquoted key; write `key = value`; a key has letters, digits, `_` and `-`, and a comment begins with #",
+        ),
+    ]);
+}
+
+#[test]
 fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
     let found = problems(&changed("[api]", "[api]\nstate_dir = \"/var/lib/x\"\ntimeout = \"5m\""));
     for (problem, home) in

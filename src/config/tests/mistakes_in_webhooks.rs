@@ -184,3 +184,36 @@ fn servers() {
         ),
     ]);
 }
+
+#[test]
+fn a_key_is_not_written_over_the_daemons_own_files() {
+    let mine =
+        "is a file of the daemon's own; give the key a path of its own, outside of the state directory";
+    for name in ["state.db", "state.db-wal", "lock"] {
+        let text = changed("/run/receiver/clockings.key", &format!("/var/lib/protime-webhookd//{name}"));
+        let expected = format!("30:8: `path`: \"/var/lib/protime-webhookd//{name}\" {mine}");
+        assert_eq!(problems(&text), [expected]);
+        let elsewhere = text.replace("[daemon]", "[daemon]\nstate_dir = \"/srv/state\"");
+        assert!(read(&elsewhere).is_ok(), "{name}");
+    }
+    assert!(read(&changed("/run/receiver/", "/var/lib/protime-webhookd/keys/")).is_ok());
+}
+
+#[test]
+fn what_is_accepted_and_looks_like_a_mistake_is_a_warning() {
+    for (from, to, expected) in [
+        (
+            "[\"/usr/local/bin/resync-clockings\"]",
+            "[\"/usr/local/bin/resync --all\"]",
+            "26:12: `command`: \"/usr/local/bin/resync --all\" has a blank in it and is taken for the program's whole name; write each argument as a text of its own",
+        ),
+        (
+            "clockings.key\"",
+            "clockings.key\"\nmode = \"0200\"",
+            "31:8: `mode`: \"0200\" lets nobody read the key",
+        ),
+    ] {
+        let warnings = read(&changed(from, to)).expect("accepted").warnings;
+        assert_eq!(warnings, [format!("config.toml:{expected}")]);
+    }
+}

@@ -112,7 +112,31 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"list\"\nearliest = \"2020-01-01\"",
-            "`earliest` stands without a filter that begins with the gap; write {from_date} into `filter`, or remove `earliest`",
+            "`earliest` stands without a filter that begins with a day of the gap; write {from_date} into `filter`, or remove `earliest`",
+        ),
+        (
+            "kind = \"list\"\nfilter = \"a ge {from}\"\nearliest = \"2020-01-01\"",
+            "`earliest` stands without a filter that begins with a day of the gap; write {from_date} into `filter`, or remove `earliest`",
+        ),
+        (
+            "kind = \"list\"\nfilter = \"d ge {from_date}\"\nearliest = \"2026-11-25\"",
+            "`earliest`: \"2026-11-25\" is a day to come, before which nothing would be read; write a date such as \"2020-01-01\"",
+        ),
+        (
+            "kind = \"list\"\nfilter = \"d ge {from_date}\"\nearliest = \"-000001-01-01\"",
+            "`earliest`: \"-000001-01-01\" is not a date; write a date such as \"2020-01-01\"",
+        ),
+        (
+            "kind = \"list\"\nfilter = \"a ge\\n{from}\"",
+            "`filter`: \"a ge\\n{from}\" has a control character in it; write it on one line, with blanks",
+        ),
+        (
+            "kind = \"delta\"\nkeep_warm = \"yes\"",
+            "`keep_warm`: \"yes\" is not a duration: a number is expected before a unit, without a sign; write true, false, or a duration in double quotes such as \"12h\"",
+        ),
+        (
+            "kind = \"delta\"\nkeep_warm = true\naudit = \"true\"",
+            "`audit`: \"true\" is a text; write true or false, without quotes",
         ),
         (
             "kind = \"list\"\nfilter = \"d ge {from_date}\"\nearliest = \"soon\"",

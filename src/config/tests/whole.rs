@@ -20,14 +20,14 @@ fn duplicates() {
     assert_eq!(
         again(&[("name = \"acme\"", "name = \"ACME\""), new_file]),
         [format!(
-            "45:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL; {pair}"
+            "45:19: another tenant of this configuration is the same at Protime and sends \"clockings\" to the same URL; {pair}"
         )]
     );
     let spelling = ("https://www.your-company.com/", "https://WWW.your-company.com:443/");
     assert_eq!(
         again(&[("name = \"acme\"", "name = \"ACME\""), new_file, spelling]),
         [format!(
-            "45:19: another tenant of this file is the same at Protime and sends \"clockings\" to the same URL; {pair}"
+            "45:19: another tenant of this configuration is the same at Protime and sends \"clockings\" to the same URL; {pair}"
         )]
     );
     assert_eq!(
@@ -56,6 +56,53 @@ fn duplicates() {
         problems(&format!("{GOOD}{same_pair}")),
         [format!("39:19: two webhooks of this tenant send \"clockings\" to the same URL; {pair}")]
     );
+}
+
+/// Protime keeps one delta per collection and client, whatever their names in the file are.
+#[test]
+fn a_delta_is_kept_by_one_webhook_alone() {
+    let tenant = |name: &str, client: &str, places: &str, collection: &str| {
+        format!(
+            "[[tenant]]\nname = \"{name}\"\n{places}\nclient_id = \"{client}\"\nclient_secret = {{ env = \"S\" }}\n\
+             [[tenant.webhook]]\nname = \"w\"\ncollection = \"{collection}\"\n\
+             destination_url = \"https://a.eu/{name}\"\n[tenant.webhook.resync]\nkind = \"delta\"\n"
+        )
+    };
+    let production = "environment = \"production\"";
+    let written = "api_origin = \"https://ACME.myprotime.eu:443/\"\ntoken_url = \"https://other.eu/token\"";
+    let one = tenant("acme", "c", production, "people");
+    let with = |other: &str| format!("user_agent = \"S/1 (C)\"\n{one}{other}");
+    let shared = "23:1: another tenant of this configuration is the same client at Protime and keeps a delta of \"people\"; Protime \
+                  keeps one delta per collection and client, so each would end the other's: write kind = \"list\" for one of \
+                  them, or give one of the tenants a client of its own";
+    assert_eq!(problems(&with(&tenant("two", "c", written, "people"))), [shared]);
+    assert_eq!(
+        problems(&with(&tenant("two", "c", written, "People"))),
+        [shared.replace("\"people\"", "\"People\"")],
+        "Protime does not tell letters apart"
+    );
+    for fine in [
+        tenant("two", "d", written, "people"),
+        tenant("two", "c", production, "people"),
+        tenant("two", "c", written, "counters"),
+        tenant("two", "c", written, "people").replace("\"delta\"", "\"list\""),
+    ] {
+        assert!(read(&with(&fine)).is_ok(), "{fine}");
+    }
+    let again = one[one.find("[[tenant.webhook]]").expect("there")..]
+        .replace("\"w\"", "\"w2\"")
+        .replace("\"people\"", "\"People\"")
+        .replace("a.eu/acme", "a.eu/again");
+    assert_eq!(
+        problems(&with(&again)),
+        [
+            "17:1: two webhooks of this tenant keep a delta of \"People\"; Protime keeps one delta per collection and \
+          client, so each would end the other's: write kind = \"list\" for one of them"
+        ]
+    );
+    let same_pair = again.replace("a.eu/again", "a.eu/acme").replace("\"delta\"", "\"list\"");
+    let found = problems(&with(&same_pair));
+    assert!(found.len() == 1 && found[0].contains("send \"People\" to the same URL"), "{found:?}");
 }
 
 #[test]
@@ -118,7 +165,7 @@ fn a_key_that_is_given_twice_does_not_keep_the_rest_from_being_judged() {
     assert_eq!(
         problems(&changed("retry_max = \"15m\"", "retry_max = \"15m\"\nretry_max = \"20m\"\nx = 1")),
         [
-            "8:1: this key or table is given twice; keep one of them; what there may be several of is written with double brackets, as in `[[tenant]]`, and stands above the tables that are its parts",
+            "8:1: `retry_max` is given twice; keep one of them; what there may be several of is written with double brackets, as in `[[tenant]]`, and stands above the tables that are its parts",
             "9:1: unknown key `x` in [renewal]; [renewal] knows `renew_before`, `jitter`, `retry_initial`, `retry_max`, `max_concurrent`, `max_unplanned_rotations_per_hour`, `gap_margin` and `previous_key_grace`",
         ]
     );

@@ -1,0 +1,70 @@
+//! What is listed of the keys is what the readers of the tables know, and nothing else.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::config::keys;
+
+/// The words in the message's backticks behind `before`.
+fn words<'a>(message: &'a str, before: &str) -> BTreeSet<&'a str> {
+    let (_, list) = message.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {message}"));
+    list.split('`').skip(1).step_by(2).collect()
+}
+
+/// The keys that the reader of a table says it knows, when it meets one that it does not.
+fn known_in(table: &str, text: &str) -> BTreeSet<String> {
+    let unknown = format!("unknown key `zzz` in {table}; ");
+    let found = problems(text);
+    let told =
+        found.iter().find(|problem| problem.contains(&unknown)).unwrap_or_else(|| panic!("{found:#?}"));
+    words(told, &format!("{table} knows ")).into_iter().map(str::to_owned).collect()
+}
+
+/// The same for a table that has kinds, each with keys of its own.
+fn known_in_kinds(table: &str, header: &str) -> BTreeSet<String> {
+    let with = |kind: &str| format!("{WITHOUT_PARTS}{header}\nkind = \"{kind}\"\nzzz = 1\n");
+    let found = problems(&with(""));
+    let told = found.iter().find(|problem| problem.contains("write one of ")).expect("the kinds");
+    let kinds = words(told, "write one of ");
+    assert!(kinds.len() > 2, "{kinds:?}");
+    kinds.iter().flat_map(|kind| known_in(table, &with(kind))).collect()
+}
+
+const WITHOUT_PARTS: &str = "user_agent = \"S/1 (C)\"\n[[tenant]]\nname = \"acme\"\nenvironment = \"production\"\n\
+                             client_id = \"c\"\nclient_secret = { env = \"S\" }\n[[tenant.webhook]]\n\
+                             collection = \"people\"\ndestination_url = \"https://a.eu/people\"\n";
+
+#[test]
+fn every_key_that_a_reader_knows_is_listed_and_no_other() {
+    let below = |header: &str, table: &str| known_in(table, &changed(header, &format!("{header}\nzzz = 1")));
+    let root = known_in("the root table", &format!("zzz = 1\n{GOOD}"));
+    let metrics = known_in("[metrics]", &format!("{GOOD}[metrics]\nzzz = 1\n"));
+    let secret = known_in("client_secret", &changed("{ credential = ", "{ zzz = 1, credential = "));
+    let resync = known_in_kinds("[tenant.webhook.resync]", "[tenant.webhook.resync]");
+    let key_sink = known_in_kinds("[[tenant.webhook.key_sink]]", "[[tenant.webhook.key_sink]]");
+    let rows: [(&[&str], BTreeSet<String>); 10] = [
+        (&["above the first table", ""], root),
+        (&["in [daemon]"], below("[daemon]", "[daemon]")),
+        (&["in [renewal]"], below("[renewal]", "[renewal]")),
+        (&["in [api]"], below("[api]", "[api]")),
+        (&["in [metrics]"], metrics),
+        (&["in [[tenant]]"], below("[[tenant]]", "[[tenant]]")),
+        (&["in the table that `client_secret` or `token` is"], secret),
+        (&["in [[tenant.webhook]]"], below("[[tenant.webhook]]", "[[tenant.webhook]]")),
+        (&["in [tenant.webhook.resync]"], resync),
+        (&["in [[tenant.webhook.key_sink]]"], key_sink),
+    ];
+    for (homes, known) in rows {
+        let listed = homes.iter().flat_map(|home| keys::at_home(home)).map(str::to_owned);
+        assert_eq!(known, listed.collect(), "{homes:?}");
+    }
+}
+
+#[test]
+fn a_key_may_have_several_homes() {
+    assert_eq!(keys::home("log_level").as_deref(), Some("in [daemon]"));
+    assert_eq!(keys::home("name").as_deref(), Some("in [[tenant]] or [[tenant.webhook]]"));
+    assert_eq!(keys::home("include").as_deref(), Some("above the first table"));
+    assert_eq!(keys::home("env").as_deref(), Some("in the table that `client_secret` or `token` is"));
+    assert_eq!((keys::home("daemon"), keys::home("headers")), (None, None));
+}

@@ -1,0 +1,65 @@
+//! What is asked of Protime, as it stands in an address: written once, because the configuration counts
+//! the characters that `protime` sends.
+//!
+//! Law: nothing that is asked can turn an address into another one: all but RFC 3986's unreserved
+//! characters is percent-encoded.
+
+use std::fmt::Write as _;
+
+use super::webhook::ExternalReference;
+
+/// The API's root below a tenant's origin.
+pub(crate) const ROOT: &str = "/connector/protimeapi/api/v1/";
+
+/// The most characters that an address may have: Protime refuses longer ones with 414.
+pub(crate) const LONGEST: usize = 4096;
+
+/// `externalReferences=(people,@badge-number)(…)`, if there are any, written as in Protime's guide.
+pub(crate) fn of_references(references: &[ExternalReference]) -> Option<String> {
+    let mut query = String::from("externalReferences=");
+    for one in references {
+        query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
+    }
+    (!references.is_empty()).then_some(query)
+}
+
+/// `filter=…`, in Protime's syntax.
+pub(crate) fn of_filter(filter: &str) -> String {
+    format!("filter={}", encoded(filter, ""))
+}
+
+/// For the first page of a collection's list, or of a fresh delta of it.
+pub(crate) fn of_collection(
+    fresh_delta: bool,
+    filter: Option<&str>,
+    references: &[ExternalReference],
+) -> Option<String> {
+    let parts: Vec<String> =
+        [fresh_delta.then(|| "delta".to_owned()), filter.map(of_filter), of_references(references)]
+            .into_iter()
+            .flatten()
+            .collect();
+    (!parts.is_empty()).then(|| parts.join("&"))
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.
+pub(crate) fn encoded(text: &str, kept: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let plain =
+            byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
+        if plain {
+            result.push(char::from(byte));
+        } else {
+            // Writing into a String does not fail.
+            let _ = write!(result, "%{byte:02X}");
+        }
+    }
+    result
+}
+
+/// How many characters the address of what stands below the root has, for an origin without the slash at
+/// its end.
+pub(crate) fn length(origin: &str, below: &str, query: Option<&str>) -> usize {
+    origin.len() + ROOT.len() + encoded(below, "").len() + query.map_or(0, |query| 1 + query.len())
+}
