@@ -30,7 +30,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, deepest, is_local},
+    client::{BuildError as ClientError, Trust, connect_advice, deepest, is_local},
 };
 
 /// Long enough to see whether a server is there.
@@ -183,18 +183,13 @@ impl Endpoint {
 
     fn no_answer(&self, method: &Method, error: &reqwest::Error) -> Failure {
         let cause = if error.is_timeout() {
-            format!("it did not answer within {:?}", self.timeout)
+            format!("it did not answer within {:?}; make it faster, or raise timeout", self.timeout)
         } else if error.is_connect() {
-            format!("cannot connect: {}", deepest(error))
+            format!("cannot connect: {}; {}", deepest(error), connect_advice(error))
         } else {
-            format!("the connection broke ({})", deepest(error))
+            format!("the connection broke ({}); the server's own log may say why", deepest(error))
         };
-        let hint = if cause.contains("certificate") {
-            "; if a private authority signs its certificate, name that as ca_file in [api]"
-        } else {
-            ""
-        };
-        Failure::new(format!("{method} {}: {cause}{hint}", self.place()))
+        Failure::new(format!("{method} {}: {cause}", self.place()))
     }
 }
 

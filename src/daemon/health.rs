@@ -41,11 +41,14 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         State::Active | State::Renewing if delivers => return None,
         State::Blocked | State::Retrying => {
             let error = picture.last_error.as_ref()?;
-            let step = match error.step.as_str() {
-                "poll" => "the list of webhooks cannot be read".to_owned(),
-                step => format!("the step '{step}' fails"),
+            let what = match error.step.as_str() {
+                "poll" => format!("the list of webhooks cannot be read: {}", error.message),
+                step => {
+                    let message = error.message.trim_end_matches('.');
+                    format!("the step '{step}' fails: {message}{}", meanwhile(record, step, delivers))
+                }
             };
-            (format!("{step}: {}", error.message), failing_since(record).unwrap_or(error.at))
+            (what, failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
             CONTENDED.to_owned(),
@@ -106,7 +109,11 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     let missing = tenant.client.missing_scopes();
     if !missing.is_empty() {
         problems.push(of(
-            format!("Protime did not grant {}; ask Protime to grant it", missing.join(", ")),
+            format!(
+                "Protime did not grant {}; ask Protime to grant it to client '{}'",
+                missing.join(", "),
+                tenant.client.client_id()
+            ),
             since,
         ));
     }
@@ -116,6 +123,31 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
 /// The whole.
 pub(super) fn health(problems: Vec<Problem>) -> report::Health {
     report::Health { healthy: problems.is_empty(), problems }
+}
+
+/// How urgent a step that fails is, and where there is more to read about it.
+fn meanwhile(record: &Record, step: &str, delivers: bool) -> String {
+    let events = match &record.remote {
+        Remote::Listed(_) if delivers && step == "hand_off" => {
+            "; whoever gets the key there refuses events meanwhile".to_owned()
+        }
+        Remote::Listed(_) if delivers && step == "catch_up" => {
+            "; events arrive, and what changed before them stays owed until it succeeds".to_owned()
+        }
+        Remote::Listed(listed) if delivers => match listed.valid_until {
+            Some(end) => {
+                format!("; events still arrive, until {}", end.round(Unit::Second).unwrap_or(end))
+            }
+            None => "; events still arrive".to_owned(),
+        },
+        _ => "; no events arrive before it succeeds".to_owned(),
+    };
+    let more = if matches!(step, "resync" | "catch_up" | "hand_off") {
+        "; `history` shows what was written"
+    } else {
+        ""
+    };
+    format!("{events}{more}")
 }
 
 fn failing_since(record: &Record) -> Option<Timestamp> {

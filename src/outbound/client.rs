@@ -70,6 +70,32 @@ pub(crate) fn deepest(error: &reqwest::Error) -> String {
     }
 }
 
+/// What a person can do about a connection that could not be made: its innermost cause is the system's or
+/// the TLS library's, who know nothing of this program's settings.
+pub(crate) fn connect_advice(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        return "check the network and firewalls on the way, and whether a proxy is needed";
+    }
+    advice_on(&deepest(error))
+}
+
+fn advice_on(cause: &str) -> &'static str {
+    const BY_CAUSE: [(&str, &str); 7] = [
+        ("lookup address", "check the name in the configuration, and this machine's DNS"),
+        ("Connection refused", "nobody listens there, or a firewall refuses: check the address and the port"),
+        ("InvalidContentType", "no TLS is spoken there: check the address, its port, and http or https"),
+        (
+            "not valid for name",
+            "another server answers than the one that is configured, or a proxy: check the address",
+        ),
+        ("certificate expired", "its certificate has expired, or this machine's clock is wrong"),
+        ("certificate not valid yet", "its certificate begins later, or this machine's clock is wrong"),
+        ("certificate", "if a proxy or a private authority signs it, name its certificate as api.ca_file"),
+    ];
+    let found = BY_CAUSE.iter().find(|(part, _)| cause.contains(part));
+    found.map_or("check the network, and whether a proxy is needed", |(_, advice)| advice)
+}
+
 impl Trust {
     /// A client for `url` and others of its kind.
     pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
@@ -113,4 +139,32 @@ fn extra_roots(trust: &Trust) -> Result<Vec<reqwest::Certificate>, BuildError> {
         return Err(unusable("it holds no certificate in PEM form".to_owned()));
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sentences of the system's resolver, of the kernel and of rustls, as they stand in errors.
+    #[test]
+    fn every_cause_has_its_own_advice() {
+        for (cause, advice) in [
+            ("failed to lookup address information: Name or service not known", "DNS"),
+            ("Connection refused (os error 111)", "nobody listens there"),
+            ("received corrupt message of type InvalidContentType", "no TLS is spoken there"),
+            ("invalid peer certificate: UnknownIssuer", "api.ca_file"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; it is for \"b\"",
+                "another server",
+            ),
+            ("invalid peer certificate: certificate expired: verification time 2", "this machine's clock"),
+            (
+                "invalid peer certificate: certificate not valid yet: verification time 2",
+                "this machine's clock",
+            ),
+            ("Network is unreachable (os error 101)", "whether a proxy is needed"),
+        ] {
+            assert!(advice_on(cause).contains(advice), "{cause}: {}", advice_on(cause));
+        }
+    }
 }
