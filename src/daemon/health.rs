@@ -8,6 +8,7 @@ use crate::{
     domain::{
         record::{Record, Remote},
         report::{self, ConfigError, Problem, State},
+        webhook::RemoteStatus,
     },
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
 };
@@ -36,7 +37,8 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         });
     }
     let picture = picture::webhook(record, procedure);
-    let delivers = delivers(record, procedure.tenant.now());
+    let now = procedure.tenant.now();
+    let delivers = delivers(record, now);
     let (problem, since) = match picture.state {
         State::Active | State::Renewing if delivers => return None,
         State::Blocked | State::Retrying => {
@@ -45,7 +47,10 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
                 "poll" => format!("the list of webhooks cannot be read: {}", error.message),
                 step => {
                     let message = error.message.trim_end_matches('.');
-                    format!("the step '{step}' fails: {message}{}", meanwhile(record, step, delivers))
+                    format!(
+                        "the step '{step}' fails: {message}{}",
+                        meanwhile(record, step, delivers, now.protime)
+                    )
                 }
             };
             (what, failing_since(record).unwrap_or(error.at))
@@ -126,7 +131,7 @@ pub(super) fn health(problems: Vec<Problem>) -> report::Health {
 }
 
 /// How urgent a step that fails is, and where there is more to read about it.
-fn meanwhile(record: &Record, step: &str, delivers: bool) -> String {
+fn meanwhile(record: &Record, step: &str, delivers: bool, now: Timestamp) -> String {
     let events = match &record.remote {
         Remote::Listed(_) if delivers && step == "hand_off" => {
             "; whoever gets the key there refuses events meanwhile".to_owned()
@@ -140,6 +145,11 @@ fn meanwhile(record: &Record, step: &str, delivers: bool) -> String {
             }
             None => "; events still arrive".to_owned(),
         },
+        Remote::Listed(listed)
+            if listed.status == RemoteStatus::Enabled && listed.valid_until.is_none_or(|end| now < end) =>
+        {
+            "; events arrive, signed with a key that is not known here".to_owned()
+        }
         _ => "; no events arrive before it succeeds".to_owned(),
     };
     let more = if matches!(step, "resync" | "catch_up" | "hand_off") {

@@ -122,6 +122,17 @@ fn what_fails_here_is_said_with_how_urgent_it_is() {
 }
 
 #[test]
+fn a_webhook_that_somebody_else_made_is_not_said_to_be_dead() {
+    let mut world = World::running(LONG, &["clockings"]);
+    world.daemon.stop();
+    fs::remove_dir_all(world.path("state")).unwrap();
+    let mut config = world.config(&["clockings"]);
+    config.webhooks[0].resync = format!("kind = \"command\"\ncommand = {}", words(&["/nowhere/resync"]));
+    world.start(&config);
+    says(&world, 1, &["unknown_key", "; events arrive, signed with a key that is not known here"]);
+}
+
+#[test]
 fn status_is_a_check_in_every_state() {
     let mut world = World::new(LONG);
     let mut config = world.config(&["clockings", "people"]);

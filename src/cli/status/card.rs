@@ -29,8 +29,7 @@ pub(super) fn render(webhook: &Webhook, problems: &[&Problem], now: Timestamp, s
         style.paint(paint_of(webhook.state), &signed(webhook.state))
     );
     let bar = style.width.map_or(BAR, |width| usize::from(width).saturating_sub(INDENT).clamp(1, BAR));
-    for (label, value) in lines(webhook, problems, now, bar) {
-        let mut label = label;
+    for (mut label, value) in lines(webhook, problems, now, bar) {
         for line in wrapped(&value, style, INDENT) {
             let painted = style.paint(Paint::Faint, &format!("{label:<LABEL$}"));
             let _ = writeln!(text, "  {painted} {line}");
