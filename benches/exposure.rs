@@ -131,9 +131,7 @@ fn main() {
     let mut config = world.config(&["clockings"]);
     config.webhooks[0].resync = "kind = \"none\"".to_owned();
     config.daemon = "status_poll = \"0 0 0 1 1 *\"\nlog_level = \"warn\"".to_owned();
-    world.write(&config);
-    let text = fs::read_to_string(world.path("config.toml")).unwrap();
-    fs::write(world.path("config.toml"), text.replace(&world.sandbox.origin, &origin)).unwrap();
+    world.write_with(&config, &world.sandbox.origin, &origin);
     world.daemon.start();
     world.settled("clockings");
 

@@ -10,6 +10,7 @@
 //!   with which systemd addresses the daemon are taken out of its environment.
 //! - Of what it writes only the end is kept, and never the secret that it was given.
 
+mod errand;
 mod program;
 mod tail;
 #[cfg(test)]
@@ -48,13 +49,14 @@ use crate::{
 };
 
 pub(crate) use self::{
+    errand::Program,
     program::{NotRunnable, find},
     tail::Tail,
 };
 
 /// How long a program has between SIGTERM and SIGKILL when the daemon stops: well within the 20 s
 /// in which the daemon has promised to be gone.
-pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// How long output is still read once the program has ended: what it wrote itself is in the pipe by
 /// then, and a helper that it left behind (`> >(logger)`) may finish its line.

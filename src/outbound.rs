@@ -6,16 +6,19 @@
 //! The token is found when the configuration is loaded, so that a reload finds a new one.
 
 mod answer;
+mod certificate;
 mod client;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use futures_util::future::{Either, select};
 use reqwest::{
     Client, Method, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -30,7 +33,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, connect_advice, deepest, is_local},
+    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
 };
 
 /// Long enough to see whether a server is there.
@@ -148,6 +151,23 @@ impl Endpoint {
         )))
     }
 
+    /// Does `what` with the server, unless the daemon stops before that is done.
+    pub(crate) async fn unless<T>(
+        &self,
+        stop: impl Future<Output = ()>,
+        what: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match select(pin!(stop), pin!(work)).await {
+            Either::Left(_) => Err(Failure {
+                message: format!("{what} {} was given up", self.place()),
+                output: None,
+                kind: FailureKind::Stopped,
+            }),
+            Either::Right((outcome, _)) => outcome,
+        }
+    }
+
     /// Whether somebody who speaks HTTP is there, and can be trusted: any answer to a HEAD request says so.
     /// Neither token nor key is sent. Whether the server would take a key cannot be told without one.
     pub(crate) async fn preflight(&self) -> Result<(), Failure> {
@@ -185,19 +205,10 @@ impl Endpoint {
         let cause = if error.is_timeout() {
             format!("it did not answer within {:?}; make it faster, or raise timeout", self.timeout)
         } else if error.is_connect() {
-            format!("cannot connect: {}; {}", deepest(error), connect_advice(error))
+            format!("cannot connect: {}", not_connected(error))
         } else {
             format!("the connection broke ({}); the server's own log may say why", deepest(error))
         };
         Failure::new(format!("{method} {}: {cause}", self.place()))
-    }
-}
-
-/// What is said when the daemon stops in the middle of an errand.
-pub(crate) fn stopped(what: &str, endpoint: &Endpoint) -> Failure {
-    Failure {
-        message: format!("{what} {} was given up", endpoint.place()),
-        output: None,
-        kind: FailureKind::Stopped,
     }
 }

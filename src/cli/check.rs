@@ -10,7 +10,10 @@ use super::{
     output,
     style::{Paint, Style},
 };
-use crate::config::{Config, ResyncKind, Tenant};
+use crate::{
+    config::{Config, ResyncKind, Tenant},
+    outbound,
+};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -25,9 +28,9 @@ pub(super) struct Args {
     online: bool,
 }
 
-/// Finds every secret, and says what the file holds and what in it deserves a second look.
+/// Finds every secret and certificate, and says what the file holds and what in it deserves a second look.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    secrets(config)?;
+    surroundings(config)?;
     output::print(&report(config, Style::of(&io::stdout())))?;
     if args.online { online::run(config).await } else { Ok(ExitCode::SUCCESS) }
 }
@@ -37,17 +40,19 @@ pub(super) fn report(config: &Config, style: Style) -> String {
     summary(&config.tenants, &config.warnings, style)
 }
 
-/// A secret that is missing is a mistake in the configuration, whoever meets it.
-pub(super) fn secrets(config: &Config) -> Result<(), Failure> {
+/// What the file names must be there: a secret that is missing, or a `ca_file` without certificates, is a
+/// mistake in the configuration, whoever meets it.
+pub(super) fn surroundings(config: &Config) -> Result<(), Failure> {
+    let mut wrong: Vec<String> = Vec::new();
     if let Err(missing) = config.resolve_secrets() {
-        let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-        let count = counted(missing.len(), "secret is", "secrets are");
-        return Err(Failure::Configuration(format!(
-            "{}\n{count} missing; the configuration is fine otherwise",
-            missing.join("\n")
-        )));
+        wrong.extend(missing.iter().map(ToString::to_string));
+        wrong.push(format!("{} missing", counted(missing.len(), "secret is", "secrets are")));
     }
-    Ok(())
+    wrong.extend(outbound::check_ca_file(&config.api).err().map(|error| error.to_string()));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Configuration(format!("{}; the configuration is fine otherwise", wrong.join("\n"))))
 }
 
 fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {

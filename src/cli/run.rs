@@ -7,7 +7,7 @@ use crate::{config::Config, daemon, logging};
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
-    check::secrets(&config)?;
+    check::surroundings(&config)?;
     logging::init(&config.daemon.log_level, config.daemon.log_format);
     let runtime = runtime()?;
     let done = runtime.block_on(daemon::run(config));

@@ -4,7 +4,9 @@ use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 
 use super::Cli;
-use crate::domain::report::{State, StepRecord, Webhook};
+use crate::domain::report::StepRecord;
+
+pub(super) use crate::domain::report::tests::webhook;
 
 /// The moment at which the tests look: 2027-01-15 08:00:00 UTC.
 pub(super) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -12,27 +14,6 @@ pub(super) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 /// So many seconds after [`NOW`].
 pub(super) fn after(seconds: i64) -> Timestamp {
     Timestamp::from_second(NOW.as_second() + seconds).expect("in range")
-}
-
-/// An active webhook of which nothing else is known.
-pub(super) fn webhook(tenant: &str, name: &str) -> Webhook {
-    Webhook {
-        tenant: tenant.to_owned(),
-        name: name.to_owned(),
-        collection: name.to_owned(),
-        destination_url: "https://example.com/hook".to_owned(),
-        external_references: Vec::new(),
-        state: State::Active,
-        remote: None,
-        key: None,
-        next_renewal_at: None,
-        renewal: None,
-        last_renewal: None,
-        owed_resync: None,
-        last_error: None,
-        key_sinks: Vec::new(),
-        audit: None,
-    }
 }
 
 /// An attempt at a step, in seconds after [`NOW`].

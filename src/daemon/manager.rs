@@ -130,24 +130,13 @@ fn rough(rest: SignedDuration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::report;
 
     fn webhook(state: State, next: Option<i64>) -> Webhook {
         Webhook {
-            tenant: "acme".to_owned(),
-            name: "clockings".to_owned(),
-            collection: "clockings".to_owned(),
-            destination_url: "https://receiver.example/".to_owned(),
-            external_references: Vec::new(),
             state,
-            remote: None,
-            key: None,
             next_renewal_at: next.map(|second| Timestamp::from_second(second).expect("in range")),
-            renewal: None,
-            last_renewal: None,
-            owed_resync: None,
-            last_error: None,
-            key_sinks: Vec::new(),
-            audit: None,
+            ..report::tests::webhook("acme", "clockings")
         }
     }
 

@@ -1,8 +1,8 @@
 //! Putting another configuration in force while the daemon runs.
 //!
-//! Laws: all or nothing, a file or a secret that is wrong changes nothing and is shown until a good
-//! one came; reloads come one after the other; work under way goes on, each of its steps with what is
-//! in force when it begins.
+//! Laws: all or nothing, a file, a secret or a `ca_file` that is wrong changes nothing and is shown until
+//! a good one came; reloads come one after the other; work under way goes on, each of its steps with what
+//! is in force when it begins.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     clock,
     config::{self, Config},
     domain::report::{ConfigError, ConfigProblem},
-    logging,
+    logging, outbound,
     scheduler::Sweep,
 };
 
@@ -61,10 +61,7 @@ impl Live {
             .await
             .map_err(|error| plain(&earlier.file, error.to_string()))?
             .map_err(|error| of_file(&error))?;
-        config.resolve_secrets().map_err(|missing| {
-            let problems: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            several(&earlier.file, problems)
-        })?;
+        surroundings(&config).map_err(|problems| several(&earlier.file, problems))?;
         let mut setup = Setup::build(&config, &self.lasting)
             .await
             .map_err(|error: DaemonError| plain(&earlier.file, error.to_string()))?;
@@ -85,6 +82,14 @@ impl Live {
         self.lasting.wake.notify_one();
         Ok(reloaded)
     }
+}
+
+/// Whether everything is there that the file names: its secrets, and certificates in its `ca_file`.
+fn surroundings(config: &Config) -> Result<(), Vec<String>> {
+    let missing = config.resolve_secrets().err().unwrap_or_default();
+    let ca_file = outbound::check_ca_file(&config.api).err().map(|error| error.to_string());
+    let wrong: Vec<String> = missing.iter().map(ToString::to_string).chain(ca_file).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// The settings that are different and that only a restart puts in force.

@@ -373,3 +373,6 @@ pub(crate) struct Tenant {
     /// By how many seconds Protime's clock is ahead of ours.
     pub(crate) clock_skew_seconds: Option<f64>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

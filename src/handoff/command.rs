@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use crate::{
-    command::{self, Invocation, STOP_GRACE},
+    command::{self, Program},
     config,
     domain::{
         errand::{Context, Done, Failure},
@@ -12,38 +12,33 @@ use crate::{
     },
 };
 
-/// The program, and what it must not be told.
+/// The program.
 #[derive(Debug, Clone)]
-pub(crate) struct CommandSink {
-    command: config::Command,
-    secret_env: Vec<String>,
-}
+pub(crate) struct CommandSink(Program);
 
 impl CommandSink {
     /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
-        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+        Self(Program::new(command, secret_env))
     }
 
     /// `command:`, the program and its arguments.
     pub(super) fn id(&self) -> String {
-        let words: Vec<&str> =
-            [&self.command.program].into_iter().chain(&self.command.args).map(String::as_str).collect();
-        format!("command:{}", words.join(" "))
+        format!("command:{}", self.0.words())
     }
 
     /// `command:` and the program; its arguments may hold a secret.
     pub(super) fn label(&self) -> String {
-        format!("command:{}", self.command.program)
+        format!("command:{}", self.0.name())
     }
 
     /// Whether the program exists and may be executed.
     pub(super) async fn preflight(&self) -> Result<(), Failure> {
-        let program = self.command.program.clone();
+        let program = self.0.name().to_owned();
         match tokio::task::spawn_blocking(move || command::find(&program)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Failure::new(error.to_string())),
-            Err(error) => Err(Failure::new(format!("cannot look for '{}': {error}", self.command.program))),
+            Err(error) => Err(Failure::new(format!("cannot look for '{}': {error}", self.0.name()))),
         }
     }
 
@@ -55,15 +50,7 @@ impl CommandSink {
         version: u64,
         stop: impl Future<Output = ()>,
     ) -> Result<Done, Failure> {
-        let invocation = Invocation {
-            command: &self.command,
-            withheld: &self.secret_env,
-            environment: context.environment(),
-            input: context.message(Some((key, version))),
-            secret: Some(key.expose()),
-            grace: STOP_GRACE,
-        };
-        invocation.run(stop).await.into_result()
+        self.0.invocation(context, Some((key, version))).run(stop).await.into_result()
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::future::Future;
 
-use futures_util::future::{Either, select};
 use reqwest::Method;
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         errand::{Context, Done, Failure},
         key::WebhookKey,
     },
-    outbound::{self, Endpoint},
+    outbound::Endpoint,
 };
 
 /// The server.
@@ -51,9 +50,6 @@ impl HttpSink {
     ) -> Result<Done, Failure> {
         let message = context.message(Some((key, version)));
         let sent = self.0.send(Method::PUT, self.0.url(), Some(&message), Some(key.expose()));
-        match select(std::pin::pin!(stop), std::pin::pin!(sent)).await {
-            Either::Left(_) => Err(outbound::stopped("the request to", &self.0)),
-            Either::Right((answer, _)) => answer?.into_result(),
-        }
+        self.0.unless(stop, "the request to", sent).await?.into_result()
     }
 }

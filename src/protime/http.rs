@@ -28,7 +28,7 @@ use super::{
 use crate::{
     clock,
     domain::webhook::TenantName,
-    outbound::{Trust, connect_advice, deepest, is_local},
+    outbound::{Trust, deepest, is_local, not_connected},
     tally::Tally,
 };
 
@@ -277,18 +277,15 @@ impl Http {
     }
 
     fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {
-        let cause = deepest(error);
         if error.is_connect() {
-            let advice = connect_advice(error);
-            let cause = if error.is_timeout() { "no connection in time".to_owned() } else { cause };
             return NoAnswer::NotSent {
-                message: format!("cannot connect to {place}: {cause}; {advice}"),
+                message: format!("cannot connect to {place}: {}", not_connected(error)),
                 retry_after: None,
             };
         }
         if error.is_builder() {
             return NoAnswer::NotSent {
-                message: format!("the request cannot be made: {cause}"),
+                message: format!("the request cannot be made: {}", deepest(error)),
                 retry_after: None,
             };
         }

@@ -6,22 +6,19 @@
 use std::future::Future;
 
 use crate::{
-    command::{Invocation, STOP_GRACE},
+    command::Program,
     config,
     domain::errand::{Context, Done, Failure},
 };
 
-/// The program, and what it must not be told.
+/// The program.
 #[derive(Debug, Clone)]
-pub(crate) struct CommandResync {
-    command: config::Command,
-    secret_env: Vec<String>,
-}
+pub(crate) struct CommandResync(Program);
 
 impl CommandResync {
     /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
-        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+        Self(Program::new(command, secret_env))
     }
 
     /// Runs the program for the gap. A resync has no use for the key, so it does not get it.
@@ -30,15 +27,7 @@ impl CommandResync {
         context: &Context,
         stop: impl Future<Output = ()>,
     ) -> Result<Done, Failure> {
-        let invocation = Invocation {
-            command: &self.command,
-            withheld: &self.secret_env,
-            environment: context.environment(),
-            input: context.message(None),
-            secret: None,
-            grace: STOP_GRACE,
-        };
-        invocation.run(stop).await.into_result()
+        self.0.invocation(context, None).run(stop).await.into_result()
     }
 }
 

@@ -6,13 +6,12 @@
 
 use std::{future::Future, time::Duration};
 
-use futures_util::future::{Either, select};
 use reqwest::{Method, StatusCode};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     domain::errand::{Context, Done, Failure},
-    outbound::{self, Answer, Endpoint},
+    outbound::{Answer, Endpoint},
 };
 
 /// The first pause between two looks at the `Location`, where the server does not say how long.
@@ -38,16 +37,14 @@ impl HttpResync {
         context: &Context,
         stop: impl Future<Output = ()>,
     ) -> Result<Done, Failure> {
-        let limited = timeout(self.0.timeout(), self.ask(context));
-        match select(std::pin::pin!(stop), std::pin::pin!(limited)).await {
-            Either::Left(_) => Err(outbound::stopped("the resync at", &self.0)),
-            Either::Right((Ok(outcome), _)) => outcome,
-            Either::Right((Err(_), _)) => Err(Failure::new(format!(
-                "the resync at {} was not done after {:?}",
-                self.0.place(),
-                self.0.timeout()
-            ))),
-        }
+        let limit = self.0.timeout();
+        let limited = async {
+            timeout(limit, self.ask(context)).await.unwrap_or_else(|_| {
+                let place = self.0.place();
+                Err(Failure::new(format!("the resync at {place} was not done after {limit:?}")))
+            })
+        };
+        self.0.unless(stop, "the resync at", limited).await
     }
 
     async fn ask(&self, context: &Context) -> Result<Done, Failure> {

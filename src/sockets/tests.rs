@@ -24,23 +24,13 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
+/// A webhook whose destination holds secrets.
 fn webhook(tenant: &str, name: &str, state: report::State) -> report::Webhook {
     report::Webhook {
-        tenant: tenant.to_owned(),
-        name: name.to_owned(),
         collection: "clockings".to_owned(),
         destination_url: "https://me:pa55@example.com/hook?token=t0ken".to_owned(),
-        external_references: Vec::new(),
         state,
-        remote: None,
-        key: None,
-        next_renewal_at: None,
-        renewal: None,
-        last_renewal: None,
-        owed_resync: None,
-        last_error: None,
-        key_sinks: Vec::new(),
-        audit: None,
+        ..report::tests::webhook(tenant, name)
     }
 }
 

@@ -54,6 +54,7 @@ mod sinks;
 mod sockets;
 mod steady;
 mod support;
+mod tls;
 mod unlearnt;
 mod unsaved;
 mod verify;

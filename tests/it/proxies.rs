@@ -1,12 +1,12 @@
 //! What stands between the daemon and Protime: proxies that answer in its stead, wishes to be left
 //! alone, endpoints that are not there, and TLS that is none.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::support::{Config, World, eventually, pause};
+use super::support::{World, eventually, pause};
 
 const HTML: &str = "<html><body>Please sign in to the network</body></html>";
 
@@ -17,20 +17,6 @@ fn page(processed: bool) -> Value {
 
 fn at(request: &Value) -> Timestamp {
     request["at"].as_str().expect("every request has a time").parse().expect("RFC 3339")
-}
-
-/// Writes the configuration with one text in place of another.
-fn write_with(world: &World, config: &Config, from: &str, to: &str) {
-    world.write(config);
-    let file = world.path("config.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(from), "{text}");
-    fs::write(file, text.replace(from, to)).unwrap();
-}
-
-fn poll_error(world: &World) -> Option<String> {
-    let status = world.daemon.status.get("/v1/status").json();
-    status["tenants"][0]["last_poll_error"].as_str().map(str::to_owned)
 }
 
 #[test]
@@ -118,9 +104,9 @@ fn a_token_endpoint_that_is_not_there() {
     drop(nobody);
     let (here, nowhere) =
         (format!("token_url = \"{}", world.sandbox.origin), format!("token_url = \"http://{address}"));
-    write_with(&world, &config, &here, &nowhere);
+    world.write_with(&config, &here, &nowhere);
     world.daemon.start();
-    let error = world.eventually("it is told", || poll_error(&world));
+    let error = world.eventually("it is told", || world.poll_error());
     assert!(error.contains("no token") && error.contains("refused"), "{error}");
     assert_eq!(world.daemon.status.get("/v1/health").status, 503);
     assert_eq!(world.daemon.cli(&["status"]).status.code(), Some(1));
@@ -140,7 +126,7 @@ fn tls_that_is_none() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = world.config(&["clockings"]);
     let plain = format!("api_origin = \"{}", world.sandbox.origin);
-    write_with(&world, &config, &plain, &plain.replace("http://", "https://"));
+    world.write_with(&config, &plain, &plain.replace("http://", "https://"));
     world.daemon.launch();
     let daemon = &mut world.daemon;
     let ended = eventually("the daemon answers, or has ended", || {
@@ -153,7 +139,7 @@ fn tls_that_is_none() {
         assert!(log.contains("No CA certificates were found"), "{log}");
         return;
     }
-    let error = world.eventually("it is told", || poll_error(&world));
+    let error = world.eventually("it is told", || world.poll_error());
     assert!(error.contains("connect") || error.to_lowercase().contains("tls"), "{error}");
     world.eventually("it is tried again", || {
         (world.daemon.log().matches("could not be read").count() >= 3).then_some(())

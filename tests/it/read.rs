@@ -2,7 +2,6 @@
 
 mod delta;
 mod list;
-mod measure;
 mod pipe;
 mod resume;
 

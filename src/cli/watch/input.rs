@@ -2,7 +2,7 @@
 //!
 //! The terminal is read by a thread of its own, since reading it blocks; it ends with the process.
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
 use super::model::News;

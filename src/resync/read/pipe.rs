@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    command::{Invocation, Run, STOP_GRACE},
+    command::{Program, Run},
     config,
     domain::{
         errand::{Context, Done, Failure},
@@ -30,12 +30,9 @@ use super::Outlet;
 /// Lines are handed over in pieces of about this size.
 const PIECE: usize = 64 * 1024;
 
-/// The program, and what it must not be told.
+/// The program.
 #[derive(Debug, Clone)]
-pub(crate) struct Pipe {
-    command: config::Command,
-    secret_env: Vec<String>,
-}
+pub(crate) struct Pipe(Program);
 
 /// The input of a running program.
 #[derive(Debug)]
@@ -48,12 +45,12 @@ pub(crate) struct Lines {
 impl Pipe {
     /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
-        Self { command: command.clone(), secret_env: secret_env.to_vec() }
+        Self(Program::new(command, secret_env))
     }
 
     /// The program, as configured.
     pub(super) fn program(&self) -> &str {
-        &self.command.program
+        self.0.name()
     }
 
     /// Runs the program while `walk` fills its input through the outlet that it is given. With success
@@ -67,14 +64,7 @@ impl Pipe {
     where
         W: Future<Output = Result<T, Failure>>,
     {
-        let invocation = Invocation {
-            command: &self.command,
-            withheld: &self.secret_env,
-            environment: context.environment(),
-            input: context.message(None),
-            secret: None,
-            grace: STOP_GRACE,
-        };
+        let invocation = self.0.invocation(context, None);
         let (pieces, more) = mpsc::channel(1);
         let (abandon, abandoned) = oneshot::channel::<()>();
         let stop = async {
@@ -101,7 +91,7 @@ impl Pipe {
     }
 
     fn ended_early(&self, run: Run) -> Failure {
-        let program = &self.command.program;
+        let program = self.program();
         run.into_result().map_or_else(
             |failure| failure,
             |done| Failure {

@@ -37,8 +37,12 @@ fn every_change_and_deletion_of_an_outage_arrives() {
     let fresh = world.sandbox.requests("collection").len();
 
     // The link is asked again: what did not change costs nothing.
-    world.daemon.control.post("/v1/webhooks/acme/people/renew");
-    world.renewed("people", "manual");
+    world.eventually("it is renewed by hand", || {
+        // One that Protime disabled again before it had the new key is renewed for that, and joined.
+        world.daemon.control.post("/v1/webhooks/acme/people/renew");
+        world.settled("people");
+        world.daemon.story("people").contains(&"manual succeeded".to_owned()).then_some(())
+    });
     assert_eq!(world.sandbox.requests("collection").len(), fresh, "nothing is read afresh");
     assert!(world.sandbox.requests("delta").len() >= 4);
     in_order(&world.receiver.told("people")[..before.min(30)]);

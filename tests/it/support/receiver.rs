@@ -66,7 +66,7 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Receiver {
     inner: Arc<Mutex<Inner>>,
-    origin: String,
+    pub(crate) origin: String,
     folder: PathBuf,
     server: tokio::task::JoinHandle<()>,
     over: Arc<AtomicBool>,

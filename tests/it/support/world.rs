@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -78,6 +77,13 @@ impl World {
         fs::write(self.path("config.toml"), config.text(self)).unwrap();
     }
 
+    /// Writes the configuration with one text in place of another.
+    pub(crate) fn write_with(&self, config: &Config, from: &str, to: &str) {
+        let text = config.text(self);
+        assert!(text.contains(from), "{text}");
+        fs::write(self.path("config.toml"), text.replace(from, to)).unwrap();
+    }
+
     /// Writes the configuration and starts the daemon with it.
     pub(crate) fn start(&mut self, config: &Config) {
         self.write(config);
@@ -89,11 +95,6 @@ impl World {
         until(PATIENCE, probe).unwrap_or_else(|| self.fail(what))
     }
 
-    /// The same with another limit, in seconds.
-    pub(crate) fn eventually_in<T>(&self, seconds: u64, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        until(Duration::from_secs(seconds), probe).unwrap_or_else(|| self.fail(what))
-    }
-
     /// Fails with everything there is to know.
     pub(crate) fn fail(&self, what: &str) -> ! {
         let webhooks = self.daemon.control.try_get("/v1/webhooks").map(|answer| answer.text);
@@ -102,6 +103,12 @@ impl World {
             self.daemon.log(),
             self.sandbox.printed.lock().unwrap(),
         )
+    }
+
+    /// Why the last poll of the tenant failed, if it did.
+    pub(crate) fn poll_error(&self) -> Option<String> {
+        let status = self.daemon.status.get("/v1/status").json();
+        status["tenants"][0]["last_poll_error"].as_str().map(str::to_owned)
     }
 
     /// Waits until the webhook is active with one key everywhere, and no renewal is under way.
