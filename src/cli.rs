@@ -119,8 +119,14 @@ impl Cli {
         match self.command {
             Command::Run => run::run(config()?),
             Command::Check(args) => client(check::run(args, &config()?)),
-            Command::Status(args) => client(status::run(args, &sockets()?)),
-            Command::History(args) => client(history::run(args, &sockets()?)),
+            Command::Status(args) => {
+                let sockets = sockets()?;
+                Ok(sockets.judged(client(status::run(args, &sockets))?))
+            }
+            Command::History(args) => {
+                let sockets = sockets()?;
+                Ok(sockets.judged(client(history::run(args, &sockets))?))
+            }
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Reload => client(reload::run(config())),
             Command::Key(args) => client(key::run(args, &config()?)),

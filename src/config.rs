@@ -73,6 +73,14 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
     (folder.join(sections::STATUS_SOCKET), folder.join(sections::CONTROL_SOCKET))
 }
 
+/// Where they are by a file that is wrong, as far as it tells; the usual places otherwise. `None` where
+/// there is no file that could be read.
+pub(crate) fn likely_sockets(file: &Path) -> Option<(PathBuf, PathBuf)> {
+    let (status, control) = sections::sockets_in(&source::read(file).ok()?);
+    let usual = usual_sockets();
+    Some((status.unwrap_or(usual.0), control.unwrap_or(usual.1)))
+}
+
 /// What a configuration depends on besides its file.
 struct Surroundings<'a> {
     /// The environment, for the defaults that systemd sets.

@@ -33,7 +33,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local},
+    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
 };
 
 /// Long enough to see whether a server is there.
@@ -203,11 +203,11 @@ impl Endpoint {
 
     fn no_answer(&self, method: &Method, error: &reqwest::Error) -> Failure {
         let cause = if error.is_timeout() {
-            format!("it did not answer within {:?}", self.timeout)
+            format!("it did not answer within {:?}; make it faster, or raise timeout", self.timeout)
         } else if error.is_connect() {
-            format!("cannot connect: {}", deepest(error))
+            format!("cannot connect: {}", not_connected(error))
         } else {
-            format!("the connection broke ({})", deepest(error))
+            format!("the connection broke ({}); the server's own log may say why", deepest(error))
         };
         Failure::new(format!("{method} {}: {cause}", self.place()))
     }

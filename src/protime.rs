@@ -150,6 +150,11 @@ impl TenantClient {
         self.inner.addresses.same_origin(&other.inner.addresses)
     }
 
+    /// The OAuth client, as Protime knows it: who asks Protime for something has to name it.
+    pub(crate) fn client_id(&self) -> &str {
+        self.inner.auth.client_id()
+    }
+
     /// When the newest token ends; absent before the first one.
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
         self.inner.auth.expires_at()

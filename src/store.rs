@@ -46,11 +46,26 @@ use writer::Worker;
 
 use crate::crash;
 
+/// What a person can do about a directory that cannot be used.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; run this as the daemon's user, or give that user the state directory (chown)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; its file system is mounted read only",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
+        _ => "",
+    }
+}
+
 /// Why the database could not be opened. The message names the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     /// Another daemon has the lock.
-    #[error("{path} is in use by {holder}; only one daemon may use a state directory")]
+    #[error(
+        "{path} is in use by {holder}; only one daemon may use a state directory: ask that one with \
+         `protime-webhookd status`, or stop it first"
+    )]
     Locked {
         /// The state directory.
         path: PathBuf,
@@ -58,7 +73,7 @@ pub(crate) enum OpenError {
         holder: String,
     },
     /// The directory or a file in it cannot be used.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}: {source}{}", advice(source))]
     Io {
         /// What could not be used.
         path: PathBuf,

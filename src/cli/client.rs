@@ -165,14 +165,16 @@ impl Client {
         let text = match system.map(io::Error::kind) {
             _ if error.is_timeout() => {
                 format!(
-                    "the daemon did not answer within {} s on its {which} socket {socket}",
+                    "the daemon did not answer within {} s on its {which} socket {socket}\nif it stays so: \
+                     'journalctl -u protime-webhookd' may tell why, and a restart loses nothing",
                     PATIENCE.as_secs()
                 )
             }
             Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 return Failure::NotRunning(format!(
                     "the daemon does not run, or not with this configuration: nobody listens on its {which} socket \
-                     {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'"
+                     {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'; \
+                     'journalctl -u protime-webhookd' tells why it ended"
                 ));
             }
             Some(ErrorKind::PermissionDenied) => {

@@ -9,6 +9,8 @@ use super::style::{Paint, Style};
 
 /// Wrong usage.
 pub(super) const USAGE: u8 = 2;
+/// The configuration is wrong: `EX_CONFIG` of sysexits.h.
+pub(super) const CONFIGURATION: u8 = 78;
 
 /// A failure with an exit code of its own. Every other error is a plain failure, exit code 1.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +34,7 @@ impl Failure {
         match self {
             Self::Usage(_) => USAGE,
             Self::Unreachable(_) | Self::NotRunning(_) => 3,
-            // EX_CONFIG of sysexits.h.
-            Self::Configuration(_) => 78,
+            Self::Configuration(_) => CONFIGURATION,
         }
     }
 }
@@ -51,9 +52,18 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     let _ = match failure {
         // It comes with its own headlines.
         Some(Failure::Configuration(text)) => writeln!(stderr, "{text}"),
-        _ => writeln!(stderr, "{} {error:#}", style.paint(Paint::Bad, "error:")),
+        _ => writeln!(stderr, "{} {}", style.paint(Paint::Bad, "error:"), whole(error)),
     };
     ExitCode::from(failure.map_or(1, Failure::code))
+}
+
+/// An error and its causes, but for those that it tells of itself.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        _ if said.contains(&cause) => said,
+        _ => format!("{said}: {cause}"),
+    })
 }
 
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -70,6 +80,15 @@ mod tests {
         assert!(closed.chain().any(is_closed_pipe));
         let other = anyhow::Error::from(io::Error::from(ErrorKind::StorageFull));
         assert!(!other.chain().any(is_closed_pipe));
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let denied = io::Error::from(ErrorKind::PermissionDenied);
+        let error = anyhow::Error::from(denied).context("cannot use /a: permission denied; use sudo");
+        assert_eq!(whole(&error), "cannot use /a: permission denied; use sudo");
+        let other = anyhow::anyhow!("no room").context("cannot print");
+        assert_eq!(whole(&other), "cannot print: no room");
     }
 
     #[test]

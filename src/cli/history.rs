@@ -25,6 +25,8 @@ use crate::{
 const CELLS: usize = 30;
 /// With fewer columns than this, the line of time is left out.
 const NARROW: u16 = 70;
+/// With fewer columns than this, nothing is set under one another.
+const TINY: u16 = 50;
 /// What begins the lines below a step.
 const BELOW: &str = "      ";
 
@@ -74,19 +76,16 @@ fn block(renewal: &Renewal, now: Timestamp, style: Style) -> String {
     };
     let mark = mark(renewal.outcome.as_deref());
     let mut text = format!(
-        "{}  {}  {}\n  {}\n",
+        "{}  {}  {}\n",
         style.paint(Paint::Strong, &format!("#{}", renewal.id)),
         plain(&renewal.reason),
         style.paint(paint_of(renewal.outcome.as_deref()), &format!("{mark} {outcome}")),
-        style.paint(
-            Paint::Faint,
-            &format!(
-                "{} ({}), {took}",
-                moment::exact(renewal.started_at),
-                moment::ago(now, renewal.started_at)
-            )
-        ),
     );
+    let when = moment::ago(now, renewal.started_at);
+    let when = format!("{} ({when}), {took}", moment::exact(renewal.started_at));
+    for line in wrapped(&when, style, 2) {
+        let _ = writeln!(text, "  {}", style.paint(Paint::Faint, &line));
+    }
     for (at, step) in renewal.steps.iter().enumerate() {
         let earlier = renewal.steps.iter().take(at).filter(|other| other.step == step.step).count();
         push_step(&mut text, step, earlier + 1, (renewal.started_at, end), style);
@@ -105,7 +104,8 @@ fn push_step(
     let paint = paint_of(step.outcome.as_deref());
     // Padded before it is coloured: the codes have no width.
     let sign = style.paint(paint, &mark(step.outcome.as_deref()).to_string());
-    let outcome = style.paint(paint, &format!("{outcome:<9}"));
+    let is_tiny = style.width.is_some_and(|width| width < TINY);
+    let outcome = style.paint(paint, &if is_tiny { outcome } else { format!("{outcome:<9}") });
     let end = step.finished_at.unwrap_or(until);
     let took = moment::took(step.started_at, end);
     let line = if style.width.is_none_or(|width| width >= NARROW) {
@@ -113,8 +113,13 @@ fn push_step(
     } else {
         String::new()
     };
-    let attempt = if attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
-    let _ = writeln!(text, "  {sign} {:<8}  {outcome}  {took:>9}{line}{attempt}", plain(&step.step));
+    let attempt = match attempt {
+        1 => String::new(),
+        attempt if is_tiny => format!("  try {attempt}"),
+        attempt => format!("  attempt {attempt}"),
+    };
+    let (name, at_least) = (plain(&step.step), if is_tiny { 0 } else { 9 });
+    let _ = writeln!(text, "  {sign} {name:<8}  {outcome}  {took:>at_least$}{line}{attempt}");
     for error in step.error.iter().flat_map(|error| plain_lines(error)) {
         for line in wrapped(&error, style, BELOW.len()) {
             let _ = writeln!(text, "{BELOW}{}", style.paint(Paint::Bad, &line));
@@ -212,8 +217,12 @@ mod tests {
             finished_at: Some(NOW),
             steps: vec![step("post", -9, Some(0), Some("succeeded"))],
         };
-        for (width, cells) in [(80, 30), (60, 0)] {
+        let mut again = renewal.clone();
+        again.steps = vec![step("hand_off", -9, Some(-3), Some("failed")), step("hand_off", -3, None, None)];
+        for (width, cells) in [(80, 30), (60, 0), (40, 0)] {
             let style = Style { colour: false, width: Some(width) };
+            let text = block(&again, NOW, style);
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
             let text = block(&renewal, NOW, style);
             assert_eq!(text.matches('█').count(), cells, "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");

@@ -12,6 +12,11 @@ pub(super) fn relative(now: Timestamp, at: Timestamp) -> String {
     }
 }
 
+/// When something is to happen: what should have happened by now happens now.
+pub(super) fn due(now: Timestamp, at: Timestamp) -> String {
+    if at > now { relative(now, at) } else { "now".to_owned() }
+}
+
 /// How long ago a moment was.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
     match (now.as_millisecond() - at.as_millisecond()) / 1000 {
@@ -40,9 +45,9 @@ pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A moment in full and relative to now.
+/// When something is to happen, in full and relative to now.
 pub(super) fn both(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ({})", exact(at), relative(now, at))
+    format!("{} ({})", exact(at), due(now, at))
 }
 
 const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
@@ -123,5 +128,6 @@ mod tests {
     #[test]
     fn a_moment_in_full_is_in_utc() {
         assert_eq!(both(NOW, after(60_000)), "2027-01-15 08:01:00 UTC (in 1 m)");
+        assert_eq!(both(NOW, after(-60_000)), "2027-01-15 07:59:00 UTC (now)");
     }
 }

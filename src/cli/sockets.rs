@@ -1,16 +1,19 @@
 //! Where the daemon's sockets are: the configuration says so, or else the default does.
 //!
 //! The file may be for root and the daemon's group alone, while the status socket is for everybody.
-//! So whoever may not read the file is sent to the default socket, with a word about it. A file that
-//! is missing or wrong is still an error: then nobody can say what was meant.
+//! So whoever may not read the file is sent to the default socket, with a word about it. A file that is
+//! wrong is most interesting while a daemon works on with an earlier one: that daemon is asked, if it is
+//! where the file says or where it usually is. A file that is missing is an error: nobody can say what was meant.
 
 use std::{
     fs,
     io::ErrorKind,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
-use super::output;
+use super::{failure, output};
 use crate::config::{self, Config};
 
 /// The paths of both sockets.
@@ -20,24 +23,27 @@ pub(super) struct Sockets {
     pub(super) status: PathBuf,
     /// The one that takes orders.
     pub(super) control: PathBuf,
+    /// Whether the file is wrong, and a daemon works on with an earlier one.
+    file_is_wrong: bool,
 }
 
 impl Sockets {
     /// The sockets that a configuration names.
     pub(super) fn of(config: &Config) -> Self {
-        Self { status: config.daemon.status_socket.clone(), control: config.daemon.control_socket.clone() }
+        let (status, control) = (config.daemon.status_socket.clone(), config.daemon.control_socket.clone());
+        Self { status, control, file_is_wrong: false }
     }
 
     /// The sockets that a configuration names which says nothing of them.
     pub(super) fn usual() -> Self {
         let (status, control) = config::usual_sockets();
-        Self { status, control }
+        Self { status, control, file_is_wrong: false }
     }
 
     /// The sockets that the file names, or the default ones where this user may not read it.
     pub(super) fn find(file: &Path, load: impl FnOnce() -> anyhow::Result<Config>) -> anyhow::Result<Self> {
         if !is_forbidden(file) {
-            return load().map(|config| Self::of(&config));
+            return load().map(|config| Self::of(&config)).or_else(|wrong| Self::in_spite_of(file, wrong));
         }
         let sockets = Self::usual();
         output::note(&format!(
@@ -46,6 +52,28 @@ impl Sockets {
             sockets.status.display()
         ))?;
         Ok(sockets)
+    }
+}
+
+impl Sockets {
+    /// The exit code of a command that used them: nothing is fine while the file is wrong.
+    pub(super) fn judged(&self, code: ExitCode) -> ExitCode {
+        let is_fine = code == ExitCode::SUCCESS;
+        if is_fine && self.file_is_wrong { ExitCode::from(failure::CONFIGURATION) } else { code }
+    }
+
+    /// The sockets of a daemon that works on with the file as it was before somebody spoilt it. If nobody
+    /// listens there, what is wrong with the file is the answer.
+    fn in_spite_of(file: &Path, wrong: anyhow::Error) -> anyhow::Result<Self> {
+        let likely = config::likely_sockets(file).filter(|(status, _)| UnixStream::connect(status).is_ok());
+        let Some((status, control)) = likely else { return Err(wrong) };
+        output::note(&format!(
+            "note: {} is wrong, as 'protime-webhookd check' explains; asking the daemon that works with an earlier \
+             one, at {}",
+            file.display(),
+            status.display()
+        ))?;
+        Ok(Self { status, control, file_is_wrong: true })
     }
 }
 

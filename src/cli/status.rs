@@ -2,6 +2,7 @@
 
 mod card;
 mod overview;
+mod said;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -16,7 +17,7 @@ use super::{
     failure::Failure,
     moment, output,
     sockets::Sockets,
-    style::{Paint, Style, plain},
+    style::{Paint, Style, is_dumb, plain},
     target, watch,
 };
 use crate::{
@@ -27,7 +28,7 @@ pub(super) use overview::headline;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 all is well; 1 something is not healthy; 2 no such webhook; 3 the daemon does not answer.\n\
+    after_help = "Exit codes: 0 all is well; 1 something is not healthy; 2 no such webhook; 3 the daemon does not answer; 78 the configuration is wrong.\n\
     The first line is the whole answer. At a terminal, many healthy webhooks are counted; a pipe gets a line each.\n\
     --json prints {\"daemon\": …, \"tenants\": […], \"webhooks\": […], \"health\": {…}}, \
     or for one webhook what GET /v1/webhooks/TENANT/NAME answers.\n\n\
@@ -63,6 +64,10 @@ pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCod
     if args.watch {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             let message = "--watch needs a terminal; without one use 'status' or 'status --json'";
+            return Err(Failure::Usage(message.to_owned()).into());
+        }
+        if is_dumb() {
+            let message = "--watch needs a terminal that can be painted, and TERM says 'dumb'; use 'status', or set TERM";
             return Err(Failure::Usage(message.to_owned()).into());
         }
         return watch::run(args.webhook.as_deref(), sockets).await;
@@ -156,6 +161,7 @@ pub(super) fn paint_of(state: State) -> Paint {
 /// When a webhook ends at Protime, or what else Protime says of it.
 pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
     match &webhook.remote {
+        None if is_unknown(webhook) => "not known yet".to_owned(),
         None => "not at Protime".to_owned(),
         Some(remote) => {
             let expiry = remote.valid_until.map_or_else(|| "?".to_owned(), |at| moment::expiry(now, at));
@@ -165,6 +171,13 @@ pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
             }
         }
     }
+}
+
+/// Whether Protime was never asked for it: then nobody can say whether it is there.
+fn is_unknown(webhook: &Webhook) -> bool {
+    webhook.remote.is_none()
+        && (webhook.state == State::Pending
+            || webhook.last_error.as_ref().is_some_and(|error| error.step == "poll"))
 }
 
 /// A renewal under way.
@@ -205,18 +218,23 @@ pub(super) fn problems(webhook: &Webhook, view: &View, now: Timestamp) -> Vec<St
             found.push(format!("{}: {}", plain(&error.step), plain(&error.message)));
         }
         if let Some(at) = error.retry_at {
-            found.push(format!("next try {}", moment::relative(now, at)));
+            found.push(format!("next try {}", moment::due(now, at)));
         }
     }
-    found.extend(webhook.key_sinks.iter().filter_map(|sink| failing(sink, now)));
+    for sink in &webhook.key_sinks {
+        let told =
+            |error: &String| found.iter().any(|problem| problem.contains(plain(error).trim_end_matches('.')));
+        if !sink.last_error.as_ref().is_some_and(told) {
+            found.extend(failing(sink, now));
+        }
+    }
     found
 }
 
 /// What is wrong with a key sink that does not take the key.
 fn failing(sink: &KeySink, now: Timestamp) -> Option<String> {
     let error = plain(sink.last_error.as_ref()?);
-    let retry =
-        sink.retry_at.map(|at| format!("; next try {}", moment::relative(now, at))).unwrap_or_default();
+    let retry = sink.retry_at.map(|at| format!("; next try {}", moment::due(now, at))).unwrap_or_default();
     Some(format!("key sink {}: {error}{retry}", plain(&sink.sink)))
 }
 

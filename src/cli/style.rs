@@ -35,8 +35,7 @@ impl Style {
         if !stream.is_terminal() {
             return Self::default();
         }
-        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || is_dumb();
         let columns = rustix::termios::tcgetwinsize(stream).map_or(0, |size| size.ws_col);
         Self { colour: !plain, width: (columns > 0).then_some(columns) }
     }
@@ -54,6 +53,11 @@ impl Style {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// Whether the terminal shows text and nothing else.
+pub(super) fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
 /// The text without control characters, each white space as one space: errors and the output of

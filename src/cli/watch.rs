@@ -11,6 +11,7 @@ mod draw;
 mod feed;
 mod input;
 mod model;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,7 @@ async fn show(
     screen.paint(model)?;
     let mut changed = false;
     loop {
+        model.width = screen.width();
         let pause = if changed { PAINT } else { BREATH }.saturating_sub(painted.elapsed());
         let mut at_once = false;
         tokio::select! {
@@ -103,6 +105,13 @@ struct Screen(DefaultTerminal);
 impl Screen {
     fn paint(&mut self, model: &Model) -> io::Result<()> {
         self.0.draw(|frame| draw::draw(frame, model, clock::now())).map(|_| ())
+    }
+}
+
+impl Screen {
+    /// How many columns there are; none where the terminal does not say.
+    fn width(&self) -> Option<u16> {
+        self.0.size().ok().map(|size| size.width)
     }
 }
 

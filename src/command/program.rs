@@ -49,11 +49,13 @@ pub(crate) fn find(program: &str) -> Result<PathBuf, NotRunnable> {
 
 fn executable(path: &Path) -> Result<(), String> {
     let metadata = path.metadata().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::NotFound => {
+            "there is no such file; install it, or correct its path in the configuration".to_owned()
+        }
         _ => error.to_string(),
     })?;
     if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
+        return Err("it is not a file; correct its path in the configuration".to_owned());
     }
     access(path, Access::EXEC_OK).map_err(|error| match error {
         Errno::ACCESS => "the daemon's user may not execute it; chmod +x would allow that".to_owned(),
@@ -67,7 +69,10 @@ pub(super) fn explain(program: &str, error: &io::Error) -> NotRunnable {
     let cause = match error.kind() {
         io::ErrorKind::NotFound => match find(program) {
             Err(known) => return known,
-            Ok(_) => "the interpreter that its first line (#!) names does not exist".to_owned(),
+            Ok(_) => {
+                "the interpreter that its first line (#!) names does not exist; install it or correct that line"
+                    .to_owned()
+            }
         },
         io::ErrorKind::PermissionDenied => match find(program) {
             Err(known) => return known,

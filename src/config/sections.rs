@@ -28,6 +28,15 @@ pub(super) const STATUS_SOCKET: &str = "status.sock";
 /// The control socket's name in it.
 pub(super) const CONTROL_SOCKET: &str = "control.sock";
 
+/// Where the sockets are by a text that need not be right otherwise, as far as it says so: whoever asks how the
+/// daemon does must not be held up by a mistake that it does not know of, or works on in spite of.
+pub(super) fn sockets_in(text: &str) -> (Option<PathBuf>, Option<PathBuf>) {
+    let root: toml::Table = toml::from_str(text).unwrap_or_default();
+    let path =
+        |key| Some(PathBuf::from(root.get("daemon")?.get(key)?.as_str()?)).filter(|it| it.is_absolute());
+    (path("status_socket"), path("control_socket"))
+}
+
 /// Reads the root table, and the bytes of the files that it includes: they are judged also where
 /// something in this file is wrong.
 pub(super) fn root(

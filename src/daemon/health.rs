@@ -8,6 +8,7 @@ use crate::{
     domain::{
         record::{Record, Remote},
         report::{self, ConfigError, Problem, State},
+        webhook::RemoteStatus,
     },
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
 };
@@ -36,16 +37,23 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
         });
     }
     let picture = picture::webhook(record, procedure);
-    let delivers = delivers(record, procedure.tenant.now());
+    let now = procedure.tenant.now();
+    let delivers = delivers(record, now);
     let (problem, since) = match picture.state {
         State::Active | State::Renewing if delivers => return None,
         State::Blocked | State::Retrying => {
             let error = picture.last_error.as_ref()?;
-            let step = match error.step.as_str() {
-                "poll" => "the list of webhooks cannot be read".to_owned(),
-                step => format!("the step '{step}' fails"),
+            let what = match error.step.as_str() {
+                "poll" => format!("the list of webhooks cannot be read: {}", error.message),
+                step => {
+                    let message = error.message.trim_end_matches('.');
+                    format!(
+                        "the step '{step}' fails: {message}{}",
+                        meanwhile(record, step, delivers, now.protime)
+                    )
+                }
             };
-            (format!("{step}: {}", error.message), failing_since(record).unwrap_or(error.at))
+            (what, failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
             CONTENDED.to_owned(),
@@ -106,7 +114,11 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     let missing = tenant.client.missing_scopes();
     if !missing.is_empty() {
         problems.push(of(
-            format!("Protime did not grant {}; ask Protime to grant it", missing.join(", ")),
+            format!(
+                "Protime did not grant {}; ask Protime to grant it to client '{}'",
+                missing.join(", "),
+                tenant.client.client_id()
+            ),
             since,
         ));
     }
@@ -116,6 +128,36 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
 /// The whole.
 pub(super) fn health(problems: Vec<Problem>) -> report::Health {
     report::Health { healthy: problems.is_empty(), problems }
+}
+
+/// How urgent a step that fails is, and where there is more to read about it.
+fn meanwhile(record: &Record, step: &str, delivers: bool, now: Timestamp) -> String {
+    let events = match &record.remote {
+        Remote::Listed(_) if delivers && step == "hand_off" => {
+            "; whoever gets the key there refuses events meanwhile".to_owned()
+        }
+        Remote::Listed(_) if delivers && step == "catch_up" => {
+            "; events arrive, and what changed before them stays owed until it succeeds".to_owned()
+        }
+        Remote::Listed(listed) if delivers => match listed.valid_until {
+            Some(end) => {
+                format!("; events still arrive, until {}", end.round(Unit::Second).unwrap_or(end))
+            }
+            None => "; events still arrive".to_owned(),
+        },
+        Remote::Listed(listed)
+            if listed.status == RemoteStatus::Enabled && listed.valid_until.is_none_or(|end| now < end) =>
+        {
+            "; events arrive, signed with a key that is not known here".to_owned()
+        }
+        _ => "; no events arrive before it succeeds".to_owned(),
+    };
+    let more = if matches!(step, "resync" | "catch_up" | "hand_off") {
+        "; `history` shows what was written"
+    } else {
+        ""
+    };
+    format!("{events}{more}")
 }
 
 fn failing_since(record: &Record) -> Option<Timestamp> {

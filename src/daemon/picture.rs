@@ -183,6 +183,6 @@ fn never_asked(record: &Record, polls: &Polls) -> Option<report::LastError> {
         at: polls.last_attempt.unwrap_or(failing.since),
         step: "poll".to_owned(),
         message: failing.error.to_string(),
-        retry_at: None,
+        retry_at: Some(failing.again_at),
     })
 }

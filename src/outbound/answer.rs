@@ -59,7 +59,12 @@ impl Answer {
         if self.status.is_success() {
             return Ok(Done { output: Some(self.tail), skipped: false });
         }
-        let hint = if self.status.is_redirection() { ", which is not followed" } else { "" };
+        let hint = match self.status.as_u16() {
+            300..=399 => ", which is not followed; configure the address that it leads to",
+            401 | 403 => "; check the token that is configured for it",
+            404 | 405 | 410 => "; check the url",
+            _ => "",
+        };
         let what = format!("is answered with {}{hint}", self.status_text());
         Err(self.failure(&what))
     }

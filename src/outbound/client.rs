@@ -83,6 +83,30 @@ pub(crate) fn deepest(error: &reqwest::Error) -> String {
     }
 }
 
+/// Why a connection could not be made, and what a person can do about it: the cause is in the system's words, or
+/// in those of TLS, who know nothing of this program's settings.
+pub(crate) fn not_connected(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no connection in time; check the network and firewalls on the way, and whether a proxy is needed"
+            .to_owned();
+    }
+    match certificate::refusal(innermost(error)) {
+        Some(refusal) => refusal,
+        None => with_advice(&deepest(error)),
+    }
+}
+
+fn with_advice(cause: &str) -> String {
+    const BY_CAUSE: [(&str, &str); 3] = [
+        ("lookup address", "check the name in the configuration, and this machine's DNS"),
+        ("Connection refused", "nobody listens there, or a firewall refuses: check the address and the port"),
+        ("InvalidContentType", "no TLS is spoken there: check the address, its port, and http or https"),
+    ];
+    let found = BY_CAUSE.iter().find(|(part, _)| cause.contains(part));
+    let advice = found.map_or("check the network, and whether a proxy is needed", |(_, advice)| advice);
+    format!("{cause}; {advice}")
+}
+
 fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
@@ -143,5 +167,24 @@ fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     match Client::builder().tls_certs_only(roots.clone()).build() {
         Ok(_) => Ok(roots),
         Err(error) => Err(unusable(format!("a certificate in it cannot be read ({})", innermost(&error)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sentences of the system's resolver, of the kernel and of rustls, as they stand in errors.
+    #[test]
+    fn every_cause_has_its_own_advice() {
+        for (cause, advice) in [
+            ("failed to lookup address information: Name or service not known", "this machine's DNS"),
+            ("Connection refused (os error 111)", "nobody listens there"),
+            ("received corrupt message of type InvalidContentType", "no TLS is spoken there"),
+            ("Network is unreachable (os error 101)", "whether a proxy is needed"),
+        ] {
+            let told = with_advice(cause);
+            assert!(told.starts_with(cause) && told.contains(advice), "{told}");
+        }
     }
 }

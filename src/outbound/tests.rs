@@ -47,6 +47,26 @@ fn a_location_is_of_the_same_origin() {
     assert!(ask("http://[").expect_err("no URL").message.contains("no URL"));
 }
 
+#[tokio::test]
+async fn a_connection_that_cannot_be_made_comes_with_advice() {
+    let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = plain.local_addr().expect("an address");
+    let answering = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = plain.accept().await {
+            // Whoever speaks plain HTTP answers a TLS greeting with what is none.
+            let _gone =
+                tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let failed = |url: String| async move { endpoint(&url).preflight().await.expect_err("nobody").message };
+    let tls = failed(format!("https://{at}/")).await;
+    assert!(tls.ends_with("no TLS is spoken there: check the address, its port, and http or https"), "{tls}");
+    answering.abort();
+    let _ended = answering.await;
+    let closed = failed(format!("http://{at}/")).await;
+    assert!(closed.contains("nobody listens there, or a firewall refuses"), "{closed}");
+}
+
 #[test]
 fn an_address_is_shown_by_its_host() {
     assert_eq!(endpoint("http://127.0.0.1:8080/k?token=s3cret").place(), "127.0.0.1:8080");

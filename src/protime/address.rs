@@ -59,6 +59,13 @@ impl Addresses {
         self.next(&self.webhooks, link)
     }
 
+    /// The collection that an address below the API's root belongs to, be it of its list or of its delta.
+    pub(super) fn collection_at(url: &Url) -> Option<&str> {
+        let below = url.path().strip_prefix(ROOT)?;
+        let below = below.strip_prefix("delta/").unwrap_or(below);
+        below.split('/').next().filter(|name| !name.is_empty())
+    }
+
     /// Of one webhook.
     pub(super) fn one(&self, id: &str) -> Result<Url, ApiError> {
         // These would be the address of something else: a URL's parser drops them.

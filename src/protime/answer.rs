@@ -61,10 +61,14 @@ impl fmt::Display for NoKey {
         let names = self.properties.join(", ");
         match (self.is_object, names.is_empty()) {
             (false, _) => {
-                f.write_str("Protime's answer to the POST is not a JSON object; it is kept as it came")
+                f.write_str(
+                    "Protime's answer to the POST is not a JSON object; it is kept as it came. Check api_origin, and \
+                     whether a proxy answers in Protime's place",
+                )
             }
             (true, true) => f.write_str(
-                "Protime's answer to the POST has no property that could hold a key; it is kept as it came",
+                "Protime's answer to the POST has no property that could hold a key; it is kept as it came. Ask \
+                 Protime why, and then renew the webhook for another key",
             ),
             (true, false) => write!(
                 f,

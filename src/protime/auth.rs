@@ -25,6 +25,7 @@ use super::{
     Settings,
     error::{ApiError, Endpoint, Refusal},
     http::{Answer, Content, Http, NoAnswer, Outgoing, SMALL_ANSWER},
+    webhooks::whole,
 };
 use crate::clock;
 
@@ -190,8 +191,11 @@ impl Auth {
         if !answer.status.is_success() {
             return Err(self.refused(&answer));
         }
-        let Grant { header, life, granted } = grant(&answer).map_err(|wrong| {
-            ApiError::transient(format!("Protime's answer to the request for a token is not usable: {wrong}"))
+        let what = "Protime's answer to the request for a token";
+        let Grant { header, life, granted } = grant(whole(&answer, what)?).map_err(|wrong| {
+            ApiError::transient(format!(
+                "{what} is not usable: {wrong}; check token_url, and whether a proxy answers in Protime's place"
+            ))
         })?;
         self.learn(obtained_at, life, granted);
         Ok(Token {
@@ -229,6 +233,7 @@ impl Auth {
             location: answer.location_without_query(&self.url).as_deref(),
             retry_after: answer.retry_after,
             client_id: &self.client_id,
+            scope: None,
             missing_scopes: &self.scopes,
         }
         .decide()
@@ -252,8 +257,7 @@ struct Grant {
 }
 
 /// Reads a token's answer (RFC 6749, 5.1); the error holds no value of it.
-fn grant(answer: &Answer) -> Result<Grant, String> {
-    let body = answer.body.as_ref().map_err(Clone::clone)?;
+fn grant(body: &[u8]) -> Result<Grant, String> {
     let fields: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| "it is not a JSON object".to_owned())?;
     let text = |name| fields.get(name).and_then(Value::as_str);

@@ -76,11 +76,9 @@ impl TenantClient {
             Query::Link(link) => addresses.kept(link).map_err(undocumented)?,
         };
         let endpoint = if url.path().contains("/delta/") { Endpoint::Delta } else { Endpoint::Collection };
-        let answer = self
-            .read(endpoint, Method::GET, url.clone(), LARGE_ANSWER)
-            .await
-            .map_err(|error| self.with_scope(error, collection))?;
-        let raw = whole(&answer).and_then(page).map_err(undocumented)?;
+        let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
+        let what = format!("Protime's page of '{collection}'");
+        let raw = page(whole(&answer, &what)?).map_err(undocumented)?;
         let read = if changes { Object::changed } else { Object::listed };
         let objects = raw.value.into_iter().enumerate();
         let objects = objects.map(|(at, raw)| read(raw).map_err(|wrong| format!("entry {at} {wrong}")));
@@ -93,18 +91,6 @@ impl TenantClient {
             next: link(raw.next_link).map_err(undocumented)?,
             delta: link(raw.delta_link).map_err(undocumented)?,
         })
-    }
-
-    /// Says which scope is missing where Protime forbids to read a collection.
-    fn with_scope(&self, error: ApiError, collection: &str) -> ApiError {
-        let ApiError::NeedsOperator { message, status: Some(403) } = error else { return error };
-        let (scope, client) = (scope(collection), self.inner.auth.client_id());
-        let advice = if self.missing_scopes().contains(&scope) {
-            format!("scope {scope} is missing from the token; ask Protime to grant it to client '{client}'")
-        } else {
-            format!("client '{client}' may not do this, although it may have scope {scope}; ask Protime why")
-        };
-        ApiError::NeedsOperator { message: format!("{message}: {advice}"), status: Some(403) }
     }
 }
 

@@ -117,16 +117,18 @@ impl Endpoint {
         }
     }
 
-    /// The scope without which Protime answers 403.
+    /// The scope without which Protime answers 403, where it is the same for every address.
     pub(super) fn scope(self) -> Option<&'static str> {
         match self {
-            // The scope depends on the collection; whoever asks for that knows it.
             Self::Token | Self::Path | Self::Collection | Self::Delta => None,
             Self::List | Self::Get => Some(super::READ_SCOPE),
             Self::Post | Self::Delete => Some(super::WRITE_SCOPE),
         }
     }
 }
+
+/// What is to be said of a 5xx: nobody here can end it, and proxies answer with it as well.
+const FAULT: &str = "a fault or maintenance at Protime, or of a proxy on the way; if it stays, ask Protime";
 
 /// An answer that is not a success, as far as the decision depends on it.
 #[derive(Debug)]
@@ -141,6 +143,8 @@ pub(super) struct Refusal<'a> {
     pub(super) location: Option<&'a str>,
     pub(super) retry_after: Option<Duration>,
     pub(super) client_id: &'a str,
+    /// The scope that the request needs, where that is known.
+    pub(super) scope: Option<&'a str>,
     /// Scopes that the token in use lacks; where there is none, those that were asked for.
     pub(super) missing_scopes: &'a [String],
 }
@@ -180,19 +184,23 @@ impl Refusal<'_> {
 
     fn advice(&self) -> Option<String> {
         if self.endpoint == Endpoint::Token {
-            return self.token_advice();
+            return Some(self.token_advice());
         }
         let advice = match self.status.as_u16() {
             300..=399 => return Some(self.redirect_advice()),
             400 if self.endpoint == Endpoint::Post => {
                 "check the webhook's destination_url, collection and external_references"
             }
-            400 if self.endpoint == Endpoint::List => "check the filter",
+            400 if self.endpoint == Endpoint::List => {
+                "check the filter, or without one api_origin and user_agent"
+            }
             400 if self.endpoint == Endpoint::Collection => {
                 "check the resync's filter and the webhook's external_references; where a collection takes no \
                  span of more than a year, write both {from_date} and {to_date}"
             }
-            404 if self.endpoint == Endpoint::Collection => "it may not know this collection",
+            404 if self.endpoint == Endpoint::Collection => {
+                "it may not know this collection; compare it with the names that Protime documents"
+            }
             404 | 410 if self.endpoint == Endpoint::Delta => "this delta has ended",
             401 => {
                 "it refuses a new token too; check that api_origin and token_url belong to the same \
@@ -203,23 +211,19 @@ impl Refusal<'_> {
                 "it has no webhook with this id"
             }
             404 | 410 if self.endpoint == Endpoint::Path => "there is nothing at this path",
-            404 | 405 => "check the tenant's name and api_origin",
-            409 => "something else changed at the same time",
+            404 | 405 | 410 => "there is no such API; check the tenant's name and api_origin",
+            409 => "something else changed at the same time, which passes by itself",
             413 | 414 | 415 | 422 => "it does not accept what was sent; check the webhook's configuration",
             429 => "it received too many requests; lower api.max_requests_per_minute if this goes on",
-            500..=599 => "a fault or maintenance at Protime",
-            _ => return None,
+            500..=599 => FAULT,
+            _ => "no such answer is documented; if it stays, ask Protime",
         };
         Some(advice.to_owned())
     }
 
-    fn token_advice(&self) -> Option<String> {
+    fn token_advice(&self) -> String {
         let client = self.client_id;
-        Some(match (self.oauth, self.status.as_u16()) {
-            (Some("invalid_client"), _) => format!(
-                "client_id '{client}' and its client_secret are not accepted; check both, and that they \
-                 belong to this tenant and environment"
-            ),
+        match (self.oauth, self.status.as_u16()) {
             (Some("unauthorized_client"), _) => {
                 format!("client '{client}' may not use client credentials; ask Protime to allow it")
             }
@@ -227,12 +231,17 @@ impl Refusal<'_> {
                 let scopes = self.missing_scopes.join(" ");
                 format!("ask Protime to grant all of these scopes to client '{client}': {scopes}")
             }
+            (Some("invalid_client"), _) | (_, 401) => format!(
+                "client_id '{client}' and its client_secret are not accepted; check both, and that they \
+                 belong to this tenant and environment"
+            ),
             (_, 300..=399) => self.redirect_advice(),
-            (_, 404 | 405) => "check the tenant's name and token_url".to_owned(),
-            (_, 429) => "it received too many requests".to_owned(),
-            (_, 500..=599) => "a fault or maintenance at Protime".to_owned(),
-            _ => return None,
-        })
+            (_, 403) => format!("client '{client}' may not have a token here; ask Protime to allow it"),
+            (_, 404 | 405 | 410) => "check the tenant's name and token_url".to_owned(),
+            (_, 429) => "it received too many requests; it is asked again later".to_owned(),
+            (Some("temporarily_unavailable" | "server_error"), _) | (_, 500..=599) => FAULT.to_owned(),
+            _ => format!("it does not understand the request; check token_url and client_id '{client}'"),
+        }
     }
 
     fn redirect_advice(&self) -> String {
@@ -245,7 +254,7 @@ impl Refusal<'_> {
     }
 
     fn scope_advice(&self) -> Option<String> {
-        let scope = self.endpoint.scope()?;
+        let scope = self.scope?;
         let client = self.client_id;
         Some(if self.missing_scopes.iter().any(|missing| missing == scope) {
             format!("scope {scope} is missing from the token; ask Protime to grant it to client '{client}'")

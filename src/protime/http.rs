@@ -28,7 +28,7 @@ use super::{
 use crate::{
     clock,
     domain::webhook::TenantName,
-    outbound::{Trust, deepest, is_local},
+    outbound::{Trust, deepest, is_local, not_connected},
     tally::Tally,
 };
 
@@ -246,7 +246,9 @@ impl Http {
     }
 
     async fn read(&self, response: &mut Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
-        let over = || format!("its body is larger than {limit} bytes");
+        let over = || {
+            format!("its body is larger than {limit} bytes; check api_origin, and whether a proxy answers")
+        };
         let announced = response.content_length().map(usize::try_from);
         if announced.is_some_and(|length| length.map_or(true, |length| length > limit)) {
             return Err(over());
@@ -275,17 +277,15 @@ impl Http {
     }
 
     fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {
-        let cause = deepest(error);
         if error.is_connect() {
-            let cause = if error.is_timeout() { "no connection in time".to_owned() } else { cause };
             return NoAnswer::NotSent {
-                message: format!("cannot connect to {place}: {cause}"),
+                message: format!("cannot connect to {place}: {}", not_connected(error)),
                 retry_after: None,
             };
         }
         if error.is_builder() {
             return NoAnswer::NotSent {
-                message: format!("the request cannot be made: {cause}"),
+                message: format!("the request cannot be made: {}", deepest(error)),
                 retry_after: None,
             };
         }
@@ -294,9 +294,15 @@ impl Http {
 
     fn broken(&self, error: &reqwest::Error) -> String {
         if error.is_timeout() {
-            format!("it took longer than {:?}", self.request_timeout)
+            format!(
+                "it took longer than {:?}; if Protime is only slow, raise api.request_timeout",
+                self.request_timeout
+            )
         } else {
-            format!("the connection broke ({})", deepest(error))
+            format!(
+                "the connection broke ({}): Protime, a proxy or the network ended it; if it stays, look at the last two",
+                deepest(error)
+            )
         }
     }
 }

@@ -9,13 +9,19 @@ use reqwest::{Method, Url, header};
 
 use super::{
     TenantClient,
+    address::Addresses,
     answer::PostAnswer,
     auth::Token,
+    collections,
     error::{ApiError, Endpoint, PostError, Refusal},
     http::{self, Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
     wire,
 };
 use crate::domain::webhook::{ExternalReference, Pair, RemoteWebhook};
+
+/// What the answers are called in errors.
+const LIST: &str = "Protime's list of webhooks";
+const ONE: &str = "Protime's answer for the webhook";
 
 /// More pages than any tenant has webhooks: beyond this the links lead nowhere.
 const MOST_PAGES: usize = 10_000;
@@ -51,7 +57,7 @@ impl TenantClient {
 
     async fn page(&self, url: &Url) -> Result<wire::Page, ApiError> {
         let answer = self.read(Endpoint::List, Method::GET, url.clone(), LARGE_ANSWER).await?;
-        let page = whole(&answer).and_then(wire::page).map_err(|wrong| undocumented(&wrong))?;
+        let page = wire::page(whole(&answer, LIST)?).map_err(|wrong| undocumented(&wrong))?;
         self.note_offset(page.assumed_utc);
         Ok(page)
     }
@@ -60,9 +66,8 @@ impl TenantClient {
     pub(crate) async fn get_webhook(&self, id: &str) -> Result<RemoteWebhook, ApiError> {
         let url = self.inner.addresses.one(id)?;
         let answer = self.read(Endpoint::Get, Method::GET, url, SMALL_ANSWER).await?;
-        let (webhook, assumed_utc) = whole(&answer).and_then(wire::webhook).map_err(|wrong| {
-            ApiError::transient(format!("Protime's answer for the webhook is not as documented: {wrong}"))
-        })?;
+        let (webhook, assumed_utc) = wire::webhook(whole(&answer, ONE)?)
+            .map_err(|wrong| ApiError::transient(format!("{ONE} is not as documented: {wrong}")))?;
         self.note_offset(assumed_utc);
         Ok(webhook)
     }
@@ -172,6 +177,10 @@ impl TenantClient {
         let mut secrets = vec![token.expose(), auth.client_secret()];
         secrets.extend(confidential.iter().map(String::as_str));
         let detail = answer.detail(&secrets);
+        let of_collection = match request.endpoint {
+            Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(&request.url),
+            _ => None,
+        };
         Refusal {
             endpoint: request.endpoint,
             status: answer.status,
@@ -180,6 +189,7 @@ impl TenantClient {
             location: answer.location_without_query(&request.url).as_deref(),
             retry_after: answer.retry_after,
             client_id: auth.client_id(),
+            scope: request.endpoint.scope().or(of_collection.map(collections::scope).as_deref()),
             missing_scopes: &auth.missing(),
         }
         .decide()
@@ -203,12 +213,16 @@ pub(super) enum Failure {
     Lost(ApiError),
 }
 
-pub(super) fn whole(answer: &Answer) -> Result<&[u8], String> {
-    answer.body.as_ref().map(|body| body.as_slice()).map_err(Clone::clone)
+/// The whole body of an answer that is called `what`; one that broke off says nothing about Protime.
+pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiError> {
+    match &answer.body {
+        Ok(body) => Ok(body),
+        Err(why) => Err(ApiError::transient(format!("{what} could not be read: {why}"))),
+    }
 }
 
 fn undocumented(wrong: &str) -> ApiError {
-    ApiError::transient(format!("Protime's list of webhooks is not as documented: {wrong}"))
+    ApiError::transient(format!("{LIST} is not as documented: {wrong}"))
 }
 
 /// The parts of a destination in which people put secrets, as an error that echoes it would write them.

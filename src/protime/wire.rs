@@ -62,7 +62,12 @@ pub(super) fn what_is_wrong(error: &serde_json::Error) -> String {
         serde_json::error::Category::Data => "it is no object with an array 'value'".to_owned(),
         serde_json::error::Category::Eof => "its JSON ends too early".to_owned(),
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            format!("it is not JSON (line {}, column {})", error.line(), error.column())
+            format!(
+                "it is not JSON (line {}, column {}); check api_origin, and whether a proxy answers in \
+                 Protime's place",
+                error.line(),
+                error.column()
+            )
         }
     }
 }

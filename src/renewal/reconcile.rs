@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::{
@@ -87,6 +87,8 @@ pub(crate) struct Failing {
     pub(crate) attempts: u32,
     /// When to try again besides the regular polls.
     pub(crate) retry_at: Instant,
+    /// The same on our clock, for people.
+    pub(crate) again_at: Timestamp,
 }
 
 /// A webhook as the configuration wants it.
@@ -333,7 +335,8 @@ impl Tenant {
                 let delay = delay.max(error.retry_after().unwrap_or_default());
                 tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");
                 let retry_at = Instant::now() + delay;
-                polls.failing = Some(Failing { error: error.clone(), since, attempts, retry_at });
+                let again_at = now + SignedDuration::try_from(delay).unwrap_or_default();
+                polls.failing = Some(Failing { error: error.clone(), since, attempts, retry_at, again_at });
                 self.wake.notify_one();
             }
         }

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod at_night;
 mod at_once;
 mod chaos;
 mod check;

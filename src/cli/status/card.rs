@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{counted, paint_of, signed, under_way};
+use super::{counted, is_unknown, paint_of, signed, under_way};
 use crate::{
     cli::{
         lifetime, moment,
-        style::{Paint, Style, plain},
+        style::{Paint, Style, plain, wrapped},
         target::full_name,
     },
     domain::report::{KeySink, Problem, Webhook},
@@ -16,36 +16,50 @@ use crate::{
 
 /// Columns that the labels take.
 const LABEL: usize = 14;
-/// Columns of the bar.
+/// Columns before a value.
+const INDENT: usize = LABEL + 3;
+/// Columns of the bar, where there is room.
 const BAR: usize = 24;
 
-/// Everything that is known of a webhook, a line each; what does not apply is left out.
+/// Everything that is known of a webhook, a line each, broken to the terminal; what does not apply is left out.
 pub(super) fn render(webhook: &Webhook, problems: &[&Problem], now: Timestamp, style: Style) -> String {
     let mut text = format!(
         "{}  {}\n",
         style.paint(Paint::Strong, &full_name(webhook)),
         style.paint(paint_of(webhook.state), &signed(webhook.state))
     );
-    for (label, value) in lines(webhook, problems, now) {
-        let label = style.paint(Paint::Faint, &format!("{label:<LABEL$}"));
-        let _ = writeln!(text, "  {label} {value}");
+    let bar = style.width.map_or(BAR, |width| usize::from(width).saturating_sub(INDENT).clamp(1, BAR));
+    for (mut label, value) in lines(webhook, problems, now, bar) {
+        for line in wrapped(&value, style, INDENT) {
+            let painted = style.paint(Paint::Faint, &format!("{label:<LABEL$}"));
+            let _ = writeln!(text, "  {painted} {line}");
+            label = "";
+        }
     }
     text
 }
 
-fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'static str, String)> {
+fn lines(
+    webhook: &Webhook,
+    problems: &[&Problem],
+    now: Timestamp,
+    bar: usize,
+) -> Vec<(&'static str, String)> {
     let mut lines: Vec<(&'static str, String)> = Vec::new();
-    for problem in problems {
-        let since = moment::ago(now, problem.since);
-        lines.push(("problem", format!("{} (since {since})", plain(&problem.problem))));
+    for (at, problem) in problems.iter().enumerate() {
+        // One that keeps a tenant's list from being read is its webhook's as well.
+        if !problems.iter().take(at).any(|earlier| earlier.problem == problem.problem) {
+            let since = moment::ago(now, problem.since);
+            lines.push(("problem", format!("{} (since {since})", plain(&problem.problem))));
+        }
     }
     if let Some(error) = &webhook.last_error {
-        let (step, message) = (plain(&error.step), plain(&error.message));
-        lines.push(("last error", format!("{}, {step}: {message}", moment::ago(now, error.at))));
-        let retry = error
-            .retry_at
-            .map_or_else(|| "not tried again before somebody acts".to_owned(), |at| moment::both(now, at));
-        lines.push(("next try", retry));
+        let mut text = format!("{}, {}", moment::ago(now, error.at), plain(&error.step));
+        if !problems.iter().any(|problem| problem.problem.contains(error.message.trim_end_matches('.'))) {
+            let _ = write!(text, ": {}", plain(&error.message));
+        }
+        lines.push(("last error", text));
+        lines.extend(error.retry_at.map(|at| ("next try", moment::both(now, at))));
     }
     lines.push(("collection", plain(&webhook.collection)));
     lines.push(("destination", plain(&webhook.destination_url)));
@@ -55,6 +69,7 @@ fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'sta
         lines.push(("references", references.join(" ")));
     }
     match &webhook.remote {
+        None if is_unknown(webhook) => lines.push(("at Protime", "not known yet".to_owned())),
         None => lines.push(("at Protime", "not known there".to_owned())),
         Some(remote) => {
             let seen = moment::ago(now, remote.seen_at);
@@ -65,7 +80,7 @@ fn lines(webhook: &Webhook, problems: &[&Problem], now: Timestamp) -> Vec<(&'sta
             }
         }
     }
-    if let Some(bar) = lifetime::bar(webhook, now, BAR) {
+    if let Some(bar) = lifetime::bar(webhook, now, bar) {
         lines.push(("lifetime", bar));
     }
     if let Some(key) = &webhook.key {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{View, expires, paint_of, problems, under_way};
+use super::{View, expires, paint_of, problems, said, under_way};
 use crate::{
     cli::{
         lifetime, moment,
@@ -21,8 +21,6 @@ use crate::{
 const MANY: usize = 40;
 /// Widths of the bar, the widest that fits is taken.
 const BARS: [usize; 4] = [24, 16, 8, 0];
-/// Seconds by which clocks may differ without a word.
-const CLOSE_ENOUGH: f64 = 5.0;
 /// What begins the lines below a webhook.
 const BELOW: &str = "      ";
 
@@ -84,7 +82,10 @@ fn groups<'a>(view: &'a View, now: Timestamp, style: Style) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> =
         view.status.tenants.iter().map(|tenant| new_group(tenant, now)).collect();
     for webhook in &view.webhooks {
-        let problems = problems(webhook, view, now);
+        let mut problems = problems(webhook, view, now);
+        if style.width.is_some() {
+            said::refer(&mut problems, said::poll_error(view, &webhook.tenant));
+        }
         let line =
             Line { webhook, rank: rank(webhook, !problems.is_empty()), times: times(webhook, now), problems };
         let name = plain(&webhook.tenant);
@@ -96,8 +97,11 @@ fn groups<'a>(view: &'a View, now: Timestamp, style: Style) -> Vec<Group<'a>> {
     for problem in &view.health.problems {
         let Some(tenant) = problem.tenant.as_ref().filter(|_| problem.webhook.is_none()) else { continue };
         let text = plain(&problem.problem);
+        // The notes tell of these two what else is known.
+        let told = text.starts_with(said::CLOCK)
+            || said::poll_error(view, tenant).is_some_and(|error| text.ends_with(&error));
         if let Some(group) = groups.iter_mut().find(|group| group.name == plain(tenant))
-            && !group.notes.iter().any(|note| text.contains(note.as_str()) || note.contains(&text))
+            && !told
         {
             group.notes.push(format!("{text} (since {})", moment::ago(now, problem.since)));
         }
@@ -114,7 +118,7 @@ fn groups<'a>(view: &'a View, now: Timestamp, style: Style) -> Vec<Group<'a>> {
 fn new_group<'a>(tenant: &Tenant, now: Timestamp) -> Group<'a> {
     Group {
         name: plain(&tenant.name),
-        notes: tenant_notes(tenant, now),
+        notes: said::of_tenant(tenant, now),
         lines: Vec::new(),
         widest: 0,
         bars: false,
@@ -159,8 +163,7 @@ pub(in crate::cli) fn headline(view: &View, now: Timestamp) -> String {
         let _ = write!(text, ": {}", states.join(", "));
     }
     if let Some(at) = view.status.daemon.next_renewal_at {
-        let when = if at > now { moment::relative(now, at) } else { "now".to_owned() };
-        let _ = write!(text, "; next renewal {when}");
+        let _ = write!(text, "; next renewal {}", moment::due(now, at));
     }
     text
 }
@@ -352,20 +355,4 @@ fn push(text: &mut String, paragraph: &str, indent: &str, paint: Paint, style: S
     for line in wrapped(paragraph, style, indent.len()) {
         let _ = writeln!(text, "{indent}{}", style.paint(paint, &line));
     }
-}
-
-fn tenant_notes(tenant: &Tenant, now: Timestamp) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(error) = &tenant.last_poll_error {
-        let last = tenant.last_poll_at.map_or_else(
-            || "Protime has never answered".to_owned(),
-            |at| format!("Protime last answered {}", moment::ago(now, at)),
-        );
-        lines.push(format!("the last poll failed: {} ({last})", plain(error)));
-    }
-    if let Some(skew) = tenant.clock_skew_seconds.filter(|skew| skew.abs() >= CLOSE_ENOUGH) {
-        let direction = if skew > 0.0 { "behind" } else { "ahead of" };
-        lines.push(format!("this machine's clock is {:.0} s {direction} Protime's", skew.abs()));
-    }
-    lines
 }

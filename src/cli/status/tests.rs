@@ -98,8 +98,8 @@ fn a_pipe_gets_the_answer_first_and_every_webhook_on_a_line_of_its_own() {
         "\
 1 of 3 webhooks needs you: 1 blocked, 2 active; next renewal in 2 h
 daemon 0.1.0 (pid 1) started 2 h ago; configuration config.toml read 2 h ago
-! acme: the last poll failed: connection refused (Protime last answered 10 m ago)
-! acme: this machine's clock is 45 s ahead of Protime's
+! acme: the list of webhooks cannot be read: connection refused (Protime last answered 10 m ago)
+! acme: this machine's clock is 45 s ahead of Protime's; check the time service here
 ■ acme/contracts  blocked                      not at Protime: post: 403: the scope [31mis missing; next try in 15 m
 ● acme/clockings  active     ━━━━━━──────┿┄┄┄  renews in 2 h, expires in 3 h 12 m
 ● acme/people     active     ━━━━━━──────┿┄┄┄  renews in 2 h, expires in 3 h 12 m
@@ -249,6 +249,60 @@ acme/clockings  ◐ renewing
     );
     let text = card::render(&blocked("people"), &[], NOW, Style::default());
     assert!(text.contains("next try       2027-01-15 08:15:00 UTC (in 15 m)"), "{text}");
+}
+
+#[test]
+fn a_card_fits_its_terminal_and_says_nothing_twice() {
+    let refused = "the list of webhooks cannot be read: 403: the scope \x1b[31mis missing";
+    let problems = [problem(Some("acme/people"), None, refused), problem(None, Some("acme"), refused)];
+    let mut people = blocked("people");
+    people.state = State::Retrying;
+    people.last_error.as_mut().expect("an error").step = "poll".to_owned();
+    assert_eq!(
+        card::render(&people, &[&problems[0], &problems[1]], NOW, in_columns(40)),
+        "\
+acme/people  ▲ retrying
+  problem        the list of webhooks
+                 cannot be read: 403:
+                 the scope [31mis
+                 missing (since 2 m ago)
+  last error     30 s ago, poll
+  next try       2027-01-15 08:15:00 UTC
+                 (in 15 m)
+  collection     people
+  destination    https://example.com/hook
+  at Protime     not known yet
+"
+    );
+}
+
+#[test]
+fn what_a_tenant_has_said_its_webhooks_do_not_repeat_at_a_terminal() {
+    let refused = "the list of webhooks cannot be read: connection refused";
+    let mut clockings = webhook("acme", "clockings");
+    clockings.state = State::Retrying;
+    let mut view = view(vec![clockings], vec![tenant()]);
+    view.health.problems = vec![
+        problem(None, Some("acme"), refused),
+        problem(
+            None,
+            Some("acme"),
+            "this machine's clock and Protime's differ by 45 s; check the time service here",
+        ),
+        problem(Some("acme/clockings"), None, refused),
+    ];
+    let text = lines(&unhealthy(view), in_columns(100), false);
+    assert_eq!(
+        text[2..],
+        [
+            "",
+            "acme",
+            "  ! the list of webhooks cannot be read: connection refused (Protime last answered 10 m ago)",
+            "  ! this machine's clock is 45 s ahead of Protime's; check the time service here",
+            "  ▲ clockings  retrying   not at Protime",
+            "      the list of webhooks cannot be read, see above",
+        ]
+    );
 }
 
 #[test]

@@ -9,21 +9,20 @@ use ratatui::{
     widgets::{Block, Clear, List, ListState, Paragraph, Wrap},
 };
 
-use super::model::{Model, Over};
-use crate::{
-    cli::{
-        lifetime, moment,
-        status::{View, expires, headline, paint_of, problems, sign, under_way},
-        style::{Paint, plain},
-        target::full_name,
-    },
-    domain::report::Webhook,
+use super::{
+    model::{Model, Over},
+    rows::Columns,
+};
+use crate::cli::{
+    moment,
+    status::{View, headline, problems},
+    style::{Paint, plain, wrapped},
 };
 
-/// Columns of the bar, where the terminal is wide enough.
-const BAR: usize = 20;
-/// With fewer columns than this there is no bar.
-const NARROW: u16 = 70;
+/// With fewer columns than this not all keys are named at the foot.
+const NARROW: u16 = 54;
+/// Columns of the time of an event.
+const TIME: u16 = 10;
 /// Rows of the log at least, on a terminal that is high enough.
 const LOG: u16 = 8;
 /// Rows for what the selected webhook needs.
@@ -45,41 +44,42 @@ q, Esc       leave
 /// Paints everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, now: Timestamp) {
     let area = frame.area();
-    // What the list does not need is for the log.
-    let listed = u16::try_from(model.webhooks().len()).unwrap_or(u16::MAX);
-    let spare = area.height.saturating_sub(listed.saturating_add(2 + DETAILS));
-    let log = if area.height >= LOW { LOG.min(area.height / 3).max(spare) } else { 0 };
+    let high = area.height >= LOW;
+    let (headline, headline_style) = head(model, now);
+    let foot = foot(model, area.width);
+    // A narrow terminal gets whole sentences on more rows, if it is high enough.
+    let rows_of = |text: &str| if high { rows(text, area.width).min(area.height * 2 / 5) } else { 1 };
     let detail = match (&model.lost, &model.view) {
         (Some((_, why)), _) => why.clone(),
         (None, Some(view)) => detail(model, view, now),
         (None, None) => String::new(),
     };
-    let details = if detail.is_empty() || area.height < LOW { 0 } else { DETAILS };
-    let [head, list, middle, below, foot] = Layout::vertical([
-        Constraint::Length(1),
+    let details = if detail.is_empty() || !high { 0 } else { rows_of(&detail).max(DETAILS) };
+    // What the list does not need is for the log.
+    let listed = u16::try_from(model.webhooks().len()).unwrap_or(u16::MAX);
+    let others = rows_of(&headline) + rows_of(foot.0) + details.max(DETAILS);
+    let spare = area.height.saturating_sub(listed.saturating_add(others));
+    let log = if high { LOG.min(area.height / 3).max(spare) } else { 0 };
+    let [top, list, middle, below, bottom] = Layout::vertical([
+        Constraint::Length(rows_of(&headline)),
         Constraint::Min(1),
         Constraint::Length(details),
         Constraint::Length(log),
-        Constraint::Length(1),
+        Constraint::Length(rows_of(foot.0)),
     ])
     .areas(area);
-    frame.render_widget(head_line(model, now), head);
+    frame.render_widget(Paragraph::new(headline).wrap(Wrap { trim: true }).style(headline_style), top);
     draw_list(frame, model, list, now);
     frame.render_widget(
         Paragraph::new(detail).wrap(Wrap { trim: true }).style(Style::new().fg(Color::Yellow)),
         middle,
     );
     draw_log(frame, model, below);
-    let foot_text = if model.said.is_empty() {
-        Span::styled("? help  ↑↓ select  r renew  h history  p poll  q quit", Style::new().dim())
-    } else {
-        Span::styled(model.said.as_str(), Style::new().fg(Color::Cyan))
-    };
-    frame.render_widget(Line::from(foot_text), foot);
+    frame.render_widget(Paragraph::new(foot.0).wrap(Wrap { trim: true }).style(foot.1), bottom);
     draw_over(frame, model);
 }
 
-fn head_line(model: &Model, now: Timestamp) -> Line<'_> {
+fn head(model: &Model, now: Timestamp) -> (String, Style) {
     let bold = Style::new().add_modifier(Modifier::BOLD);
     match (&model.lost, &model.view) {
         (Some((since, _)), _) => {
@@ -87,70 +87,85 @@ fn head_line(model: &Model, now: Timestamp) -> Line<'_> {
                 "the daemon does not answer (noticed {}); asking it every second",
                 moment::ago(now, *since)
             );
-            Line::styled(text, bold.fg(Color::Red))
+            (text, bold.fg(Color::Red))
         }
         (None, Some(view)) => {
             let style = if view.health.healthy { bold } else { bold.fg(Color::Red) };
-            Line::styled(headline(view, now), style)
+            (headline(view, now), style)
         }
-        (None, None) => Line::styled("asking the daemon …", bold),
+        (None, None) => ("asking the daemon …".to_owned(), bold),
     }
+}
+
+fn foot(model: &Model, width: u16) -> (&str, Style) {
+    match model.said.as_str() {
+        "" if width < NARROW => ("? help  r renew  h history  q quit", Style::new().dim()),
+        "" => ("? help  ↑↓ select  r renew  h history  p poll  q quit", Style::new().dim()),
+        said => (said, Style::new().fg(Color::Cyan)),
+    }
+}
+
+/// A sentence in pieces that fit so many columns; as it is, if it does.
+fn broken(text: &str, width: u16) -> Vec<String> {
+    if text.chars().count() <= usize::from(width) {
+        return vec![text.to_owned()];
+    }
+    wrapped(text, crate::cli::style::Style { colour: false, width: Some(width) }, 0)
+}
+
+/// How many rows a sentence takes, one at least.
+fn rows(text: &str, width: u16) -> u16 {
+    u16::try_from(broken(text, width).len()).unwrap_or(u16::MAX).max(1)
 }
 
 fn draw_list(frame: &mut Frame<'_>, model: &Model, area: Rect, now: Timestamp) {
     let webhooks = model.webhooks();
-    let width = webhooks.iter().map(|webhook| full_name(webhook).chars().count()).max().unwrap_or(0);
-    let bar = if area.width >= NARROW { BAR } else { 0 };
+    let columns = Columns::fitting(webhooks, now, usize::from(area.width));
     // The list is long, the terminal is not: only what can be seen is made.
     let height = usize::from(area.height.max(1));
     let position = model.position();
     let first = position.saturating_sub(height / 2).min(webhooks.len().saturating_sub(height));
-    let rows = webhooks.iter().skip(first).take(height).map(|webhook| row(webhook, width, bar, now));
+    let rows = webhooks.iter().skip(first).take(height).map(|webhook| columns.row(webhook, now));
     let list = List::new(rows).highlight_style(Style::new().add_modifier(Modifier::REVERSED));
     let selected = (!webhooks.is_empty()).then_some(position - first.min(position));
     frame.render_stateful_widget(list, area, &mut ListState::default().with_selected(selected));
 }
 
-fn row(webhook: &Webhook, width: usize, bar: usize, now: Timestamp) -> Line<'static> {
-    let colour = colour(paint_of(webhook.state));
-    let name = plain(&full_name(webhook));
-    let drawn = lifetime::bar(webhook, now, bar).unwrap_or_default();
-    let what = match (&webhook.renewal, webhook.next_renewal_at) {
-        (Some(renewal), _) => under_way(renewal),
-        (None, Some(at)) if at > now => {
-            format!("renews {}, ends {}", moment::relative(now, at), expires(webhook, now))
-        }
-        (None, _) => expires(webhook, now),
-    };
-    Line::from(vec![
-        Span::styled(format!("{} ", sign(webhook.state)), colour),
-        Span::raw(format!("{name:<width$}  ")),
-        Span::styled(format!("{:<9}  ", webhook.state.as_str()), colour),
-        Span::raw(format!("{drawn:<bar$}{}", if bar > 0 { "  " } else { "" })),
-        Span::raw(what),
-    ])
-}
-
-/// What the selected webhook needs.
+/// What the selected webhook needs, and what its tenant and the whole daemon need besides.
 fn detail(model: &Model, view: &View, now: Timestamp) -> String {
     let selected = model.webhooks().get(model.position());
-    selected.map(|webhook| problems(webhook, view, now).join("; ")).unwrap_or_default()
+    let mut said = selected.map(|webhook| problems(webhook, view, now)).unwrap_or_default();
+    let of_others = view.health.problems.iter().filter(|problem| problem.webhook.is_none());
+    for problem in of_others {
+        let concerns = |tenant: &String| selected.is_none_or(|webhook| webhook.tenant == *tenant);
+        let text = plain(&problem.problem);
+        if problem.tenant.as_ref().is_none_or(concerns) && !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said.join("; ")
 }
 
 fn draw_log(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let room = usize::from(area.height.saturating_sub(1));
-    let skip = model.log.len().saturating_sub(room);
-    let lines: Vec<Line<'_>> = model
-        .log
-        .iter()
-        .skip(skip)
-        .map(|(at, line)| {
-            let time = at.strftime("%H:%M:%S").to_string();
-            Line::from(vec![Span::styled(format!("{time}  "), Style::new().dim()), Span::raw(line.as_str())])
-        })
-        .collect();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (at, event) in model.log.iter().rev() {
+        let mut time = at.strftime("%H:%M:%S  ").to_string();
+        let pieces = broken(event, area.width.saturating_sub(TIME)).into_iter().map(|piece| {
+            let row =
+                Line::from(vec![Span::styled(format!("{time:<10}"), Style::new().dim()), Span::raw(piece)]);
+            time.clear();
+            row
+        });
+        let pieces: Vec<Line<'_>> = pieces.collect();
+        lines.splice(0..0, pieces);
+        if lines.len() >= room {
+            break;
+        }
+    }
+    let skip = lines.len().saturating_sub(room);
     let title = Block::new().borders(ratatui::widgets::Borders::TOP).title(" events, times in UTC ");
-    frame.render_widget(Paragraph::new(lines).block(title), area);
+    frame.render_widget(Paragraph::new(lines.split_off(skip)).block(title), area);
 }
 
 fn draw_over(frame: &mut Frame<'_>, model: &Model) {
@@ -164,10 +179,23 @@ fn draw_over(frame: &mut Frame<'_>, model: &Model) {
         Over::History { name, text, down } => (format!(" history of {name} "), text.clone(), *down),
     };
     let widest = text.lines().chain([title.as_str()]).map(|line| line.chars().count()).max().unwrap_or(0);
-    let area = centred(frame.area(), widest + 4, text.lines().count() + 2);
+    let width = usize::from(frame.area().width.saturating_sub(2));
+    // Broken between words: no more than a quarter of a row is left free.
+    let height_of = |line: &str| match line.chars().count() {
+        length if length <= width => 1,
+        length => length * 4 / 3 / width.max(1) + 1,
+    };
+    let height: usize = text.lines().map(height_of).sum();
+    let area = centred(frame.area(), widest + 4, height + 2);
     let down = u16::try_from(down).unwrap_or(u16::MAX);
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(text).scroll((down, 0)).block(Block::bordered().title(title)), area);
+    frame.render_widget(
+        Paragraph::new(text)
+            .wrap(Wrap { trim: false })
+            .scroll((down, 0))
+            .block(Block::bordered().title(title)),
+        area,
+    );
 }
 
 /// A box in the middle, no larger than the screen.
@@ -177,7 +205,8 @@ fn centred(area: Rect, width: usize, height: usize) -> Rect {
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
-fn colour(paint: Paint) -> Style {
+/// A colour of the terminal for what it says.
+pub(super) fn colour(paint: Paint) -> Style {
     match paint {
         Paint::Good => Style::new().fg(Color::Green),
         Paint::Busy => Style::new().fg(Color::Cyan),

@@ -21,6 +21,8 @@ const LOG: usize = 500;
 /// The kind of an event that tells of a step, and the outcome of one that has none yet.
 const STEP: &str = "renewal_step";
 const STARTED: &str = "started";
+/// Columns of a history at most.
+const WIDEST: u16 = 76;
 /// How many lines a page is.
 const PAGE: usize = 10;
 
@@ -123,6 +125,8 @@ pub(super) struct Model {
     pub(super) over: Over,
     /// A sentence for whoever pressed a key.
     pub(super) said: String,
+    /// Columns of the terminal, where they are known.
+    pub(super) width: Option<u16>,
     selected: Option<String>,
 }
 
@@ -168,7 +172,10 @@ impl Model {
                     &name,
                     &history,
                     now,
-                    Style { colour: false, width: Some(76) },
+                    Style {
+                        colour: false,
+                        width: Some(self.width.unwrap_or(WIDEST).saturating_sub(4).min(WIDEST)),
+                    },
                 );
                 self.over = Over::History { name, text, down: 0 };
                 self.said.clear();

@@ -13,7 +13,9 @@ use crate::{
         status::View,
         tests::{NOW, after, step, webhook},
     },
-    domain::report::{Health, History, Key as WebhookKey, LastError, Remote, Renewal, State, Webhook},
+    domain::report::{
+        Health, History, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, Renewal, State, Webhook,
+    },
 };
 
 fn alive(name: &str) -> Webhook {
@@ -107,6 +109,118 @@ fn the_screen_shows_lifetimes_the_log_and_the_keys() {
             "? help  ↑↓ select  r renew  h history  p poll  q quit",
         ]
     );
+}
+
+#[test]
+fn a_narrow_terminal_gets_whole_sentences() {
+    let mut people = blocked("people");
+    people.last_error = Some(LastError {
+        at: NOW,
+        step: "post".to_owned(),
+        message: "scope connector-protimeapi-webhooks.write is missing; ask Protime to grant it".to_owned(),
+        retry_at: None,
+    });
+    let mut model = shown(&[alive("clockings"), people]);
+    press(&mut model, Key::Down);
+    let step = |outcome: &str, error: &str| {
+        let facts = json!({
+            "at": NOW, "tenant": "acme", "webhook": "people", "step": "post", "outcome": outcome, "error": error,
+        });
+        happened("renewal_step", facts)
+    };
+    model.learn(step("failed", "Protime does not create or renew the webhook"), NOW);
+    assert_eq!(
+        screen(&model, 40, 24)[..],
+        [
+            "1 of 2 webhooks needs you: 1 blocked, 1",
+            "active; next renewal in 1 h",
+            "● acme/clockings  renews in 1 h",
+            "■ acme/people     not at Protime",
+            "post: scope",
+            "connector-protimeapi-webhooks.write is",
+            "missing; ask Protime to grant it",
+            " events, times in UTC ──────────────────",
+            "08:00:00  acme/people post failed:",
+            "          Protime does not create or",
+            "          renew the webhook",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "? help  r renew  h history  q quit",
+        ]
+    );
+    press(&mut model, Key::Help);
+    let help = screen(&model, 40, 24).join(" ");
+    let help = help.split(['│', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    assert!(help.contains("the time left after it to try again"), "{help}");
+}
+
+#[test]
+fn what_is_wrong_with_the_tenant_or_the_daemon_is_told_with_any_webhook() {
+    let mut model = shown(&[alive("clockings")]);
+    let mut news = picture(&[alive("clockings")], true);
+    if let News::Picture { view, .. } = &mut news {
+        view.health.healthy = false;
+        let of = |tenant: Option<&str>, problem: &str| Problem {
+            webhook: None,
+            tenant: tenant.map(str::to_owned),
+            problem: problem.to_owned(),
+            since: NOW,
+        };
+        view.health.problems = vec![
+            of(None, "the file is wrong"),
+            of(Some("acme"), "no scope"),
+            of(Some("globex"), "elsewhere"),
+        ];
+    }
+    model.learn(news, NOW);
+    let rows = screen(&model, 80, 24);
+    assert!(rows.contains(&"the file is wrong; no scope".to_owned()), "{rows:#?}");
+}
+
+#[test]
+fn a_row_leaves_out_what_there_is_no_room_for() {
+    let mut running = alive("clockings");
+    running.renewal = Some(OpenRenewal {
+        id: 7,
+        reason: "foreign_rotation".to_owned(),
+        step: "catch_up".to_owned(),
+        attempt: 12,
+        started_at: NOW,
+        progress: None,
+    });
+    let mut long = alive("a-name-that-is-longer-than-any-terminal-is-wide");
+    long.state = State::Contended;
+    for (webhooks, width, expected) in [
+        (
+            vec![alive("clockings")],
+            80,
+            "● acme/clockings  active     ━━━━━━━━━━─────┿┄┄┄┄  renews in 1 h, ends in 2 h",
+        ),
+        (vec![alive("clockings")], 70, "● acme/clockings  active     ━━━━━──┿┄┄  renews in 1 h, ends in 2 h"),
+        (vec![alive("clockings")], 60, "● acme/clockings  active     renews in 1 h, ends in 2 h"),
+        (vec![alive("clockings")], 46, "● acme/clockings  active     renews in 1 h"),
+        (vec![alive("clockings")], 40, "● acme/clockings  renews in 1 h"),
+        (
+            vec![running.clone()],
+            80,
+            "● acme/clockings  active     foreign_rotation (#7) at catch_up, attempt 12",
+        ),
+        (vec![running], 40, "● acme/clockings  active     at catch_up"),
+        (vec![long], 40, "◆ …n-any-terminal-is-wide  renews in 1 h"),
+    ] {
+        let rows = screen(&shown(&webhooks), width, 24);
+        assert!(rows.iter().any(|row| row == expected), "{width}: no {expected} in {rows:#?}");
+    }
 }
 
 #[test]

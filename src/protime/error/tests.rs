@@ -12,6 +12,7 @@ fn decide(endpoint: Endpoint, status: u16, oauth: Option<&str>) -> ApiError {
         location: Some("https://login.example/x"),
         retry_after: Some(Duration::from_secs(7)),
         client_id: "my-client",
+        scope: endpoint.scope(),
         missing_scopes: &missing,
     }
     .decide()
@@ -73,8 +74,36 @@ fn the_message_says_what_to_do() {
             "grant all of these scopes to client 'my-client': connector-protimeapi-webhooks.write",
         ),
         (decide(Endpoint::Token, 404, None), "token_url"),
+        (decide(Endpoint::Token, 401, None), "client_id 'my-client' and its client_secret"),
+        (decide(Endpoint::Token, 403, None), "ask Protime to allow it"),
+        (decide(Endpoint::Token, 400, None), "check token_url and client_id 'my-client'"),
+        (decide(Endpoint::Token, 400, Some("server_error")), "a fault or maintenance at Protime"),
+        (decide(Endpoint::Post, 409, None), "passes by itself"),
+        (decide(Endpoint::Post, 410, None), "check the tenant's name and api_origin"),
+        (decide(Endpoint::List, 418, None), "ask Protime"),
     ];
     for (error, expected) in rows {
         assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// A status alone helps nobody at night: whatever Protime answers, the sentence says what to do about it.
+#[test]
+fn every_refusal_comes_with_advice() {
+    let asked = [
+        Endpoint::Token,
+        Endpoint::List,
+        Endpoint::Get,
+        Endpoint::Post,
+        Endpoint::Delete,
+        Endpoint::Collection,
+        Endpoint::Delta,
+    ];
+    for endpoint in asked {
+        for status in (300..600).filter(|status| endpoint.scope().is_some() || *status != 403) {
+            let text = decide(endpoint, status, None).to_string();
+            let (said, _) = text.split_once(". Protime says").expect("the detail comes last");
+            assert!(said.contains("): "), "{endpoint:?}: {text}");
+        }
     }
 }

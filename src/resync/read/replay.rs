@@ -101,7 +101,7 @@ impl Replay {
                 let kind = if refused.key_refused { FailureKind::KeyRefused } else { FailureKind::Failed };
                 return Err(Failure {
                     message: format!(
-                        "object {} does not reach {}: {} ({TRIES} tries)",
+                        "object {} does not reach {}: {} ({TRIES} tries); see that the receiver runs and answers with 2xx",
                         object.id(),
                         self.place(),
                         refused.why

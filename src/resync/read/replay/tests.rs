@@ -100,7 +100,9 @@ async fn what_fails_too_often_names_object_and_status_and_no_secret() {
     let (replay, got) = receiver(redirect).await;
     let failure = replay.page(&key(), &[object(1, 1), object(1, 2)]).await.expect_err("redirected");
     let place = replay.place();
-    let expected = format!("object o1 does not reach {place}: it answers 302 Found (4 tries)");
+    let expected = format!(
+        "object o1 does not reach {place}: it answers 302 Found (4 tries); see that the receiver runs and answers with 2xx"
+    );
     assert_eq!((failure.message.as_str(), failure.kind), (expected.as_str(), FailureKind::Failed));
     assert!(place.ends_with("/hook") && !place.contains("secret") && !place.contains("hush"));
     assert!(!format!("{replay:?}").contains("secret"));
