@@ -41,7 +41,7 @@ pub(crate) use journal::Attempt;
 pub(crate) use news::{Of, Position, RenewalNews};
 pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};
-pub(crate) use webhooks::{Configured, Keys, StoredKey};
+pub(crate) use webhooks::{Configuration, Configured, Keys, StoredKey};
 use writer::Worker;
 
 use crate::crash;

@@ -232,7 +232,7 @@ impl Procedure {
                 looks.into_iter().find(|look| now < *look)
             })
         };
-        self.store.confirm_next(self.id, next).await
+        self.store.confirm_next(self.id, record.confirm, next).await
     }
 
     fn planned(&self, issued_at: Timestamp, valid_until: Timestamp) -> Timestamp {
