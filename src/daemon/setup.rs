@@ -103,7 +103,6 @@ impl Setup {
             }
             setup.tenants.push(runtime);
         }
-        lasting.deliveries.notify_one();
         Ok(setup)
     }
 
