@@ -37,7 +37,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
 pub(crate) use import::{Imported, KeyImport};
-pub(crate) use journal::Attempt;
+pub(crate) use journal::{Attempt, Unfinished};
 pub(crate) use news::{Of, Position, RenewalNews};
 pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};
