@@ -21,6 +21,7 @@ mod live;
 mod manager;
 mod metrics;
 mod orphans;
+mod parts;
 mod picture;
 mod reload;
 mod setup;
@@ -53,6 +54,7 @@ pub(crate) use handle::Handle;
 use herald::Herald;
 pub(crate) use import::import_key;
 use live::{Lasting, Live};
+use parts::Parts;
 use setup::Setup;
 pub(crate) use setup::client;
 
@@ -117,6 +119,12 @@ pub(crate) enum DaemonError {
     /// The cron.
     #[error("cannot start the cron of [daemon] status_poll: {0}")]
     Cron(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// A part came to an end.
+    #[error(
+        "what serves {0} came to an end, which is a mistake in this program; start it again: nothing that is owed is \
+         lost, and its last lines before this one say what happened"
+    )]
+    Part(&'static str),
 }
 
 /// Runs the daemon until a signal stops it.
@@ -145,16 +153,19 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     let handle = Handle::new(live.clone());
     let (of_status, of_control) =
         (sockets::status::router(handle.clone()), sockets::control::router(handle.clone()));
+    let (parts, mut first_end) = Parts::new();
     let status = serve(status_socket, of_status, sockets::status::CONNECTIONS_PER_USER, &serving);
+    let status = parts.spawn("the status socket", status);
     let control = serve(control_socket, of_control, sockets::control::CONNECTIONS_PER_USER, &serving);
-
-    let metrics = metrics_socket.map(|socket| serve_metrics(socket, handle.clone(), &serving));
-    let herald = tokio::spawn(Herald::new(live.clone()).await?.run(telling.clone()));
+    let control = parts.spawn("the control socket", control);
+    let metrics = metrics_socket
+        .map(|socket| parts.spawn("the metrics", serve_metrics(socket, handle.clone(), &serving)));
+    let herald = parts.spawn("the events", Herald::new(live.clone()).await?.run(telling.clone()));
 
     let cron = Cron::start(&daemon.status_poll, live.sweep.clone()).await?;
-    let driver = Driver::new(live.clone(), cron);
-    let sweeper = tokio::spawn(sweep_when_asked(live.clone(), sweeps));
-    let driving = tokio::spawn(driver.run(working.clone()));
+    let driver = Driver::new(live.clone(), cron, parts.clone());
+    let sweeper = parts.spawn("the polls", sweep_when_asked(live.clone(), sweeps));
+    let driving = parts.spawn("the renewals", driver.run(working.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         webhooks = live.setup().procedures.len(),
@@ -166,9 +177,13 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
     }
     let ready = tokio::spawn(announce_ready(live.lasting.clone()));
 
-    loop {
-        match signals.next().await {
-            Signal::Stop => break,
+    let broken = loop {
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            Some(part) = first_end.recv() => break Some(part),
+        };
+        match signal {
+            Signal::Stop => break None,
             Signal::Poll => {
                 tracing::info!("asked to poll now");
                 if live.sweep.try_send(Sweep).is_err() {
@@ -181,6 +196,9 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
                 tokio::spawn(async move { live.reload().await.ok() });
             }
         }
+    };
+    if let Some(part) = broken {
+        tracing::error!(part, "a part of the daemon came to an end; stopping, to be started again");
     }
     tracing::info!("stopping");
     manager::tell(&[sd_notify::NotifyState::Stopping]);
@@ -197,7 +215,7 @@ pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
         finish(metrics, CLOSE, "a connection to the metrics was cut off").await;
     }
     tracing::info!("stopped");
-    Ok(())
+    broken.map_or(Ok(()), |part| Err(DaemonError::Part(part)))
 }
 
 fn serve(
@@ -205,16 +223,16 @@ fn serve(
     router: axum::Router,
     connections_per_user: usize,
     serving: &Stop,
-) -> JoinHandle<()> {
+) -> impl Future<Output = ()> + Send + use<> {
     let serving = serving.clone();
-    tokio::spawn(async move {
+    async move {
         let path = socket.path().display().to_string();
         if let Err(error) =
             sockets::serve::serve(socket, router, connections_per_user, serving.requested()).await
         {
             tracing::error!(path, %error, "a socket is no longer served");
         }
-    })
+    }
 }
 
 /// Listens where `[metrics] listen` says, which is on loopback.
@@ -223,20 +241,24 @@ async fn listen_for_metrics(listen: std::net::SocketAddr) -> Result<TcpListener,
 }
 
 /// Answers for the metrics until `serving` is requested; the listener is closed then.
-fn serve_metrics(listener: TcpListener, handle: Handle, serving: &Stop) -> JoinHandle<()> {
+fn serve_metrics(
+    listener: TcpListener,
+    handle: Handle,
+    serving: &Stop,
+) -> impl Future<Output = ()> + Send + use<> {
     let serving = serving.clone();
     let router = sockets::metrics::router(handle);
-    tokio::spawn(async move {
+    async move {
         sockets::serve::answer_all(listener, router, sockets::metrics::CONNECTIONS, serving.requested())
             .await;
-    })
+    }
 }
 
 /// Runs sweeps one after the other, each in a task of its own, so that a panic ends only that one.
 async fn sweep_when_asked(live: Live, mut sweeps: mpsc::Receiver<Sweep>) {
     while let Some(Sweep) = sweeps.recv().await {
-        let setup = live.setup();
-        if let Err(error) = tokio::spawn(async move { setup.sweep().await }).await {
+        let live = live.clone();
+        if let Err(error) = tokio::spawn(async move { live.sweep().await }).await {
             tracing::error!(%error, "a sweep ended abnormally");
         }
     }

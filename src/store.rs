@@ -37,11 +37,11 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
 pub(crate) use import::{Imported, KeyImport};
-pub(crate) use journal::Attempt;
+pub(crate) use journal::{Attempt, Unfinished};
 pub(crate) use news::{Of, Position, RenewalNews};
 pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};
-pub(crate) use webhooks::{Configured, Keys, StoredKey};
+pub(crate) use webhooks::{Configuration, Configured, Keys, StoredKey};
 use writer::Worker;
 
 use crate::crash;

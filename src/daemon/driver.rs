@@ -21,11 +21,14 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{couriers::Couriers, live::Live, manager::Manager};
+use super::{couriers::Couriers, live::Live, manager::Manager, parts::Parts};
 use crate::{
     clock,
     domain::record::WebhookId,
-    renewal::procedure::{Advance, Procedure},
+    renewal::{
+        procedure::{Advance, Procedure},
+        reconcile::Tenant,
+    },
     scheduler::{self, Cron, Sweep},
     stop::Stop,
     store::StoreError,
@@ -52,6 +55,7 @@ const PANIC_PAUSE: Duration = Duration::from_secs(5);
 /// Owns the work on all webhooks.
 pub(super) struct Driver {
     live: Live,
+    parts: Parts,
     manager: Manager,
     cron: Cron,
     pattern: String,
@@ -62,14 +66,14 @@ pub(super) struct Driver {
     looked: (Timestamp, Instant),
     /// Asks every tenant after a step of the clock; no deadline is believed before it has ended.
     asking: Option<JoinHandle<()>>,
-    started_at: Timestamp,
 }
 
 impl Driver {
     /// A driver for what is in force.
-    pub(super) fn new(live: Live, cron: Cron) -> Self {
+    pub(super) fn new(live: Live, cron: Cron, parts: Parts) -> Self {
         let setup = live.setup();
         Self {
+            parts,
             manager: Manager::new(),
             cron,
             pattern: setup.daemon.status_poll.clone(),
@@ -79,7 +83,6 @@ impl Driver {
             tasks: JoinSet::new(),
             looked: (clock::now(), Instant::now()),
             asking: None,
-            started_at: clock::now(),
             live,
         }
     }
@@ -87,7 +90,8 @@ impl Driver {
     /// Works until `stop` is requested and what was in flight is finished.
     pub(super) async fn run(mut self, stop: Stop) {
         let closing = Stop::new();
-        let couriers = tokio::spawn(Couriers::new(self.live.clone()).run(stop.clone(), closing.clone()));
+        let couriers = Couriers::new(self.live.clone()).run(stop.clone(), closing.clone());
+        let couriers = self.parts.spawn("the hand-off of keys", couriers);
         while !stop.is_requested() {
             self.follow_the_configuration().await;
             self.watch_the_clock().await;
@@ -192,15 +196,14 @@ impl Driver {
                 "the clock was set, or the machine was suspended; asking every tenant"
             );
             self.rearm().await;
-            let (setup, wake) = (self.live.setup(), Arc::clone(&self.live.lasting.wake));
-            let store = self.live.lasting.store.clone();
+            let live = self.live.clone();
             self.asking = Some(tokio::spawn(async move {
-                setup.sweep().await;
+                live.sweep().await;
                 // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
-                if let Err(error) = store.look_again(clock::now()).await {
+                if let Err(error) = live.lasting.store.look_again(clock::now()).await {
                     tracing::error!(%error, "the deadlines could not be set anew");
                 }
-                wake.notify_one();
+                live.lasting.wake.notify_one();
             }));
         }
     }
@@ -212,8 +215,9 @@ impl Driver {
             let tenant = Arc::clone(tenant);
             self.tasks.spawn(async move { tenant.retry().await });
         }
-        let oldest =
-            setup.tenants.iter().map(|tenant| tenant.polls().last_attempt.unwrap_or(self.started_at)).min();
+        // A tenant that is new is asked by the sweep of its reload.
+        let asked_at = |tenant: &Arc<Tenant>| tenant.polls().last_attempt.unwrap_or(setup.loaded_at);
+        let oldest = setup.tenants.iter().map(asked_at).min();
         let silent = oldest
             .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
             .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);

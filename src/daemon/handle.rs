@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bulletin::Listener,
     clock,
-    domain::{key::WebhookKey, record::Record, report, webhook::WebhookPath},
+    domain::{key::WebhookKey, orphan::Orphan, record::Record, report, webhook::WebhookPath},
     renewal::procedure::Procedure,
     store::Store,
 };
@@ -30,6 +30,23 @@ pub(crate) struct Handle {
     started_at: Timestamp,
 }
 
+/// Does something to its end, also when the client that asked for it hangs up in the middle: what is
+/// written must be told, and a configuration that is stored must be in force.
+async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The daemon has ended, and nobody is asked any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+fn pictures(known: &[(Record, &Procedure)]) -> Vec<report::Webhook> {
+    known.iter().map(|(record, procedure)| picture::webhook(record, procedure)).collect()
+}
+
 impl Handle {
     /// A handle of a daemon that starts now.
     pub(super) fn new(live: Live) -> Self {
@@ -39,23 +56,30 @@ impl Handle {
     /// What is wrong.
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
         let setup = self.live.setup();
+        let known = self.known(&setup).await?;
+        Ok(self.health_of(&setup, &known))
+    }
+
+    fn health_of(&self, setup: &Setup, known: &[(Record, &Procedure)]) -> report::Health {
         let config_error = self.live.config_error.borrow().clone();
         let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
         let mut problems: Vec<report::Problem> = config.into_iter().chain(tenants).collect();
-        let webhooks = self.known(&setup).await?;
-        problems
-            .extend(webhooks.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
-        Ok(health::health(problems))
+        problems.extend(known.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
+        health::health(problems)
     }
 
     /// The daemon and its tenants.
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
         let setup = self.live.setup();
-        let webhooks = self.webhooks().await?;
+        let webhooks = pictures(&self.known(&setup).await?);
         let orphans = self.store.orphans().await?;
+        Ok(self.status_of(&setup, &webhooks, &orphans))
+    }
+
+    fn status_of(&self, setup: &Setup, webhooks: &[report::Webhook], orphans: &[Orphan]) -> report::Status {
         let config_error = self.live.config_error.borrow().clone();
-        Ok(report::Status {
+        report::Status {
             daemon: report::Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
@@ -63,22 +87,21 @@ impl Handle {
                 config_file: setup.file.display().to_string(),
                 config_loaded_at: setup.loaded_at,
                 config_error,
-                counts: picture::counts(&webhooks),
+                counts: picture::counts(webhooks),
                 next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
             },
             tenants: setup.tenants.iter().map(|tenant| picture::tenant(tenant)).collect(),
             orphans: orphans
                 .iter()
-                .map(|orphan| picture::orphan(orphan, orphans::tenant_of(&setup, orphan).is_some()))
+                .map(|orphan| picture::orphan(orphan, orphans::tenant_of(setup, orphan).is_some()))
                 .collect(),
-        })
+        }
     }
 
     /// Every webhook.
     pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
         let setup = self.live.setup();
-        let known = self.known(&setup).await?;
-        Ok(known.iter().map(|(record, procedure)| picture::webhook(record, procedure)).collect())
+        Ok(pictures(&self.known(&setup).await?))
     }
 
     /// One webhook; `None` if there is none of that name.
@@ -117,9 +140,12 @@ impl Handle {
 
     /// The metrics, as Prometheus reads them.
     pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
-        let status = self.status().await?;
-        let healthy = self.health().await?.healthy;
-        let webhooks = self.webhooks().await?;
+        let setup = self.live.setup();
+        // Of one moment: `healthy` and the states of webhooks are compared with one another.
+        let known = self.known(&setup).await?;
+        let webhooks = pictures(&known);
+        let status = self.status_of(&setup, &webhooks, &[]);
+        let healthy = self.health_of(&setup, &known).healthy;
         Ok(metrics::text(&status, &webhooks, healthy, &self.live.lasting.tally.snapshot()))
     }
 
@@ -137,10 +163,14 @@ impl Handle {
     /// webhook of that name.
     pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let renewal = procedure.renew_now().await?;
-        self.live.lasting.wake.notify_one();
-        self.live.lasting.deliveries.notify_one();
-        Ok(Some(renewal))
+        let lasting = self.live.lasting.clone();
+        whole(async move {
+            let renewal = procedure.renew_now().await?;
+            lasting.wake.notify_one();
+            lasting.deliveries.notify_one();
+            Ok(Some(renewal))
+        })
+        .await
     }
 
     /// Takes over a key that Protime signs with already; `None` if there is no webhook of that name.
@@ -150,24 +180,32 @@ impl Handle {
         key: WebhookKey,
     ) -> Result<Option<Imported>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let imported = procedure.import_key(key).await?;
-        self.live.lasting.wake.notify_one();
-        Ok(Some(imported))
+        let wake = Arc::clone(&self.live.lasting.wake);
+        whole(async move {
+            let imported = procedure.import_key(key).await?;
+            wake.notify_one();
+            Ok(Some(imported))
+        })
+        .await
     }
 
     /// Asks every tenant for its list now.
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
         let setup = self.live.setup();
-        let asked = setup.tenants.iter().map(|tenant| async move {
-            let error = tenant.refresh().await.err().map(|error| error.to_string());
-            PolledTenant { tenant: tenant.name.to_string(), error }
+        let asked = setup.tenants.iter().map(|tenant| {
+            let tenant = Arc::clone(tenant);
+            async move {
+                let error = tenant.refresh().await.err().map(|error| error.to_string());
+                PolledTenant { tenant: tenant.name.to_string(), error }
+            }
         });
-        join_all(asked).await
+        whole(join_all(asked)).await
     }
 
     /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
     pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
-        self.live.reload().await
+        let live = self.live.clone();
+        whole(async move { live.reload().await }).await
     }
 
     /// How long the previous key is accepted.

@@ -73,30 +73,34 @@ impl Herald {
         let mut commits = self.live.lasting.store.commits();
         let mut published = self.live.lasting.bulletin.news();
         while !stop.is_requested() {
+            // Before the look: what comes during it may be missing in what it sees.
             commits.borrow_and_update();
-            self.look().await;
+            published.borrow_and_update();
+            let compared_all = self.look().await;
+            let came = commits.has_changed().unwrap_or(false) || published.has_changed().unwrap_or(false);
             // What we published ourselves is no news.
             published.borrow_and_update();
-            let sleep =
-                self.compared + if commits.has_changed().unwrap_or(false) { COMPARE } else { LONGEST_SLEEP };
+            let sleep = if compared_all && !came { LONGEST_SLEEP } else { COMPARE };
             tokio::select! {
                 _changed = commits.changed() => {}
                 // A poll that failed changes no record, but states.
                 _changed = published.changed() => {}
-                () = tokio::time::sleep_until(sleep) => {}
+                () = tokio::time::sleep(sleep) => {}
                 () = stop.requested() => {}
             }
         }
         self.look().await;
     }
 
-    async fn look(&mut self) {
-        if let Err(error) = self.tell().await {
+    /// Tells what is new, and whether that is known of every webhook.
+    async fn look(&mut self) -> bool {
+        self.tell().await.unwrap_or_else(|error| {
             tracing::debug!(%error, "the journal could not be read for its news; it is read again soon");
-        }
+            false
+        })
     }
 
-    async fn tell(&mut self) -> Result<(), StoreError> {
+    async fn tell(&mut self) -> Result<bool, StoreError> {
         let whole = self.compared.elapsed() >= COMPARE;
         let of = if whole { Of::All } else { Of::TheNews };
         let news = self.live.lasting.store.news(self.position.clone(), of).await?;
@@ -118,7 +122,7 @@ impl Herald {
             self.keys.retain(|id, _| present.contains(id));
             self.note_problems(&known);
         }
-        Ok(())
+        Ok(whole)
     }
 
     fn tell_renewal(&mut self, renewal: &RenewalNews) {

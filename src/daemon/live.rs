@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
-use super::setup::Setup;
+use super::{orphans, setup::Setup};
 use crate::{
     bulletin::Bulletin,
     domain::{record::WebhookId, report::ConfigError},
@@ -71,7 +72,7 @@ pub(crate) struct Live {
     pub(super) sweep: mpsc::Sender<Sweep>,
     /// Why the file as it is now is not in force.
     pub(super) config_error: watch::Sender<Option<ConfigError>>,
-    /// Held while a reload is under way.
+    /// Held while a reload is under way, or something that none may come between.
     pub(super) reloading: Arc<Mutex<()>>,
     current: watch::Sender<Arc<Setup>>,
 }
@@ -96,6 +97,20 @@ impl Live {
     /// Puts another one in its place.
     pub(super) fn put_in_force(&self, setup: Setup) {
         self.current.send_replace(Arc::new(setup));
+    }
+
+    /// Asks every tenant for its list, and looks whether every key file is still what it should be.
+    pub(super) async fn sweep(&self) {
+        let setup = self.setup();
+        if let Err(error) = setup.inspect_sinks().await {
+            tracing::error!(%error, "the key sinks could not be inspected");
+        }
+        // A failure is noted with the tenant, shown in its status, and tried again.
+        join_all(setup.tenants.iter().map(|tenant| tenant.refresh())).await;
+        if let Err(error) = orphans::settle(self).await {
+            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
+        }
+        self.lasting.swept.send_replace(true);
     }
 
     /// Ready when the setup in force does not have this webhook any more.

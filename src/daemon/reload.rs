@@ -80,6 +80,8 @@ impl Live {
             tracing::debug!("a sweep is already due");
         }
         self.lasting.wake.notify_one();
+        // Only now: what a new sink is to get is found in what is in force.
+        self.lasting.deliveries.notify_one();
         Ok(reloaded)
     }
 }

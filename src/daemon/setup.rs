@@ -2,10 +2,9 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{DaemonError, live::Lasting, orphans};
+use super::{DaemonError, live::Lasting};
 use crate::{
     clock,
     config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
@@ -23,7 +22,7 @@ use crate::{
         reconcile::{Tenant, Watched},
     },
     resync::Resync,
-    store::{Configured, Store, StoreError},
+    store::{Configuration, Configured, Store, StoreError},
     tally::Tally,
 };
 
@@ -73,7 +72,8 @@ impl Setup {
             .collect::<Result<_, _>>()?;
         let equipment: Vec<Vec<Equipment>> =
             config.tenants.iter().map(|tenant| shared.equip(tenant)).collect::<Result<_, _>>()?;
-        let ids = adopt(config, &lasting.store).await?;
+        // The last thing that may fail or wait: what is in the database is in force.
+        let ids = adopt(config, &equipment, &lasting.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
@@ -88,7 +88,6 @@ impl Setup {
             by_path: HashMap::new(),
             lasting: lasting.clone(),
         };
-        let mut sinks = Vec::new();
         for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
@@ -98,15 +97,12 @@ impl Setup {
                 .collect::<Result<_, _>>()?;
             let runtime = shared.tenant(tenant, client, &webhooks);
             for prepared in webhooks {
-                sinks.push((prepared.id, prepared.wanted.sinks.clone()));
                 setup.by_path.insert(prepared.path.clone(), prepared.id);
                 let procedure = shared.procedure(prepared, tenant, &runtime);
                 setup.procedures.insert(procedure.id, Arc::new(procedure));
             }
             setup.tenants.push(runtime);
         }
-        lasting.store.expect_sinks(sinks, clock::now()).await?;
-        lasting.deliveries.notify_one();
         Ok(setup)
     }
 
@@ -121,21 +117,8 @@ impl Setup {
         }
     }
 
-    /// Asks every tenant for its list, and looks whether every key file is still what it should be.
-    pub(super) async fn sweep(&self) {
-        if let Err(error) = self.inspect_sinks().await {
-            tracing::error!(%error, "the key sinks could not be inspected");
-        }
-        // A failure is noted with the tenant, shown in its status, and tried again.
-        join_all(self.tenants.iter().map(|tenant| tenant.refresh())).await;
-        if let Err(error) = orphans::settle(self, &self.lasting.store).await {
-            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
-        }
-        self.lasting.swept.send_replace(true);
-    }
-
     /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
-    async fn inspect_sinks(&self) -> Result<(), StoreError> {
+    pub(super) async fn inspect_sinks(&self) -> Result<(), StoreError> {
         let store = &self.lasting.store;
         for (id, procedure) in &self.procedures {
             if procedure.sinks.is_empty() {
@@ -147,9 +130,11 @@ impl Setup {
                 let name = sink.id();
                 let had = record.has_key(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
-                    tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
-                    store.hand_off_again(*id, name, clock::now()).await?;
-                    self.lasting.deliveries.notify_one();
+                    // A rotation may have come since the record was read.
+                    if store.hand_off_again(*id, name, key.version, clock::now()).await? {
+                        tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                        self.lasting.deliveries.notify_one();
+                    }
                 }
             }
         }
@@ -176,10 +161,11 @@ impl<'a> Prepared<'a> {
         shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
+        let sink_ids = equipment.sink_ids();
         let Equipment { sinks, resync } = equipment;
         let wanted = Wanted {
             references: ExternalReference::all(&webhook.external_references),
-            sinks: sinks.iter().map(KeySink::id).collect(),
+            sinks: sink_ids,
             max_unplanned_per_hour: shared.max_unplanned_per_hour,
             longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
@@ -204,6 +190,13 @@ struct Shared {
 struct Equipment {
     sinks: Vec<KeySink>,
     resync: Resync,
+}
+
+impl Equipment {
+    /// The stable names of the key sinks.
+    fn sink_ids(&self) -> Vec<String> {
+        self.sinks.iter().map(KeySink::id).collect()
+    }
 }
 
 impl Shared {
@@ -276,19 +269,23 @@ fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
     }
 }
 
-async fn adopt(config: &Config, store: &Store) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
-    let configured: Vec<Configured> = config
+async fn adopt(
+    config: &Config,
+    equipment: &[Vec<Equipment>],
+    store: &Store,
+) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
+    let of = |tenant, webhook: &config::Webhook| Configured {
+        path: path(tenant, webhook),
+        pair: webhook.pair.clone(),
+        on_remove: webhook.on_remove,
+    };
+    let webhooks = config
         .tenants
         .iter()
-        .flat_map(|tenant| {
-            tenant.webhooks.iter().map(|webhook| Configured {
-                path: path(tenant, webhook),
-                pair: webhook.pair.clone(),
-                on_remove: webhook.on_remove,
-            })
-        })
-        .collect();
-    let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
+        .flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| of(tenant, webhook)));
+    let configured: Configuration =
+        webhooks.zip(equipment.iter().flatten().map(Equipment::sink_ids)).collect();
+    let paths: Vec<WebhookPath> = configured.iter().map(|(webhook, _)| webhook.path.clone()).collect();
     let ids = store.adopt(configured, clock::now()).await?;
     Ok(paths.into_iter().zip(ids).collect())
 }

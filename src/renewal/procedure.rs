@@ -21,13 +21,13 @@ use crate::{
         errand::{Context, Failure, FailureKind},
         lifetime::{Share, renewal_time},
         reason::{Reason, RenewalOutcome, Step},
-        record::{Listed, Now, Record, Stage, Trouble, TroubleKind, WebhookId},
+        record::{Listed, Now, Open, Record, Stage, Trouble, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, WebhookPath},
     },
     handoff::KeySink,
     resync::Resync,
     stop::Stop,
-    store::{Attempt, Store, StoreError},
+    store::{Attempt, Store, StoreError, Unfinished},
 };
 
 mod closing;
@@ -156,14 +156,13 @@ impl Procedure {
         let record = self.store.record(self.id).await?;
         let now = self.tenant.now();
         let gap = self.gap(&record, now);
-        let stuck = record.trouble.as_ref().filter(|trouble| {
-            trouble.kind == TroubleKind::NeedsOperator
-                && record.open.as_ref().is_some_and(|open| open.stage == Stage::Rotate)
+        let stuck = record.open.as_ref().zip(record.trouble.as_ref()).filter(|(open, trouble)| {
+            trouble.kind == TroubleKind::NeedsOperator && open.stage == Stage::Rotate
         });
         let renewal = match stuck {
-            Some(trouble) => {
-                let (error, outcome) = (trouble.message.clone(), RenewalOutcome::Failed);
-                self.store.supersede(self.id, outcome, error, Reason::Manual, gap, now.local).await?
+            Some((open, trouble)) => {
+                let unfinished = unfinished(open, RenewalOutcome::Failed, trouble.message.clone());
+                self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
             }
             None => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
         };
@@ -205,8 +204,10 @@ impl Procedure {
         reason: Reason,
         now: Now,
     ) -> Result<(), StoreError> {
+        let Some(open) = &record.open else { return Ok(()) };
         let gap = self.gap(record, now);
-        let renewal = self.store.supersede(self.id, outcome, error, reason, gap, now.local).await?;
+        let unfinished = unfinished(open, outcome, error);
+        let renewal = self.store.supersede(self.id, unfinished, reason, gap, now.local).await?;
         tracing::warn!(webhook = %self.path, renewal, %reason, "renewal started in place of one that could not finish");
         Ok(())
     }
@@ -232,7 +233,7 @@ impl Procedure {
                 looks.into_iter().find(|look| now < *look)
             })
         };
-        self.store.confirm_next(self.id, next).await
+        self.store.confirm_next(self.id, record.confirm, next).await
     }
 
     fn planned(&self, issued_at: Timestamp, valid_until: Timestamp) -> Timestamp {
@@ -311,6 +312,10 @@ impl Procedure {
         let since = before.map_or(now.local, |trouble| trouble.since);
         Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
     }
+}
+
+fn unfinished(open: &Open, outcome: RenewalOutcome, error: String) -> Unfinished {
+    Unfinished { renewal: open.id, stage: open.stage, outcome, error }
 }
 
 fn later(now: Now, delay: Duration) -> Timestamp {

@@ -8,7 +8,7 @@ use super::{
     Store, StoreError,
     marks::{
         advance_stage, begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step,
-        open_renewal, set_trouble,
+        open_renewal, set_trouble, stands_at,
     },
     record::millis,
 };
@@ -31,6 +31,19 @@ pub(crate) struct Attempt {
     pub(super) post: Option<i64>,
 }
 
+/// A renewal that cannot finish: where it stood when that was judged, and how its end is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Unfinished {
+    /// Its number.
+    pub(crate) renewal: i64,
+    /// Where it stood.
+    pub(crate) stage: Stage,
+    /// How it ended.
+    pub(crate) outcome: RenewalOutcome,
+    /// Why.
+    pub(crate) error: String,
+}
+
 impl Store {
     /// Opens a renewal and records the gap that it has to close, or returns the number of the one
     /// that is open, which is then tried at once.
@@ -51,18 +64,23 @@ impl Store {
         .await
     }
 
-    /// Ends the open renewal and opens another in the same moment; what was owed stays owed.
+    /// Ends a renewal and opens another in the same moment; what was owed stays owed. One that has gone on
+    /// since it was judged, or another one that is open by now, is tried at once instead.
     pub(crate) async fn supersede(
         &self,
         webhook: WebhookId,
-        outcome: RenewalOutcome,
-        error: String,
+        unfinished: Unfinished,
         reason: Reason,
         gap: Option<Gap>,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         self.write("supersede", move |connection| {
-            if let Some(renewal) = open_renewal(connection, webhook)? {
+            if let Some(open) = open_renewal(connection, webhook)? {
+                let Unfinished { renewal, stage, outcome, error } = unfinished;
+                if open != renewal || !stands_at(connection, open, stage)? {
+                    hurry(connection, webhook, now)?;
+                    return Ok(open);
+                }
                 finish(connection, webhook, renewal, outcome, Some(&error), now)?;
             }
             begin(connection, webhook, reason, gap, now)

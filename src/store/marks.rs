@@ -136,6 +136,13 @@ pub(super) fn set_stage(connection: &Connection, renewal: i64, stage: Stage) -> 
     Ok(())
 }
 
+/// Whether a renewal stands at this stage.
+pub(super) fn stands_at(connection: &Connection, renewal: i64, stage: Stage) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM renewal WHERE id = ? AND stage = ?)")?
+        .query_row((renewal, stage.as_str()), |row| row.get(0))?)
+}
+
 /// Moves a renewal on, unless it stands elsewhere by now; tells whether it did.
 pub(super) fn advance_stage(
     connection: &Connection,

@@ -40,19 +40,6 @@ pub(crate) struct Undelivered {
 }
 
 impl Store {
-    /// Makes the configured sinks of webhooks known, and forgets all others of them. What lacks the
-    /// current key is due at once.
-    pub(crate) async fn expect_sinks(
-        &self,
-        sinks: Vec<(WebhookId, Vec<String>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write("expect_sinks", move |connection| {
-            sinks.iter().try_for_each(|(webhook, sinks)| expect(connection, *webhook, sinks, now))
-        })
-        .await
-    }
-
     /// The sinks to be tried by now, the longest due first. A time after `latest` was computed on another
     /// clock, and is not waited for.
     pub(crate) async fn due_deliveries(
@@ -209,20 +196,27 @@ impl Store {
         .await
     }
 
-    /// Owes a sink the key again, because it was found to lack it.
+    /// Owes a sink the key again, because it was found to lack this version of it; false if that is not
+    /// what it has to have any more, or it gets a key already.
     pub(crate) async fn hand_off_again(
         &self,
         webhook: WebhookId,
         sink: String,
+        version: u64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write("hand_off_again", move |connection| {
-            connection
+            let version = i64::try_from(version).unwrap_or(i64::MAX);
+            let changed = connection
                 .prepare_cached(
-                    "UPDATE sink SET version = 0, attempts = 0, retry_at = ?3 WHERE webhook_id = ?1 AND sink = ?2",
+                    "UPDATE sink SET version = 0, attempts = 0, retry_at = ?4 \
+                     WHERE webhook_id = ?1 AND sink = ?2 AND version = ?3 AND retry_at IS NULL",
                 )?
-                .execute((webhook.0, sink, millis(now)))?;
-            look_again(connection, webhook, now)
+                .execute((webhook.0, sink, version, millis(now)))?;
+            if changed == 1 {
+                look_again(connection, webhook, now)?;
+            }
+            Ok(changed == 1)
         })
         .await
     }
@@ -282,7 +276,9 @@ pub(super) fn owe_all(connection: &Connection, webhook: WebhookId, now: Timestam
     Ok(())
 }
 
-fn expect(
+/// Makes the configured sinks of a webhook known, and forgets its others. What lacks the current key is
+/// due at once.
+pub(super) fn expect_sinks(
     connection: &Connection,
     webhook: WebhookId,
     sinks: &[String],

@@ -7,12 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
     Store, StoreError,
+    outbox::expect_sinks,
     record::{self, digits, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
     orphan::OnRemove,
-    record::{Record, WebhookId},
+    record::{Confirm, Record, WebhookId},
     webhook::{ExternalReference, Pair, RemoteWebhook, TenantName, WebhookPath},
 };
 
@@ -26,6 +27,9 @@ pub(crate) struct Configured {
     /// What happens to it should it leave.
     pub(crate) on_remove: OnRemove,
 }
+
+/// How the configuration is stored: every webhook with the stable names of its key sinks.
+pub(crate) type Configuration = Vec<(Configured, Vec<String>)>;
 
 /// A webhook's keys.
 #[derive(Debug, Clone)]
@@ -53,13 +57,13 @@ pub(crate) struct StoredKey {
 pub(crate) type PostCounts = HashMap<WebhookId, i64>;
 
 impl Store {
-    /// Makes the configured webhooks known and all others forgotten-but-kept, and wants a look at
-    /// each. A webhook is recognised by its pair: what is known of it survives another name. What
-    /// waits for an operator is tried at once, because he may have changed something. Answers in the
-    /// order of the argument.
+    /// Makes the configured webhooks with their key sinks known and all others forgotten-but-kept, and
+    /// wants a look at each. A webhook is recognised by its pair: what is known of it survives another
+    /// name. What waits for an operator is tried at once, because he may have changed something. Answers
+    /// in the order of the argument.
     pub(crate) async fn adopt(
         &self,
-        configured: Vec<Configured>,
+        configured: Configuration,
         now: Timestamp,
     ) -> Result<Vec<WebhookId>, StoreError> {
         self.write("adopt", move |connection| {
@@ -67,7 +71,12 @@ impl Store {
                 "UPDATE webhook SET configured = 0, left_at = ?1 WHERE configured = 1",
                 [millis(now)],
             )?;
-            configured.iter().map(|webhook| adopt(connection, webhook, now)).collect()
+            let adopt = |(webhook, sinks): &(Configured, Vec<String>)| {
+                let id = adopt(connection, webhook, now)?;
+                expect_sinks(connection, id, sinks, now)?;
+                Ok(id)
+            };
+            configured.iter().map(adopt).collect()
         })
         .await
     }
@@ -234,16 +243,22 @@ impl Store {
         .await
     }
 
-    /// Sets when to ask Protime again whether our key is still the one it signs with; `None`: enough.
-    pub(crate) async fn confirm_next(&self, id: WebhookId, at: Option<Timestamp>) -> Result<(), StoreError> {
+    /// Sets when to ask Protime again whether our key is still the one it signs with; `None`: enough. A
+    /// wish that came after `before` was read, because of a key that was imported, stays.
+    pub(crate) async fn confirm_next(
+        &self,
+        id: WebhookId,
+        before: Option<Confirm>,
+        at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         self.write("confirm_next", move |connection| {
             connection
                 .prepare_cached(
                     "UPDATE webhook SET confirm_at = ?2, \
                      confirm_until = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(confirm_until, ?2) END \
-                     WHERE id = ?1",
+                     WHERE id = ?1 AND confirm_at IS ?3",
                 )?
-                .execute((id.0, at.map(millis)))?;
+                .execute((id.0, at.map(millis), before.map(|before| millis(before.at))))?;
             Ok(())
         })
         .await

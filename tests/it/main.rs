@@ -35,6 +35,7 @@ mod kills;
 mod listeners;
 mod manager;
 mod metrics;
+mod moments;
 mod online;
 mod order;
 mod panics;

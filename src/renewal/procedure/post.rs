@@ -18,7 +18,10 @@ use crate::{
     },
     handoff::KeySink,
     protime::{self, ApiError, PostError},
-    renewal::plan::{delivers, differs},
+    renewal::{
+        plan::{delivers, differs},
+        unsaved::Awaited,
+    },
     stop::Stop,
     store::{Answer, Attempt, Rotation},
 };
@@ -44,7 +47,9 @@ impl Procedure {
             return Ok(());
         };
         match self.send(record).await {
-            Ok(answer) => {
+            Ok((answer, awaited)) => {
+                self.keys_in_memory.hold(&self.path);
+                drop(awaited);
                 let answer = Answer {
                     location: answer.location,
                     body: answer.body,
@@ -66,8 +71,9 @@ impl Procedure {
         }
     }
 
-    /// References cannot be changed on a webhook that exists: it is deleted first.
-    async fn send(&self, record: &Record) -> Result<protime::PostAnswer, PostError> {
+    /// References cannot be changed on a webhook that exists: it is deleted first. Until the answer is
+    /// held on to, it is awaited.
+    async fn send(&self, record: &Record) -> Result<(protime::PostAnswer, Awaited), PostError> {
         if let Remote::Listed(listed) = &record.remote
             && self.has_other_references(record.issued.as_ref(), listed).await?
         {
@@ -82,11 +88,11 @@ impl Procedure {
                 Err(error) => return Err(PostError::Unknown(error)),
             }
         }
-        let _awaited = self.keys_in_memory.expect();
+        let awaited = self.keys_in_memory.expect();
         crash::point("post:before");
         let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
         crash::point("post:after");
-        answer
+        Ok((answer?, awaited))
     }
 
     /// Whether the webhook that exists has other references than it is to have. We know those of our own
@@ -135,7 +141,6 @@ impl Procedure {
     /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
     async fn keep(&self, attempt: Attempt, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
         let mut rescued = false;
-        self.keys_in_memory.hold(&self.path);
         loop {
             let now = self.tenant.now().local;
             let error = match self.store.post_answered(attempt, answer.clone(), now).await {

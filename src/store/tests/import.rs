@@ -23,7 +23,7 @@ impl Bench {
 #[tokio::test]
 async fn a_key_is_current_at_once_and_the_same_one_changes_nothing() {
     let bench = Bench::new().await;
-    bench.store.expect_sinks(vec![(bench.id, vec!["file:/run/k".to_owned()])], at(2)).await.expect("records");
+    bench.expect_sinks(&["file:/run/k"], 2).await;
     assert_eq!(bench.import("theirs", 10).await, Imported::New { version: 1 });
     assert_eq!(bench.import("theirs", 11).await, Imported::Same { version: 1 });
     let record = bench.record().await;
@@ -37,6 +37,20 @@ async fn a_key_is_current_at_once_and_the_same_one_changes_nothing() {
     assert_eq!(bench.import("another", 20).await, Imported::New { version: 2 });
     let keys = bench.store.keys(bench.id).await.expect("reads");
     assert_eq!(keys.previous.expect("kept").key.expose(), "theirs");
+}
+
+#[tokio::test]
+async fn what_is_to_be_confirmed_of_a_new_key_is_not_called_off_by_an_answer_about_the_one_before() {
+    let bench = Bench::new().await;
+    bench.import("mistyped", 10).await;
+    let before = bench.record().await.confirm;
+    bench.import("theirs", 11).await;
+    bench.store.confirm_next(bench.id, before, None).await.expect("records");
+    let confirm = bench.record().await.confirm;
+    assert_eq!(confirm, Some(Confirm { at: at(11), until: at(11) }), "it is still to be asked for");
+    bench.store.confirm_next(bench.id, confirm, Some(at(20))).await.expect("records");
+    bench.store.confirm_next(bench.id, bench.record().await.confirm, None).await.expect("records");
+    assert_eq!(bench.record().await.confirm, None);
 }
 
 #[tokio::test]
@@ -100,7 +114,7 @@ async fn without_a_daemon_the_webhook_is_made_known_and_no_other_is_touched() {
     assert_eq!(known.len(), 2, "both are configured still");
     let ids = bench
         .store
-        .adopt(vec![configured("clockings", "clockings"), configured("people", "people")], at(20))
+        .adopt(sinkless([configured("clockings", "clockings"), configured("people", "people")]), at(20))
         .await
         .expect("adopts");
     let keys = bench.store.keys(ids[1]).await.expect("reads");

@@ -27,6 +27,13 @@ impl Bench {
         self.store.start_step(self.id, renewal, step, at(91)).await.expect("starts")
     }
 
+    /// The open renewal, judged to be one that cannot finish.
+    async fn unfinished(&self) -> Unfinished {
+        let open = self.record().await.open.expect("open");
+        let (outcome, error) = (RenewalOutcome::Failed, "no".to_owned());
+        Unfinished { renewal: open.id, stage: open.stage, outcome, error }
+    }
+
     async fn stage(&self) -> Stage {
         self.record().await.open.expect("open").stage
     }
@@ -68,12 +75,30 @@ async fn a_resync_of_which_nobody_knows_what_it_covers_paid_nothing() {
 async fn who_takes_over_without_a_gap_takes_over_the_debt() {
     let bench = Bench::new().await;
     bench.begin().await;
-    let (outcome, error) = (RenewalOutcome::Failed, "no".to_owned());
-    bench.store.supersede(bench.id, outcome, error, Reason::Manual, None, at(95)).await.expect("supersedes");
+    let unfinished = bench.unfinished().await;
+    bench.store.supersede(bench.id, unfinished, Reason::Manual, None, at(95)).await.expect("supersedes");
     let record = bench.record().await;
     assert_eq!(record.owed, Some(GAP));
     let last = record.last.expect("ended");
     assert_eq!((last.reason, last.outcome), (Reason::Disabled, RenewalOutcome::Failed));
+}
+
+#[tokio::test]
+async fn a_renewal_that_went_on_since_it_was_judged_is_not_ended() {
+    let bench = Bench::new().await;
+    let renewal = bench.begin().await;
+    let judged = bench.unfinished().await;
+    let supersede = |unfinished| bench.store.supersede(bench.id, unfinished, Reason::Manual, None, at(95));
+    let resync = bench.step(renewal, Step::Resync).await;
+    bench.store.resynced(resync, StepOutcome::Succeeded, None, None, at(92)).await.expect("records");
+    assert_eq!(supersede(judged.clone()).await.expect("records"), renewal, "it is hurried instead");
+    let record = bench.record().await;
+    assert_eq!((record.last, bench.stage().await), (None, Stage::Post));
+
+    let another = supersede(bench.unfinished().await).await.expect("supersedes");
+    assert_ne!(another, renewal);
+    assert_eq!(supersede(judged).await.expect("records"), another, "nor one that took its place");
+    assert_eq!(bench.record().await.open.expect("open").id, another);
 }
 
 #[tokio::test]
@@ -88,9 +113,9 @@ async fn who_begins_with_a_smaller_gap_shortens_no_debt() {
         let bench = Bench::new().await;
         bench.store.begin(bench.id, Reason::Disabled, Some(owed), at(90)).await.expect("begins");
         assert_eq!(bench.record().await.owed, Some(owed));
-        let (outcome, error) = (RenewalOutcome::Failed, "no".to_owned());
+        let unfinished = bench.unfinished().await;
         let superseded =
-            bench.store.supersede(bench.id, outcome, error, Reason::Manual, Some(begun), at(95)).await;
+            bench.store.supersede(bench.id, unfinished, Reason::Manual, Some(begun), at(95)).await;
         superseded.expect("supersedes");
         assert_eq!(bench.record().await.owed, Some(expected), "{owed:?} and {begun:?}");
     }

@@ -8,8 +8,7 @@ const COMMAND: &str = "command:new-key --secret s3cret";
 
 async fn with_sinks(sinks: &[&str]) -> Bench {
     let bench = Bench::new().await;
-    let sinks = sinks.iter().map(|&sink| sink.to_owned()).collect();
-    bench.store.expect_sinks(vec![(bench.id, sinks)], at(2)).await.expect("records");
+    bench.expect_sinks(sinks, 2).await;
     bench
 }
 
@@ -35,6 +34,11 @@ impl Bench {
         let failure = Undelivered { message: "no luck".to_owned(), output: None, retry_at: at(retry_at) };
         let done = self.store.undelivered(self.id, sink.to_owned(), version, failure, at(second));
         done.await.expect("records");
+    }
+
+    /// Records that the file was seen not to hold this version.
+    async fn lacks(&self, version: u64, second: i64) -> bool {
+        self.store.hand_off_again(self.id, FILE.to_owned(), version, at(second)).await.expect("records")
     }
 
     async fn outbox(&self, sink: &str) -> Outbox {
@@ -150,13 +154,28 @@ async fn sinks_come_and_go_with_the_configuration() {
     bench.rotate("one").await;
     bench.carry(FILE, 96).await.expect("due");
     bench.succeed(FILE, 1, 97).await;
-    let both = vec![FILE.to_owned(), COMMAND.to_owned()];
-    bench.store.expect_sinks(vec![(bench.id, both)], at(100)).await.expect("records");
+    bench.expect_sinks(&[FILE, COMMAND], 100).await;
     assert_eq!(bench.due(100).await, [COMMAND], "the new one lacks the key, the old one has it");
-    bench.store.expect_sinks(vec![(bench.id, vec![FILE.to_owned()])], at(101)).await.expect("records");
+    bench.expect_sinks(&[FILE], 101).await;
     assert!(bench.due(200).await.is_empty());
-    bench.store.hand_off_again(bench.id, FILE.to_owned(), at(202)).await.expect("records");
+    assert!(bench.lacks(1, 202).await);
     assert_eq!(bench.due(202).await, [FILE], "it was found to lack it");
+}
+
+#[tokio::test]
+async fn what_a_sink_was_seen_to_lack_before_a_rotation_is_no_news_after_it() {
+    let bench = with_sinks(&[FILE]).await;
+    bench.rotate("one").await;
+    assert!(!bench.lacks(1, 96).await, "it gets it just now");
+    bench.carry(FILE, 96).await.expect("due");
+    bench.succeed(FILE, 1, 97).await;
+    bench.finish().await;
+    bench.rotate("two").await;
+    assert!(!bench.lacks(1, 98).await, "it gets another just now");
+    bench.carry(FILE, 99).await.expect("due");
+    bench.succeed(FILE, 2, 100).await;
+    assert!(!bench.lacks(1, 101).await, "it holds the newer one");
+    assert!(bench.record().await.has_key(FILE) && bench.due(200).await.is_empty());
 }
 
 #[tokio::test]
@@ -192,10 +211,8 @@ async fn a_database_from_before_the_outboxes_goes_on() {
     drop(connection);
 
     let store = Store::open(dir.path()).expect("opens");
-    let id = store.adopt(vec![configured("clockings", "clockings")], at(20)).await.expect("adopts")[0];
-    let bench = Bench { store, id, dir };
-    let sinks = vec![FILE.to_owned(), COMMAND.to_owned()];
-    bench.store.expect_sinks(vec![(id, sinks)], at(20)).await.expect("records");
+    let bench = Bench { store, id: WebhookId(7), dir };
+    bench.expect_sinks(&[FILE, COMMAND], 20).await;
     assert_eq!(bench.due(20).await, [COMMAND]);
     let record = bench.record().await;
     assert!(record.has_key(FILE) && !record.has_key(COMMAND));
