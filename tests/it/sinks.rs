@@ -268,6 +268,6 @@ fn a_token_that_is_missing_is_a_mistake_of_the_configuration() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(78), "{text}");
         assert!(text.contains("webhook 'acme/clockings', token: secret file"), "{text}");
-        assert!(text.contains("2 secrets are missing"), "{text}");
+        assert!(text.contains("2 things that it names are not usable"), "{text}");
     }
 }
