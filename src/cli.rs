@@ -128,7 +128,7 @@ impl Cli {
                 Ok(sockets.judged(client(history::run(args, &sockets))?))
             }
             Command::Renew(args) => client(renew::run(args, &config()?)),
-            Command::Reload => client(reload::run(config())),
+            Command::Reload => client(reload::run(&self.config, config())),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
             Command::Init(args) => init::run(&args, &self.config),

@@ -14,7 +14,7 @@ use super::{
     sockets::Sockets,
     style::{Paint, Style},
 };
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// What the daemon answers.
 #[derive(Debug, Deserialize)]
@@ -27,11 +27,12 @@ struct Answer {
 
 /// Asks the daemon to reload. A file that cannot be read here is explained here, where it can be shown
 /// with its lines; the daemon is told all the same, so that its status says so, too.
-pub(super) async fn run(config: Result<Config, Failure>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow::Result<ExitCode> {
     let config = match config {
         Ok(config) => config,
         Err(wrong) => {
-            if let Ok(client) = Client::control(&Sockets::usual().control) {
+            let control = config::likely_sockets(file).map_or_else(|| Sockets::usual().control, |(_, it)| it);
+            if let Ok(client) = Client::control(&control) {
                 // The file is wrong whatever it answers, and it may not run, or run elsewhere.
                 let _told: anyhow::Result<Answer> = client.post("/v1/reload").await;
             }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use toml::de::DeTable;
+
 use super::{
     Api, Config, Daemon, LogFormat, Metrics, Renewal, Surroundings, cron,
     include::{self, Included},
@@ -28,12 +30,15 @@ pub(super) const STATUS_SOCKET: &str = "status.sock";
 /// The control socket's name in it.
 pub(super) const CONTROL_SOCKET: &str = "control.sock";
 
-/// Where the sockets are by a text that need not be right otherwise, as far as it says so: whoever asks how the
-/// daemon does must not be held up by a mistake that it does not know of, or works on in spite of.
+/// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it
+/// says so: whoever asks how the daemon does must not be held up by a mistake that it does not know of, or
+/// works on in spite of.
 pub(super) fn sockets_in(text: &str) -> (Option<PathBuf>, Option<PathBuf>) {
-    let root: toml::Table = toml::from_str(text).unwrap_or_default();
-    let path =
-        |key| Some(PathBuf::from(root.get("daemon")?.get(key)?.as_str()?)).filter(|it| it.is_absolute());
+    let (root, _mistakes) = DeTable::parse_recoverable(text);
+    let path = |key| {
+        let path = root.get_ref().get("daemon")?.get_ref().get(key)?.get_ref().as_str()?;
+        Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+    };
     (path("status_socket"), path("control_socket"))
 }
 

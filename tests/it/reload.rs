@@ -144,6 +144,23 @@ fn a_bad_file_changes_nothing_and_is_shown_until_a_good_one_came() {
 }
 
 #[test]
+fn a_bad_file_that_the_command_explains_is_shown_by_the_daemon_as_well() {
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    let file = world.path("config.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    for bad in [good.replace("client_id = ", "client_idd = "), format!("{good}\nnonsense")] {
+        fs::write(&file, bad).unwrap();
+        assert_eq!(world.daemon.cli(&["reload"]).status.code(), Some(78));
+        // The sockets are not in their usual places: the file says where, as far as it can be read.
+        assert!(status(&world)["daemon"]["config_error"]["message"].is_string());
+        assert_eq!(world.daemon.cli(&["status"]).status.code(), Some(1));
+        fs::write(&file, &good).unwrap();
+        assert_eq!(world.daemon.cli(&["reload"]).status.code(), Some(0));
+        assert_eq!(status(&world)["daemon"]["config_error"], Value::Null);
+    }
+}
+
+#[test]
 fn a_secret_is_read_anew_and_a_missing_one_is_a_bad_file() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let secret = fs::read_to_string(&world.sandbox.secret_file).unwrap();
