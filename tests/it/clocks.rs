@@ -1,6 +1,9 @@
 //! Clocks that go wrong: ours steps forth and back, Protime's is off, the host was away for a month.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -128,8 +131,10 @@ fn a_host_that_slept_past_the_end_recovers_at_once() {
     world.sandbox.settings(&json!({"clock_offset_ms": slept * 1_000}));
     set_clock(&world, slept);
     world.sandbox.change("clockings", 3);
+    let woke = Instant::now();
     world.daemon.signal(Signal::CONT);
     world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
+    assert!(woke.elapsed() < Duration::from_secs(30), "it took {:?}", woke.elapsed());
     let log = world.daemon.log();
     assert!(log.contains("the clock was set, or the machine was suspended"), "{log}");
     world.settled("clockings");

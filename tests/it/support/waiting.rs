@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a condition may take on a machine that does much else.
-pub(super) const PATIENCE: Duration = Duration::from_mins(3);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until there is a value; `None` if there is none in time.
 pub(crate) fn until<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
