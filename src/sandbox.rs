@@ -11,7 +11,7 @@
 //! - It listens on loopback only.
 //!
 //! Reading order: `words`, `settings`, `webhooks`, `collections`, `tenant` (the state), `core` (who
-//! shares it), `api` (the answers), `exchange` and `wire` (how they go out, or not), `deliveries`,
+//! shares it), `api` (the answers), `exchange`, `dress` and `wire` (how they go out, or not), `deliveries`,
 //! `handle` and `admin`.
 
 mod admin;
@@ -21,6 +21,8 @@ mod collections;
 mod core;
 mod deliveries;
 mod deltas;
+mod dress;
+mod ends;
 mod exchange;
 pub(crate) mod faults;
 mod filter;

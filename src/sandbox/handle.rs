@@ -149,15 +149,15 @@ impl Handle {
         Ok(settings)
     }
 
-    /// Disables a webhook; false if there is none that delivers.
+    /// Disables the webhooks of a pair; false if there is none that delivers.
     pub(crate) fn disable(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, _| {
-            let serial = tenant.webhooks.by_pair(pair).map(|webhook| webhook.serial);
-            serial.is_some_and(|serial| tenant.disable(serial, "admin"))
+            let of_pair = tenant.webhooks.of_pair(pair).into_iter();
+            of_pair.filter(|serial| tenant.disable(*serial, "admin")).count() > 0
         })
     }
 
-    /// Renews a webhook as somebody else would; false if there is none.
+    /// Renews a webhook as somebody else would; false if there is none, or the POST is refused.
     pub(crate) fn foreign_renew(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, now| {
             tenant.webhooks.by_pair(pair).is_some()
@@ -165,11 +165,11 @@ impl Handle {
         })
     }
 
-    /// Deletes a webhook softly; false if there is none.
+    /// Deletes the webhooks of a pair softly; false if there is none.
     pub(crate) fn delete_webhook(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, _| {
-            let serial = tenant.webhooks.by_pair(pair).map(|webhook| webhook.serial);
-            serial.is_some_and(|serial| tenant.delete(serial, "admin"))
+            let of_pair = tenant.webhooks.of_pair(pair).into_iter();
+            of_pair.filter(|serial| tenant.delete(*serial, "admin")).count() > 0
         })
     }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::words::PREDEFINED_REFERENCES;
+use crate::sandbox::{settings::ListedReferences, words::PREDEFINED_REFERENCES};
 
 /// A list of references, in the order in which it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +45,33 @@ impl References {
         self.0.iter().map(|(collection, reference)| format!("{collection},{reference}")).collect()
     }
 
+    /// As a listed webhook shows them, in this shape; none if there are none to show.
+    pub(crate) fn listed(&self, shape: ListedReferences) -> Option<Value> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut by_collection: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (collection, reference) in &self.0 {
+            match by_collection.iter_mut().find(|(other, _)| other == collection) {
+                Some((_, references)) => references.push(reference),
+                None => by_collection.push((collection, vec![reference])),
+            }
+        }
+        let object = |inside: fn(&[&str]) -> Value| {
+            let shown = by_collection.iter();
+            Value::Object(shown.map(|(name, all)| ((*name).to_owned(), inside(all))).collect())
+        };
+        match shape {
+            ListedReferences::Lists => Some(object(|all| json!(all))),
+            ListedReferences::Texts => Some(object(|all| json!(all.join(",")))),
+            ListedReferences::Objects => Some(object(|all| {
+                all.iter().map(|reference| ((*reference).to_owned(), json!(true))).collect()
+            })),
+            ListedReferences::Array => Some(json!(self.texts())),
+            ListedReferences::Absent => None,
+        }
+    }
+
     /// Adds the references to an object; their values are derived from its id.
     pub(crate) fn add_to(&self, object: &mut Map<String, Value>) {
         if self.0.is_empty() {
@@ -77,6 +104,21 @@ mod tests {
         let references = References::parse(text).unwrap();
         assert_eq!(references.texts(), ["people,@badge-number", "activity-definitions,actDef"]);
         assert!(References::parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_list_shows_them_in_every_shape() {
+        let text = "(people,@badge-number)(activity-definitions,actDef)(people,@employee-number)";
+        let references = References::parse(text).unwrap();
+        let listed = |shape| references.listed(shape);
+        let people = |shown: Option<Value>| shown.unwrap()["people"].clone();
+        assert_eq!(people(listed(ListedReferences::Lists)), json!(["@badge-number", "@employee-number"]));
+        assert_eq!(people(listed(ListedReferences::Texts)), json!("@badge-number,@employee-number"));
+        let object = json!({"@badge-number": true, "@employee-number": true});
+        assert_eq!(people(listed(ListedReferences::Objects)), object);
+        assert_eq!(listed(ListedReferences::Array).unwrap()[1], "activity-definitions,actDef");
+        assert_eq!(listed(ListedReferences::Absent), None);
+        assert_eq!(References::default().listed(ListedReferences::Lists), None);
     }
 
     #[test]

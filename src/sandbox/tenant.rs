@@ -20,7 +20,7 @@ use crate::{
         settings::Settings,
         time::shifted,
         tokens::Tokens,
-        webhooks::{Pair, Pending, ReferencesFixed, Webhooks},
+        webhooks::{Pair, Pending, PostRefused, Webhooks},
         words,
     },
 };
@@ -146,19 +146,19 @@ impl Tenant {
         dropped.is_some_and(|dropped| self.note(serial, "deleted", cause, dropped))
     }
 
-    /// Creates or renews a webhook; answers with its number.
+    /// Creates or renews a webhook; answers with its number and whether it is new.
     pub(crate) fn post(
         &mut self,
         pair: &Pair,
         references: &References,
         poster: Poster,
         now: Timestamp,
-    ) -> Result<usize, ReferencesFixed> {
+    ) -> Result<(usize, bool), PostRefused> {
         let foreign = poster == Poster::Foreign;
         let (serial, new) = self.webhooks.post(pair, references, foreign, &self.settings, now)?;
         let what = if new { "created" } else { "renewed" };
         self.note(serial, what, if foreign { "foreign" } else { "client" }, 0);
-        Ok(serial)
+        Ok((serial, new))
     }
 
     fn note(&mut self, serial: usize, what: &'static str, cause: &'static str, dropped: usize) -> bool {

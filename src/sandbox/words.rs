@@ -48,18 +48,20 @@ pub(crate) const WEBHOOKS_READ: &str = "connector-protimeapi-webhooks.read";
 /// Allows to create, renew and delete webhooks.
 pub(crate) const WEBHOOKS_WRITE: &str = "connector-protimeapi-webhooks.write";
 
-/// The scope that allows to read a collection.
+/// The scope that allows to read a collection: its own, but for paid-presences, which is read with that
+/// of calculated-totals.
 pub(crate) fn collection_scope(collection: &str) -> String {
-    format!("connector-protimeapi-{collection}.read")
+    let name = if collection == "paid-presences" { "calculated-totals" } else { collection };
+    format!("connector-protimeapi-{name}.read")
 }
 
 /// Every scope that the API knows.
 pub(crate) fn every_scope() -> Vec<String> {
-    [WEBHOOKS_READ, WEBHOOKS_WRITE]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(COLLECTIONS.iter().map(|collection| collection_scope(collection)))
-        .collect()
+    let mut all = vec![WEBHOOKS_READ.to_owned(), WEBHOOKS_WRITE.to_owned()];
+    all.extend(COLLECTIONS.iter().map(|collection| collection_scope(collection)));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// A collection's own spelling, if there is such a collection.

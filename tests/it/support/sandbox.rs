@@ -121,10 +121,18 @@ impl Admin {
             .collect()
     }
 
-    /// The living webhook of this collection, if there is one.
+    /// The living webhook of this collection, if there is one; where there are several, the latest
+    /// that delivers.
     pub(crate) fn webhook(&self, collection: &str) -> Option<Value> {
+        self.webhooks(collection)
+            .into_iter()
+            .max_by_key(|webhook| (webhook["status"] == "Enabled", webhook["key_version"].as_u64()))
+    }
+
+    /// Every webhook of this collection that was not deleted.
+    pub(crate) fn webhooks(&self, collection: &str) -> Vec<Value> {
         let living = |webhook: &Value| webhook["collection"] == collection && webhook["deleted"] == false;
-        self.list("webhooks").into_iter().find(living)
+        self.list("webhooks").into_iter().filter(living).collect()
     }
 
     pub(crate) fn change(&self, collection: &str, count: u32) -> Vec<Value> {
