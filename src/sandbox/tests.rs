@@ -4,3 +4,4 @@ mod api;
 mod deliveries;
 mod faults;
 mod support;
+mod switches;
