@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::switches::{
-    DeleteStatus, EmptyList, ListedEnd, ListedId, ListedReferences, ListedStatus, ListedUrl, Location,
-    LocationId, MissingScope, NextLinkHost, OldAfterRenewal, PostWhileEnabled, PostedEnd, RenewalStatus,
-    RenewedId, RetryKey, UnknownScope, YesNo,
+    ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
+    ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
+    OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
+    UnknownScope, YesNo,
 };
 use crate::sandbox::words;
 
@@ -110,10 +111,18 @@ pub(crate) struct Settings {
     pub(crate) invalid_client_status: u16,
     /// What a POST with other external references does.
     pub(crate) other_references: OtherReferences,
-    /// Collections whose list demands a filter on `date` of at most one year, or on `id`.
-    pub(crate) date_filter_required: Vec<String>,
     /// How long a delta lives after its last request, in milliseconds.
     pub(crate) delta_lifetime_ms: u64,
+    /// How long the link to the next page of a collection can be asked for, in milliseconds.
+    pub(crate) paging_token_lifetime_ms: u64,
+    /// How a deletion of a clocking is told.
+    pub(crate) clocking_deletion: ClockingDeletion,
+    /// Whether the objects of activity-durations have a `changeVersion`.
+    pub(crate) activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection.
+    pub(crate) delta_per: DeltaPer,
+    /// What a `deltaLink` answers that is not the latest one.
+    pub(crate) older_delta_link: OlderDeltaLink,
 }
 
 impl Default for Settings {
@@ -158,8 +167,12 @@ impl Default for Settings {
             allowed_scopes: None,
             invalid_client_status: 400,
             other_references: OtherReferences::Refuse,
-            date_filter_required: vec!["clockings".to_owned()],
             delta_lifetime_ms: 72 * 3_600 * 1_000,
+            paging_token_lifetime_ms: 3_600 * 1_000,
+            clocking_deletion: ClockingDeletion::default(),
+            activity_change_version: ActivityChangeVersion::default(),
+            delta_per: DeltaPer::default(),
+            older_delta_link: OlderDeltaLink::default(),
         }
     }
 }
@@ -204,6 +217,7 @@ impl Settings {
                 self.event_content_type.escape_debug()
             ));
         }
+        within("paging_token_lifetime_ms", self.paging_token_lifetime_ms, 1, TEN_YEARS_MS)?;
         if ![400, 401].contains(&self.invalid_client_status) {
             return Err(format!("invalid_client_status is {}, not 400 or 401", self.invalid_client_status));
         }
@@ -211,10 +225,7 @@ impl Settings {
         if self.key_field.is_empty() || taken.contains(&self.key_field.as_str()) {
             return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
         }
-        match self.date_filter_required.iter().find(|name| words::known_collection(name).is_none()) {
-            Some(unknown) => Err(format!("date_filter_required names `{unknown}`, which is no collection")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The scopes that the client may have.
@@ -249,7 +260,9 @@ mod tests {
             json!({"event_content_type": "a\nb"}),
             json!({"renewal_status": 202}),
             json!({"invalid_client_status": 404}),
-            json!({"date_filter_required": ["horses"]}),
+            json!({"paging_token_lifetime_ms": 0}),
+            json!({"older_delta_link": "409"}),
+            json!({"date_filter_required": []}),
             json!([]),
         ] {
             assert!(Settings::default().patched(wrong.clone()).is_err(), "{wrong}");

@@ -2,6 +2,8 @@
 //!
 //! They are written here on their own, from Protime's documentation, and not shared with the client.
 
+use crate::sandbox::facts;
+
 /// Where the API begins.
 pub(crate) const API_ROOT: &str = "/connector/protimeapi/api/v1";
 
@@ -51,17 +53,17 @@ pub(crate) const WEBHOOKS_WRITE: &str = "connector-protimeapi-webhooks.write";
 /// The scope that allows to read a collection: its own, but for paid-presences, which is read with that
 /// of calculated-totals.
 pub(crate) fn collection_scope(collection: &str) -> String {
-    let name = if collection == "paid-presences" { "calculated-totals" } else { collection };
-    format!("connector-protimeapi-{name}.read")
+    facts::of(collection).map_or_else(String::new, |facts| facts.scope.clone())
 }
 
 /// Every scope that the API knows.
 pub(crate) fn every_scope() -> Vec<String> {
-    let mut all = vec![WEBHOOKS_READ.to_owned(), WEBHOOKS_WRITE.to_owned()];
-    all.extend(COLLECTIONS.iter().map(|collection| collection_scope(collection)));
-    all.sort_unstable();
-    all.dedup();
-    all
+    let mut scopes: Vec<String> = COLLECTIONS.iter().map(|collection| collection_scope(collection)).collect();
+    scopes.extend([WEBHOOKS_READ, WEBHOOKS_WRITE].map(str::to_owned));
+    scopes.sort_unstable();
+    // That of calculated-totals is also that of paid-presences.
+    scopes.dedup();
+    scopes
 }
 
 /// A collection's own spelling, if there is such a collection.

@@ -179,6 +179,40 @@ switches! {
         Old = "old",
     }
 
+    /// How a deletion of a clocking is told.
+    ClockingDeletion {
+        /// As the deletion that it is
+        Delete = "delete",
+        /// As a change of its `status` to `Deleted`; a list goes on to show it
+        Status = "status",
+        /// As the one, then as the other
+        Both = "both",
+    }
+
+    /// Whether the objects of activity-durations have a `changeVersion`.
+    ActivityChangeVersion {
+        /// They have none
+        Absent = "absent",
+        /// They have one, as all others
+        Present = "present",
+    }
+
+    /// For whom there is one delta of a collection.
+    DeltaPer {
+        /// For each client
+        Client = "client",
+        /// For all of the tenant: someone else who starts one ends ours
+        Tenant = "tenant",
+    }
+
+    /// What a `deltaLink` answers that is not the latest one of its delta.
+    OlderDeltaLink {
+        /// What changed since it was given
+        Answers = "answers",
+        /// Gone
+        Gone = "410",
+    }
+
     /// How a list spells ids.
     ListedId {
         /// As the POST's answer did

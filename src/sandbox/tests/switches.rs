@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::support::{Bench, Receiver, body, until};
-use crate::sandbox::{settings::Settings, tenant::ChangeRequest, webhooks::Pair, words::API_ROOT};
+use crate::sandbox::{changes::ChangeRequest, settings::Settings, webhooks::Pair, words::API_ROOT};
 
 const DESTINATION: &str = "http://127.0.0.1:9/events";
 
