@@ -42,7 +42,14 @@ impl Object {
         Ok(Self { id, raw, is_change: false })
     }
 
-    /// An entry of a delta; an error if it is none.
+    /// An entry of a fresh delta: an object, as Protime documents it. The change of one is understood as
+    /// well; no object has both of its properties.
+    pub(crate) fn shown(raw: Box<RawValue>) -> Result<Self, String> {
+        let is_change = serde_json::from_str::<Change<'_>>(raw.get()).is_ok();
+        if is_change { Self::changed(raw) } else { Self::listed(raw) }
+    }
+
+    /// An entry of a kept delta; an error if it is none.
     pub(crate) fn changed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Change<'_> = serde_json::from_str(raw.get())
             .map_err(|_| "is not an object with a changeType and an object data".to_owned())?;
@@ -111,6 +118,20 @@ mod tests {
         let change = Object::changed(raw(text)).expect("a change");
         assert_eq!((change.event(), change.id()), (text.as_bytes().to_vec(), "7"));
         assert_eq!(line(&change), format!("{text}\n"));
+    }
+
+    #[test]
+    fn a_fresh_delta_shows_objects_and_may_show_changes() {
+        let rows = [
+            (r#"{"id":7,"status":"Active"}"#, r#"{"changeType":"InsertOrUpdate","data":{"id":7,"status":"Active"}}"#),
+            (r#"{"id":7,"data":{"id":8}}"#, r#"{"changeType":"InsertOrUpdate","data":{"id":7,"data":{"id":8}}}"#),
+            (r#"{"changeType":"Delete","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":7}}"#),
+        ];
+        for (text, event) in rows {
+            let object = Object::shown(raw(text)).expect("an object");
+            assert_eq!((String::from_utf8(object.event()).expect("UTF-8").as_str(), object.id()), (event, "7"));
+        }
+        assert!(Object::shown(raw("7")).is_err());
     }
 
     #[test]
