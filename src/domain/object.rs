@@ -57,6 +57,18 @@ impl Object {
         Ok(Self { id, raw, is_change: true })
     }
 
+    /// Objects as an array of JSON, each as it was read.
+    pub(crate) fn array(objects: &[Self]) -> Vec<u8> {
+        let written: Vec<&[u8]> = objects.iter().map(|object| object.raw.get().as_bytes()).collect();
+        [b"[".as_slice(), &written.join(&b','), b"]"].concat()
+    }
+
+    /// The changes of such an array.
+    pub(crate) fn changes(array: &[u8]) -> Result<Vec<Self>, String> {
+        let raw: Vec<Box<RawValue>> = serde_json::from_slice(array).map_err(|error| error.to_string())?;
+        raw.into_iter().map(Self::changed).collect()
+    }
+
     /// Its id, for messages.
     pub(crate) fn id(&self) -> &str {
         if self.id.is_empty() { "without an id" } else { self.id.trim_matches('"') }
@@ -118,6 +130,11 @@ mod tests {
         let change = Object::changed(raw(text)).expect("a change");
         assert_eq!((change.event(), change.id()), (text.as_bytes().to_vec(), "7"));
         assert_eq!(line(&change), format!("{text}\n"));
+        let text = "{ \"changeType\":\"Delete\",\n\"data\":{\"id\" : 1.0}}";
+        let kept = Object::array(&[change, Object::changed(raw(text)).expect("a change")]);
+        let kept = Object::changes(&kept).expect("an array of changes");
+        assert_eq!((kept.len(), kept[1].event()), (2, text.as_bytes().to_vec()));
+        assert_eq!(Object::changes(&Object::array(&[])).map(|none| none.len()), Ok(0));
     }
 
     #[test]

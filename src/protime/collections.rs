@@ -5,7 +5,7 @@
 //! changes. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
 //! is followed on the tenant's own origin only.
 
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ use super::{
     webhooks::whole,
     wire::what_is_wrong,
 };
-use crate::domain::{object::Object, query::ROOT, webhook::ExternalReference};
+use crate::domain::{object::Object, query::is_of_kept_delta, webhook::ExternalReference};
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,7 @@ impl TenantClient {
             }
             Query::Link(link) => addresses.kept(link).map_err(undocumented)?,
         };
-        let is_kept = is_kept_delta(&url);
+        let is_kept = is_of_kept_delta(url.as_str());
         let endpoint = if is_kept { Endpoint::Delta } else { Endpoint::Collection };
         let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
         let what = format!("Protime's page of '{collection}'");
@@ -96,11 +96,6 @@ impl TenantClient {
             is_kept,
         })
     }
-}
-
-/// Whether an address is of a kept delta: Protime's links to it lead below `/delta/`.
-fn is_kept_delta(url: &Url) -> bool {
-    url.path().strip_prefix(ROOT).is_some_and(|below| below.starts_with("delta/"))
 }
 
 /// A link as Protime writes it holds the filter as it is, spaces and quotes included, which become
