@@ -79,8 +79,8 @@ pub(super) fn read(table: &Table<'_>, delta: bool, known: Known<'_>) -> Checked<
     let begins = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::begins_with_a_day);
     if let (Some(value), Ok(Some(_)), Ok(Some(_)), false) = (table.optional("lookback"), &lookback, &filter, begins) {
         value.key_problem(
-            "`lookback` stands with a filter that does not begin with a day of the gap",
-            "write {from_date} into `filter`, remove `filter`, or remove `lookback`",
+            "`lookback` stands without days that it could move",
+            without_days(delta, collection, true),
         );
     }
     let earliest = table.maybe("earliest", |value| {
