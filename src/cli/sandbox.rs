@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
 use crate::sandbox::{
-    Sandbox, SandboxConfig, duration, faults::Rule, settings::Settings, tenant::Steady, words,
+    Sandbox, SandboxConfig, changes::Steady, duration, faults::Rule, settings::Settings, words,
 };
 
 const AFTER_HELP: &str = "\
