@@ -36,7 +36,10 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::{
-    domain::webhook::{Pair, TenantName},
+    domain::{
+        collection,
+        webhook::{Pair, TenantName},
+    },
     outbound::ClientError,
     tally::Tally,
 };
@@ -53,7 +56,7 @@ const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 /// The scopes that keeping webhooks alive needs, and reading these collections.
 pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
-    for scope in collections_read.iter().copied().map(collections::scope) {
+    for scope in collections_read.iter().copied().map(collection::scope) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }

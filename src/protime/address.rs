@@ -212,9 +212,9 @@ mod tests {
         assert_eq!(of(false, None, &[]), format!("{root}/clockings"));
         assert_eq!(of(true, None, &[]), format!("{root}/clockings?delta"));
         assert_eq!(
-            of(true, Some("date ge 2026-01-01"), &[reference("people", "@badge-number")]),
+            of(true, Some("date ge '2026-01-01'"), &[reference("people", "@badge-number")]),
             format!(
-                "{root}/clockings?delta&filter=date%20ge%202026-01-01&externalReferences=(people,@badge-number)"
+                "{root}/clockings?delta&filter=date%20ge%20%272026-01-01%27&externalReferences=(people,@badge-number)"
             )
         );
         assert!(addresses().collection("clockings", false, Some(&"x".repeat(4096)), &[]).is_err());
