@@ -73,6 +73,9 @@ pub(crate) struct Args {
     /// Changes a second, over all of --collection
     #[arg(long, value_name = "N", default_value_t = 0.0)]
     changes_per_second: f64,
+    /// Let clockings that change touch what is calculated of their day, in collections with a webhook
+    #[arg(long)]
+    related_changes: bool,
     /// A collection that keeps changing; may be repeated
     #[arg(long, value_name = "NAME", default_value = "clockings", value_parser = collection)]
     collection: Vec<String>,
@@ -155,6 +158,7 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     let steady = Steady {
         collections: args.collection.clone(),
         per_second: args.changes_per_second,
+        related: args.related_changes,
         ..Steady::default()
     };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file)?;
@@ -182,6 +186,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+    use crate::sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     #[derive(Debug, clap::Parser)]
     struct Root {
@@ -218,6 +223,23 @@ mod tests {
             "event_content_type": "text/plain",
         }));
         assert_eq!(expected, Ok(settings));
+        let data = parse(&[
+            "--paging-token-lifetime=2s",
+            "--clocking-deletion=both",
+            "--activity-change-version=present",
+            "--delta-per=tenant",
+            "--older-delta-link=410",
+        ]);
+        let data = data.unwrap().settings();
+        let expected = Settings {
+            paging_token_lifetime_ms: 2_000,
+            clocking_deletion: ClockingDeletion::Both,
+            activity_change_version: ActivityChangeVersion::Present,
+            delta_per: DeltaPer::Tenant,
+            older_delta_link: OlderDeltaLink::Gone,
+            ..Settings::default()
+        };
+        assert_eq!(data, expected);
         let defaults = parse(&[]).unwrap().settings();
         assert_eq!(defaults, Settings::default());
     }

@@ -233,6 +233,10 @@ impl Webhooks {
         if let Some((serial, enabled)) = existing {
             let fixed = self.all.get(serial).map(|webhook| &webhook.references);
             let other = !references.is_empty() && Some(references) != fixed;
+            if other && settings.post_while_enabled == PostWhileEnabled::Second {
+                // Where the pair may have several, one with other references is one more.
+                return Ok((self.create(pair, references.clone(), foreign, settings, now), true));
+            }
             if other && settings.other_references == OtherReferences::Refuse {
                 return Err(PostRefused::ReferencesFixed);
             }

@@ -10,9 +10,10 @@ use super::ms;
 use crate::sandbox::{
     duration,
     settings::{
-        DeleteStatus, EmptyList, ListedEnd, ListedId, ListedReferences, ListedStatus, ListedUrl, Location,
-        LocationId, MissingScope, NextLinkHost, OldAfterRenewal, PostWhileEnabled, PostedEnd, RenewalStatus,
-        RenewedId, RetryKey, Settings, UnknownScope, YesNo,
+        ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
+        ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
+        OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
+        Settings, UnknownScope, YesNo,
     },
 };
 
@@ -59,6 +60,21 @@ pub(super) struct LeftOpen {
     /// What a retry is signed with after the key was replaced
     #[arg(long, value_name = "KEY", default_value_t, value_enum)]
     retry_key: RetryKey,
+    /// How a deletion of a clocking is told
+    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    clocking_deletion: ClockingDeletion,
+    /// Whether objects of activity-durations have a changeVersion
+    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection
+    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    delta_per: DeltaPer,
+    /// What a deltaLink answers that is not the latest one
+    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    older_delta_link: OlderDeltaLink,
+    /// How long the link to the next page of a collection can be asked for; then it is 409
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    paging_token_lifetime: Duration,
     /// Whether validUntil has a fraction of a second
     #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
     valid_until_fraction: YesNo,
@@ -83,6 +99,11 @@ impl LeftOpen {
         settings.delete_status = self.delete_status;
         settings.list_deleted = self.list_deleted;
         settings.retry_key = self.retry_key;
+        settings.clocking_deletion = self.clocking_deletion;
+        settings.activity_change_version = self.activity_change_version;
+        settings.delta_per = self.delta_per;
+        settings.older_delta_link = self.older_delta_link;
+        settings.paging_token_lifetime_ms = ms(self.paging_token_lifetime);
         settings.valid_until_fraction = self.valid_until_fraction;
         self.event_content_type.clone_into(&mut settings.event_content_type);
     }

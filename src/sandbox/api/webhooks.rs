@@ -66,6 +66,9 @@ pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Answer
         Ok(references) => references,
         Err(why) => return Answer::invalid("externalReferences", &why),
     };
+    if let Err(why) = references.check(&pair.collection) {
+        return Answer::invalid("externalReferences", &why);
+    }
     let (serial, new) = match tenant.post(&pair, &references, Poster::Client, now) {
         Ok(posted) => posted,
         Err(PostRefused::ReferencesFixed) => {
