@@ -5,7 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::{facts::Facts, words::PREDEFINED_REFERENCES};
+use crate::sandbox::{
+    facts::{self, Facts},
+    words::PREDEFINED_REFERENCES,
+};
 
 /// A list of references, in the order in which it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,9 +40,10 @@ impl References {
     }
 
     /// Whether a collection takes all of them; the error names the first that it does not take.
-    pub(crate) fn check(&self, collection: &str, facts: &Facts) -> Result<(), String> {
+    pub(crate) fn check(&self, collection: &str) -> Result<(), String> {
+        let taken = facts::of(collection).map(|facts| &facts.references);
         for (of, reference) in &self.0 {
-            let takes = facts.references.get(of).is_some_and(|related| {
+            let takes = taken.and_then(|taken| taken.get(of)).is_some_and(|related| {
                 !reference.starts_with('@') || related.predefined.iter().any(|known| known == reference)
             });
             if !takes {
@@ -109,7 +113,6 @@ fn value(reference: &str, id: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::facts;
 
     #[test]
     fn references_are_read_in_their_order() {
@@ -139,7 +142,7 @@ mod tests {
             ("absence-groups", "(absence-groups,own)", false),
             ("contracts", "(contracts,own)", true),
         ] {
-            let checked = References::parse(text).unwrap().check(collection, facts::of(collection).unwrap());
+            let checked = References::parse(text).unwrap().check(collection);
             assert_eq!(checked.is_ok(), takes, "{collection} {text}: {checked:?}");
         }
     }

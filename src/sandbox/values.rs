@@ -114,8 +114,14 @@ pub(crate) fn change(
                 let before = data.get(path).cloned().unwrap_or_default();
                 data.insert("originalTimeOfDayInMinutes".to_owned(), before);
             }
-            put(data, path, &mut |at| draw(&mut rng, path, &property.kind, id, at, Date::default()));
-            drawn = true;
+            let before = get(data, path).cloned();
+            let mut other = || draw(&mut rng, path, &property.kind, id, 0, Date::default());
+            // A change changes something: of so many draws one is another value.
+            let new = std::iter::repeat_with(&mut other).take(20).find(|new| Some(new) != before.as_ref());
+            if let Some(new) = new {
+                put(data, path, &mut |_| new.clone());
+                drawn = true;
+            }
         }
     }
     if !drawn && let Some(name) = get(data, "name.default").and_then(Value::as_str).map(str::to_owned) {

@@ -14,7 +14,7 @@ use crate::sandbox::{
     answer::Answer,
     collections::{Life, Object, Shown},
     deltas::{Continuation, DeltaToken, decode, encode},
-    facts::{self, Facts, Reading},
+    facts::{self, Reading},
     filter::{Filter, Op},
     references::References,
     settings::OlderDeltaLink,
@@ -84,7 +84,7 @@ fn asked(
             let reading = if delta { &facts.delta } else { &facts.list };
             let filter = Filter::read(&filter_text, &reading.filters).map_err(|why| bad(&why))?;
             check(&filter, reading, delta, now).map_err(|why| bad(&why))?;
-            references(&references_text, collection, facts)?;
+            references(&references_text, collection)?;
             let place = Continuation {
                 collection: collection.to_owned(),
                 filter: filter_text,
@@ -112,7 +112,7 @@ fn asked(
     }
     let reading = if delta.is_some() { &facts.delta } else { &facts.list };
     let filter = Filter::read(&place.filter, &reading.filters).map_err(|why| bad(&why))?;
-    let references = references(&place.references, collection, facts)?;
+    let references = references(&place.references, collection)?;
     Ok(Asked { collection, place, filter, references, delta, first })
 }
 
@@ -126,9 +126,9 @@ fn begin(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &C
     }
 }
 
-fn references(text: &str, collection: &str, facts: &Facts) -> Result<References, Answer> {
+fn references(text: &str, collection: &str) -> Result<References, Answer> {
     let references = References::parse(text).map_err(|why| bad(&why))?;
-    references.check(collection, facts).map_err(|why| bad(&why))?;
+    references.check(collection).map_err(|why| bad(&why))?;
     Ok(references)
 }
 
@@ -230,7 +230,7 @@ fn kept(
         return Err(gone());
     }
     let filter = Filter::read(&token.filter, &facts.delta.filters).map_err(|why| bad(&why))?;
-    let references = references(&token.references, collection, facts)?;
+    let references = references(&token.references, collection)?;
     let how = Shown { references: &references, versions: tenant.settings.versions(collection) };
     let of_it = |object: &&Object| {
         // Of what is gone, nothing is known that a filter could look at.
