@@ -264,7 +264,10 @@ fn expected(item: &Value<'_>, reference: &ExternalReference, of: Option<&'static
             ));
         }
         Some((_, known)) if name.starts_with('@') && !known.contains(&name) => {
-            item.warn(&format!("names a predefined reference of another collection than {}", reference.collection));
+            item.warn(&format!(
+                "names a predefined reference of another collection than {}",
+                reference.collection
+            ));
         }
         Some(_) => {}
     }

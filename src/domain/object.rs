@@ -157,13 +157,22 @@ mod tests {
     #[test]
     fn a_fresh_delta_shows_objects_and_may_show_changes() {
         let rows = [
-            (r#"{"id":7,"status":"Active"}"#, r#"{"changeType":"InsertOrUpdate","data":{"id":7,"status":"Active"}}"#),
-            (r#"{"id":7,"data":{"id":8}}"#, r#"{"changeType":"InsertOrUpdate","data":{"id":7,"data":{"id":8}}}"#),
+            (
+                r#"{"id":7,"status":"Active"}"#,
+                r#"{"changeType":"InsertOrUpdate","data":{"id":7,"status":"Active"}}"#,
+            ),
+            (
+                r#"{"id":7,"data":{"id":8}}"#,
+                r#"{"changeType":"InsertOrUpdate","data":{"id":7,"data":{"id":8}}}"#,
+            ),
             (r#"{"changeType":"Delete","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":7}}"#),
         ];
         for (text, event) in rows {
             let object = Object::shown(raw(text)).expect("an object");
-            assert_eq!((String::from_utf8(object.event()).expect("UTF-8").as_str(), object.id()), (event, "7"));
+            assert_eq!(
+                (String::from_utf8(object.event()).expect("UTF-8").as_str(), object.id()),
+                (event, "7")
+            );
             assert_eq!(line(&object), format!("{event}\n"), "a program gets changes only");
         }
         assert!(Object::shown(raw("7")).is_err());

@@ -122,7 +122,9 @@ impl Use {
                 match flattened(any).into_iter().find(single) {
                     None => Ok(()),
                     Some(Condition { field, .. }) => Err(Objection::new(
-                        format!("joins conditions of `{field}` by `or`, which Protime takes for lists of words only"),
+                        format!(
+                            "joins conditions of `{field}` by `or`, which Protime takes for lists of words only"
+                        ),
                         "put what `or` joins into parentheses, such as (kind eq 'InOut' or kind eq 'Reason')",
                     )),
                 }
@@ -168,10 +170,13 @@ impl Use {
             let written = if self.delta { "date ge {last_year}" } else { both };
             return Err(Objection::new(
                 format!("lacks `date ge …`, which Protime demands of {collection}"),
-                format!("write `{written}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself"),
+                format!(
+                    "write `{written}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself"
+                ),
             ));
         };
-        let limited = self.delta || self.collection.and_then(|it| it.dated).is_some_and(|it| it.a_year_at_most);
+        let limited =
+            self.delta || self.collection.and_then(|it| it.dated).is_some_and(|it| it.a_year_at_most);
         let too_long = match (begin, end) {
             (Bound::Day(first), Some(Bound::Day(last))) if last < first => {
                 return Err(Objection::new("ends before it begins", "give `date le …` the later day"));
@@ -197,9 +202,7 @@ impl Use {
 
     /// Says what a filter leaves out that Protime takes.
     fn warn(self, value: &Value<'_>, (begin, end): Ends) {
-        let gap = |bound: Option<Bound>, places: [Place; 2]| {
-            matches!(bound, Some(Bound::Place(place)) if places.contains(&place))
-        };
+        let gap = |bound: Option<Bound>, places: [Place; 2]| matches!(bound, Some(Bound::Place(place)) if places.contains(&place));
         if self.delta {
             // What is right today must not keep a daemon from starting in a year: so no more than a warning.
             match begin {
@@ -217,7 +220,9 @@ impl Use {
         let from = gap(begin, [Place::From, Place::FromDate]) && self.lookback.unwrap_or_default() == 0;
         let to = gap(end, [Place::To, Place::ToDate]);
         let missed = match (from, to) {
-            (true, true) => "objects of other days, such as a clocking of last month or an absence of next month",
+            (true, true) => {
+                "objects of other days, such as a clocking of last month or an absence of next month"
+            }
             (true, false) => "objects of earlier days, such as a clocking of last month",
             (false, true) => "objects of later days, such as an absence of next month",
             (false, false) => return,
@@ -266,10 +271,12 @@ fn valued(field: &str, form: Form, constant: &Constant) -> Result<(), Objection>
         Err(Objection::new(what, help))
     };
     match (form, constant) {
-        (Form::Day, Constant::Place(Place::From | Place::To)) => day(format!(
-            "compares `{field}`, which is a day, with a moment"
-        )),
-        (Form::Day, Constant::Text(text)) if text.parse::<Date>().is_err() || text.len() != "2026-01-31".len() => {
+        (Form::Day, Constant::Place(Place::From | Place::To)) => {
+            day(format!("compares `{field}`, which is a day, with a moment"))
+        }
+        (Form::Day, Constant::Text(text))
+            if text.parse::<Date>().is_err() || text.len() != "2026-01-31".len() =>
+        {
             day(format!("compares `{field}` with '{text}', which is not a valid day"))
         }
         (Form::Day, Constant::Integer(_) | Constant::Flag(_)) => {

@@ -63,12 +63,8 @@ pub(super) fn read(table: &Table<'_>, delta: bool, known: Known<'_>) -> Checked<
         Ok(days)
     });
     let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
-    let wanted = filter::Use {
-        collection,
-        delta,
-        lookback: lookback.as_ref().ok().copied().flatten(),
-        last_year,
-    };
+    let wanted =
+        filter::Use { collection, delta, lookback: lookback.as_ref().ok().copied().flatten(), last_year };
     let filter = match &written {
         Some(value) => filter::read(value, wanted).and_then(|filter| {
             addresses.map_or(Ok(()), |addresses| addresses.of_filter(value, &filter, delta))?;
@@ -77,7 +73,9 @@ pub(super) fn read(table: &Table<'_>, delta: bool, known: Known<'_>) -> Checked<
         None => Ok(own(collection, delta, wanted.lookback)),
     };
     let begins = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::begins_with_a_day);
-    if let (Some(value), Ok(Some(_)), Ok(Some(_)), false) = (table.optional("lookback"), &lookback, &filter, begins) {
+    if let (Some(value), Ok(Some(_)), Ok(Some(_)), false) =
+        (table.optional("lookback"), &lookback, &filter, begins)
+    {
         value.key_problem(
             "`lookback` stands without days that it could move",
             without_days(delta, collection, true),
@@ -87,7 +85,9 @@ pub(super) fn read(table: &Table<'_>, delta: bool, known: Known<'_>) -> Checked<
         if begins {
             let earliest = value.parse(|text| date(text, today))?;
             if delta && earliest < last_year {
-                value.warn(&format!("is before 1 January of last year; a delta begins with {last_year} instead"));
+                value.warn(&format!(
+                    "is before 1 January of last year; a delta begins with {last_year} instead"
+                ));
             }
             return Ok(earliest);
         }

@@ -16,7 +16,11 @@ fn problem(collection: &str, resync: &str) -> String {
 
 fn warnings(collection: &str, resync: &str) -> Vec<String> {
     let config = read(&file_of(collection, &[resync])).unwrap_or_else(|error| panic!("{resync}: {error}"));
-    config.warnings.into_iter().map(|warning| warning.splitn(4, ':').last().unwrap_or_default().trim().to_owned()).collect()
+    config
+        .warnings
+        .into_iter()
+        .map(|warning| warning.splitn(4, ':').last().unwrap_or_default().trim().to_owned())
+        .collect()
 }
 
 #[test]
@@ -28,7 +32,9 @@ fn dates_are_written_where_a_collection_demands_them() {
         let dated = collection.dated.is_some();
         assert_eq!(list, dated.then(|| Filter::of_dates(92)), "{name}");
         assert_eq!(delta, dated.then(Filter::of_last_year), "{name}");
-        assert!(warnings(name, "kind = \"list\"").is_empty() && warnings(name, "kind = \"delta\"").is_empty());
+        assert!(
+            warnings(name, "kind = \"list\"").is_empty() && warnings(name, "kind = \"delta\"").is_empty()
+        );
     }
     assert_eq!(accepted_of("departments", "kind = \"list\"").filter, None);
     for (written, days) in [("0s", 0), ("1h", 1), ("31d", 31), ("2d 1s", 3)] {
@@ -42,7 +48,11 @@ fn dates_are_written_where_a_collection_demands_them() {
 #[test]
 fn what_protime_takes_is_accepted() {
     let rows = [
-        ("clockings", "list", "date ge {from_date} and date le {to_date} and (kind eq 'InOut' or kind eq 'Reason')"),
+        (
+            "clockings",
+            "list",
+            "date ge {from_date} and date le {to_date} and (kind eq 'InOut' or kind eq 'Reason')",
+        ),
         ("clockings", "list", "date ge '2026-01-01' and date le '2027-01-01' and person in circle(2, 8)"),
         ("clockings", "list", "(date ge '2026-01-01') and person in org-group (121)"),
         ("clockings", "delta", "date ge {last_year}"),
@@ -196,13 +206,30 @@ fn what_protime_refuses_is_refused() {
 
 #[test]
 fn days_stand_only_where_there_are_any() {
-    let nothing = "; this collection is read as a whole: remove the key, or write a `filter` with {from_date}";
-    let delta = "; a delta begins with 1 January of last year: write a `filter` with {from_date}, or remove the key";
+    let nothing =
+        "; this collection is read as a whole: remove the key, or write a `filter` with {from_date}";
+    let delta =
+        "; a delta begins with 1 January of last year: write a `filter` with {from_date}, or remove the key";
     let filtered = "; write {from_date} into `filter`, or remove the key";
     let rows = [
-        ("people", "kind = \"list\"\nlookback = \"9d\"", "`lookback` stands without days that it could move", nothing),
-        ("clockings", "kind = \"delta\"\nlookback = \"9d\"", "`lookback` stands without days that it could move", delta),
-        ("clockings", "kind = \"delta\"\nearliest = \"2026-01-01\"", "`earliest` stands without days that could begin with it", delta),
+        (
+            "people",
+            "kind = \"list\"\nlookback = \"9d\"",
+            "`lookback` stands without days that it could move",
+            nothing,
+        ),
+        (
+            "clockings",
+            "kind = \"delta\"\nlookback = \"9d\"",
+            "`lookback` stands without days that it could move",
+            delta,
+        ),
+        (
+            "clockings",
+            "kind = \"delta\"\nearliest = \"2026-01-01\"",
+            "`earliest` stands without days that could begin with it",
+            delta,
+        ),
         (
             "clockings",
             "kind = \"list\"\nfilter = \"date ge '2026-01-01'\"\nearliest = \"2026-01-01\"",
@@ -215,7 +242,12 @@ fn days_stand_only_where_there_are_any() {
             "`lookback` stands without days that it could move",
             filtered,
         ),
-        ("clockings", "kind = \"list\"\nlookback = 92", "`lookback`: 92 is an integer", "; it is to be a duration in double quotes, such as \"90s\""),
+        (
+            "clockings",
+            "kind = \"list\"\nlookback = 92",
+            "`lookback`: 92 is an integer",
+            "; it is to be a duration in double quotes, such as \"90s\"",
+        ),
     ];
     for (collection, resync, what, help) in rows {
         let found = problem(collection, resync);
@@ -229,16 +261,41 @@ fn what_a_filter_leaves_out_is_said() {
     let rows = [
         ("list", "date ge {from_date} and date le {to_date}", "", both),
         ("list", "date ge {from_date}", "", "of objects of earlier days"),
-        ("list", "date ge {from_date} and date le {to_date}", "\nlookback = \"31d\"", "of objects of later days, such as an absence of next month; remove `filter`, and the daemon reads further, or write kind"),
-        ("delta", "date ge '2026-01-01'", "", "begins with a day that Protime refuses from 1 January 2028 on; write {last_year}"),
-        ("delta", "date ge '2024-01-01'", "", "begins before 1 January of last year, which Protime refuses of a delta"),
-        ("delta", "date ge {from_date}", "\nearliest = \"2024-01-01\"", "is before 1 January of last year; a delta begins with 2025-01-01 instead"),
+        (
+            "list",
+            "date ge {from_date} and date le {to_date}",
+            "\nlookback = \"31d\"",
+            "of objects of later days, such as an absence of next month; remove `filter`, and the daemon reads further, or write kind",
+        ),
+        (
+            "delta",
+            "date ge '2026-01-01'",
+            "",
+            "begins with a day that Protime refuses from 1 January 2028 on; write {last_year}",
+        ),
+        (
+            "delta",
+            "date ge '2024-01-01'",
+            "",
+            "begins before 1 January of last year, which Protime refuses of a delta",
+        ),
+        (
+            "delta",
+            "date ge {from_date}",
+            "\nearliest = \"2024-01-01\"",
+            "is before 1 January of last year; a delta begins with 2025-01-01 instead",
+        ),
     ];
     for (kind, filter, more, expected) in rows {
         let found = warnings("clockings", &format!("kind = \"{kind}\"\nfilter = \"{filter}\"{more}"));
         assert!(found.len() == 1 && found[0].contains(expected), "{filter}{more}\n{found:#?}");
     }
-    for (kind, filter) in [("list", "date ge {from_date}\"\nlookback = \"31d"), ("delta", "date ge {last_year}")] {
-        assert!(warnings("clockings", &format!("kind = \"{kind}\"\nfilter = \"{filter}\"")).is_empty(), "{filter}");
+    for (kind, filter) in
+        [("list", "date ge {from_date}\"\nlookback = \"31d"), ("delta", "date ge {last_year}")]
+    {
+        assert!(
+            warnings("clockings", &format!("kind = \"{kind}\"\nfilter = \"{filter}\"")).is_empty(),
+            "{filter}"
+        );
     }
 }

@@ -314,7 +314,10 @@ impl Parser {
             }
             if !self.takes(&Token::Comma) {
                 let help = "write commas between its values, and `)` behind them";
-                return Err(Objection::new(format!("has a list of `{field}` that does not go on well"), help));
+                return Err(Objection::new(
+                    format!("has a list of `{field}` that does not go on well"),
+                    help,
+                ));
             }
         }
     }

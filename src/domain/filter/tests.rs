@@ -33,7 +33,11 @@ fn places_are_filled_and_the_rest_is_passed_on() {
         ("date ge {from_date}", gap, "date ge '2026-11-23'"),
         ("date ge '{from_date}'", None, "date ge '2025-11-26'"),
         ("date ge {from_date} and date le '{to_date}'", gap, "date ge '2026-11-23' and date le '2026-11-26'"),
-        ("name eq 'O''Neil {to_date}' and date ge {last_year}", gap, "name eq 'O''Neil 2026-11-26' and date ge '2025-01-01'"),
+        (
+            "name eq 'O''Neil {to_date}' and date ge {last_year}",
+            gap,
+            "name eq 'O''Neil 2026-11-26' and date ge '2025-01-01'",
+        ),
     ];
     for (filter, from, expected) in rows {
         assert_eq!(filled(filter, from), [expected], "{filter}");

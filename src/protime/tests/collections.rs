@@ -48,18 +48,20 @@ async fn objects_stay_as_they_were_written_and_links_become_addresses() {
     let asked: Vec<String> = server.asked().iter().map(|asked| asked.uri.to_string()).collect();
     assert_eq!(
         asked[1],
-        format!("{ROOT}/clockings?filter=date%20ge%20%272026-01-01%27&externalReferences=(people,@badge-number)")
+        format!(
+            "{ROOT}/clockings?filter=date%20ge%20%272026-01-01%27&externalReferences=(people,@badge-number)"
+        )
     );
     assert!(asked.contains(&"/connector/p?page=2".to_owned()), "{asked:?}");
 }
 
 #[tokio::test]
 async fn a_delta_has_changes_and_a_link_to_go_on_from() {
-    let body =
-        r#"{"value":[{"id":7},{"changeType":"Delete","data":{"id":8}}],"deltaLink":"/connector/protimeapi/api/v1/delta/people?t=1"}"#;
+    let body = r#"{"value":[{"id":7},{"changeType":"Delete","data":{"id":8}}],"deltaLink":"/connector/protimeapi/api/v1/delta/people?t=1"}"#;
     let server = api(body).await;
     let page = client(&server).collection_page("people", first(true), true).await.unwrap();
-    let shown = [r#"{"changeType":"InsertOrUpdate","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":8}}"#];
+    let shown =
+        [r#"{"changeType":"InsertOrUpdate","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":8}}"#];
     assert_eq!(events(&page), shown, "a fresh delta shows objects, and a change is understood as well");
     assert!(!page.is_kept);
     let kept = page.delta.unwrap();

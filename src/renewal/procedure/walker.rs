@@ -143,8 +143,11 @@ impl<'a> Walker<'a> {
                     continue;
                 }
             };
-            if page.is_kept {
-                self.store_changes(&page).await?;
+            if page.is_kept
+                && let Err(failure) = self.store_changes(&page).await
+            {
+                // If it arrives now, nothing is lost.
+                tracing::warn!(webhook = %self.procedure.path, error = %failure, "what the delta told of could not be stored before it is delivered");
             }
             crash::point("deliver:before");
             outlet.page(&page.objects).await?;
@@ -188,8 +191,9 @@ impl<'a> Walker<'a> {
             .map_err(|error| Failure::from_store(&error))?
         {
             behind = page.id;
-            let objects = Object::changes(&page.changes)
-                .map_err(|wrong| Failure::new(format!("a stored page of the delta cannot be read: {wrong}")))?;
+            let objects = Object::changes(&page.changes).map_err(|wrong| {
+                Failure::new(format!("a stored page of the delta cannot be read: {wrong}"))
+            })?;
             outlet.page(&objects).await?;
             self.walk.progress.pages += 1;
             self.walk.progress.objects += objects.len() as u64;
@@ -215,11 +219,7 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        procedure
-            .store
-            .delivered_changes(procedure.id)
-            .await
-            .map_err(|error| Failure::from_store(&error))
+        procedure.store.delivered_changes(procedure.id).await.map_err(|error| Failure::from_store(&error))
     }
 
     /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal

@@ -51,7 +51,8 @@ fn come_back(resync: &str, deletions: bool) -> World {
     let mut last_month = Vec::new();
     for (collection, dated) in ALL {
         let new = json!({"collection": collection, "count": 9});
-        let old = if dated { json!({"collection": collection, "date": day(-31), "count": 2}) } else { new.clone() };
+        let old =
+            if dated { json!({"collection": collection, "date": day(-31), "count": 2}) } else { new.clone() };
         last_month.push((collection, world.sandbox.change_as(&old)));
         world.sandbox.change_as(&new);
     }

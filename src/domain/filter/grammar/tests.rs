@@ -62,7 +62,11 @@ fn what_is_not_published_is_named() {
         ("a eq 1 AND b eq 2", "has `AND`, which Protime writes otherwise", "write `and`"),
         ("a eq 1 || b eq 2", "has `||`, which Protime writes otherwise", "write `or`"),
         ("date ge 2026-01-01", "has a day without quotes: 2026-01-01", "write `date ge '2026-01-01'`"),
-        ("date ge 2026-01-01T00:00:00Z", "has a day without quotes", "write `date ge '2026-01-01T00:00:00Z'`"),
+        (
+            "date ge 2026-01-01T00:00:00Z",
+            "has a day without quotes",
+            "write `date ge '2026-01-01T00:00:00Z'`",
+        ),
         ("kind eq InOut", "has a text without quotes: InOut", "write `kind eq 'InOut'`"),
         ("kind in (InOut)", "has a text without quotes: InOut", "write `kind in ('InOut')`"),
         ("date ge {from_date}Z", "has a text without quotes: {from_date}Z", "write `date ge"),
@@ -88,7 +92,10 @@ fn what_is_not_published_is_named() {
     ];
     for (written, what, help) in rows {
         let objection = parse(written).expect_err(written);
-        assert!(objection.what.starts_with(what) && objection.help.contains(help), "{written}: {objection:?}");
+        assert!(
+            objection.what.starts_with(what) && objection.help.contains(help),
+            "{written}: {objection:?}"
+        );
     }
     let deep = |depth: usize| format!("{}a eq 1{}", "(".repeat(depth), ")".repeat(depth));
     assert!(parse(&deep(DEEPEST)).is_ok());
