@@ -27,7 +27,7 @@ fn walked(world: &World, pages: u64) -> Value {
 
 fn first_pages(world: &World) -> usize {
     // The sandbox tells apart what was asked by its query.
-    let first = |it: &&Value| !it["query"].as_str().unwrap_or_default().contains("pageToken");
+    let first = |it: &&Value| !it["query"].as_str().unwrap_or_default().contains("continuationToken");
     world.sandbox.requests("collection").iter().filter(first).count()
 }
 
