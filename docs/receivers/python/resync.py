@@ -85,8 +85,6 @@ def pages(window):
 
 def read(window):
     """Stores what the list shows, and marks what it does not show."""
-    # What an event stored after this moment knows better than a list that was asked for before.
-    mark = db.execute("SELECT COALESCE(MAX(stored), 0) FROM object").fetchone()[0]
     shown = set()
     for data in pages(window):
         id, version, gone = json.dumps(data["id"]), data.get("changeVersion") or "", data.get("status") == "Deleted"
@@ -113,6 +111,8 @@ def read(window):
 
 db = sqlite3.connect(settings["database"], timeout=60, isolation_level=None)
 db.execute("PRAGMA synchronous = FULL")
+# What an event stores from now on knows better than a list that was asked for now.
+mark = db.execute("SELECT COALESCE(MAX(stored), 0) FROM object").fetchone()[0]
 objects = 0
 for window in windows():
     for tries in range(5):
