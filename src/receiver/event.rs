@@ -106,6 +106,8 @@ impl Event {
     /// [`InvalidEvent`] names the property that is not as it should be.
     pub fn parse(collection: impl Into<String>, body: &[u8]) -> Result<Self, InvalidEvent> {
         let collection = collection.into();
+        // A byte order mark is not JSON, and says nothing; some servers write one.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let event: &RawValue =
             serde_json::from_slice(body).map_err(|error| InvalidEvent::NotJson(error.to_string()))?;
         let event =

@@ -7,8 +7,6 @@
 //
 // Under IIS these settings stand in appsettings.json. What a receiver does is in Receiver.cs; here is HTTP alone.
 
-using Microsoft.AspNetCore.Server.IIS;
-
 var builder = WebApplication.CreateBuilder(args);
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = Receiver.Largest);
 builder.Services.Configure<IISServerOptions>(iis => iis.MaxRequestBodySize = Receiver.Largest);

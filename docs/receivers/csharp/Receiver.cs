@@ -275,7 +275,7 @@ public sealed class Journal : IDisposable
 
     public Journal(string path)
     {
-        file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 4096);
+        file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1); // without a buffer of its own
         using (var copy = new MemoryStream())
         {
             file.CopyTo(copy);

@@ -27,10 +27,20 @@ class Expired(Exception):
     """The list's next page is not known any more: Protime says 409."""
 
 
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The token goes to the address that was configured, and nowhere else."""
+
+    def redirect_request(self, *arguments):
+        return None
+
+
+opener = urllib.request.build_opener(NoRedirect)
+
+
 def ask(url, form=None, headers={}):
     data = urllib.parse.urlencode(form).encode() if form else None
     headers = {"User-Agent": "Resync/v1 (Your Company)", **headers}
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
+    with opener.open(urllib.request.Request(url, data, headers), timeout=60) as answer:
         return json.loads(answer.read() or b"{}") or {}
 
 

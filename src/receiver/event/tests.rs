@@ -81,6 +81,13 @@ fn what_is_unknown_is_left_to_the_receiver_as_it_was_written() {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over() {
+    let body = "\u{feff}{\"changeType\": \"Delete\", \"data\": {\"id\": 7, \"changeVersion\": \"1\"}}";
+    assert_eq!(parse(body).expect("an event").id(), "7");
+    assert!(parse(&format!("\u{feff}{body}")).is_err(), "one of them");
+}
+
+#[test]
 fn of_a_name_that_stands_twice_the_last_one_counts() {
     let body =
         r#"{"changeType": "Delete", "data": [], "data": {"id": 1, "id": 2, "ID": 3, "changeVersion": "1"}}"#;
