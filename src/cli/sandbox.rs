@@ -14,7 +14,12 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
 use crate::sandbox::{
-    Sandbox, SandboxConfig, duration, faults::Rule, settings::Settings, tenant::Steady, words,
+    Sandbox, SandboxConfig,
+    changes::Steady,
+    duration,
+    faults::Rule,
+    settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink, Settings},
+    words,
 };
 
 const AFTER_HELP: &str = "\
@@ -72,12 +77,30 @@ pub(crate) struct Args {
     /// Name of the key's property in the answer to a POST
     #[arg(long, value_name = "NAME", default_value = "webhookKey")]
     key_field: String,
+    /// How long the link to the next page of a collection can be asked for; then it is 409
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    paging_token_lifetime: Duration,
+    /// How a deletion of a clocking is told: as a Delete, as a change of its status to Deleted, or as both
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    clocking_deletion: ClockingDeletion,
+    /// Whether objects of activity-durations have a changeVersion
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t)]
+    activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection
+    #[arg(long, value_name = "WHOM", value_enum, default_value_t)]
+    delta_per: DeltaPer,
+    /// What a deltaLink answers that is not the latest one
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    older_delta_link: OlderDeltaLink,
     /// How far the tenant's clock is ahead of this machine's; `-30s` for behind
     #[arg(long, value_name = "DURATION", default_value = "0s", allow_hyphen_values = true, value_parser = offset)]
     clock_offset: i64,
     /// Changes a second, over all of --collection
     #[arg(long, value_name = "N", default_value_t = 0.0)]
     changes_per_second: f64,
+    /// Let clockings that change touch what is calculated of their day, in collections with a webhook
+    #[arg(long)]
+    related_changes: bool,
     /// A collection that keeps changing; may be repeated
     #[arg(long, value_name = "NAME", default_value = "clockings", value_parser = collection)]
     collection: Vec<String>,
@@ -128,6 +151,11 @@ impl Args {
             new_id: self.new_id,
             key_field: self.key_field.clone(),
             clock_offset_ms: self.clock_offset,
+            paging_token_lifetime_ms: ms(self.paging_token_lifetime),
+            clocking_deletion: self.clocking_deletion,
+            activity_change_version: self.activity_change_version,
+            delta_per: self.delta_per,
+            older_delta_link: self.older_delta_link,
             ..Settings::default()
         }
     }
@@ -152,6 +180,7 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     let steady = Steady {
         collections: args.collection.clone(),
         per_second: args.changes_per_second,
+        related: args.related_changes,
         ..Steady::default()
     };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file)?;
@@ -198,6 +227,23 @@ mod tests {
         let settings = args.settings();
         assert_eq!((settings.lifetime_ms, settings.clock_offset_ms, settings.new_id), (2_000, -30_000, true));
         assert_eq!(args.fault.len(), 1);
+        let data = parse(&[
+            "--paging-token-lifetime=2s",
+            "--clocking-deletion=both",
+            "--activity-change-version=present",
+            "--delta-per=tenant",
+            "--older-delta-link=410",
+        ]);
+        let data = data.unwrap().settings();
+        let expected = Settings {
+            paging_token_lifetime_ms: 2_000,
+            clocking_deletion: ClockingDeletion::Both,
+            activity_change_version: ActivityChangeVersion::Present,
+            delta_per: DeltaPer::Tenant,
+            older_delta_link: OlderDeltaLink::Gone,
+            ..Settings::default()
+        };
+        assert_eq!(data, expected);
         let defaults = parse(&[]).unwrap().settings();
         assert_eq!(defaults, Settings::default());
     }

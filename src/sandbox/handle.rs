@@ -9,12 +9,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::sandbox::{
+    changes::{ChangeRequest, Steady},
     core::Core,
     faults::Rule,
     journal::{Change, Delivery, Request, Transition, since},
     references::References,
-    settings::Settings,
-    tenant::{ChangeRequest, Poster, Steady},
+    settings::{DeltaPer, Settings},
+    tenant::Poster,
     webhooks::{Pair, WebhookView},
     words,
 };
@@ -109,7 +110,7 @@ impl Handle {
         }
         if let Some(unknown) = steady.collections.iter().find(|name| words::known_collection(name).is_none())
         {
-            return Err(format!("`{unknown}` is no collection"));
+            return Err(format!("`{unknown}` is not a collection"));
         }
         self.core.with(|tenant, _| tenant.steady = steady);
         self.core.steady.notify_one();
@@ -171,6 +172,13 @@ impl Handle {
             let serial = tenant.webhooks.by_pair(pair).map(|webhook| webhook.serial);
             serial.is_some_and(|serial| tenant.delete(serial, "admin"))
         })
+    }
+
+    /// Starts a delta as someone else would; false if there is no such collection, or if that ends none
+    /// of ours.
+    pub(crate) fn foreign_delta(&self, collection: &str) -> bool {
+        self.core
+            .with(|tenant, _| tenant.settings.delta_per == DeltaPer::Tenant && tenant.deltas.end(collection))
     }
 
     /// Ends every token and says how many there were.

@@ -1,10 +1,14 @@
 //! External references: `?externalReferences=(people,@badge-number)(activity-definitions,actDef)`.
 //!
-//! No source says how they look in a payload or in a list; see `docs/sandbox.md` for what is chosen.
+//! They stand inside the related property; a value that is missing is left out. Where an object's own
+//! reference stands, no page shows: here it is at the top.
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::words::PREDEFINED_REFERENCES;
+use crate::sandbox::{
+    facts::{self, Facts},
+    words::PREDEFINED_REFERENCES,
+};
 
 /// A list of references, in the order in which it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,12 +31,26 @@ impl References {
                 return Err(format!("`({inner})` is not of the form (collection,reference)"));
             }
             if reference.starts_with('@') && !PREDEFINED_REFERENCES.contains(&reference) {
-                return Err(format!("`{reference}` is no predefined reference"));
+                return Err(format!("`{reference}` is not a predefined reference"));
             }
             all.push((collection.to_owned(), reference.to_owned()));
             rest = after.trim_start();
         }
         Ok(Self(all))
+    }
+
+    /// Whether a collection takes all of them; the error names the first that it does not take.
+    pub(crate) fn check(&self, collection: &str) -> Result<(), String> {
+        let taken = facts::of(collection).map(|facts| &facts.references);
+        for (of, reference) in &self.0 {
+            let takes = taken.and_then(|taken| taken.get(of)).is_some_and(|related| {
+                !reference.starts_with('@') || related.predefined.iter().any(|known| known == reference)
+            });
+            if !takes {
+                return Err(format!("{collection} does not take the reference ({of},{reference})"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there are none.
@@ -45,25 +63,50 @@ impl References {
         self.0.iter().map(|(collection, reference)| format!("{collection},{reference}")).collect()
     }
 
-    /// Adds the references to an object; their values are derived from its id.
-    pub(crate) fn add_to(&self, object: &mut Map<String, Value>) {
-        if self.0.is_empty() {
-            return;
+    /// Adds the references to the related properties of an object.
+    pub(crate) fn add_to(&self, facts: &Facts, object: &mut Map<String, Value>) {
+        for (of, reference) in &self.0 {
+            for at in facts.references.get(of).into_iter().flat_map(|related| &related.at) {
+                visit(object, at, &mut |related| {
+                    let Some(value) = related.get("id").and_then(|id| value(reference, id)) else { return };
+                    let all = related.entry("externalReferences").or_insert_with(|| json!({}));
+                    if let Value::Object(all) = all {
+                        all.insert(reference.clone(), Value::String(value));
+                    }
+                });
+            }
         }
-        let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
-        let tail = id.get(..8).unwrap_or(id);
-        let all: Vec<Value> = self
-            .0
-            .iter()
-            .map(|(collection, reference)| {
-                json!({
-                    "collectionName": collection,
-                    "externalReference": reference,
-                    "value": format!("{}-{tail}", reference.trim_start_matches('@')),
-                })
-            })
-            .collect();
-        object.insert("externalReferences".to_owned(), Value::Array(all));
+    }
+}
+
+/// Does something to every object at a path such as `person` or `activityLevels[].activityDefinition`.
+fn visit(object: &mut Map<String, Value>, path: &str, act: &mut impl FnMut(&mut Map<String, Value>)) {
+    if path.is_empty() {
+        return act(object);
+    }
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    match object.get_mut(first.trim_end_matches("[]")) {
+        Some(Value::Object(inner)) => visit(inner, rest, act),
+        Some(Value::Array(all)) => {
+            for inner in all.iter_mut().filter_map(Value::as_object_mut) {
+                visit(inner, rest, act);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The value of a reference of the object with this id. Of a customer's own references, every fourth
+/// object has none.
+fn value(reference: &str, id: &Value) -> Option<String> {
+    let number = id.as_u64();
+    match reference {
+        "@badge-number" => number.map(|id| format!("{:05}", id % 100_000)),
+        _ if !reference.starts_with('@') && number.is_some_and(|id| id.is_multiple_of(4)) => None,
+        _ => {
+            let id = id.as_str().map_or_else(|| id.to_string(), |text| text.chars().take(8).collect());
+            Some(format!("{}-{id}", reference.trim_start_matches('@')))
+        }
     }
 }
 
@@ -86,5 +129,38 @@ mod tests {
         {
             assert!(References::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_collection_takes_some_only() {
+        for (collection, text, takes) in [
+            ("clockings", "(people,@badge-number)(terminals,@external-code)(people,own)", true),
+            ("clockings", "(shift-definitions,@shift-code)", false),
+            ("clockings", "(people,@external-code)", false),
+            ("absences", "(absence-definitions,@absence-code)(shift-definitions,own)", true),
+            ("people", "(people,@employee-number)", true),
+            ("absence-groups", "(absence-groups,own)", false),
+            ("contracts", "(contracts,own)", true),
+        ] {
+            let checked = References::parse(text).unwrap().check(collection);
+            assert_eq!(checked.is_ok(), takes, "{collection} {text}: {checked:?}");
+        }
+    }
+
+    #[test]
+    fn they_stand_inside_the_related_property() {
+        let text = "(people,@badge-number)(people,own)(activity-definitions,@data-entry-code)(terminals,own)";
+        let guid = "a7d853ea-89eb-4735-83d1-b891c6fde398";
+        let levels = json!([{"level": 1, "activityDefinition": {"id": guid}}]);
+        let mut object =
+            json!({"id": 1, "person": {"id": 4711}, "activityLevels": levels, "terminal": {"id": 8}});
+        let facts = facts::of("clockings").unwrap();
+        References::parse(text).unwrap().add_to(facts, object.as_object_mut().unwrap());
+        let person = json!({"id": 4711, "externalReferences": {"@badge-number": "04711", "own": "own-4711"}});
+        assert_eq!(object["person"], person);
+        let definition = &object["activityLevels"][0]["activityDefinition"]["externalReferences"];
+        assert_eq!(definition, &json!({"@data-entry-code": "data-entry-code-a7d853ea"}));
+        assert_eq!(object["terminal"], json!({"id": 8}), "a value that is missing is left out");
+        assert_eq!(object["externalReferences"], Value::Null);
     }
 }

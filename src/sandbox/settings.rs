@@ -20,6 +20,54 @@ pub(crate) enum OtherReferences {
     Ignore,
 }
 
+/// How a deletion of a clocking is told. Protime's pages know both ways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClockingDeletion {
+    /// As the deletion that it is.
+    #[default]
+    Delete,
+    /// As a change of its `status` to `Deleted`; a list goes on to show it.
+    Status,
+    /// As the one, then as the other.
+    Both,
+}
+
+/// Whether the objects of activity-durations have a `changeVersion`. Protime's pages disagree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ActivityChangeVersion {
+    /// They have none.
+    #[default]
+    Absent,
+    /// They have one, as all others.
+    Present,
+}
+
+/// For whom there is one delta of a collection. Protime's pages disagree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeltaPer {
+    /// For each client.
+    #[default]
+    Client,
+    /// For all of the tenant: someone else who starts one ends ours.
+    Tenant,
+}
+
+/// What a `deltaLink` answers that is not the latest one of its delta. Protime says nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub(crate) enum OlderDeltaLink {
+    /// What changed since it was given.
+    #[default]
+    #[serde(rename = "answers")]
+    Answers,
+    /// 410.
+    #[serde(rename = "410")]
+    #[value(name = "410")]
+    Gone,
+}
+
 /// The behaviour of the tenant. Protime leaves most of this open; each setting covers one reading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,10 +100,18 @@ pub(crate) struct Settings {
     pub(crate) invalid_client_status: u16,
     /// What a POST with other external references does.
     pub(crate) other_references: OtherReferences,
-    /// Collections whose list demands a filter on `date` of at most one year, or on `id`.
-    pub(crate) date_filter_required: Vec<String>,
     /// How long a delta lives after its last request, in milliseconds.
     pub(crate) delta_lifetime_ms: u64,
+    /// How long the link to the next page of a collection can be asked for, in milliseconds.
+    pub(crate) paging_token_lifetime_ms: u64,
+    /// How a deletion of a clocking is told.
+    pub(crate) clocking_deletion: ClockingDeletion,
+    /// Whether the objects of activity-durations have a `changeVersion`.
+    pub(crate) activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection.
+    pub(crate) delta_per: DeltaPer,
+    /// What a `deltaLink` answers that is not the latest one.
+    pub(crate) older_delta_link: OlderDeltaLink,
 }
 
 impl Default for Settings {
@@ -75,8 +131,12 @@ impl Default for Settings {
             allowed_scopes: None,
             invalid_client_status: 400,
             other_references: OtherReferences::Refuse,
-            date_filter_required: vec!["clockings".to_owned()],
             delta_lifetime_ms: 72 * 3_600 * 1_000,
+            paging_token_lifetime_ms: 3_600 * 1_000,
+            clocking_deletion: ClockingDeletion::default(),
+            activity_change_version: ActivityChangeVersion::default(),
+            delta_per: DeltaPer::default(),
+            older_delta_link: OlderDeltaLink::default(),
         }
     }
 }
@@ -110,6 +170,7 @@ impl Settings {
         within("page_size", self.page_size as u64, 1, 1_000_000)?;
         within("clock_offset_ms", self.clock_offset_ms.unsigned_abs(), 0, TEN_YEARS_MS)?;
         within("delta_lifetime_ms", self.delta_lifetime_ms, 1, TEN_YEARS_MS)?;
+        within("paging_token_lifetime_ms", self.paging_token_lifetime_ms, 1, TEN_YEARS_MS)?;
         if ![400, 401].contains(&self.invalid_client_status) {
             return Err(format!("invalid_client_status is {}, not 400 or 401", self.invalid_client_status));
         }
@@ -117,10 +178,7 @@ impl Settings {
         if self.key_field.is_empty() || taken.contains(&self.key_field.as_str()) {
             return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
         }
-        match self.date_filter_required.iter().find(|name| words::known_collection(name).is_none()) {
-            Some(unknown) => Err(format!("date_filter_required names `{unknown}`, which is no collection")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The scopes that the client may have.
@@ -145,7 +203,9 @@ mod tests {
             json!({"retries": "three"}),
             json!({"key_field": "id"}),
             json!({"invalid_client_status": 404}),
-            json!({"date_filter_required": ["horses"]}),
+            json!({"paging_token_lifetime_ms": 0}),
+            json!({"older_delta_link": "409"}),
+            json!({"date_filter_required": []}),
             json!([]),
         ] {
             assert!(Settings::default().patched(wrong.clone()).is_err(), "{wrong}");

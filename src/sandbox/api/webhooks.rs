@@ -80,6 +80,9 @@ pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Answer
         Ok(references) => references,
         Err(why) => return Answer::invalid("externalReferences", &why),
     };
+    if let Err(why) = references.check(&pair.collection) {
+        return Answer::invalid("externalReferences", &why);
+    }
     let Ok(serial) = tenant.post(&pair, &references, Poster::Client, now) else {
         let why = "They cannot be changed on an existing webhook: delete it, then create it.";
         return Answer::invalid("externalReferences", why);

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::support::{Bench, body};
-use crate::sandbox::{
-    Sandbox, SandboxConfig, SandboxError,
-    settings::Settings,
-    tenant::{ChangeRequest, WantedKind},
-};
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, settings::Settings};
 
 const DESTINATION: &str = "http://127.0.0.1:9/events";
 
@@ -140,53 +136,6 @@ async fn lists_are_filtered_and_an_empty_page_is_not_the_end() {
     let none = "/webhooks?filter=collectionName eq 'people' and status eq 'Disabled'";
     assert_eq!(body(bench.get(none).send().await.unwrap()).await["value"], json!([]));
     assert_eq!(bench.get("/webhooks?filter=id gt 1").send().await.unwrap().status(), 400);
-}
-
-#[tokio::test]
-async fn a_kept_delta_shows_what_a_list_cannot() {
-    let bench = Bench::start(Settings { page_size: 2, ..Settings::default() }).await;
-    let handle = bench.sandbox.handle();
-    let made = handle.change(&ChangeRequest::inserts("people", 3)).unwrap();
-    let mut page = body(bench.get("/people?delta").send().await.unwrap()).await;
-    assert_eq!(page["value"][0]["changeType"], "InsertOrUpdate");
-    // Changed during the walk: the kept delta tells of it again.
-    let change = |id: &str, kind| ChangeRequest {
-        id: Some(id.to_owned()),
-        kind,
-        ..ChangeRequest::inserts("people", 1)
-    };
-    handle.change(&change(&made[0].id, WantedKind::Upsert)).unwrap();
-    page = body(bench.follow(&page["nextLink"]).await).await;
-    let link = page["deltaLink"].clone();
-    let kept = body(bench.follow(&link).await).await;
-    assert_eq!(kept["value"][0]["data"]["id"], made[0].id);
-    handle.change(&change(&made[1].id, WantedKind::Delete)).unwrap();
-    let kept = body(bench.follow(&kept["deltaLink"]).await).await;
-    assert_eq!(kept["value"].as_array().unwrap().len(), 1);
-    assert_eq!(kept["value"][0]["changeType"], "Delete");
-    assert_eq!(kept["value"][0]["data"]["id"], made[1].id);
-    let list = body(bench.get("/people").send().await.unwrap()).await;
-    assert_eq!(list["value"].as_array().unwrap().len(), 2);
-
-    assert_eq!(bench.get("/people?delta").send().await.unwrap().status(), 200);
-    assert_eq!(bench.follow(&kept["deltaLink"]).await.status(), 410);
-}
-
-#[tokio::test]
-async fn clockings_demand_a_date() {
-    let bench = Bench::start(Settings::default()).await;
-    bench.sandbox.handle().change(&ChangeRequest::inserts("clockings", 1)).unwrap();
-    let count = async |filter: &str| {
-        let answer = bench.get(&format!("/clockings?filter={filter}")).send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, body(answer).await["value"].as_array().map(Vec::len))
-    };
-    assert_eq!(count("").await, (400, None));
-    assert_eq!(count("date ge 2020-01-01 and date le 2022-01-01").await, (400, None));
-    let today = crate::clock::now().strftime("%Y-%m-%d").to_string();
-    assert_eq!(count(&format!("date ge {today}")).await, (200, Some(1)));
-    assert_eq!(count("date ge 2020-01-01 and date le 2020-12-31").await, (200, Some(0)));
-    assert_eq!(count("id eq 'x'").await, (200, Some(0)));
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::support::{Bench, Event, Receiver, until};
 use crate::sandbox::{
+    changes::{ChangeRequest, WantedKind},
     journal::{ChangeKind, LogLine, Topic},
     settings::Settings,
-    tenant::{ChangeRequest, WantedKind},
     webhooks::Pair,
 };
 
@@ -156,5 +156,6 @@ async fn a_disabled_pair_gets_nothing_and_references_ride_along() {
     let events = receiver.events();
     let told: Value = serde_json::from_slice(&events[0].body).unwrap();
     assert_eq!(events.len(), 1);
-    assert_eq!(told["data"]["externalReferences"][0]["externalReference"], "@badge-number");
+    // Where a person's own reference stands is not documented: at the top, here.
+    assert!(told["data"]["externalReferences"]["@badge-number"].is_string(), "{told}");
 }
