@@ -56,7 +56,7 @@ pub(crate) use import::import_key;
 use live::{Lasting, Live};
 use parts::Parts;
 use setup::Setup;
-pub(crate) use setup::client;
+pub(crate) use setup::{client, unfit_sinks};
 
 /// How long open connections may take once the work is done.
 const CLOSE: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 //! never none; the file never has more readers than its mode and group allow, not even for a moment;
 //! an older key never replaces a newer one.
 
+mod place;
 mod replace;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,17 @@ struct Inner {
     writing: Mutex<()>,
 }
 
+impl Inner {
+    /// Whether this is what a file with the key holds.
+    fn holds(&self, content: &[u8], key: &WebhookKey, version: u64) -> bool {
+        match self.format {
+            KeyFormat::Raw => content == key.expose().as_bytes(),
+            KeyFormat::Json => serde_json::from_slice::<Held<'_>>(content)
+                .is_ok_and(|held| held.version == version && held.key == key.expose()),
+        }
+    }
+}
+
 /// The format `json`: one line that ends with a line feed.
 ///
 /// It names the webhook, so that one program can read the files of many, and has no time: that is
@@ -85,9 +97,23 @@ impl FileSink {
         format!("file:{}", self.0.target.path.display())
     }
 
-    /// Whether a file could be written there with this mode and group: one is, beside it.
-    pub(super) async fn preflight(&self) -> Result<(), Failure> {
-        self.blocking(|inner| inner.target.rehearse()).await?.map_err(failure)
+    /// Whether a key could be put there with this mode and group. A file that holds the current key is
+    /// replaced by a copy of itself.
+    pub(super) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), Failure> {
+        let current = current.map(|(key, version)| (key.clone(), version));
+        self.blocking(move |inner| {
+            let is_current = |content: &[u8]| {
+                current.as_ref().is_some_and(|(key, version)| inner.holds(content, key, *version))
+            };
+            inner.target.rehearse(is_current)
+        })
+        .await?
+        .map_err(failure)
+    }
+
+    /// What can be seen to be wrong without writing anything.
+    pub(super) fn objection(&self) -> Option<String> {
+        self.0.target.look().err().map(|error| error.to_string())
     }
 
     /// Replaces the file. A stop of the daemon is not waited for: this takes a moment, or
@@ -118,11 +144,7 @@ impl FileSink {
     pub(super) async fn holds(&self, key: &WebhookKey, version: u64) -> bool {
         let key = key.clone();
         let held = self.blocking(move |inner| {
-            inner.target.read().is_some_and(|content| match inner.format {
-                KeyFormat::Raw => *content == key.expose().as_bytes(),
-                KeyFormat::Json => serde_json::from_slice::<Held<'_>>(&content)
-                    .is_ok_and(|held| held.version == version && held.key == key.expose()),
-            })
+            inner.target.read().is_some_and(|content| inner.holds(&content, &key, version))
         });
         held.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "a key file could not be compared");
