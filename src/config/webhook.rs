@@ -88,7 +88,7 @@ fn webhook(
         },
         _ => (addresses, Ok(())),
     };
-    let resync = kinds::resync(table, addresses.as_ref(), seen.today);
+    let resync = kinds::resync(table, addresses.as_ref(), seen);
     let too_long = match (&resync, &written, addresses) {
         (Ok(resync), Some(value), Some(addresses)) => addresses.of_resync(value, resync),
         _ => too_long,
