@@ -95,6 +95,15 @@ impl KeySink {
         }
     }
 
+    /// Whether someone may get this key from the sink as it is now, whatever is recorded of it: from a file that
+    /// has it, although not as it should.
+    pub(crate) async fn may_show(&self, key: &WebhookKey, version: u64) -> bool {
+        match self {
+            Self::File(sink) => sink.may_show(key, version).await,
+            Self::Command(_) | Self::Http(_) => false,
+        }
+    }
+
     /// Delivers `key`, which is number `version` of its webhook. `stop` ends a program; a file is
     /// finished, which takes no time. `Done` carries the end of what a program wrote.
     pub(crate) async fn deliver(

@@ -11,6 +11,7 @@ mod tests;
 
 use std::{
     borrow::Cow,
+    io::{ErrorKind, Read as _},
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -29,6 +30,7 @@ use crate::{
         errand::{Context, Done, Failure, wiped_json},
         key::WebhookKey,
     },
+    regular_file,
 };
 
 use self::replace::{FileError, Target};
@@ -150,6 +152,22 @@ impl FileSink {
             tracing::warn!(%error, "a key file could not be compared");
             false
         })
+    }
+
+    /// Whether whoever reads the path may find this key, be the file of another mode, group or owner than it
+    /// should be: what cannot be read here may be read by others.
+    pub(super) async fn may_show(&self, key: &WebhookKey, version: u64) -> bool {
+        let key = key.clone();
+        let shown = self.blocking(move |inner| {
+            let mut content = Zeroizing::new(Vec::new());
+            let read = regular_file::open(&inner.target.path)
+                .and_then(|file| file.take(replace::LARGEST).read_to_end(&mut content));
+            match read {
+                Ok(_) => inner.holds(&content, &key, version),
+                Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+            }
+        });
+        shown.await.unwrap_or(true)
     }
 
     fn content(&self, context: &Context, key: &WebhookKey, version: u64) -> Zeroizing<Vec<u8>> {

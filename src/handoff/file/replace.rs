@@ -19,7 +19,7 @@ use super::place;
 use crate::unix_group;
 
 /// A key file is far shorter than this; a larger file is not one of ours.
-const LARGEST: u64 = 64 * 1024;
+pub(super) const LARGEST: u64 = 64 * 1024;
 
 /// What is written by way of trial: a block, so that a full disk shows.
 const TRIAL: [u8; 4096] = [b'\n'; 4096];

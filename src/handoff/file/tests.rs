@@ -127,7 +127,10 @@ async fn it_holds_what_has_the_right_content_and_mode() {
     assert!(!sink.holds(&key("old"), 1).await && !sink.holds(&key("newer"), 1).await);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
     assert!(!sink.holds(&key("new"), 1).await, "another mode");
+    assert!(sink.may_show(&key("new"), 1).await, "but whoever reads it finds the key");
+    assert!(!sink.may_show(&key("old"), 1).await && !sink.may_show(&key("newer"), 1).await);
     fs::remove_file(&path).expect("removed");
+    assert!(!sink.may_show(&key("new"), 1).await, "no file");
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).expect("a pipe");
     assert!(!sink.holds(&key("new"), 1).await, "a pipe, and nobody waits for a writer");
 }

@@ -28,8 +28,16 @@ impl Procedure {
         let ours = delivers(record, now);
         let current = self.store.keys(self.id).await?.current;
         let current = current.as_ref().map(|current| (&current.key, current.version));
-        let asked = self.sinks.iter().filter(|sink| !ours || record.has_key(&sink.id()));
-        let answers = futures_util::future::join_all(asked.map(|sink| sink.preflight(current))).await;
+        let answers = self.sinks.iter().map(|sink| async move {
+            let loses = !ours
+                || record.has_key(&sink.id())
+                || match current {
+                    Some((key, version)) => sink.may_show(key, version).await,
+                    None => false,
+                };
+            if loses { Some(sink.preflight(current).await) } else { None }
+        });
+        let answers = futures_util::future::join_all(answers).await.into_iter().flatten().collect::<Vec<_>>();
         let ready = answers.iter().any(Result::is_ok);
         let failures: Vec<String> =
             answers.into_iter().filter_map(Result::err).map(|failure| failure.message).collect();
