@@ -47,7 +47,7 @@ impl Procedure {
         let failure = Failure::new(failures.join("; "));
         let waits_for_nobody = if ours { is_pressing(record, now) } else { record.issued.is_some() };
         if ready && waits_for_nobody {
-            tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others wait for the new key");
+            tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
             return Ok(None);
         }
         Ok(Some(failure))
