@@ -34,7 +34,10 @@ use std::{future::Future, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    signals::Early,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -101,8 +104,11 @@ enum Command {
 
 /// Runs the program with the process's arguments.
 pub(crate) fn main() -> ExitCode {
+    // Before anything else: until then they kill.
+    let early =
+        if std::env::args_os().any(|word| word == "run") { Early::catch().map(Some) } else { Ok(None) };
     let done = match Cli::try_parse() {
-        Ok(cli) => cli.run(),
+        Ok(cli) => early.map_err(anyhow::Error::from).and_then(|early| cli.run(early)),
         Err(error) => {
             // There is nobody left to tell if this fails.
             let _ = error.print();
@@ -113,11 +119,18 @@ pub(crate) fn main() -> ExitCode {
 }
 
 impl Cli {
-    fn run(self) -> anyhow::Result<ExitCode> {
+    fn run(self, early: Option<Early>) -> anyhow::Result<ExitCode> {
         let config = || load(&self.config);
+        let early = match (&self.command, early) {
+            (Command::Run, early) => early,
+            (_, early) => {
+                early.map_or(Ok(()), Early::release)?;
+                None
+            }
+        };
         let sockets = || sockets::Sockets::find(&self.config, || Ok(load(&self.config)?));
         match self.command {
-            Command::Run => run::run(config()?),
+            Command::Run => run::run(config()?, early),
             Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => {
                 let sockets = sockets()?;

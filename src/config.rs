@@ -5,13 +5,14 @@
 //! not be shown, `keys` lists every key, `raw` walks the TOML and collects problems, `units`, `address`,
 //! `cron` and `words` read single values, `sections`, `tenant`, `webhook` and `kinds` read tables,
 //! `length` counts what is asked of Protime, `error` renders. `include` reads the files that the main one
-//! names. `secret` finds the secrets that they only name.
+//! names, `files` tells what each file is for. `secret` finds the secrets that they only name.
 //!
 //! Only the daemon and the command line see the whole; every other room gets its own part.
 
 mod address;
 mod cron;
 pub(crate) mod error;
+mod files;
 mod hide;
 mod include;
 mod keys;

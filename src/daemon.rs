@@ -38,7 +38,7 @@ use crate::{
     domain::webhook::{TenantName, WebhookPath},
     outbound, protime,
     scheduler::{Cron, Sweep},
-    signals::{Signal, Signals},
+    signals::{Early, Signal, Signals},
     sockets::{self, bind::BindError},
     stop::Stop,
     store::{OpenError, Store, StoreError},
@@ -56,7 +56,7 @@ pub(crate) use import::import_key;
 use live::{Lasting, Live};
 use parts::Parts;
 use setup::Setup;
-pub(crate) use setup::client;
+pub(crate) use setup::{client, unfit_sinks};
 
 /// How long open connections may take once the work is done.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -127,9 +127,9 @@ pub(crate) enum DaemonError {
     Part(&'static str),
 }
 
-/// Runs the daemon until a signal stops it.
-pub(crate) async fn run(config: Config) -> Result<(), DaemonError> {
-    let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+/// Runs the daemon until a signal stops it; `early` has caught those that came before.
+pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError> {
+    let mut signals = Signals::listen(early).map_err(DaemonError::Signals)?;
     limits::allow_many_listeners();
     let store = Store::open(&config.daemon.state_dir)?;
     store.note_cut_off_steps(clock::now()).await?;

@@ -20,6 +20,17 @@ use crate::{
 
 use self::{command::CommandSink, file::FileSink, http::HttpSink};
 
+/// What can be seen to keep a key from such a sink, without touching anything and perhaps as another user than
+/// the daemon's.
+pub(crate) fn objection(config: &config::KeySink) -> Option<String> {
+    match config {
+        config::KeySink::File { path, format, mode, group } => {
+            FileSink::new(path, *format, *mode, group.as_deref()).objection()
+        }
+        config::KeySink::Command(_) | config::KeySink::Http(_) => None,
+    }
+}
+
 /// One receiver of a webhook's keys.
 #[derive(Debug, Clone)]
 pub(crate) enum KeySink {
@@ -74,12 +85,22 @@ impl KeySink {
     }
 
     /// Whether a key could be delivered, as far as can be told without one. To be asked before the
-    /// POST, which kills the key that the receiver has.
-    pub(crate) async fn preflight(&self) -> Result<(), Failure> {
+    /// POST, which kills the key that the receiver has. `current` is that key, where it is known, and its
+    /// version.
+    pub(crate) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), Failure> {
         match self {
-            Self::File(sink) => sink.preflight().await,
+            Self::File(sink) => sink.preflight(current).await,
             Self::Command(sink) => sink.preflight().await,
             Self::Http(sink) => sink.preflight().await,
+        }
+    }
+
+    /// Whether someone may get this key from the sink as it is now, whatever is recorded of it: from a file that
+    /// has it, although not as it should.
+    pub(crate) async fn may_show(&self, key: &WebhookKey, version: u64) -> bool {
+        match self {
+            Self::File(sink) => sink.may_show(key, version).await,
+            Self::Command(_) | Self::Http(_) => false,
         }
     }
 

@@ -44,6 +44,7 @@
 //! | `command` | runs a program of the operator's for either of them |
 //! | `outbound` | speaks with a server of the operator's for either of them; how an HTTP client is built |
 //! | `unix_group` | groups by name, for key files and sockets |
+//! | `regular_file` | reads what is a file, and waits for nothing that is not |
 //! | `scheduler` | the cron that wakes the poll, and nothing else |
 //! | `sockets` | HTTP on two Unix sockets: status and control |
 //! | `signals` | signals become wishes |
@@ -95,6 +96,8 @@ mod handoff;
 mod command;
 #[cfg(feature = "daemon")]
 mod outbound;
+#[cfg(feature = "daemon")]
+mod regular_file;
 #[cfg(feature = "daemon")]
 mod unix_group;
 

@@ -12,6 +12,7 @@
 //! - no client can hold up a stop: long polls are answered, idle connections closed.
 
 pub(crate) mod bind;
+mod body;
 pub(crate) mod control;
 mod events;
 mod import;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
-    outbound, unix_group,
+    daemon, outbound, unix_group,
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 
 /// What the file holds, and what in it deserves a second look.
 pub(super) fn report(config: &Config, style: Style) -> String {
-    let warnings: Vec<String> = config.warnings.iter().cloned().chain(unknown_groups(config)).collect();
+    let warnings = config.warnings.iter().cloned().chain(unknown_groups(config));
+    // No more than warnings: they are of this moment and this user, who need not be the daemon's.
+    let warnings: Vec<String> = warnings.chain(daemon::unfit_sinks(config)).collect();
     summary(&config.tenants, &warnings, style)
 }
 

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    client::Client,
     lifetime::share,
     moment, output,
     sockets::Sockets,
@@ -31,7 +30,10 @@ const TINY: u16 = 50;
 const BELOW: &str = "      ";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: protime-webhookd history acme/clockings --limit 3")]
+#[command(
+    after_help = "What a command or a server wrote is shown to those who may use the control socket.\n\n\
+                        Example: protime-webhookd history acme/clockings --limit 3"
+)]
 pub(super) struct Args {
     /// The webhook; NAME alone where only one tenant has it
     #[arg(value_name = "TENANT/NAME")]
@@ -45,7 +47,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
-    let client = Client::status(&sockets.status)?;
+    let client = sockets.most_telling()?;
     let webhooks = client.webhooks().await?;
     let name = target::full_name(target::find(&args.webhook, &webhooks)?);
     let answer: Value = client.get(&format!("/v1/webhooks/{name}/history?limit={}", args.limit)).await?;

@@ -19,6 +19,9 @@ use crate::{
 /// More than any key has; what is longer is not read.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
+/// The byte order mark in UTF-8.
+const UTF_8_MARK: &[u8] = "\u{feff}".as_bytes();
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: protime-webhookd key show acme/clockings")]
 pub(super) struct Args {
@@ -125,7 +128,7 @@ async fn import_alone(
     }
 }
 
-/// The key as it was written, without the line end behind it.
+/// The key as it was written, without the byte order mark before it and the line end behind it.
 fn key_from_stdin() -> anyhow::Result<WebhookKey> {
     // Room for everything from the start: growing would leave copies behind.
     let capacity = usize::try_from(LONGEST_INPUT).unwrap_or_default() + 2;
@@ -136,7 +139,9 @@ fn key_from_stdin() -> anyhow::Result<WebhookKey> {
             "there is no key on standard input: {why}; write it there as Protime showed it"
         ))
     };
-    let text = std::str::from_utf8(&input).map_err(|_| wrong("what is there is not text"))?;
+    // Of a text file, as the line end is: editors put it before what they save.
+    let bytes = input.strip_prefix(UTF_8_MARK).unwrap_or(&input);
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong("what is there is not text in UTF-8"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned());
     Ok(WebhookKey::imported(text).map_err(|error| wrong(&error.to_string()))?)

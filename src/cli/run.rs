@@ -3,14 +3,15 @@
 use std::{io, process::ExitCode};
 
 use super::{check, sandbox};
-use crate::{config::Config, daemon, logging};
+use crate::{config::Config, daemon, logging, signals::Early};
 
 /// Runs the daemon until it is told to stop.
-pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
+    let early = early.map_or_else(Early::catch, Ok)?;
     check::named(&config)?;
     logging::init(&config.daemon.log_level, config.daemon.log_format);
     let runtime = runtime()?;
-    let done = runtime.block_on(daemon::run(config));
+    let done = runtime.block_on(daemon::run(config, early));
     // What still blocks (a DNS query, say) must not hold up the end.
     runtime.shutdown_background();
     done?;

@@ -6,15 +6,17 @@
 //! where the file says or where it usually is. A file that is missing is an error: nobody can say what was meant.
 
 use std::{
-    fs,
     io::ErrorKind,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use super::{failure, output};
-use crate::config::{self, Config};
+use super::{client::Client, failure, output};
+use crate::{
+    config::{self, Config},
+    regular_file,
+};
 
 /// The paths of both sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,16 @@ impl Sockets {
 }
 
 impl Sockets {
+    /// A client that is told as much as this user may know: of the control socket where it may be used, of
+    /// the status socket otherwise.
+    pub(super) fn most_telling(&self) -> anyhow::Result<Client> {
+        if UnixStream::connect(&self.control).is_ok() {
+            Client::control(&self.control)
+        } else {
+            Client::status(&self.status)
+        }
+    }
+
     /// The exit code of a command that used them: nothing is fine while the file is wrong.
     pub(super) fn judged(&self, code: ExitCode) -> ExitCode {
         let is_fine = code == ExitCode::SUCCESS;
@@ -79,7 +91,7 @@ impl Sockets {
 
 /// Whether only a permission keeps this user from the file.
 fn is_forbidden(file: &Path) -> bool {
-    fs::File::open(file).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    regular_file::open(file).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]

@@ -151,9 +151,9 @@ async fn answer(sockets: &Sockets, effect: Effect) -> anyhow::Result<News> {
             Ok(News::Said("every tenant was asked for its webhooks".to_owned()))
         }
         Effect::History(name) => {
-            let status = Client::status(&sockets.status)?;
+            let client = sockets.most_telling()?;
             let history: History =
-                status.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await?;
+                client.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await?;
             Ok(News::History(name, history))
         }
         Effect::Quit => Ok(News::Said(String::new())),

@@ -20,6 +20,9 @@ const FIELDS: [(&str, &str); 6] = [
     ("weekday", "0-7 or SUN-SAT"),
 ];
 
+/// The first and the last value of each field.
+const ENDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
+
 const HELP: &str =
     "write `second minute hour day month weekday`, such as \"0 */5 * * * *\"; five fields get second 0";
 
@@ -59,6 +62,30 @@ pub(super) fn pattern(text: &str, now: Timestamp) -> Result<String, Wrong> {
         ));
     }
     Ok(pattern)
+}
+
+/// What is strange about a pattern that is right: a step that never comes to a second value is hardly meant.
+pub(super) fn oddity(pattern: &str) -> Option<String> {
+    let fields = pattern.split_whitespace().zip(FIELDS).zip(ENDS);
+    let mut items =
+        fields.flat_map(|((field, names), ends)| field.split(',').map(move |item| (item, names, ends)));
+    items.find_map(|(item, (name, range), ends)| {
+        let (base, step) = item.split_once('/')?;
+        let step: u32 = step.parse().ok()?;
+        let (first, last) = match base.split_once('-') {
+            Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+            None if matches!(base, "*" | "?") => ends,
+            None => (base.parse().ok()?, ends.1),
+        };
+        // One value alone is written so by no one.
+        let is_odd = first < last && step > last - first;
+        is_odd.then(|| {
+            format!(
+                "has the step {step} in its {name} `{item}`, which is {range}: only {first} ever comes; write a smaller \
+                 step, or step in a field to the right of it"
+            )
+        })
+    })
 }
 
 fn parse(pattern: &str) -> Result<Cron, CronError> {
@@ -120,6 +147,37 @@ mod tests {
         ] {
             let wrong = read(text).expect_err(text);
             assert!(wrong.what.contains(why), "{text}: {}", wrong.what);
+        }
+    }
+
+    #[test]
+    fn a_step_beyond_its_field_is_odd() {
+        for (pattern, odd) in [
+            ("*/90 * * * *", Some("has the step 90 in its minute `*/90`, which is 0-59: only 0 ever comes")),
+            ("*/60 * * * *", Some("has the step 60 in its minute")),
+            ("*/61 * * * * *", Some("in its second `*/61`")),
+            ("0 0 */24 * * *", Some("has the step 24 in its hour `*/24`, which is 0-23")),
+            ("0 0 0 */31 * *", Some("in its day of the month `*/31`, which is 1-31: only 1 ever comes")),
+            ("0 0 0 1 */12 *", Some("in its month")),
+            ("0 0 0 * * */7", Some("in its weekday")),
+            ("0 5,10-20/30 * * * *", Some("in its minute `10-20/30`, which is 0-59: only 10 ever comes")),
+            ("0 30/45 * * * *", Some("only 30 ever comes")),
+            ("*/59 * * * *", None),
+            ("0 */30 * * * *", None),
+            ("0 0 */23 * * *", None),
+            ("0 0 0 */30 * *", None),
+            ("0 0-10/10 * * * *", None),
+            ("0 */5 * * * *", None),
+            ("0 0 0 * JAN MON-FRI", None),
+        ] {
+            let pattern = read(pattern).expect(pattern);
+            let told = oddity(&pattern);
+            match odd {
+                Some(odd) => {
+                    assert!(told.as_ref().is_some_and(|told| told.contains(odd)), "{pattern}: {told:?}")
+                }
+                None => assert_eq!(told, None, "{pattern}"),
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     source::{self, NotUtf8, Source},
     tenant::{self, Seen},
 };
+use crate::regular_file;
 
 /// As in a shell: `*` crosses no folder, and finds no hidden file, such as an editor's.
 const AS_IN_A_SHELL: MatchOptions =
@@ -31,6 +32,13 @@ const OF_THE_MAIN_FILE: [&str; 6] = ["user_agent", "daemon", "renewal", "api", "
 pub(super) struct Included {
     path: PathBuf,
     text: Result<String, NotUtf8>,
+}
+
+impl Included {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Reads the files that `include` names, seen from `main`.
@@ -50,7 +58,7 @@ pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
             if !known.insert(same) {
                 continue;
             }
-            match fs::read(&path) {
+            match regular_file::read(&path) {
                 Ok(bytes) => included.push(Included { path, text: source::decode(bytes) }),
                 Err(error) => unreadable(&pattern, &path, &error),
             }

@@ -8,11 +8,10 @@ mod read;
 
 use std::{path::Path, time::Duration};
 
-use jiff::civil::Date;
 use reqwest::Url;
 
 use super::{
-    Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind,
+    Command, KeyFormat, KeySink, OnFailure, Resync, ResyncKind, files,
     length::Addresses,
     raw::{Checked, Table, Value, Wrong},
     tenant::{Firsts, Seen},
@@ -45,8 +44,9 @@ pub(super) fn resync(
     webhook: &Table<'_>,
     addresses: Option<&Addresses<'_>>,
     collection: Option<&str>,
-    today: Date,
+    seen: &mut Seen,
 ) -> Checked<Resync> {
+    let today = seen.today;
     let Some(value) = webhook.optional("resync") else {
         return Err(webhook.missing(
             &["resync"],
@@ -89,7 +89,7 @@ pub(super) fn resync(
             Kind::Http => {
                 foreign(table, &["command"], "http", of_command);
                 foreign(table, &read::KEYS, "http", another);
-                ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT, &mut Firsts::new())?)
+                ResyncKind::Http(http::endpoint(table, RESYNC_TIMEOUT, &mut Firsts::new(), seen)?)
             }
             Kind::List | Kind::Delta => {
                 let delta = matches!(kind, Kind::Delta);
@@ -141,7 +141,7 @@ fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Check
         Kind::Http => {
             foreign(table, &of_file, "http", "remove it, or write kind = \"file\"");
             foreign(table, &["command"], "http", "remove it, or write kind = \"command\"");
-            http::endpoint(table, SINK_TIMEOUT, urls).map(KeySink::Http)
+            http::endpoint(table, SINK_TIMEOUT, urls, seen).map(KeySink::Http)
         }
         // No other word is read here.
         Kind::File | Kind::None | Kind::List | Kind::Delta => {
@@ -162,7 +162,13 @@ fn file_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
                     "give the key a path of its own, outside of the state directory",
                 )));
             }
-            match seen.sinks.earlier(path.clone(), value.span()) {
+            if let Some(what) = seen.files.writes(&path) {
+                return Err(value.wrong(&Wrong::new(
+                    format!("is {what}, and the key would take its place"),
+                    "give the key a file of its own",
+                )));
+            }
+            match seen.sinks.earlier(files::real(&path), value.span()) {
                 None => Ok(path),
                 Some(first) => Err(value.repeats(
                     first,
@@ -191,8 +197,9 @@ fn file_sink(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
 
 /// Whether a path is the database, one of its companions, or the lock.
 fn is_the_daemons_own(path: &Path, state_dir: &Path) -> bool {
+    let path = files::real(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.parent() == Some(state_dir) && (name == "lock" || name.starts_with("state.db"))
+    path.parent() == Some(&*files::real(state_dir)) && (name == "lock" || name.starts_with("state.db"))
 }
 
 fn foreign(table: &Table<'_>, keys: &[&'static str], kind: &str, help: &str) {

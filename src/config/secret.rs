@@ -14,7 +14,10 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::{Config, KeySink, ResyncKind, SecretSource, Webhook};
-use crate::domain::webhook::{TenantName, WebhookName};
+use crate::{
+    domain::webhook::{TenantName, WebhookName},
+    regular_file,
+};
 
 /// No secret is longer; a file that is, is not the file that was meant.
 const LONGEST: u64 = 64 * 1024;
@@ -180,7 +183,7 @@ impl Webhook {
 fn read(place: &str, path: &Path, help: &'static str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let unreadable =
         |error| SecretError::Unreadable { place: place.to_owned(), path: path.to_owned(), error, help };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = regular_file::open(path).map_err(unreadable)?;
     // Room for everything from the start: growing would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LONGEST).unwrap_or(0) + 2));
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;

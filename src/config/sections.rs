@@ -58,7 +58,13 @@ pub(super) fn root(
         )
         .and_then(|value| value.parse(units::user_agent));
     let daemon = root.section("daemon", "[daemon]", |table| daemon(table, surroundings));
-    seen.state_dir = daemon.as_ref().ok().map(|daemon| daemon.state_dir.clone());
+    seen.credentials = (surroundings.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    seen.files.reads(file, "this configuration");
+    if let Ok(daemon) = &daemon {
+        seen.state_dir = Some(daemon.state_dir.clone());
+        seen.files.reads(&daemon.status_socket, "a socket of the daemon's");
+        seen.files.reads(&daemon.control_socket, "a socket of the daemon's");
+    }
     let renewal = root.section("renewal", "[renewal]", renewal);
     let api = root.section("api", "[api]", |table| Ok(api(table)));
     let metrics = root.section("metrics", "[metrics]", |table| {
@@ -66,6 +72,12 @@ pub(super) fn root(
     });
     let include = root.optional("include");
     included.extend(include.iter().flat_map(|value| include::files(value, file)));
+    for file in &*included {
+        seen.files.reads(file.path(), "an included file");
+    }
+    if let Some(ca_file) = api.as_ref().ok().and_then(|api| api.ca_file.as_ref()) {
+        seen.files.reads(ca_file, "`ca_file`");
+    }
     let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
@@ -117,7 +129,11 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>) -> Checked<Daemon>
     });
     let socket_group = table.maybe("socket_group", |value| value.text());
     let status_poll = table.or("status_poll", "0 */5 * * * *".to_owned(), |value| {
-        value.parse(|text| cron::pattern(text, surroundings.now))
+        let pattern = value.parse(|text| cron::pattern(text, surroundings.now))?;
+        if let Some(odd) = cron::oddity(&pattern) {
+            value.warn(&odd);
+        }
+        Ok(pattern)
     });
     let log_level = table.or("log_level", "info", |value| {
         value.word(&["off", "error", "warn", "info", "debug", "trace"].map(|word| (word, word)))

@@ -16,6 +16,7 @@ use super::{
     error::{ConfigError, Problem, Shown},
     hide, raw,
 };
+use crate::regular_file;
 
 /// How many characters of a value are quoted in a message.
 const QUOTED: usize = 80;
@@ -116,7 +117,7 @@ pub(super) fn not_utf8(file: &Path, text: &NotUtf8, base: usize) -> raw::Finding
 
 /// Reads a file that must be UTF-8.
 pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
-    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    let bytes = regular_file::read(file).map_err(|error| unreadable(file, &error))?;
     decode(bytes).map_err(|text| ConfigError::new(vec![not_utf8(file, &text, 0)]))
 }
 
@@ -130,7 +131,7 @@ fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
             "let the user that runs protime-webhookd read the file and enter every folder above it"
         }
         io::ErrorKind::IsADirectory => "name the file in it, such as config.toml",
-        _ => "name a readable TOML file with --config or $PROTIME_WEBHOOKD_CONFIG",
+        _ => "name a TOML file that can be read with --config or $PROTIME_WEBHOOKD_CONFIG",
     };
     let message = format!("cannot read the configuration {}: {error}", file.display());
     let name = file.display().to_string();

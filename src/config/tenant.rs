@@ -10,6 +10,7 @@ use reqwest::Url;
 
 use super::{
     SecretSource, Tenant, address,
+    files::Files,
     raw::{Checked, Table, Value, Wrong},
     units,
     webhook::{self, Owner},
@@ -49,6 +50,10 @@ pub(super) struct Seen {
     pub(super) deltas: Firsts<(Url, String, String)>,
     /// Files that keys are written to.
     pub(super) sinks: Firsts<PathBuf>,
+    /// What every file is for.
+    pub(super) files: Files,
+    /// Where systemd shows secrets, if it does.
+    pub(super) credentials: Option<PathBuf>,
 }
 
 impl Seen {
@@ -61,6 +66,8 @@ impl Seen {
             pairs: Firsts::new(),
             deltas: Firsts::new(),
             sinks: Firsts::new(),
+            files: Files::new(),
+            credentials: None,
         }
     }
 }
@@ -96,8 +103,9 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
     let client_id = table
         .required("client_id", "write `client_id = \"…\"`, the OAuth client that Protime gave you")
         .and_then(|value| value.text_or("write the OAuth client that Protime gave you"));
-    let client_secret =
-        table.required("client_secret", EXAMPLE).and_then(|value| secret(&value, "client_secret", EXAMPLE));
+    let client_secret = table
+        .required("client_secret", EXAMPLE)
+        .and_then(|value| secret(&value, "client_secret", EXAMPLE, seen));
     let key_field = table.maybe("key_field", |value| value.text());
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
@@ -163,8 +171,29 @@ fn addresses(table: &Table<'_>, name: Option<&TenantName>) -> Checked<(Url, Url)
     }
 }
 
-/// Reads where a secret is found; `example` says how to write that.
-pub(super) fn secret(value: &Value<'_>, key: &'static str, example: &str) -> Checked<SecretSource> {
+/// Reads where a secret is found; `example` says how to write that. No key is to be written there.
+pub(super) fn secret(
+    value: &Value<'_>,
+    key: &'static str,
+    example: &str,
+    seen: &mut Seen,
+) -> Checked<SecretSource> {
+    let source = source(value, key, example)?;
+    let path = match &source {
+        SecretSource::File(path) => Some(path.clone()),
+        SecretSource::Credential(name) => seen.credentials.as_ref().map(|folder| folder.join(name)),
+        SecretSource::Env(_) => None,
+    };
+    if path.is_some_and(|path| seen.files.reads(&path, "the file of a secret")) {
+        return Err(value.problem(
+            format!("`{key}` names a file that a key sink writes to"),
+            "give the secret a file of its own: the key would take its place",
+        ));
+    }
+    Ok(source)
+}
+
+fn source(value: &Value<'_>, key: &'static str, example: &str) -> Checked<SecretSource> {
     if !value.is_table() {
         value.hide();
         return Err(value.problem("a secret must not be written into this file", example));

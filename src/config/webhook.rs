@@ -92,7 +92,7 @@ fn webhook(
         _ => (addresses, Ok(())),
     };
     let name_of = collection.as_ref().ok().map(String::as_str);
-    let resync = kinds::resync(table, addresses.as_ref(), name_of, seen.today);
+    let resync = kinds::resync(table, addresses.as_ref(), name_of, seen);
     let too_long = match (&resync, &written, addresses) {
         (Ok(resync), Some(value), Some(addresses)) => addresses.of_resync(value, resync),
         _ => too_long,

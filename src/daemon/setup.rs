@@ -12,7 +12,7 @@ use crate::{
         record::WebhookId,
         webhook::{ExternalReference, WebhookPath},
     },
-    handoff::KeySink,
+    handoff::{self, KeySink},
     outbound::Outbound,
     protime::{self, TenantClient},
     renewal::{
@@ -288,6 +288,19 @@ async fn adopt(
     let paths: Vec<WebhookPath> = configured.iter().map(|(webhook, _)| webhook.path.clone()).collect();
     let ids = store.adopt(configured, clock::now()).await?;
     Ok(paths.into_iter().zip(ids).collect())
+}
+
+/// What can be seen to keep keys from the sinks of a configuration, by this user and without touching anything.
+pub(crate) fn unfit_sinks(config: &Config) -> Vec<String> {
+    let webhooks =
+        config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
+    webhooks
+        .flat_map(|(tenant, webhook)| {
+            let place = path(tenant, webhook);
+            let objections = webhook.key_sinks.iter().filter_map(handoff::objection);
+            objections.map(move |objection| format!("{place}, key_sink: {objection}"))
+        })
+        .collect()
 }
 
 fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {

@@ -239,7 +239,7 @@ pub(crate) struct StepRecord {
     pub(crate) outcome: Option<String>,
     /// What went wrong.
     pub(crate) error: Option<String>,
-    /// The end of what a command wrote, at most 4 KiB.
+    /// The end of what a command wrote, at most 4 KiB; on the control socket only.
     pub(crate) output: Option<String>,
 }
 

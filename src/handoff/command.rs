@@ -111,14 +111,14 @@ mod tests {
 
     #[tokio::test]
     async fn preflight_names_a_program_that_cannot_be_run() {
-        assert_eq!(sink("sh", &[]).preflight().await, Ok(()));
+        assert_eq!(sink("sh", &[]).preflight(None).await, Ok(()));
         for (program, cause) in [
             ("/nowhere/program", "there is no such file"),
             ("/", "it is not a file"),
             ("/etc/passwd", "chmod +x would allow that"),
             ("no-such-program", "PATH ("),
         ] {
-            let message = sink(program, &[]).preflight().await.expect_err(program).message;
+            let message = sink(program, &[]).preflight(None).await.expect_err(program).message;
             assert!(
                 message.starts_with(&format!("cannot run '{program}': ")) && message.contains(cause),
                 "{message}"

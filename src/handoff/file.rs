@@ -4,12 +4,14 @@
 //! never none; the file never has more readers than its mode and group allow, not even for a moment;
 //! an older key never replaces a newer one.
 
+mod place;
 mod replace;
 #[cfg(test)]
 mod tests;
 
 use std::{
     borrow::Cow,
+    io::{ErrorKind, Read as _},
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -28,6 +30,7 @@ use crate::{
         errand::{Context, Done, Failure, wiped_json},
         key::WebhookKey,
     },
+    regular_file,
 };
 
 use self::replace::{FileError, Target};
@@ -49,6 +52,17 @@ struct Inner {
     newest: AtomicU64,
     /// One writer at a time.
     writing: Mutex<()>,
+}
+
+impl Inner {
+    /// Whether this is what a file with the key holds.
+    fn holds(&self, content: &[u8], key: &WebhookKey, version: u64) -> bool {
+        match self.format {
+            KeyFormat::Raw => content == key.expose().as_bytes(),
+            KeyFormat::Json => serde_json::from_slice::<Held<'_>>(content)
+                .is_ok_and(|held| held.version == version && held.key == key.expose()),
+        }
+    }
 }
 
 /// The format `json`: one line that ends with a line feed.
@@ -85,9 +99,23 @@ impl FileSink {
         format!("file:{}", self.0.target.path.display())
     }
 
-    /// Whether a file could be written there with this mode and group: one is, beside it.
-    pub(super) async fn preflight(&self) -> Result<(), Failure> {
-        self.blocking(|inner| inner.target.rehearse()).await?.map_err(failure)
+    /// Whether a key could be put there with this mode and group. A file that holds the current key is
+    /// replaced by a copy of itself.
+    pub(super) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), Failure> {
+        let current = current.map(|(key, version)| (key.clone(), version));
+        self.blocking(move |inner| {
+            let is_current = |content: &[u8]| {
+                current.as_ref().is_some_and(|(key, version)| inner.holds(content, key, *version))
+            };
+            inner.target.rehearse(is_current)
+        })
+        .await?
+        .map_err(failure)
+    }
+
+    /// What can be seen to be wrong without writing anything.
+    pub(super) fn objection(&self) -> Option<String> {
+        self.0.target.look().err().map(|error| error.to_string())
     }
 
     /// Replaces the file. A stop of the daemon is not waited for: this takes a moment, or
@@ -118,16 +146,28 @@ impl FileSink {
     pub(super) async fn holds(&self, key: &WebhookKey, version: u64) -> bool {
         let key = key.clone();
         let held = self.blocking(move |inner| {
-            inner.target.read().is_some_and(|content| match inner.format {
-                KeyFormat::Raw => *content == key.expose().as_bytes(),
-                KeyFormat::Json => serde_json::from_slice::<Held<'_>>(&content)
-                    .is_ok_and(|held| held.version == version && held.key == key.expose()),
-            })
+            inner.target.read().is_some_and(|content| inner.holds(&content, &key, version))
         });
         held.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "a key file could not be compared");
             false
         })
+    }
+
+    /// Whether whoever reads the path may find this key, be the file of another mode, group or owner than it
+    /// should be: what cannot be read here may be read by others.
+    pub(super) async fn may_show(&self, key: &WebhookKey, version: u64) -> bool {
+        let key = key.clone();
+        let shown = self.blocking(move |inner| {
+            let mut content = Zeroizing::new(Vec::new());
+            let read = regular_file::open(&inner.target.path)
+                .and_then(|file| file.take(replace::LARGEST).read_to_end(&mut content));
+            match read {
+                Ok(_) => inner.holds(&content, &key, version),
+                Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+            }
+        });
+        shown.await.unwrap_or(true)
     }
 
     fn content(&self, context: &Context, key: &WebhookKey, version: u64) -> Zeroizing<Vec<u8>> {

@@ -16,7 +16,7 @@ use reqwest::{
 };
 
 use super::certificate;
-use crate::config;
+use crate::{config, regular_file};
 
 /// Shorter than what servers commonly keep an idle connection: a request into one that the server just
 /// closed would be a request with an unknown outcome.
@@ -157,7 +157,7 @@ pub(crate) fn check_ca_file(api: &config::Api) -> Result<(), BuildError> {
 
 fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     let unusable = |why: String| BuildError::CaFile { path: path.to_owned(), why };
-    let pem = std::fs::read(path).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
+    let pem = regular_file::read(path).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
     let roots = Certificate::from_pem_bundle(&pem)
         .map_err(|_| unusable("something in it is no certificate although it begins like one".to_owned()))?;
     if roots.is_empty() {

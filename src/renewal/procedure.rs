@@ -34,6 +34,7 @@ mod closing;
 mod delivery;
 mod import;
 mod post;
+mod preflight;
 mod reading;
 mod walker;
 

@@ -10,11 +10,11 @@
 //! this at the same time.
 
 use std::{
-    ffi::OsString,
+    ffi::OsStr,
     fs,
     io::{self, ErrorKind},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd as _, OwnedFd},
         unix::{
             ffi::OsStrExt as _,
             fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
@@ -24,7 +24,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::{
+    fs::{Mode, OFlags},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+};
 
 use crate::unix_group::{self, UnknownGroup};
 
@@ -32,8 +35,9 @@ use crate::unix_group::{self, UnknownGroup};
 const LONGEST_ADDRESS: usize = 107;
 /// Marks the name under which a socket is made ready.
 const UNFINISHED: &str = ".new";
-/// The longest path of a socket, in bytes: its unfinished name must fit as well.
-const LONGEST_PATH: usize = LONGEST_ADDRESS - UNFINISHED.len();
+/// So many bytes of a socket's name are in its unfinished name where the whole path would be too long for an
+/// address: what the kernel's own path of an open folder leaves room for.
+const LONGEST_NAME: usize = 64;
 /// How many connections may wait to be accepted; the kernel has a limit of its own. After a restart hundreds
 /// of listeners come back at once, and whoever finds no place and does not wait is refused.
 const BACKLOG: i32 = 4096;
@@ -43,7 +47,7 @@ const BACKLOG: i32 = 4096;
 pub(crate) enum BindError {
     /// The kernel's limit.
     #[error(
-        "the socket's path {} has {} bytes and may have {LONGEST_PATH}; configure a shorter one",
+        "the socket's path {} has {} bytes and may have {LONGEST_ADDRESS}; configure a shorter one",
         .0.display(), .0.as_os_str().len()
     )]
     TooLong(PathBuf),
@@ -144,7 +148,7 @@ impl Drop for BoundSocket {
 ///
 /// The folder is made where only it is missing; a dead socket is replaced.
 pub(crate) fn bind(path: &Path, mode: u32, group: Option<&str>) -> Result<BoundSocket, BindError> {
-    if path.as_os_str().as_bytes().len() > LONGEST_PATH {
+    if path.as_os_str().as_bytes().len() > LONGEST_ADDRESS {
         return Err(BindError::TooLong(path.to_owned()));
     }
     let group = group
@@ -155,9 +159,7 @@ pub(crate) fn bind(path: &Path, mode: u32, group: Option<&str>) -> Result<BoundS
     refuse_what_lives(path)?;
 
     let refused = |doing| move |source| BindError::Refused { path: path.to_owned(), doing, source };
-    let mut unfinished = OsString::from(path);
-    unfinished.push(UNFINISHED);
-    let unfinished = PathBuf::from(unfinished);
+    let unfinished = unfinished(path);
     remove_leftover(&unfinished)?;
 
     let socket = bound(&unfinished).map_err(refused("make"))?;
@@ -174,10 +176,29 @@ pub(crate) fn bind(path: &Path, mode: u32, group: Option<&str>) -> Result<BoundS
     }
 }
 
+/// The name under which a socket is made ready, in the same folder.
+fn unfinished(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let is_short = path.as_os_str().len() + UNFINISHED.len() <= LONGEST_ADDRESS;
+    let kept = if is_short { name } else { name.get(..LONGEST_NAME).unwrap_or(name) };
+    let mut unfinished = OsStr::from_bytes(kept).to_owned();
+    unfinished.push(UNFINISHED);
+    path.with_file_name(unfinished)
+}
+
 fn bound(path: &Path) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    if path.as_os_str().len() <= LONGEST_ADDRESS {
+        rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        return Ok(socket);
+    }
+    // The finished path fits and this one does not: by way of its folder it does.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let short = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    let short = Path::new(&short).join(path.file_name().unwrap_or_default());
+    rustix::net::bind(&socket, &SocketAddrUnix::new(&short)?)?;
     Ok(socket)
 }
 

@@ -19,7 +19,7 @@ use crate::{daemon::Handle, domain::report};
 /// Who reads the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// Anybody on the machine: secrets in URLs are hidden.
+    /// Anybody on the machine: secrets in URLs and what programs printed are hidden.
     Anybody,
     /// Who may also have the keys.
     Operator,
@@ -119,5 +119,13 @@ async fn history(
 ) -> Result<Json<report::History>, Problem> {
     let [limit] = parameters.only(["limit"])?;
     let limit = query::limit(limit.as_deref())?;
-    source.handle.history(&path, limit).await?.map(Json).ok_or_else(|| Problem::unknown_webhook(&path))
+    let history = source.handle.history(&path, limit).await?;
+    let mut history = history.ok_or_else(|| Problem::unknown_webhook(&path))?;
+    if source.audience == Audience::Anybody {
+        // What a program prints is its author's, who did not write it for everyone on the machine.
+        for step in history.renewals.iter_mut().flat_map(|renewal| &mut renewal.steps) {
+            step.output = None;
+        }
+    }
+    Ok(Json(history))
 }

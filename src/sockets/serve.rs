@@ -26,7 +26,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{bind::BoundSocket, problem::Problem, verify::LARGEST_EVENT};
+use super::{bind::BoundSocket, body, problem::Problem, verify::LARGEST_EVENT};
 
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -126,7 +126,10 @@ pub(crate) async fn answer_all<D: Door>(
 ) {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
-    let router = router.layer(middleware::from_fn(limit_body)).layer(Extension(stopping.clone()));
+    let router = router
+        .layer(middleware::from_fn(limit_body))
+        .layer(middleware::from_fn(body::read_whole))
+        .layer(Extension(stopping.clone()));
     let mut connections = JoinSet::new();
     let mut users = HashMap::new();
     let mut shutdown = pin!(shutdown);

@@ -17,11 +17,12 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("renewal/backoff", PURE),
     // For other programs: of the crate it knows `domain` alone, so that it can be had without the daemon.
     ("receiver", PURE),
-    ("receiver", &["renewal", "stop", "logging", "unix_group", "crash"]),
+    ("receiver", &["renewal", "stop", "logging", "unix_group", "regular_file", "crash"]),
     // Leaves: they serve everybody and know nobody.
     ("stop", ROOMS),
     ("logging", ROOMS),
     ("unix_group", ROOMS),
+    ("regular_file", ROOMS),
     ("clock", ROOMS),
     ("tally", ROOMS),
     // Tells of what happens in the words of `domain`, and asks nobody.

@@ -111,6 +111,48 @@ fn while_a_renewal_for_want_of_the_key_has_not_posted_yet() {
 }
 
 #[test]
+fn what_an_editor_puts_around_a_key_is_cut_off_or_told() {
+    let mut world = taken_over();
+    let key = theirs(&world);
+    let (start, end) = key.split_at(5);
+    let odd = [
+        (format!("{start}\u{feff}{end}"), "U+FEFF"),
+        (format!("{key}\u{200b}"), "U+200B"),
+        (format!("\u{feff}\u{feff}{key}"), "U+FEFF"),
+        (format!("{start}\u{ad}{end}"), "U+00AD"),
+        (format!("{start}\u{200d}{end}"), "U+200D"),
+        (format!("\u{202a}{key}\u{202c}"), "U+202A"),
+        (format!("\"{key}\""), "quotation marks"),
+        (format!("'{key}'"), "quotation marks"),
+        (format!("“{key}”"), "quotation marks"),
+    ];
+    world.receiver.resync_exit(3);
+    for running in [false, true] {
+        for (text, why) in &odd {
+            let output = import(&world, &["clockings"], format!("{text}\n").as_bytes());
+            assert_eq!(output.status.code(), Some(2), "{text:?}: {}", said(&output));
+            assert!(said(&output).contains(why) && !said(&output).contains(start), "{}", said(&output));
+        }
+        if !running {
+            world.daemon.start();
+        }
+    }
+    for (text, why) in
+        odd.iter().map(|(text, why)| (text.clone(), *why)).chain([(format!("\u{feff}{key}"), "U+FEFF")])
+    {
+        let answer = world.daemon.control.send_json("POST", KEY, &json!({"key": text}));
+        assert_eq!(answer.status, 400, "{text:?}: {}", answer.text);
+        assert!(answer.text.contains(why) && !answer.text.contains(start), "{}", answer.text);
+    }
+    assert!(world.daemon.webhook("clockings")["key"].is_null());
+    // A byte order mark before the text belongs to the file, as the line end behind it does.
+    let output = import(&world, &["clockings"], format!("\u{feff}{key}\r\n").as_bytes());
+    assert!(output.status.success(), "{}", said(&output));
+    world.receiver.resync_exit(0);
+    expect_adopted(&world, &key);
+}
+
+#[test]
 fn a_death_in_the_middle_leaves_the_whole_key_or_none() {
     for (point, kept) in [("store:import_key:before", None), ("store:import_key:after", Some(1))] {
         let mut world = taken_over();

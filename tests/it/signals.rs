@@ -1,11 +1,17 @@
 //! Signals: an orderly end that loses no key, and a poll on demand.
 
-use std::{os::unix::net::UnixDatagram, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixDatagram,
+    process::Stdio,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::support::{World, pause};
+use super::support::{Process, World, pause, program};
 
 /// Starts a renewal whose answer is on its way for some time, and returns once the POST is processed.
 fn post_in_flight(world: &World, ms: u32) {
@@ -113,4 +119,41 @@ fn usr1_polls_now() {
     assert_eq!(world.sandbox.requests("list").len(), lists, "nobody asks unless told to");
     world.daemon.signal(Signal::USR1);
     world.renewed("clockings", "missing");
+}
+
+/// Whether a process catches HUP and USR1, by what the kernel says.
+fn catches_both(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    [Signal::HUP, Signal::USR1].iter().all(|signal| caught & (1 << (signal.as_raw() - 1)) != 0)
+}
+
+#[test]
+fn a_signal_before_the_configuration_is_read_does_not_kill() {
+    let world = World::new(&[]);
+    for signal in [Signal::HUP, Signal::USR1] {
+        // It cannot say what is wrong with its configuration until someone reads, and so stays where it is.
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
+        rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
+        while writer.write(&[b'.'; 4096]).is_ok() {}
+        rustix::fs::fcntl_setfl(&writer, flags).unwrap();
+        let mut command = program();
+        command.arg("--config").arg(world.path("nothing.toml")).arg("run");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+        let mut process = Process::spawn(&mut command);
+        drop(command);
+        let pid = process.id();
+        world.eventually("the signals are caught", || catches_both(pid).then_some(()));
+        for _ in 0..3 {
+            process.signal(signal);
+        }
+        assert_eq!(process.ended(), None, "{signal:?}");
+        let mut said = Vec::new();
+        reader.read_to_end(&mut said).unwrap();
+        let status = process.wait(Duration::from_mins(1)).expect("it ends when it has said what is wrong");
+        assert_eq!(status.code(), Some(78), "{signal:?}: {status}");
+        assert!(String::from_utf8_lossy(&said).contains("nothing.toml"));
+    }
 }

@@ -102,7 +102,7 @@ fn a_server_that_refuses_and_repeats_what_it_got_publishes_nothing() {
     let health = world.daemon.status.get("/v1/health");
     assert_eq!(health.status, 503);
     assert!(health.text.contains(&format!("key sink 'http:{host}': {message}")), "{}", health.text);
-    let history = world.daemon.status.get("/v1/webhooks/acme/clockings/history").text;
+    let history = world.daemon.control.get("/v1/webhooks/acme/clockings/history").text;
     assert!(history.contains("Bearer [redacted]") && history.contains("[redacted]"), "{history}");
 
     server.usually(Reply::status(200));

@@ -2,14 +2,15 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    io::{Read as _, Write as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::Path,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use super::support::{Process, World, program};
+use super::support::{Process, World, program, words};
 
 const LONG: &[&str] = &["--lifetime", "1h"];
 
@@ -237,4 +238,122 @@ fn what_is_not_a_socket_is_not_replaced() {
     let status = Process::spawn(&mut run).wait(Duration::from_secs(30)).expect("it refuses to run");
     assert_eq!(status.code(), Some(1));
     assert_eq!(fs::read_to_string(world.path("control.sock")).unwrap(), "precious");
+}
+
+/// Sends a request's head and then its body, as many clients do, and gives the status of the answer.
+fn in_two_pieces(socket: &Path, method: &str, path: &str, body: &[u8]) -> std::io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: daemon\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    Ok(String::from_utf8_lossy(&status).into_owned())
+}
+
+#[test]
+fn a_client_that_is_refused_gets_the_answer_and_no_broken_pipe() {
+    let world = World::running(LONG, &["clockings"]);
+    let webhook = "/v1/webhooks/acme/clockings";
+    for (socket, method, path, length, expected) in [
+        ("status.sock", "POST", format!("{webhook}/renew"), 2, "403"),
+        ("status.sock", "POST", format!("{webhook}/key"), 1_000, "403"),
+        ("status.sock", "POST", format!("{webhook}/verify"), 60_000, "403"),
+        ("status.sock", "POST", "/v1/health".to_owned(), 100, "405"),
+        ("status.sock", "PUT", "/v1/webhooks".to_owned(), 1_000, "405"),
+        ("status.sock", "POST", "/v1/nothing".to_owned(), 1_000, "404"),
+        ("status.sock", "POST", "/v1/poll".to_owned(), 500_000, "413"),
+        ("control.sock", "POST", "/v1/webhooks/acme/nobody/renew".to_owned(), 1_000, "404"),
+        ("control.sock", "POST", format!("{webhook}/renew?now=yes"), 1_000, "400"),
+        ("control.sock", "POST", format!("{webhook}/key"), 500_000, "413"),
+        ("control.sock", "DELETE", webhook.to_owned(), 1_000, "405"),
+    ] {
+        let body = vec![b'x'; length];
+        for time in 0..60 {
+            match in_two_pieces(&world.path(socket), method, &path, &body) {
+                Ok(status) => assert_eq!(status, format!("HTTP/1.1 {expected}"), "{method} {path}"),
+                Err(error) => panic!("{method} {path} of {length} bytes, time {time}: {error}"),
+            }
+        }
+    }
+    // One that never sends what it announced gets its answer all the same.
+    let mut stream = UnixStream::connect(world.path("status.sock")).unwrap();
+    stream.write_all(b"POST /v1/poll HTTP/1.1\r\nhost: daemon\r\ncontent-length: 100\r\n\r\n").unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    assert_eq!(String::from_utf8_lossy(&status), "HTTP/1.1 403");
+}
+
+#[test]
+fn what_a_program_printed_is_for_those_who_may_use_the_control_socket() {
+    let mut world = World::new(LONG);
+    let mut config = world.config(&["clockings"]);
+    let script = |text: &str| format!("cat > /dev/null; echo {text}");
+    let resync = words(&["/bin/sh", "-c", &script("password-of-a-database")]);
+    config.webhooks[0].resync = format!("kind = \"command\"\ncommand = {resync}");
+    let failing = words(&["/bin/sh", "-c", &format!("{}; exit 1", script("token-of-a-receiver"))]);
+    config.webhooks[0].sinks.push(format!("kind = \"command\"\ncommand = {failing}"));
+    world.start(&config);
+    let path = "/v1/webhooks/acme/clockings/history";
+    let printed = ["password-of-a-database", "token-of-a-receiver"];
+    let whole = world.eventually("both have printed", || {
+        let text = world.daemon.control.get(path).text;
+        printed.iter().all(|it| text.contains(it)).then_some(text)
+    });
+    assert!(whole.contains("\"output\":\""), "{whole}");
+    for path in [path, "/v1/webhooks", "/v1/webhooks/acme/clockings", "/v1/health", "/v1/status", "/metrics"]
+    {
+        let text = world.daemon.status.get(path).text;
+        assert!(!printed.iter().any(|it| text.contains(it)), "{path}: {text}");
+    }
+    let history = world.daemon.status.get(path).json();
+    let steps = history["renewals"][0]["steps"].as_array().unwrap().clone();
+    assert!(
+        steps.len() > 2 && steps.iter().all(|step| step.get("output") == Some(&Value::Null)),
+        "{history}"
+    );
+
+    // The command asks where it is told more, and makes do with less.
+    for words in [&["history", "clockings"][..], &["history", "clockings", "--json"]] {
+        let output = world.daemon.cli(words);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && printed.iter().all(|it| text.contains(it)), "{text}");
+    }
+    fs::remove_file(world.path("control.sock")).unwrap();
+    let output = world.daemon.cli(&["history", "clockings"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("resync"), "{output:?}");
+    assert!(!printed.iter().any(|it| text.contains(it)), "{text}");
+}
+
+#[test]
+fn check_and_run_agree_on_how_long_a_path_may_be() {
+    let mut world = World::new(LONG);
+    let folder = world.folder().as_os_str().len() + 1;
+    let name = |length: usize, last: &str| format!("{}{last}", "s".repeat(length - folder - 1));
+    for length in [100, 103, 104, 105, 107, 108] {
+        let config = world.config(&["clockings"]);
+        world.write(&config);
+        let text = fs::read_to_string(world.path("config.toml")).unwrap();
+        let (status, control) = (name(length, "1"), name(length, "2"));
+        let text = text.replace("status.sock", &status).replace("control.sock", &control);
+        fs::write(world.path("config.toml"), text).unwrap();
+        let check = world.daemon.cli(&["check"]);
+        if length > 107 {
+            assert_eq!(check.status.code(), Some(78), "{check:?}");
+            assert_eq!(world.daemon.cli(&["run"]).status.code(), Some(78));
+            continue;
+        }
+        assert_eq!(check.status.code(), Some(0), "{check:?}");
+        world.daemon.launch();
+        world.eventually("a command reaches it", || {
+            world.daemon.cli(&["status"]).status.success().then_some(())
+        });
+        assert!(world.daemon.cli(&["key", "show", "clockings"]).status.success());
+        world.daemon.stop();
+        let left = fs::read_dir(world.folder())
+            .unwrap()
+            .filter(|it| it.as_ref().unwrap().file_name().to_string_lossy().starts_with("sss"));
+        assert_eq!(left.count(), 0, "both sockets went with the daemon");
+    }
 }

@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::config::{
     Endpoint, address,
     raw::{Checked, Table},
-    tenant::{self, Firsts},
+    tenant::{self, Firsts, Seen},
 };
 
 /// The keys that say which server it is; `timeout` is known to other kinds, too.
@@ -22,9 +22,10 @@ pub(super) fn endpoint(
     table: &Table<'_>,
     default_timeout: Duration,
     urls: &mut Firsts<Url>,
+    seen: &mut Seen,
 ) -> Checked<Endpoint> {
     let timeout = table.or("timeout", default_timeout, |value| value.positive_duration());
-    let token = table.maybe("token", |value| tenant::secret(&value, "token", TOKEN));
+    let token = table.maybe("token", |value| tenant::secret(&value, "token", TOKEN, seen));
     let url =
         table.required("url", "write `url = \"https://…\"`, the address of your server").and_then(|value| {
             let url = value.parse(address::endpoint)?;

@@ -5,27 +5,32 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, Metadata, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, getxattr_query};
 use zeroize::Zeroizing;
 
+use super::place;
 use crate::unix_group;
 
 /// A key file is far shorter than this; a larger file is not one of ours.
-const LARGEST: u64 = 64 * 1024;
+pub(super) const LARGEST: u64 = 64 * 1024;
 
 /// What is written by way of trial: a block, so that a full disk shows.
 const TRIAL: [u8; 4096] = [b'\n'; 4096];
 
+/// Where Linux keeps who may read a file besides owner, group and others.
+const ACCESS_LIST: &str = "system.posix_acl_access";
+
 /// Where a file is to be, and who may read it.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// Its path.
+    /// Its path, which may be a symbolic link to it.
     pub(super) path: PathBuf,
     /// Its permission bits.
     pub(super) mode: u32,
@@ -35,48 +40,98 @@ pub(super) struct Target {
 
 /// Why a file could not be written, and what would be right.
 #[derive(Debug, thiserror::Error)]
-#[error("key file '{path}': {problem}")]
+#[error("key file {path}: {problem}")]
 pub(super) struct FileError {
     path: String,
     problem: String,
 }
 
 impl Target {
-    /// Puts `content` in the place of whatever is there; a symbolic link is replaced, not followed.
+    /// Puts `content` in the place of the file that is there; a symbolic link is followed to it.
     pub(super) fn replace(&self, content: &[u8]) -> Result<(), FileError> {
-        let aside = self.write_aside(content)?;
-        fs::rename(&aside.path, &self.path).map_err(|error| match error.kind() {
-            io::ErrorKind::IsADirectory => self.error("there is a folder of this name; remove it"),
-            _ => self.explain(&error),
+        let spot = self.spot()?;
+        if fs::symlink_metadata(&spot.file).is_ok_and(|found| !found.is_file()) {
+            spot.free()?;
+        }
+        let aside = spot.write_aside(content, None)?;
+        spot.put(&aside)
+    }
+
+    /// Finds out whether [`Self::replace`] would succeed. A file that holds the current key is replaced, by a
+    /// copy that nothing tells from it: nothing else proves that it can be. Of any other file the kernel's
+    /// rules are looked at and another one is written beside it, because nobody knows who reads it.
+    pub(super) fn rehearse(&self, is_current: impl Fn(&[u8]) -> bool) -> Result<(), FileError> {
+        let spot = self.spot()?;
+        spot.free()?;
+        if let Some((content, found)) = spot.read().filter(|(content, _)| is_current(content)) {
+            let aside = spot.write_aside(&content, found.modified().ok())?;
+            if aside.is_like(&spot.file, &found) {
+                return spot.put(&aside);
+            }
+        }
+        spot.write_aside(&TRIAL, None)?;
+        File::open(spot.folder()).map(drop).map_err(|error| spot.explain(&error))
+    }
+
+    /// What can be seen to be wrong without writing anything, perhaps by another user than the daemon's.
+    pub(super) fn look(&self) -> Result<(), FileError> {
+        let spot = self.spot()?;
+        match fs::metadata(spot.folder()) {
+            Ok(folder) if !folder.is_dir() => Err(spot.explain(&io::ErrorKind::NotADirectory.into())),
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(spot.explain(&error)),
+            _ if place::is_read_only(spot.folder()) => Err(spot.error(&place::read_only(spot.folder()))),
+            _ => spot.free(),
+        }
+    }
+
+    /// The file's content, if it is an ordinary file with the right mode and group.
+    pub(super) fn read(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.spot().ok()?.read().map(|(content, _)| content)
+    }
+
+    fn spot(&self) -> Result<Spot<'_>, FileError> {
+        match place::real(&self.path) {
+            Ok(file) => Ok(Spot { target: self, file }),
+            Err(problem) => Err(FileError { path: format!("'{}'", self.path.display()), problem }),
+        }
+    }
+}
+
+/// Where the file really is.
+struct Spot<'a> {
+    target: &'a Target,
+    file: PathBuf,
+}
+
+impl Spot<'_> {
+    /// An error if something can be seen to be in the way.
+    fn free(&self) -> Result<(), FileError> {
+        place::obstacle(&self.file).map_or(Ok(()), |problem| Err(self.error(&problem)))
+    }
+
+    fn read(&self) -> Option<(Zeroizing<Vec<u8>>, Metadata)> {
+        // Neither a link nor a pipe that was put there a moment ago is to be followed or waited for.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.file).ok()?;
+        let found = file.metadata().ok()?;
+        let fits = found.is_file()
+            && found.mode() & 0o7777 == self.target.mode
+            && self.gid().ok()?.is_none_or(|gid| gid == found.gid())
+            && found.len() <= LARGEST;
+        let mut content = Zeroizing::new(Vec::with_capacity(LARGEST.try_into().ok()?));
+        (fits && file.take(LARGEST).read_to_end(&mut content).is_ok()).then_some((content, found))
+    }
+
+    fn put(&self, aside: &Aside) -> Result<(), FileError> {
+        fs::rename(&aside.path, &self.file).map_err(|error| match place::obstacle(&self.file) {
+            Some(problem) => self.error(&problem),
+            None => self.explain(&error),
         })?;
         // The name is durable only with the folder.
         File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(|error| self.explain(&error))
     }
 
-    /// Does everything that [`Self::replace`] does, except replacing.
-    pub(super) fn rehearse(&self) -> Result<(), FileError> {
-        if self.path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-            return Err(self.error("there is a folder of this name; remove it"));
-        }
-        self.write_aside(&TRIAL)?;
-        File::open(self.folder()).map(drop).map_err(|error| self.explain(&error))
-    }
-
-    /// The file's content, if it is an ordinary file with the right mode and group.
-    pub(super) fn read(&self) -> Option<Zeroizing<Vec<u8>>> {
-        // Neither a link nor a pipe that somebody put there is to be followed or waited for.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path).ok()?;
-        let found = file.metadata().ok()?;
-        let fits = found.is_file()
-            && found.mode() & 0o7777 == self.mode
-            && self.gid().ok()?.is_none_or(|gid| gid == found.gid())
-            && found.len() <= LARGEST;
-        let mut content = Zeroizing::new(Vec::with_capacity(LARGEST.try_into().ok()?));
-        (fits && file.take(LARGEST).read_to_end(&mut content).is_ok()).then_some(content)
-    }
-
-    fn write_aside(&self, content: &[u8]) -> Result<Aside, FileError> {
+    fn write_aside(&self, content: &[u8], modified: Option<SystemTime>) -> Result<Aside, FileError> {
         let gid = self.gid()?;
         self.remove_leftovers()?;
         let aside = Aside { path: self.folder().join(self.aside_name(fastrand::u64(..))) };
@@ -89,14 +144,18 @@ impl Target {
         file.write_all(content).map_err(|error| self.explain(&error))?;
         if let Some(gid) = gid {
             fchown(&file, None, Some(gid)).map_err(|error| {
-                let group = self.group.as_deref().unwrap_or_default();
+                let group = self.target.group.as_deref().unwrap_or_default();
                 self.error(&format!(
                     "cannot give group '{group}' ({gid}) to it: {error}; add the daemon's user to the group"
                 ))
             })?;
         }
         // After the group: until then the mode would let the wrong group in.
-        file.set_permissions(Permissions::from_mode(self.mode)).map_err(|error| self.explain(&error))?;
+        let mode = Permissions::from_mode(self.target.mode);
+        file.set_permissions(mode).map_err(|error| self.explain(&error))?;
+        if let Some(modified) = modified {
+            file.set_modified(modified).map_err(|error| self.explain(&error))?;
+        }
         file.sync_all().map_err(|error| self.explain(&error))?;
         Ok(aside)
     }
@@ -116,7 +175,7 @@ impl Target {
 
     fn aside_name(&self, number: u64) -> OsString {
         let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
+        name.push(self.file.file_name().unwrap_or_default());
         name.push(format!(".{number:016x}.new"));
         name
     }
@@ -130,13 +189,12 @@ impl Target {
     }
 
     fn gid(&self) -> Result<Option<u32>, FileError> {
-        let Some(name) = &self.group else { return Ok(None) };
+        let Some(name) = &self.target.group else { return Ok(None) };
         unix_group::gid(name).map(Some).map_err(|error| self.error(&error.to_string()))
     }
 
-    /// The folder; that of a bare file name is the current one.
     fn folder(&self) -> &Path {
-        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        place::folder(&self.file)
     }
 
     fn explain(&self, error: &io::Error) -> FileError {
@@ -149,21 +207,36 @@ impl Target {
             io::ErrorKind::PermissionDenied => {
                 format!("the daemon's user may not read and write folder '{folder}'; allow it both")
             }
-            io::ErrorKind::ReadOnlyFilesystem => format!(
-                "folder '{folder}' is read-only here; in a systemd unit, ReadWritePaths={folder} allows writing"
-            ),
+            io::ErrorKind::ReadOnlyFilesystem => place::read_only(self.folder()),
             _ => format!("cannot write it in folder '{folder}': {error}"),
         })
     }
 
     fn error(&self, problem: &str) -> FileError {
-        FileError { path: self.path.display().to_string(), problem: problem.to_owned() }
+        let mut path = format!("'{}'", self.target.path.display());
+        // Of a link, both ends: what is wrong is wrong at the other one.
+        if self.file != self.target.path {
+            path.push_str(&format!(" (a link to '{}')", self.file.display()));
+        }
+        FileError { path, problem: problem.to_owned() }
     }
 }
 
 /// A file that was written aside; removed when dropped, unless it was renamed.
 struct Aside {
     path: PathBuf,
+}
+
+impl Aside {
+    /// Whether it has the owners, the mode and the readers of the file in whose place it would come, and
+    /// that file no other name.
+    fn is_like(&self, file: &Path, found: &Metadata) -> bool {
+        let owners = |of: &Metadata| (of.uid(), of.gid(), of.mode());
+        let lists = |path: &Path| getxattr_query(path, ACCESS_LIST).is_ok_and(|length| length > 0);
+        found.nlink() == 1
+            && fs::symlink_metadata(&self.path).is_ok_and(|own| owners(&own) == owners(found))
+            && lists(&self.path) == lists(file)
+    }
 }
 
 impl Drop for Aside {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     sync::atomic::AtomicBool,
 };
 
@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::{errand::tests::context, reason::Step};
 use crate::unix_group;
+
+mod links;
 
 fn key(text: &str) -> WebhookKey {
     WebhookKey::new(text.to_owned()).expect("not empty")
@@ -116,19 +118,6 @@ async fn what_a_killed_predecessor_left_aside_is_removed() {
 }
 
 #[tokio::test]
-async fn a_symbolic_link_is_replaced_and_not_followed() {
-    let (folder, sink) = sink("a.key", KeyFormat::Raw);
-    let (path, elsewhere) = (folder.path().join("a.key"), folder.path().join("elsewhere"));
-    fs::write(&elsewhere, "new").expect("written");
-    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o640)).expect("set");
-    symlink(&elsewhere, &path).expect("linked");
-    assert!(!sink.holds(&key("new"), 1).await, "the right content, by way of a link");
-    deliver(&sink, "newer", 2).await.expect("delivered");
-    assert!(fs::symlink_metadata(&path).expect("a file").is_file());
-    assert_eq!(fs::read(&elsewhere).expect("untouched"), b"new");
-}
-
-#[tokio::test]
 async fn it_holds_what_has_the_right_content_and_mode() {
     let (folder, sink) = sink("a.key", KeyFormat::Raw);
     let path = folder.path().join("a.key");
@@ -138,7 +127,10 @@ async fn it_holds_what_has_the_right_content_and_mode() {
     assert!(!sink.holds(&key("old"), 1).await && !sink.holds(&key("newer"), 1).await);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
     assert!(!sink.holds(&key("new"), 1).await, "another mode");
+    assert!(sink.may_show(&key("new"), 1).await, "but whoever reads it finds the key");
+    assert!(!sink.may_show(&key("old"), 1).await && !sink.may_show(&key("newer"), 1).await);
     fs::remove_file(&path).expect("removed");
+    assert!(!sink.may_show(&key("new"), 1).await, "no file");
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).expect("a pipe");
     assert!(!sink.holds(&key("new"), 1).await, "a pipe, and nobody waits for a writer");
 }
@@ -151,7 +143,7 @@ async fn the_group_is_given_and_compared() {
     let gid = rustix::process::getegid().as_raw();
     let group = unix_group::name(gid).expect("has a name");
     let sink = FileSink::new(&path, KeyFormat::Raw, 0o440, Some(&group));
-    assert_eq!(sink.preflight().await, Ok(()));
+    assert_eq!(sink.preflight(None).await, Ok(()));
     deliver(&sink, "new", 1).await.expect("delivered");
     assert_eq!(fs::metadata(&path).expect("a file").gid(), gid);
     assert!(sink.holds(&key("new"), 1).await);
@@ -162,7 +154,20 @@ async fn preflight_and_delivery_name_what_is_wrong() {
     let (folder, _) = sink("a.key", KeyFormat::Raw);
     fs::write(folder.path().join("file"), "").expect("written");
     fs::create_dir(folder.path().join("folder")).expect("made");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.path().join("pipe"),
+        rustix::fs::FileType::Fifo,
+        0o640.into(),
+        0,
+    )
+    .expect("a pipe");
     for (name, group, cause) in [
+        (
+            "pipe",
+            None,
+            "there is a pipe, a socket or a device of this name; remove it, or configure another path",
+        ),
         ("missing/a.key", None, "does not exist; create it, writable for the daemon's user"),
         ("file/a.key", None, "is not a folder; correct the path"),
         ("folder", None, "there is a folder of this name; remove it"),
@@ -174,7 +179,7 @@ async fn preflight_and_delivery_name_what_is_wrong() {
     ] {
         let path = folder.path().join(name);
         let sink = FileSink::new(&path, KeyFormat::Raw, 0o640, group);
-        let before = sink.preflight().await.expect_err(name).message;
+        let before = sink.preflight(None).await.expect_err(name).message;
         let after = deliver(&sink, "secret-key", 1).await.expect_err(name);
         for message in [before, after] {
             let start = format!("key file '{}': ", path.display());
@@ -182,16 +187,37 @@ async fn preflight_and_delivery_name_what_is_wrong() {
             assert!(!message.contains("secret-key"));
         }
     }
-    assert_eq!(names(&folder), ["file", "folder"], "nothing was left aside");
+    assert_eq!(names(&folder), ["file", "folder", "pipe"], "nothing was left aside");
 }
 
 #[tokio::test]
 async fn preflight_leaves_the_key_alone() {
     let (folder, sink) = sink("a.key", KeyFormat::Raw);
-    assert_eq!(sink.preflight().await, Ok(()));
+    assert_eq!(sink.preflight(None).await, Ok(()));
     assert_eq!(names(&folder), [""; 0]);
     deliver(&sink, "current", 1).await.expect("delivered");
-    assert_eq!(sink.preflight().await, Ok(()));
-    assert_eq!(fs::read(folder.path().join("a.key")).expect("a file"), b"current");
-    assert_eq!(names(&folder), ["a.key"]);
+    let path = folder.path().join("a.key");
+    let before = fs::metadata(&path).expect("a file");
+    for (known, same_file) in [(None, true), (Some(("other", 1)), true), (Some(("current", 1)), false)] {
+        let known = known.map(|(text, version)| (key(text), version));
+        let known = known.as_ref().map(|(key, version)| (key, *version));
+        assert_eq!(sink.preflight(known).await, Ok(()));
+        assert_eq!(fs::read(&path).expect("a file"), b"current");
+        assert_eq!(names(&folder), ["a.key"]);
+        let found = fs::metadata(&path).expect("a file");
+        assert_eq!(found.ino() == before.ino(), same_file, "only what is known to be current is put anew");
+        let seen = |of: &fs::Metadata| (of.mode(), of.uid(), of.gid(), of.modified().expect("a time"));
+        assert_eq!(seen(&found), seen(&before), "and nobody can tell");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_could_be_told_from_the_file_is_not_put_in_its_place() {
+    let (folder, sink) = sink("a.key", KeyFormat::Raw);
+    deliver(&sink, "current", 1).await.expect("delivered");
+    let path = folder.path().join("a.key");
+    fs::hard_link(&path, folder.path().join("second-name")).expect("linked");
+    assert_eq!(sink.preflight(Some((&key("current"), 1))).await, Ok(()));
+    let inode = |name: &str| fs::metadata(folder.path().join(name)).expect("a file").ino();
+    assert_eq!(inode("a.key"), inode("second-name"));
 }

@@ -11,17 +11,12 @@ use super::{Procedure, StoreError};
 use crate::{
     crash,
     domain::{
-        errand::Failure,
         reason::{Reason, RenewalOutcome, Step},
         record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
         webhook::ExternalReference,
     },
-    handoff::KeySink,
     protime::{self, ApiError, PostError},
-    renewal::{
-        plan::{delivers, differs},
-        unsaved::Awaited,
-    },
+    renewal::{plan::differs, unsaved::Awaited},
     stop::Stop,
     store::{Answer, Attempt, Rotation},
 };
@@ -35,9 +30,7 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 impl Procedure {
     pub(super) async fn post(&self, record: &Record, unplanned: bool, stop: &Stop) -> Result<(), StoreError> {
         let Some(open) = &record.open else { return Ok(()) };
-        if delivers(record, self.tenant.now())
-            && let Err(failure) = self.preflight(record).await
-        {
+        if let Some(failure) = self.unready(record).await? {
             let now = self.tenant.now();
             let attempt = self.store.start_step(self.id, open.id, Step::Post, now.local).await?;
             return self.fail(attempt, record, Step::Post, failure, now).await;
@@ -114,26 +107,6 @@ impl Procedure {
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(PostError::NotProcessed(error)),
         }
-    }
-
-    /// Checks that the new key could be handed off. A sink that lacks the key that the POST would kill
-    /// has nothing to lose, so it holds up nothing; and where others are ready, one that is not holds up
-    /// the POST only while there is time.
-    async fn preflight(&self, record: &Record) -> Result<(), Failure> {
-        let holders = self.sinks.iter().filter(|sink| record.has_key(&sink.id()));
-        let answers = futures_util::future::join_all(holders.map(KeySink::preflight)).await;
-        let ready = answers.iter().any(Result::is_ok);
-        let failures: Vec<String> =
-            answers.into_iter().filter_map(Result::err).map(|failure| failure.message).collect();
-        if failures.is_empty() {
-            return Ok(());
-        }
-        let failure = Failure::new(failures.join("; "));
-        if ready && is_pressing(record, self.tenant.now()) {
-            tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for the time of the webhook runs out");
-            return Ok(());
-        }
-        Err(failure)
     }
 
     /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
@@ -263,13 +236,4 @@ impl Procedure {
         };
         self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
     }
-}
-
-/// Whether half of the time between the planned renewal and the webhook's end has passed.
-fn is_pressing(record: &Record, now: Now) -> bool {
-    let end = record.issued.as_ref().and_then(|issued| issued.valid_until);
-    end.zip(record.next_renewal_at).is_some_and(|(end, planned)| {
-        let left = end.duration_since(now.protime);
-        left < end.duration_since(planned) / 2
-    })
 }

@@ -81,10 +81,29 @@ fn what_is_no_socket_is_left_alone() {
 #[test]
 fn a_path_is_as_long_as_the_kernel_lets_it_be() {
     let folder = folder();
-    let room = LONGEST_PATH - folder.path().as_os_str().len() - 1;
-    bind(&folder.path().join("s".repeat(room)), 0o600, None).expect("just short enough");
-    let error = bind(&folder.path().join("s".repeat(room + 1)), 0o600, None).expect_err("too long");
-    assert!(error.to_string().contains("has 104 bytes and may have 103"), "{error}");
+    // A long name in a short folder, and the other way round.
+    for name in [LONGEST_ADDRESS - folder.path().as_os_str().len() - 1, 1] {
+        let deep = LONGEST_ADDRESS - folder.path().as_os_str().len() - 1 - name;
+        let deep =
+            if deep == 0 { folder.path().to_owned() } else { folder.path().join("d".repeat(deep - 1)) };
+        fs::create_dir_all(&deep).expect("made");
+        for less in 0..8.min(name) {
+            let path = deep.join("s".repeat(name - less));
+            dead_socket(&path);
+            for _twice in 0..2 {
+                let socket = bind(&path, 0o640, None).expect("short enough");
+                assert_eq!(mode_of(&path), 0o640);
+                UnixStream::connect(socket.path()).expect("it listens");
+                assert_eq!(
+                    fs::read_dir(&deep).expect("a folder").count(),
+                    1,
+                    "nothing is left under another name"
+                );
+            }
+        }
+        let error = bind(&deep.join("s".repeat(name + 1)), 0o600, None).expect_err("too long");
+        assert!(error.to_string().contains("has 108 bytes and may have 107"), "{error}");
+    }
 }
 
 #[test]

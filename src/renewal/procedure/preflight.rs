@@ -1,0 +1,70 @@
+//! Whether the new key could be handed off, before the POST that kills the old one.
+//!
+//! Law: while Protime delivers to someone, with our key or with one that we do not have, nothing is sent
+//! that would leave everyone with a dead key.
+
+use super::{Procedure, StoreError};
+use crate::{
+    domain::{
+        errand::Failure,
+        record::{Now, Record, Remote},
+        webhook::RemoteStatus,
+    },
+    renewal::plan::delivers,
+};
+
+impl Procedure {
+    /// What holds up a POST, if anything does.
+    ///
+    /// With our key, a sink that lacks it has nothing to lose and holds up nothing; and where others are ready,
+    /// one that is not holds up the POST only while there is time. With a key that we do not have, any sink may
+    /// be where the living receiver has it from; but where a key of ours was in force before, those who follow
+    /// our sinks are refusing events already, and one sink that is ready is enough.
+    pub(super) async fn unready(&self, record: &Record) -> Result<Option<Failure>, StoreError> {
+        let now = self.tenant.now();
+        if !is_alive(record, now) {
+            return Ok(None);
+        }
+        let ours = delivers(record, now);
+        let current = self.store.keys(self.id).await?.current;
+        let current = current.as_ref().map(|current| (&current.key, current.version));
+        let answers = self.sinks.iter().map(|sink| async move {
+            let loses = !ours
+                || record.has_key(&sink.id())
+                || match current {
+                    Some((key, version)) => sink.may_show(key, version).await,
+                    None => false,
+                };
+            if loses { Some(sink.preflight(current).await) } else { None }
+        });
+        let answers = futures_util::future::join_all(answers).await.into_iter().flatten().collect::<Vec<_>>();
+        let ready = answers.iter().any(Result::is_ok);
+        let failures: Vec<String> =
+            answers.into_iter().filter_map(Result::err).map(|failure| failure.message).collect();
+        if failures.is_empty() {
+            return Ok(None);
+        }
+        let failure = Failure::new(failures.join("; "));
+        let waits_for_nobody = if ours { is_pressing(record, now) } else { record.issued.is_some() };
+        if ready && waits_for_nobody {
+            tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
+            return Ok(None);
+        }
+        Ok(Some(failure))
+    }
+}
+
+/// Whether Protime, when it was last asked, delivered events, whoever has the key.
+fn is_alive(record: &Record, now: Now) -> bool {
+    let Remote::Listed(listed) = &record.remote else { return false };
+    listed.status == RemoteStatus::Enabled && listed.valid_until.is_none_or(|end| now.protime < end)
+}
+
+/// Whether half of the time between the planned renewal and the webhook's end has passed.
+fn is_pressing(record: &Record, now: Now) -> bool {
+    let end = record.issued.as_ref().and_then(|issued| issued.valid_until);
+    end.zip(record.next_renewal_at).is_some_and(|(end, planned)| {
+        let left = end.duration_since(now.protime);
+        left < end.duration_since(planned) / 2
+    })
+}
