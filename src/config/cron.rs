@@ -174,7 +174,7 @@ mod tests {
             let told = oddity(&pattern);
             match odd {
                 Some(odd) => {
-                    assert!(told.as_ref().is_some_and(|told| told.contains(odd)), "{pattern}: {told:?}")
+                    assert!(told.as_ref().is_some_and(|told| told.contains(odd)), "{pattern}: {told:?}");
                 }
                 None => assert_eq!(told, None, "{pattern}"),
             }

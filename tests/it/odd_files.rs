@@ -48,7 +48,7 @@ fn world() -> (World, [std::path::PathBuf; 4]) {
     let authority = rcgen::KeyPair::generate().unwrap();
     let authority = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&authority).unwrap();
     fs::write(world.path("ca.pem"), authority.pem()).unwrap();
-    config.api += &format!("\nca_file = \"{}\"", world.path("ca.pem").display());
+    config.api = format!("{}\nca_file = \"{}\"", config.api, world.path("ca.pem").display());
     world.write(&config);
     let whole = fs::read_to_string(world.path("config.toml")).unwrap();
     let (main, tenant) = whole.split_at(whole.find("[[tenant]]").unwrap());

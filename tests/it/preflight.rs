@@ -12,7 +12,7 @@ const LONG: &[&str] = &["--lifetime", "1h"];
 const COLLECTIONS: [&str; 4] = ["clockings", "people", "absences", "breaks"];
 
 /// A configuration whose key files are these, in the order of its webhooks.
-fn with_paths(world: &World, paths: &[String]) -> Config {
+fn with_paths(world: &World, paths: &[&str]) -> Config {
     let mut config = world.config(&COLLECTIONS[..paths.len()]);
     for (webhook, path) in config.webhooks.iter_mut().zip(paths) {
         let path = world.path(path);
@@ -37,36 +37,36 @@ fn posts(world: &World) -> usize {
     world.sandbox.requests("create").len()
 }
 
-/// Puts something in the way of each of four key files; gives their paths, what is said, and how it is
-/// cleared.
-fn obstacles(world: &World) -> [(String, &'static str, Box<dyn Fn(&Path)>); 4] {
-    fs::create_dir(world.path("folder")).unwrap();
-    mknodat(CWD, world.path("pipe"), FileType::Fifo, 0o600.into(), 0).unwrap();
-    symlink("gone/too", world.path("link")).unwrap();
-    let cleared_by = |clear: fn(&Path)| Box::new(clear) as Box<dyn Fn(&Path)>;
-    [
-        (
-            "missing/clockings.key".to_owned(),
-            "does not exist; create it",
-            cleared_by(|folder| fs::create_dir(folder.join("missing")).unwrap()),
-        ),
-        (
-            "folder".to_owned(),
-            "there is a folder of this name; remove it",
-            cleared_by(|folder| fs::remove_dir(folder.join("folder")).unwrap()),
-        ),
-        (
-            "pipe".to_owned(),
-            "there is a pipe, a socket or a device of this name",
-            cleared_by(|folder| fs::remove_file(folder.join("pipe")).unwrap()),
-        ),
-        (
-            "link".to_owned(),
-            "gone' does not exist; create it",
-            cleared_by(|folder| fs::create_dir(folder.join("gone")).unwrap()),
-        ),
-    ]
+/// What is in the way of a key file.
+struct Obstacle {
+    path: &'static str,
+    reason: &'static str,
+    /// Clears the way, in this folder.
+    clear: fn(&Path),
 }
+
+const OBSTACLES: [Obstacle; 4] = [
+    Obstacle {
+        path: "missing/clockings.key",
+        reason: "does not exist; create it",
+        clear: |folder| fs::create_dir(folder.join("missing")).unwrap(),
+    },
+    Obstacle {
+        path: "folder",
+        reason: "there is a folder of this name; remove it",
+        clear: |folder| fs::remove_dir(folder.join("folder")).unwrap(),
+    },
+    Obstacle {
+        path: "pipe",
+        reason: "there is a pipe, a socket or a device of this name",
+        clear: |folder| fs::remove_file(folder.join("pipe")).unwrap(),
+    },
+    Obstacle {
+        path: "link",
+        reason: "gone' does not exist; create it",
+        clear: |folder| fs::create_dir(folder.join("gone")).unwrap(),
+    },
+];
 
 #[test]
 fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
@@ -74,16 +74,18 @@ fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     world.daemon.stop();
     // Whoever made these webhooks has their keys; this daemon knows nothing of them.
     fs::remove_dir_all(world.path("state")).unwrap();
-    let (posted, obstacles) = (posts(&world), obstacles(&world));
-    let paths = obstacles.each_ref().map(|(path, ..)| path.clone());
-    let config = with_paths(&world, &paths);
+    let posted = posts(&world);
+    fs::create_dir(world.path("folder")).unwrap();
+    mknodat(CWD, world.path("pipe"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    symlink("gone/too", world.path("link")).unwrap();
+    let config = with_paths(&world, &OBSTACLES.map(|obstacle| obstacle.path));
     world.write(&config);
 
     let check = world.daemon.cli(&["check"]);
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(0), "{check:?}");
     world.daemon.start();
-    for (collection, (path, reason, _)) in COLLECTIONS.iter().zip(&obstacles) {
+    for (collection, Obstacle { path, reason, .. }) in COLLECTIONS.iter().zip(&OBSTACLES) {
         let webhook = world.eventually("it is held up", || {
             let webhook = world.daemon.webhook(collection);
             webhook["last_error"]["message"].is_string().then_some(webhook)
@@ -99,10 +101,10 @@ fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     assert!(health.status == 503 && health.text.contains("does not exist"), "{health:?}");
     assert_eq!(posts(&world), posted, "nobody's key was killed");
 
-    for (_, _, clear) in &obstacles {
-        clear(world.folder());
+    for obstacle in &OBSTACLES {
+        (obstacle.clear)(world.folder());
     }
-    for (collection, (path, ..)) in COLLECTIONS.iter().zip(&obstacles) {
+    for (collection, Obstacle { path, .. }) in COLLECTIONS.iter().zip(&OBSTACLES) {
         settled(&world, collection, path);
         assert_eq!(world.daemon.story(collection), ["unknown_key succeeded"]);
     }
@@ -150,7 +152,7 @@ fn a_key_file_that_is_a_link_is_followed_from_creation_to_renewal() {
         fs::create_dir(world.path(folder)).unwrap();
     }
     symlink("../run/clockings.key", world.path("etc/clockings.key")).unwrap();
-    let config = with_paths(&world, &["etc/clockings.key".to_owned()]);
+    let config = with_paths(&world, &["etc/clockings.key"]);
     world.start(&config);
     settled(&world, "clockings", "etc/clockings.key");
     let real = world.path("run/clockings.key");

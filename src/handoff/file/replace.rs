@@ -213,11 +213,13 @@ impl Spot<'_> {
     }
 
     fn error(&self, problem: &str) -> FileError {
-        let mut path = format!("'{}'", self.target.path.display());
+        let path = self.target.path.display();
         // Of a link, both ends: what is wrong is wrong at the other one.
-        if self.file != self.target.path {
-            path.push_str(&format!(" (a link to '{}')", self.file.display()));
-        }
+        let path = if self.file == self.target.path {
+            format!("'{path}'")
+        } else {
+            format!("'{path}' (a link to '{}')", self.file.display())
+        };
         FileError { path, problem: problem.to_owned() }
     }
 }
