@@ -72,7 +72,13 @@ fn what_protime_takes_is_accepted() {
 }
 
 /// Collection, kind, filter, and what is said of it.
-const REFUSED: [(&str, &str, &str, &str); 22] = [
+const REFUSED: [(&str, &str, &str, &str); 23] = [
+    (
+        "assignments",
+        "list",
+        "from ge {from_date}",
+        "filters by `from`, which the list of assignments does not know; did you mean `date`? the list of assignments has `date` and `person`",
+    ),
     (
         "clockings",
         "list",
