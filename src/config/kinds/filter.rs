@@ -154,7 +154,9 @@ impl Use {
             [] => format!("Protime documents no filter for {what} of {collection}; remove `filter`"),
             _ => format!("{what} of {collection} has {}", words::all(&names)),
         };
-        let meant = words::nearest(name, names.iter().copied());
+        // The filter of a collection without a property `date` is called so all the same.
+        let compared = self.collection.and_then(|it| it.dated).filter(|dated| dated.property == name);
+        let meant = compared.map(|_| "date").or_else(|| words::nearest(name, names.iter().copied()));
         let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
         Objection::new(
             format!("filters by `{name}`, which {what} of {collection} does not know"),

@@ -71,134 +71,151 @@ fn what_protime_takes_is_accepted() {
     }
 }
 
+/// Collection, kind, filter, and what is said of it.
+const REFUSED: [(&str, &str, &str, &str); 23] = [
+    (
+        "assignments",
+        "list",
+        "from ge {from_date}",
+        "filters by `from`, which the list of assignments does not know; did you mean `date`? the list of assignments has `date` and `person`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge 2026-01-01",
+        "has a day without quotes: 2026-01-01; write `date ge '2026-01-01'`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date gt {from_date}",
+        "has the operator `gt`, which Protime does not know; write `ge` and the next value: there are eq, ge, le and in",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} and persn in (1)",
+        "filters by `persn`, which the list of clockings does not know; did you mean `person`? the list of clockings has `date`, `person` and `kind`",
+    ),
+    (
+        "clockings",
+        "list",
+        "changedAt ge '2026-01-01'",
+        "filters by `changedAt`, which the list of clockings does not know; the list of clockings has `date`, `person` and `kind`",
+    ),
+    (
+        "shift-definitions",
+        "list",
+        "id in (1)",
+        "filters by `id`, which the list of shift-definitions does not know; Protime documents no filter for the list of shift-definitions; remove `filter`",
+    ),
+    (
+        "clockings",
+        "delta",
+        "date ge {last_year} and person in (1)",
+        "filters a delta by `person`, which Protime does not allow; remove that condition, or write kind = \"list\"",
+    ),
+    (
+        "clockings",
+        "delta",
+        "date ge {last_year} and kind eq 'InOut'",
+        "filters by `kind`, which the delta of clockings does not know; the delta of clockings has `date`",
+    ),
+    (
+        "clockings",
+        "list",
+        "person in (1)",
+        "lacks `date ge …`, which Protime demands of clockings; write `date ge {from_date} and date le {to_date}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself",
+    ),
+    (
+        "counters",
+        "delta",
+        "date le '2026-01-01'",
+        "lacks `date ge …`, which Protime demands of counters; write `date ge {last_year}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge '2026-01-01' and date le '2027-01-02'",
+        "spans more than a year, and Protime takes no more at a time; write `date ge {from_date} and date le {to_date}`, which the daemon asks for year by year",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {last_year} and date le {to_date}",
+        "spans more than a year, and Protime takes no more at a time; write `date ge {from_date} and date le {to_date}`, which the daemon asks for year by year",
+    ),
+    (
+        "assignments",
+        "delta",
+        "date ge '2026-01-01' and date le '2027-01-02'",
+        "spans more than a year, and Protime takes no more at a time; remove `date le …`: a delta needs no end",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge '2026-02-01' and date le '2026-01-01'",
+        "ends before it begins; give `date le …` the later day",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from}",
+        "compares `date`, which is a day, with a moment; write a day such as '2026-01-31', or {from_date}: `date ge {from_date}`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge '01/02/2026'",
+        "compares `date` with '01/02/2026', which is not a valid day; write a day such as '2026-01-31', or {from_date}: `date ge {from_date}`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} or kind eq 'InOut'",
+        "joins conditions of `date` by `or`, which Protime takes for lists of words only; put what `or` joins into parentheses, such as (kind eq 'InOut' or kind eq 'Reason')",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} and person ge 5",
+        "compares `person` by `ge`, which it cannot be; write `person in (1, 2)`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} and person in squad(5)",
+        "names the list `squad` of `person`, which Protime does not have; there are `circle`, `org-group` and `org-tree`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} and person in ('5')",
+        "compares `person` with what is not a whole number; write ids as numbers, without quotes: `person in (1, 2)`",
+    ),
+    (
+        "clockings",
+        "list",
+        "date ge {from_date} and kind eq 5",
+        "compares `kind` with what is not a text; write the word in single quotes: `kind eq '…'`",
+    ),
+    (
+        "counter-definitions",
+        "list",
+        "enabled eq 'true'",
+        "compares `enabled` with what is neither true nor false; write `enabled eq true`, without quotes",
+    ),
+    (
+        "people",
+        "list",
+        "id eq 1 &",
+        "goes on with `&` behind a condition; write `and` between two conditions; a text with blanks stands in single quotes",
+    ),
+];
+
 #[test]
 fn what_protime_refuses_is_refused() {
-    let fields = "the list of clockings has `date`, `person` and `kind`";
-    let rows = [
-        ("clockings", "list", "date ge 2026-01-01", "has a day without quotes: 2026-01-01; write `date ge '2026-01-01'`".to_owned()),
-        (
-            "clockings",
-            "list",
-            "date gt {from_date}",
-            "has the operator `gt`, which Protime does not know; write `ge` and the next value: there are eq, ge, le and in".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} and persn in (1)",
-            format!("filters by `persn`, which the list of clockings does not know; did you mean `person`? {fields}"),
-        ),
-        (
-            "clockings",
-            "list",
-            "changedAt ge '2026-01-01'",
-            format!("filters by `changedAt`, which the list of clockings does not know; {fields}"),
-        ),
-        (
-            "shift-definitions",
-            "list",
-            "id in (1)",
-            "filters by `id`, which the list of shift-definitions does not know; Protime documents no filter for the list of shift-definitions; remove `filter`".to_owned(),
-        ),
-        (
-            "clockings",
-            "delta",
-            "date ge {last_year} and person in (1)",
-            "filters a delta by `person`, which Protime does not allow; remove that condition, or write kind = \"list\"".to_owned(),
-        ),
-        (
-            "clockings",
-            "delta",
-            "date ge {last_year} and kind eq 'InOut'",
-            "filters by `kind`, which the delta of clockings does not know; the delta of clockings has `date`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "person in (1)",
-            "lacks `date ge …`, which Protime demands of clockings; write `date ge {from_date} and date le {to_date}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself".to_owned(),
-        ),
-        (
-            "counters",
-            "delta",
-            "date le '2026-01-01'",
-            "lacks `date ge …`, which Protime demands of counters; write `date ge {last_year}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge '2026-01-01' and date le '2027-01-02'",
-            "spans more than a year, and Protime takes no more at a time; write `date ge {from_date} and date le {to_date}`, which the daemon asks for year by year".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {last_year} and date le {to_date}",
-            "spans more than a year, and Protime takes no more at a time; write `date ge {from_date} and date le {to_date}`, which the daemon asks for year by year".to_owned(),
-        ),
-        (
-            "assignments",
-            "delta",
-            "date ge '2026-01-01' and date le '2027-01-02'",
-            "spans more than a year, and Protime takes no more at a time; remove `date le …`: a delta needs no end".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge '2026-02-01' and date le '2026-01-01'",
-            "ends before it begins; give `date le …` the later day".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from}",
-            "compares `date`, which is a day, with a moment; write a day such as '2026-01-31', or {from_date}: `date ge {from_date}`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge '01/02/2026'",
-            "compares `date` with '01/02/2026', which is not a valid day; write a day such as '2026-01-31', or {from_date}: `date ge {from_date}`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} or kind eq 'InOut'",
-            "joins conditions of `date` by `or`, which Protime takes for lists of words only; put what `or` joins into parentheses, such as (kind eq 'InOut' or kind eq 'Reason')".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} and person ge 5",
-            "compares `person` by `ge`, which it cannot be; write `person in (1, 2)`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} and person in squad(5)",
-            "names the list `squad` of `person`, which Protime does not have; there are `circle`, `org-group` and `org-tree`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} and person in ('5')",
-            "compares `person` with what is not a whole number; write ids as numbers, without quotes: `person in (1, 2)`".to_owned(),
-        ),
-        (
-            "clockings",
-            "list",
-            "date ge {from_date} and kind eq 5",
-            "compares `kind` with what is not a text; write the word in single quotes: `kind eq '…'`".to_owned(),
-        ),
-        (
-            "counter-definitions",
-            "list",
-            "enabled eq 'true'",
-            "compares `enabled` with what is neither true nor false; write `enabled eq true`, without quotes".to_owned(),
-        ),
-        ("people", "list", "id eq 1 &", "goes on with `&` behind a condition; write `and` between two conditions; a text with blanks stands in single quotes".to_owned()),
-    ];
-    for (collection, kind, filter, expected) in rows {
+    for (collection, kind, filter, expected) in REFUSED {
         let found = problem(collection, &format!("kind = \"{kind}\"\nfilter = \"{filter}\""));
         assert_eq!(found, format!("`filter`: \"{filter}\" {expected}"));
     }
