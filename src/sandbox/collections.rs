@@ -132,19 +132,16 @@ impl Collections {
         let version = self.last_version;
         let today = day_of(now);
         let objects = self.objects.entry(collection).or_default();
-        match objects.get_mut(&id).filter(|object| object.life != Life::Gone) {
-            Some(object) => {
-                object.version = version;
-                if object.life == Life::Marked {
-                    object.data.insert("status".to_owned(), json!("Active"));
-                }
-                object.life = Life::There;
-                values::change(facts, id, version, wishes, &mut object.data);
+        if let Some(object) = objects.get_mut(&id).filter(|object| object.life != Life::Gone) {
+            object.version = version;
+            if object.life == Life::Marked {
+                object.data.insert("status".to_owned(), json!("Active"));
             }
-            None => {
-                let data = values::fresh(facts, id, wishes, today);
-                objects.insert(id, Object { version, life: Life::There, facts, data });
-            }
+            object.life = Life::There;
+            values::change(facts, id, version, wishes, &mut object.data);
+        } else {
+            let data = values::fresh(facts, id, wishes, today);
+            objects.insert(id, Object { version, life: Life::There, facts, data });
         }
         Ok(id)
     }

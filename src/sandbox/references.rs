@@ -42,11 +42,11 @@ impl References {
 
     /// Whether a collection takes all of them; the error names the first that it does not take.
     pub(crate) fn check(&self, collection: &str) -> Result<(), String> {
-        let taken = facts::of(collection).map(|facts| &facts.references);
+        let known = facts::of(collection).map(|facts| &facts.references);
         for (of, reference) in &self.0 {
-            let takes = taken.and_then(|taken| taken.get(of)).is_some_and(|related| {
-                !reference.starts_with('@') || related.predefined.iter().any(|known| known == reference)
-            });
+            let takes = known
+                .and_then(|known| known.get(of))
+                .is_some_and(|related| !reference.starts_with('@') || related.predefined.contains(reference));
             if !takes {
                 return Err(format!("{collection} does not take the reference ({of},{reference})"));
             }

@@ -81,7 +81,9 @@ fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Steady, number: u64) {
 /// The day of a new object; none in a collection that is not of days.
 fn day(collection: &str, turn: u64, now: Timestamp) -> Option<String> {
     facts::of(collection)?.day()?;
-    let at = usize::try_from(turn % DAYS.len() as u64).ok()?;
+    // Those that update are not counted, or some days would never come.
+    let inserts = turn - turn / UPDATE_EVERY;
+    let at = usize::try_from(inserts % DAYS.len() as u64).ok()?;
     let today = day_of(now);
     today.checked_add(Span::new().days(*DAYS.get(at)?)).ok().map(|day| day.to_string())
 }

@@ -203,10 +203,11 @@ fn integer(rng: &mut Rng, path: &str, id: u64, at: u64) -> u64 {
         "person.id" => PEOPLE.0 + rng.u64(0..PEOPLE.1),
         "pinCode" => rng.u64(1_000..10_000),
         "activityLevels[].level" => at + 1,
-        "numberOfWorkingDaysPerWeek" => rng.u64(1..=5),
         "numberOfDaysInContractPeriod" => rng.u64(5..=20),
-        _ if path.ends_with("Group.id") => rng.u64(1..=5),
-        _ if path.ends_with(".id") => rng.u64(1..=40) + 40 * at,
+        "absenceGroup.id" | "counterGroup.id" | "terminalGroup.id" | "numberOfWorkingDaysPerWeek" => {
+            rng.u64(1..=5)
+        }
+        _ if path.contains('.') => rng.u64(1..=40) + 40 * at,
         _ => rng.u64(1..=9),
     }
 }
@@ -225,9 +226,7 @@ fn text(rng: &mut Rng, path: &str, id: u64) -> String {
         "badgeNumber" => format!("{:05}", id % 100_000),
         "countryISOCode" | "nationalityISOCode" => of(rng, &["BE", "NL", "FR", "DE"]),
         "terminalLanguageISOCode" => of(rng, &["nl", "fr", "en"]),
-        _ if path.to_ascii_lowercase().ends_with("code") || path.ends_with("ode.default") => {
-            format!("C{:03}", id % 1_000)
-        }
+        "code" | "friendlyCode.default" | "postalCode" => format!("C{:03}", id % 1_000),
         _ => format!("{} {}", path.trim_end_matches(".default"), id % 1_000),
     }
 }

@@ -1,5 +1,6 @@
 //! Resyncs that read the collection: a receiver that has no code for a resync gets everything.
 
+mod collections;
 mod delta;
 mod list;
 mod pipe;
@@ -20,11 +21,12 @@ fn config(world: &World, collection: &str, resync: &str) -> Config {
 
 /// The changes that a list can still show: those of objects that exist.
 fn shown(changes: &[Value]) -> Vec<Value> {
-    let mut latest: HashMap<u64, &Value> = HashMap::new();
+    let of = |change: &Value| (change["collection"].to_string(), change["id"].as_u64().unwrap());
+    let mut latest: HashMap<(String, u64), &Value> = HashMap::new();
     for change in changes {
-        latest.insert(change["id"].as_u64().unwrap(), change);
+        latest.insert(of(change), change);
     }
-    let exists = |change: &&Value| latest[&change["id"].as_u64().unwrap()]["kind"] != "delete";
+    let exists = |change: &&Value| latest[&of(change)]["kind"] != "delete";
     changes.iter().filter(exists).cloned().collect()
 }
 

@@ -143,8 +143,11 @@ impl<'a> Walker<'a> {
                     continue;
                 }
             };
-            if page.is_kept {
-                self.store_changes(&page).await?;
+            if page.is_kept
+                && let Err(failure) = self.store_changes(&page).await
+            {
+                // If it arrives now, nothing is lost.
+                tracing::warn!(webhook = %self.procedure.path, error = %failure, "what the delta told of could not be stored before it is delivered");
             }
             crash::point("deliver:before");
             outlet.page(&page.objects).await?;

@@ -14,7 +14,7 @@ use crate::sandbox::{
     answer::Answer,
     collections::{Life, Object, Shown},
     deltas::{Continuation, DeltaToken, decode, encode},
-    facts::{self, Reading},
+    facts::{self, Facts, Reading},
     filter::{Filter, Op},
     references::References,
     settings::OlderDeltaLink,
@@ -52,9 +52,7 @@ fn conflict() -> Answer {
 
 /// A page of a list or of a fresh delta.
 pub(crate) fn list(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> Answer {
-    asked(tenant, now, collection, call)
-        .and_then(|asked| page(tenant, now, asked))
-        .unwrap_or_else(|refusal| refusal)
+    asked(tenant, now, collection, call).map_or_else(|refusal| refusal, |asked| page(tenant, now, asked))
 }
 
 fn asked(
@@ -63,67 +61,91 @@ fn asked(
     collection: &'static str,
     call: &Call,
 ) -> Result<Asked, Answer> {
-    let Some(facts) = facts::of(collection) else {
-        return Err(Answer::error(404, "NotFound", "There is no such resource."));
-    };
     if let Some((name, _)) = call.parameters().iter().find(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
         return Err(bad(&format!("`{name}` is not a parameter of a list")));
     }
-    let filter_text = call.parameter("filter").unwrap_or_default();
-    let references_text = call.parameter("externalReferences").unwrap_or_default();
-    let delta = call.parameter("delta").is_some();
-    let token = call.parameter("deltaToken");
-    let first = match call.parameter("continuationToken") {
-        None if token.is_some() => return Err(bad("`deltaToken` comes with a `continuationToken` only")),
-        None => None,
-        Some(_) if delta => return Err(bad("a link to a next page has no `delta`")),
-        Some(text) => Some(decode::<Continuation>(&text).filter(|place| place.collection == collection)),
+    let asked = match call.parameter("continuationToken") {
+        None => first_page(tenant, now, collection, call)?,
+        Some(token) => next_page(now, collection, call, &token)?,
     };
-    let (place, delta, first) = match first {
-        None => {
-            let reading = if delta { &facts.delta } else { &facts.list };
-            let filter = Filter::read(&filter_text, &reading.filters).map_err(|why| bad(&why))?;
-            check(&filter, reading, delta, now).map_err(|why| bad(&why))?;
-            references(&references_text, collection)?;
-            let place = Continuation {
-                collection: collection.to_owned(),
-                filter: filter_text,
-                references: references_text,
-                after: None,
-                blank: false,
-                until: now,
-            };
-            (place, delta.then(|| begin(tenant, now, collection, call)), true)
-        }
-        Some(place) => {
-            // What has expired and what never was are one answer.
-            let place = place.filter(|place| now < place.until).ok_or_else(conflict)?;
-            if place.filter != filter_text || place.references != references_text {
-                return Err(bad("a link to a next page is to be asked for as it was given"));
-            }
-            let delta = token.map(|text| decode::<DeltaToken>(&text).ok_or_else(conflict)).transpose()?;
-            (place, delta, false)
-        }
-    };
-    if let Some(delta) = &delta
+    if let Some(delta) = &asked.delta
         && !tenant.deltas.touch(collection, &delta.id, tenant.settings.delta_lifetime_ms, now)
     {
         return Err(gone());
     }
-    let reading = if delta.is_some() { &facts.delta } else { &facts.list };
-    let filter = Filter::read(&place.filter, &reading.filters).map_err(|why| bad(&why))?;
-    let references = references(&place.references, collection)?;
-    Ok(Asked { collection, place, filter, references, delta, first })
+    Ok(asked)
 }
 
-fn begin(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> DeltaToken {
-    DeltaToken {
+fn first_page(
+    tenant: &mut Tenant,
+    now: Timestamp,
+    collection: &'static str,
+    call: &Call,
+) -> Result<Asked, Answer> {
+    if call.parameter("deltaToken").is_some() {
+        return Err(bad("`deltaToken` comes with a `continuationToken` only"));
+    }
+    let delta = call.parameter("delta").is_some();
+    let filter = call.parameter("filter").unwrap_or_default();
+    let references = call.parameter("externalReferences").unwrap_or_default();
+    let place = Continuation {
+        collection: collection.to_owned(),
+        filter: filter.clone(),
+        references: references.clone(),
+        after: None,
+        blank: false,
+        until: now,
+    };
+    let mut asked = understood(collection, place, None, delta)?;
+    check(&asked.filter, reading(facts_of(collection)?, delta), delta, now).map_err(|why| bad(&why))?;
+    asked.first = true;
+    asked.delta = delta.then(|| DeltaToken {
         id: tenant.deltas.start(collection, tenant.settings.delta_lifetime_ms, now),
         link: 0,
         version: tenant.collections.last_version(),
-        filter: call.parameter("filter").unwrap_or_default(),
-        references: call.parameter("externalReferences").unwrap_or_default(),
+        filter,
+        references,
+    });
+    Ok(asked)
+}
+
+fn next_page(now: Timestamp, collection: &'static str, call: &Call, token: &str) -> Result<Asked, Answer> {
+    if call.parameter("delta").is_some() {
+        return Err(bad("a link to a next page has no `delta`"));
     }
+    // What has expired and what never was are one answer.
+    let place = decode::<Continuation>(token)
+        .filter(|place| place.collection == collection && now < place.until)
+        .ok_or_else(conflict)?;
+    let as_given = call.parameter("filter").unwrap_or_default() == place.filter
+        && call.parameter("externalReferences").unwrap_or_default() == place.references;
+    if !as_given {
+        return Err(bad("a link to a next page is to be asked for as it was given"));
+    }
+    let delta = call.parameter("deltaToken").map(|text| decode::<DeltaToken>(&text).ok_or_else(conflict));
+    let delta = delta.transpose()?;
+    let of_delta = delta.is_some();
+    understood(collection, place, delta, of_delta)
+}
+
+fn understood(
+    collection: &'static str,
+    place: Continuation,
+    delta: Option<DeltaToken>,
+    of_delta: bool,
+) -> Result<Asked, Answer> {
+    let fields = &reading(facts_of(collection)?, of_delta).filters;
+    let filter = Filter::read(&place.filter, fields).map_err(|why| bad(&why))?;
+    let references = references(&place.references, collection)?;
+    Ok(Asked { collection, place, filter, references, delta, first: false })
+}
+
+fn facts_of(collection: &str) -> Result<&'static Facts, Answer> {
+    facts::of(collection).ok_or_else(|| Answer::error(404, "NotFound", "There is no such resource."))
+}
+
+fn reading(facts: &Facts, delta: bool) -> &Reading {
+    if delta { &facts.delta } else { &facts.list }
 }
 
 fn references(text: &str, collection: &str) -> Result<References, Answer> {
@@ -159,7 +181,7 @@ fn check(filter: &Filter, reading: &Reading, delta: bool, now: Timestamp) -> Res
     Ok(())
 }
 
-fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Result<Answer, Answer> {
+fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Answer {
     let Asked { collection, place, filter, references, delta, first } = asked;
     let size = if place.blank { 0 } else { tenant.settings.page_size };
     let (page, more) = tenant.collections.page(collection, &filter, place.after, size);
@@ -178,22 +200,20 @@ fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Result<Answer, Ans
     } else if let Some(delta) = delta {
         body["deltaLink"] = json!(delta_link(tenant, collection, delta));
     }
-    Ok(Answer::json(200, &body))
+    Answer::json(200, &body)
 }
 
 /// A path with the filter as a person writes it.
 fn next_link(place: &Continuation, delta: Option<&DeltaToken>) -> String {
-    let mut link = format!("{API_ROOT}/{}?", place.collection);
-    for (name, value) in [("filter", &place.filter), ("externalReferences", &place.references)] {
-        if !value.is_empty() {
-            link.push_str(&format!("{name}={}&", raw(value)));
-        }
-    }
-    link.push_str(&format!("continuationToken={}", encode(place)));
-    if let Some(delta) = delta {
-        link.push_str(&format!("&deltaToken={}", encode(delta)));
-    }
-    link
+    let parameters = [
+        ("filter", raw(&place.filter)),
+        ("externalReferences", raw(&place.references)),
+        ("continuationToken", encode(place)),
+        ("deltaToken", delta.map(encode).unwrap_or_default()),
+    ];
+    let given = parameters.iter().filter(|(_, value)| !value.is_empty());
+    let query: Vec<String> = given.map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{API_ROOT}/{}?{}", place.collection, query.join("&"))
 }
 
 /// Leaves everything as it is but what would end the parameter or be read as something else.
@@ -217,9 +237,6 @@ fn kept(
     collection: &'static str,
     call: &Call,
 ) -> Result<Answer, Answer> {
-    let Some(facts) = facts::of(collection) else {
-        return Err(Answer::error(404, "NotFound", "There is no such resource."));
-    };
     let token = call.parameter("deltaToken").and_then(|text| decode::<DeltaToken>(&text));
     let token = token.ok_or_else(|| bad("`deltaToken` is missing or not one of ours"))?;
     if !tenant.deltas.touch(collection, &token.id, tenant.settings.delta_lifetime_ms, now) {
@@ -229,7 +246,8 @@ fn kept(
     if token.link < latest && tenant.settings.older_delta_link == OlderDeltaLink::Gone {
         return Err(gone());
     }
-    let filter = Filter::read(&token.filter, &facts.delta.filters).map_err(|why| bad(&why))?;
+    let filter =
+        Filter::read(&token.filter, &facts_of(collection)?.delta.filters).map_err(|why| bad(&why))?;
     let references = references(&token.references, collection)?;
     let how = Shown { references: &references, versions: tenant.settings.versions(collection) };
     let of_it = |object: &&Object| {

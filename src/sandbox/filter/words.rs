@@ -67,25 +67,19 @@ impl<'a> Words<'a> {
 
     fn group(&mut self) -> Result<Filter, String> {
         let before = self.rest;
+        if self.next()? != Some(Word::Punctuation('(')) {
+            self.rest = before;
+            return self.condition().map(Filter::Is);
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("parentheses are nested more than {DEEPEST} times"));
+        }
+        let inner = self.either()?;
+        self.depth -= 1;
         match self.next()? {
-            Some(Word::Punctuation('(')) => {
-                self.depth += 1;
-                if self.depth > DEEPEST {
-                    return Err(format!("parentheses are nested more than {DEEPEST} times"));
-                }
-                let inner = self.either()?;
-                match self.next()? {
-                    Some(Word::Punctuation(')')) => {
-                        self.depth -= 1;
-                        Ok(inner)
-                    }
-                    other => Err(format!("expected `)`, found {}", found(other))),
-                }
-            }
-            _ => {
-                self.rest = before;
-                self.condition().map(Filter::Is)
-            }
+            Some(Word::Punctuation(')')) => Ok(inner),
+            other => Err(format!("expected `)`, found {}", found(other))),
         }
     }
 

@@ -18,7 +18,7 @@ fn deletion(id: u64) -> ChangeRequest {
     ChangeRequest { id: Some(id), kind: WantedKind::Delete, ..ChangeRequest::inserts("clockings", 1) }
 }
 
-fn of<'a>(handle: &Handle, collection: &'a str) -> Vec<crate::sandbox::journal::Change> {
+fn of(handle: &Handle, collection: &str) -> Vec<crate::sandbox::journal::Change> {
     handle.changes(0).into_iter().filter(|change| change.collection == collection).collect()
 }
 
@@ -57,7 +57,8 @@ async fn whoever_saves_one_group_saves_all() {
         until("an event for each", || receiver.events().len() == 3).await;
         let mut ids: Vec<u64> = told(&receiver).iter().map(|it| it["data"]["id"].as_u64().unwrap()).collect();
         let mut all: Vec<u64> = made.iter().map(|change| change.id).collect();
-        (ids.sort_unstable(), all.sort_unstable());
+        ids.sort_unstable();
+        all.sort_unstable();
         assert_eq!(ids, all);
         assert_eq!(handle.changes(made[2].seq).len(), 3, "the truth knows every one");
     }
