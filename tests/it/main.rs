@@ -20,6 +20,7 @@ mod check;
 mod clocks;
 mod commands;
 mod completions;
+mod conformance;
 mod contract_tenants;
 mod crash_points;
 mod created;

@@ -101,7 +101,7 @@ fn still_enabled(switch: PostWhileEnabled) -> Answer {
 
 /// A page of the webhooks that are not deleted.
 pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
-    let token = match call.parameter("pageToken") {
+    let token = match call.parameter("continuationToken") {
         None => PageToken {
             collection: "webhooks".to_owned(),
             filter: call.parameter("filter").unwrap_or_default(),
@@ -112,7 +112,10 @@ pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
         },
         Some(text) => match decode::<PageToken>(&text).filter(|token| token.collection == "webhooks") {
             Some(token) => token,
-            None => return Answer::invalid("pageToken", "It is none of this list."),
+            None => {
+                let why = "The continuation token is invalid or has expired; start the list over.";
+                return Answer::error(409, "Conflict", why);
+            }
         },
     };
     let filter = match Filter::parse(&token.filter, &["status", "collection-name"]) {
@@ -137,8 +140,11 @@ pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
     if more {
         let after = last.unwrap_or_else(|| token.after.clone());
         let blank = tenant.settings.empty_pages && !token.blank;
+        // The filter stands in it as a person writes it, with its spaces and apostrophes.
+        let written =
+            if token.filter.is_empty() { String::new() } else { format!("filter={}&", token.filter) };
         let next = encode(&PageToken { after, blank, ..token });
-        body["nextLink"] = json!(format!("{API_ROOT}/webhooks?pageToken={next}"));
+        body["nextLink"] = json!(format!("{API_ROOT}/webhooks?{written}continuationToken={next}"));
     }
     Answer::json(200, &body)
 }

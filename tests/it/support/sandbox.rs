@@ -150,6 +150,18 @@ impl Admin {
         self.send("PUT", "steady", Some(&body));
     }
 
+    /// The same, but in some collections nothing is deleted.
+    pub(crate) fn steady_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
+        let body =
+            json!({"collections": collections, "per_second": per_second, "delete_every": 10, "keep": keep});
+        self.send("PUT", "steady", Some(&body));
+    }
+
+    /// Someone else starts a delta of this collection.
+    pub(crate) fn foreign_delta(&self, collection: &str) {
+        self.send("POST", "deltas/foreign-start", Some(&json!({"collection": collection})));
+    }
+
     pub(crate) fn fault(&self, rule: &Value) {
         self.send("POST", "faults", Some(rule));
     }
