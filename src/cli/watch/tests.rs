@@ -15,9 +15,7 @@ use crate::{
         status::View,
         tests::{NOW, after, step, webhook},
     },
-    domain::report::{
-        Health, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, State, Webhook,
-    },
+    domain::report::{Health, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, State, Webhook},
 };
 
 fn alive(name: &str) -> Webhook {
