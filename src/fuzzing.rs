@@ -126,8 +126,23 @@ fn judged(text: &str) {
         for problem in problems.problems() {
             assert!(!problem.message.is_empty(), "a problem is named");
         }
-        assert!(!problems.render(false).is_empty(), "it is shown");
+        let shown = problems.render(false);
+        assert!(!shown.is_empty(), "it is shown");
+        let calm = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        assert!(shown.chars().all(calm), "nothing speaks to a terminal: {shown:?}");
+        for secret in literal_secrets(text) {
+            assert!(!shown.contains(secret), "a secret is shown: {shown}");
+        }
     }
+}
+
+/// What somebody wrote for a secret where its place was to be named, as far as it is found nowhere else.
+fn literal_secrets(text: &str) -> impl Iterator<Item = &str> {
+    let values =
+        text.lines().filter_map(|line| line.trim().strip_prefix("client_secret = \"")?.split('"').next());
+    let rare = |value: &&str| value.len() >= 8 && value.bytes().any(|byte| byte.is_ascii_digit());
+    let once = |value: &&str| text.matches(value).count() == 1;
+    values.filter_map(secret).filter(rare).filter(once)
 }
 
 /// A key that somebody gives us, and the output of a program that got it: the key on the first line, the
