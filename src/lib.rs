@@ -53,6 +53,7 @@
 //! | `cli` | the command line, mostly a client of the sockets |
 //! | `sandbox` | a simulated Protime that shares no code with the client |
 //! | `receiver` | what a receiver in Rust uses: the only public part |
+//! | `fuzzing` | what must hold for any bytes from outside; only in tests and for `fuzz/` |
 //! | `crash` | points at which a test lets the daemon die; empty in a release build |
 //!
 //! For a receiver, see [`receiver`]. The feature `daemon`, on by default, is everything else: the program
@@ -122,6 +123,9 @@ mod sandbox;
 
 #[cfg(feature = "daemon")]
 mod crash;
+
+#[cfg(all(feature = "daemon", any(test, fuzzing)))]
+pub mod fuzzing;
 
 /// Runs the program: everything from its arguments to its exit code.
 #[cfg(feature = "daemon")]

@@ -18,6 +18,8 @@ mod auth;
 mod collections;
 mod detail;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod limit;
 mod reading;

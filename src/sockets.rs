@@ -15,6 +15,8 @@ pub(crate) mod bind;
 mod body;
 pub(crate) mod control;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 pub(crate) mod metrics;
 mod problem;

@@ -132,30 +132,36 @@ impl Asker {
         let (sockets, news) = (self.sockets.clone(), self.news.clone());
         tokio::spawn(async move {
             let answer = answer(&sockets, effect).await;
-            let answer = answer.unwrap_or_else(|error| News::Said(plain(&format!("{error:#}"))));
             // Nobody waits for it once the screen has ended.
             let _ = news.send(answer).await;
         });
     }
 }
 
-async fn answer(sockets: &Sockets, effect: Effect) -> anyhow::Result<News> {
+async fn answer(sockets: &Sockets, effect: Effect) -> News {
+    let why = |error: anyhow::Error| plain(&format!("{error:#}"));
     match effect {
-        Effect::Renew(name) => {
-            let control = Client::control(&sockets.control)?;
-            let accepted: Value = control.post(&format!("/v1/webhooks/{name}/renew")).await?;
-            Ok(News::Said(format!("{name}: renewal #{}", accepted["renewal_id"])))
-        }
-        Effect::Poll => {
-            let _: Value = Client::control(&sockets.control)?.post("/v1/poll").await?;
-            Ok(News::Said("every tenant was asked for its webhooks".to_owned()))
-        }
         Effect::History(name) => {
-            let client = sockets.most_telling()?;
-            let history: History =
-                client.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await?;
-            Ok(News::History(name, history))
+            let history = history(sockets, &name).await.map_err(why);
+            News::History(name, history)
         }
-        Effect::Quit => Ok(News::Said(String::new())),
+        Effect::Renew(name) => News::Said(renew(sockets, &name).await.unwrap_or_else(why)),
+        Effect::Poll => News::Said(poll(sockets).await.unwrap_or_else(why)),
+        Effect::Quit => News::Said(String::new()),
     }
+}
+
+async fn history(sockets: &Sockets, name: &str) -> anyhow::Result<History> {
+    sockets.most_telling()?.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await
+}
+
+async fn renew(sockets: &Sockets, name: &str) -> anyhow::Result<String> {
+    let control = Client::control(&sockets.control)?;
+    let accepted: Value = control.post(&format!("/v1/webhooks/{name}/renew")).await?;
+    Ok(format!("{name}: renewal #{}", accepted["renewal_id"]))
+}
+
+async fn poll(sockets: &Sockets) -> anyhow::Result<String> {
+    let _: Value = Client::control(&sockets.control)?.post("/v1/poll").await?;
+    Ok("every tenant was asked for its webhooks".to_owned())
 }

@@ -32,7 +32,7 @@ use crate::clock;
 /// How long a token is used whose answer does not say how long it lives.
 const UNSTATED_LIFE: Duration = Duration::from_mins(5);
 /// No token is used for longer, whatever its answer says.
-const LONGEST_LIFE: Duration = Duration::from_hours(24);
+pub(super) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// A token is replaced this long before its end, or a tenth of its life if that is shorter.
 const MARGIN: Duration = Duration::from_mins(1);
 
@@ -250,14 +250,14 @@ fn unanswered(none: NoAnswer) -> ApiError {
 }
 
 /// What a token's answer grants.
-struct Grant {
-    header: HeaderValue,
-    life: Duration,
+pub(super) struct Grant {
+    pub(super) header: HeaderValue,
+    pub(super) life: Duration,
     granted: Option<Vec<String>>,
 }
 
 /// Reads a token's answer (RFC 6749, 5.1); the error holds no value of it.
-fn grant(body: &[u8]) -> Result<Grant, String> {
+pub(super) fn grant(body: &[u8]) -> Result<Grant, String> {
     let fields: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| "it is not a JSON object".to_owned())?;
     let text = |name| fields.get(name).and_then(Value::as_str);

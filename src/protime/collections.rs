@@ -49,10 +49,10 @@ pub(crate) struct Page {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawPage {
-    value: Vec<Box<RawValue>>,
-    next_link: Option<String>,
-    delta_link: Option<String>,
+pub(super) struct RawPage {
+    pub(super) value: Vec<Box<RawValue>>,
+    pub(super) next_link: Option<String>,
+    pub(super) delta_link: Option<String>,
 }
 
 impl TenantClient {
@@ -105,6 +105,7 @@ fn whole_query(link: &str) -> String {
     link.replace('#', "%23")
 }
 
-fn page(body: &[u8]) -> Result<RawPage, String> {
+/// Reads a page; the error says what is not as documented.
+pub(super) fn page(body: &[u8]) -> Result<RawPage, String> {
     serde_json::from_slice(body).map_err(|error| what_is_wrong(&error))
 }

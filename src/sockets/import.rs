@@ -47,7 +47,7 @@ pub(super) async fn import(
 }
 
 /// The key in the body. What is wrong with it is said by its place: the text may be a key.
-fn read(body: &[u8]) -> Result<WebhookKey, Problem> {
+pub(super) fn read(body: &[u8]) -> Result<WebhookKey, Problem> {
     let Body { key } = serde_json::from_slice(body).map_err(|error| {
         Problem::body_not_understood(format!(
             "send {{\"key\": \"…\"}} and nothing else; what was sent is something else at line {}, column {}",

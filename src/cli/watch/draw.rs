@@ -176,7 +176,10 @@ fn draw_over(frame: &mut Frame<'_>, model: &Model) {
             let text = "Its key changes, and its resync runs.\n\ny: yes   any other key: no".to_owned();
             (format!(" renew {name} now? "), text, 0)
         }
-        Over::History { name, text, down } => (format!(" history of {name} "), text.clone(), *down),
+        Over::History { name, text, down } => {
+            let text = text.clone().unwrap_or_else(|| "asking the daemon …".to_owned());
+            (format!(" history of {name} "), text, *down)
+        }
     };
     let widest = text.lines().chain([title.as_str()]).map(|line| line.chars().count()).max().unwrap_or(0);
     let width = usize::from(frame.area().width.saturating_sub(2));

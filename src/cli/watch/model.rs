@@ -46,8 +46,8 @@ pub(super) enum News {
     Resized,
     /// A sentence for whoever pressed a key.
     Said(String),
-    /// The history that was asked for.
-    History(String, History),
+    /// The history that was asked for, or why it cannot be had.
+    History(String, Result<History, String>),
 }
 
 /// What is to be asked of the daemon.
@@ -101,12 +101,13 @@ pub(super) enum Over {
     Help,
     /// Whether to renew this webhook.
     Confirm(String),
-    /// The history of a webhook, scrolled down by so many lines.
+    /// The history of a webhook, scrolled down by so many lines. It is open from the moment it is asked
+    /// for: a key that is typed before the answer comes means what it means to an open history.
     History {
         /// Whose.
         name: String,
-        /// As text.
-        text: String,
+        /// As text, once it has come.
+        text: Option<String>,
         /// How far it is scrolled.
         down: usize,
     },
@@ -167,21 +168,28 @@ impl Model {
             News::Typed(key) => return self.press(key),
             News::Resized => {}
             News::Said(text) => self.said = text,
-            News::History(name, history) => {
-                let text = crate::cli::history::render(
-                    &name,
-                    &history,
-                    now,
-                    Style {
-                        colour: false,
-                        width: Some(self.width.unwrap_or(WIDEST).saturating_sub(4).min(WIDEST)),
-                    },
-                );
-                self.over = Over::History { name, text, down: 0 };
-                self.said.clear();
-            }
+            News::History(name, history) => self.read(&name, history, now),
         }
         None
+    }
+
+    /// Shows a history if it is still waited for; else it would take the place of what was opened since.
+    fn read(&mut self, whose: &str, history: Result<History, String>, now: Timestamp) {
+        let Over::History { name, text: text @ None, .. } = &mut self.over else { return };
+        if name != whose {
+            return;
+        }
+        match history {
+            Ok(history) => {
+                let width = self.width.unwrap_or(WIDEST).saturating_sub(4).min(WIDEST);
+                let style = Style { colour: false, width: Some(width) };
+                *text = Some(crate::cli::history::render(whose, &history, now, style));
+            }
+            Err(why) => {
+                self.over = Over::Nothing;
+                self.said = why;
+            }
+        }
     }
 
     fn look(&mut self, view: View, events: bool, now: Timestamp) {
@@ -236,7 +244,7 @@ impl Model {
                 None
             }
             Over::History { text, down, .. } => {
-                let last = text.lines().count().saturating_sub(1);
+                let last = text.as_ref().map_or(0, |text| text.lines().count().saturating_sub(1));
                 match key {
                     Key::Leave | Key::History => self.over = Over::Nothing,
                     key => *down = moved(*down, key, last),
@@ -250,6 +258,10 @@ impl Model {
         self.said.clear();
         let position = self.position();
         let name = self.webhooks().get(position).map(full_name);
+        if name.is_none() && matches!(key, Key::Renew | Key::History) {
+            "there is no webhook here to act on".clone_into(&mut self.said);
+            return None;
+        }
         match key {
             Key::Leave => return Some(Effect::Quit),
             Key::Help => self.over = Over::Help,
@@ -258,7 +270,11 @@ impl Model {
                 return Some(Effect::Poll);
             }
             Key::Renew => self.over = name.map_or(Over::Nothing, Over::Confirm),
-            Key::History => return name.map(Effect::History),
+            Key::History => {
+                let name = name?;
+                self.over = Over::History { name: name.clone(), text: None, down: 0 };
+                return Some(Effect::History(name));
+            }
             key => {
                 let position = moved(position, key, self.webhooks().len().saturating_sub(1));
                 self.selected = self.webhooks().get(position).map(full_name);

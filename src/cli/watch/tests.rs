@@ -1,4 +1,6 @@
-//! The screen, from news to text.
+//! The screen, from news to text; what is typed is in `typing`.
+
+mod typing;
 
 use ratatui::{Terminal, backend::TestBackend};
 use serde_json::json;
@@ -6,16 +8,14 @@ use serde_json::json;
 use super::{
     draw::draw,
     input::Key,
-    model::{Effect, Event, Model, News, Over},
+    model::{Effect, Event, Model, News},
 };
 use crate::{
     cli::{
         status::View,
         tests::{NOW, after, step, webhook},
     },
-    domain::report::{
-        Health, History, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, Renewal, State, Webhook,
-    },
+    domain::report::{Health, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, State, Webhook},
 };
 
 fn alive(name: &str) -> Webhook {
@@ -235,51 +235,6 @@ fn every_size_of_terminal_is_painted() {
     }
     press(&mut model, Key::Last);
     assert!(screen(&model, 80, 24).iter().any(|row| row.contains("acme/w999")));
-}
-
-#[test]
-fn a_renewal_is_asked_for_only_after_a_yes() {
-    let mut model = shown(&[alive("clockings"), alive("people")]);
-    press(&mut model, Key::Down);
-    assert_eq!(press(&mut model, Key::Renew), None);
-    assert!(screen(&model, 80, 24).iter().any(|row| row.contains("renew acme/people now?")));
-    assert_eq!(press(&mut model, Key::Renew), None);
-    assert_eq!(model.over, Over::Nothing);
-    press(&mut model, Key::Renew);
-    assert_eq!(press(&mut model, Key::Yes), Some(Effect::Renew("acme/people".to_owned())));
-    let refused = "this user may not use the daemon's control socket";
-    model.learn(News::Said(refused.to_owned()), NOW);
-    assert_eq!(screen(&model, 80, 24).last().map(String::as_str), Some(refused));
-}
-
-#[test]
-fn a_history_opens_scrolls_and_closes() {
-    let mut model = shown(&[alive("clockings")]);
-    assert_eq!(press(&mut model, Key::History), Some(Effect::History("acme/clockings".to_owned())));
-    let renewal = Renewal {
-        id: 7,
-        reason: "expiring".to_owned(),
-        outcome: Some("succeeded".to_owned()),
-        started_at: after(-9),
-        finished_at: Some(NOW),
-        steps: vec![step("post", -9, Some(0), Some("succeeded"))],
-    };
-    model.learn(News::History("acme/clockings".to_owned(), History { renewals: vec![renewal] }), NOW);
-    let text = screen(&model, 90, 24).join("\n");
-    assert!(text.contains("history of acme/clockings") && text.contains("✓ post"), "{text}");
-    press(&mut model, Key::Down);
-    assert!(!screen(&model, 90, 24).join("\n").contains("#7"));
-    assert_eq!(press(&mut model, Key::Leave), None);
-    assert_eq!(press(&mut model, Key::Leave), Some(Effect::Quit));
-}
-
-#[test]
-fn ctrl_c_leaves_from_everywhere() {
-    let mut model = shown(&[alive("clockings")]);
-    for key in [Key::Other, Key::Help, Key::Renew] {
-        press(&mut model, key);
-        assert_eq!(press(&mut model, Key::Quit), Some(Effect::Quit));
-    }
 }
 
 #[test]
