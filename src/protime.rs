@@ -1,13 +1,13 @@
 //! The client of the Protime API for one tenant.
 //!
 //! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
-//! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
+//! to try again and keeps nothing but a token, a pace and the measured time.
 //!
-//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other path as it is;
-//! [`error`] says what the caller does with a
-//! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
+//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other
+//! path as it is; [`error`] says what the caller does with a refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
-//! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
+//! [`wire`], [`detail`] and [`time`] read what comes back, and [`date`] tells from it what time it is
+//! there. Wire types stay in here.
 //!
 //! Laws: no token, secret, key or body is in a log line, an error or a `Debug`; a POST whose outcome is
 //! not certain is called so; nothing that Protime writes makes the client ask another host.
@@ -16,6 +16,7 @@ mod address;
 mod answer;
 mod auth;
 mod collections;
+mod date;
 mod detail;
 mod error;
 mod http;
@@ -170,13 +171,13 @@ impl TenantClient {
         self.inner.auth.missing()
     }
 
-    /// Protime's clock minus ours by the `Date` of the newest answer, to about half a second plus half
-    /// of the request's time; positive where Protime is ahead.
+    /// Protime's clock minus ours by the `Date` of its answers, to about half a second plus half of the
+    /// request's time; positive where Protime is ahead. `None` before it is known.
     pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
         self.inner.http.skew()
     }
 
-    /// The time on Protime's clock, whatever happens to ours; `None` before the first answer.
+    /// The time on Protime's clock, whatever happens to ours; `None` before it is known.
     pub(crate) fn protime_time(&self) -> Option<Timestamp> {
         self.inner.http.protime_time()
     }

@@ -1,5 +1,10 @@
 //! What is sent for each call, and what is made of its answer.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use jiff::SignedDuration;
 
 use super::{
@@ -134,17 +139,31 @@ async fn one_webhook_is_shown_or_missing() {
     assert!(error.to_string().contains("no webhook with this id"), "{error}");
 }
 
-#[tokio::test]
-async fn the_skew_is_that_of_the_newest_date() {
-    let server = Server::answering(|asked| async move {
-        let ahead = if asked.is_token() { 0 } else { 100 };
-        let date = (clock::now() + SignedDuration::from_secs(ahead))
-            .strftime("%a, %d %b %Y %H:%M:%S GMT")
-            .to_string();
-        let body = if asked.is_token() { TOKEN } else { r#"{"value":[]}"# };
-        with(200, &[("date", &date)], body)
+/// A server whose answers have a `Date` that is ahead by so many seconds: those of tokens, and all others in turn.
+async fn dated(of_tokens: i64, of_lists: &'static [i64]) -> Server {
+    let lists = Arc::new(AtomicUsize::new(0));
+    Server::answering(move |asked| {
+        let lists = Arc::clone(&lists);
+        async move {
+            let ahead = if asked.is_token() {
+                of_tokens
+            } else {
+                let at = lists.fetch_add(1, Ordering::SeqCst).min(of_lists.len() - 1);
+                of_lists[at]
+            };
+            let date = (clock::now() + SignedDuration::from_secs(ahead))
+                .strftime("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string();
+            let body = if asked.is_token() { TOKEN } else { r#"{"value":[]}"# };
+            with(200, &[("date", &date)], body)
+        }
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn the_skew_is_what_two_answers_agree_on() {
+    let server = dated(100, &[100]).await;
     let client = client(&server);
     assert_eq!(client.clock_skew(), None);
     let began = clock::now();
@@ -153,6 +172,27 @@ async fn the_skew_is_that_of_the_newest_date() {
     let slack = SignedDuration::from_millis(600) + clock::now().duration_since(began);
     let off = client.clock_skew().unwrap() - SignedDuration::from_secs(100);
     assert!(off.abs() <= slack, "{off:?}");
+    assert_eq!(server.counts(), (1, 1));
+}
+
+#[tokio::test]
+async fn one_answer_of_a_server_that_is_a_day_ahead_is_not_believed() {
+    let server = dated(0, &[86_400, 0]).await;
+    let client = client(&server);
+    client.list_webhooks().await.unwrap();
+    assert!(client.clock_skew().unwrap().abs() < SignedDuration::from_secs(60));
+    assert!(client.protime_time().unwrap().duration_since(clock::now()).abs() < SignedDuration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_first_date_that_our_clock_contradicts_is_asked_for_again() {
+    // The token's server and the list's do not agree with each other nor with us.
+    let server = dated(86_400, &[3_600]).await;
+    let client = client(&server);
+    client.list_webhooks().await.unwrap();
+    assert_eq!(server.counts(), (1, 2));
+    let off = client.clock_skew().unwrap() - SignedDuration::from_secs(3_600);
+    assert!(off.abs() < SignedDuration::from_secs(60), "{off:?}");
 }
 
 #[tokio::test]
