@@ -31,8 +31,6 @@ pub(super) struct Sighting {
     skew: SignedDuration,
     /// What Protime's clock showed when the answer was there.
     protime: Timestamp,
-    /// What ours showed then.
-    local: Timestamp,
     /// The same moment on a clock that nobody can set.
     taken: Instant,
     /// By how much it may be off because the request took its time.
@@ -57,7 +55,7 @@ impl Sighting {
         let believed = if measured.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { measured };
         let local = sent_at.checked_add(signed(elapsed)?).ok()?;
         let protime = local.checked_add(believed).ok()?;
-        Some(Self { skew: measured, protime, local, taken, slack })
+        Some(Self { skew: measured, protime, taken, slack })
     }
 
     /// By how much it is off what an earlier one has become since, by the clock that nobody sets.
