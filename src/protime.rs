@@ -6,7 +6,7 @@
 //! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other
 //! path as it is; [`error`] says what the caller does with a refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
-//! [`wire`], [`detail`] and [`time`] read what comes back, and [`date`] tells from it what time it is
+//! [`body`], [`wire`], [`references`], [`detail`] and [`time`] read what comes back, and [`date`] tells from it what time it is
 //! there. Wire types stay in here.
 //!
 //! Laws: no token, secret, key or body is in a log line, an error or a `Debug`; a POST whose outcome is
@@ -15,6 +15,7 @@
 mod address;
 mod answer;
 mod auth;
+mod body;
 mod collections;
 mod date;
 mod detail;
@@ -22,13 +23,14 @@ mod error;
 mod http;
 mod limit;
 mod reading;
+mod references;
 mod time;
 mod webhooks;
 mod wire;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -47,6 +49,7 @@ pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
+pub(crate) use wire::{List, Odd};
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
@@ -124,6 +127,10 @@ struct Inner {
     auth: auth::Auth,
     /// Whether the log already says that a time had no offset.
     offset_noted: AtomicBool,
+    /// Whether it already says that a link led to another host.
+    link_noted: AtomicBool,
+    /// Which odd entries of the list it already tells of.
+    odd_noted: Mutex<Vec<String>>,
 }
 
 impl TenantClient {
@@ -135,6 +142,8 @@ impl TenantClient {
             http: http::Http::new(settings)?,
             auth: auth::Auth::new(settings),
             offset_noted: AtomicBool::new(false),
+            link_noted: AtomicBool::new(false),
+            odd_noted: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -4,7 +4,7 @@
 //! one. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
 //! is followed on the tenant's own origin only.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,7 +13,7 @@ use super::{
     error::{ApiError, Endpoint},
     http::LARGE_ANSWER,
     webhooks::whole,
-    wire::what_is_wrong,
+    wire::{null_is_empty, what_is_wrong},
 };
 use crate::domain::{object::Object, webhook::ExternalReference};
 
@@ -47,14 +47,16 @@ pub(crate) struct Page {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawPage {
+    #[serde(deserialize_with = "null_is_empty")]
     value: Vec<Box<RawValue>>,
     next_link: Option<String>,
     delta_link: Option<String>,
 }
 
-/// The scope that reading a collection needs.
+/// The scope that reading a collection needs: one of its own, but for paid-presences.
 pub(super) fn scope(collection: &str) -> String {
-    format!("connector-protimeapi-{collection}.read")
+    let name = if collection == "paid-presences" { "calculated-totals" } else { collection };
+    format!("connector-protimeapi-{name}.read")
 }
 
 impl TenantClient {
@@ -77,6 +79,9 @@ impl TenantClient {
         };
         let endpoint = if url.path().contains("/delta/") { Endpoint::Delta } else { Endpoint::Collection };
         let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
+        if answer.status == StatusCode::NO_CONTENT {
+            return Ok(Page { objects: Vec::new(), next: None, delta: None });
+        }
         let what = format!("Protime's page of '{collection}'");
         let raw = page(whole(&answer, &what)?).map_err(undocumented)?;
         let read = if changes { Object::changed } else { Object::listed };
@@ -84,7 +89,7 @@ impl TenantClient {
         let objects = objects.map(|(at, raw)| read(raw).map_err(|wrong| format!("entry {at} {wrong}")));
         let link = |link: Option<String>| {
             let link = link.filter(|link| !link.is_empty());
-            link.map(|link| addresses.next(&url, &link).map(String::from)).transpose()
+            link.map(|link| self.followed(&url, &link).map(String::from)).transpose()
         };
         Ok(Page {
             objects: objects.collect::<Result<_, _>>().map_err(undocumented)?,

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     BuildError, Settings,
     address::place,
+    body,
     date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
     error::Endpoint,
@@ -140,6 +141,11 @@ impl Http {
         self.clock().time(Instant::now())
     }
 
+    /// Where requests are counted.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Whether another answer is needed to know the time at all.
     pub(super) fn wants_a_witness(&self) -> bool {
         self.clock().wants_a_witness()
@@ -233,7 +239,8 @@ impl Http {
             self.hold.extend(Instant::now(), wait);
         }
         let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
-        let body = self.read(&mut response, limit).await;
+        let coding = text(&headers, &header::CONTENT_ENCODING);
+        let body = self.read(&mut response, limit).await.and_then(|raw| body::decoded(raw, coding, limit));
         Ok(Answer { status, headers, body, retry_after })
     }
 

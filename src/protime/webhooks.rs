@@ -3,19 +3,23 @@
 //! Laws: a 401 leads to one new token and one repeat, which is safe for a POST as well, because what
 //! was refused was not processed; a POST is repeated for no other reason; a list is whole or an error.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, atomic::Ordering},
+};
 
-use reqwest::{Method, Url, header};
+use reqwest::{Method, StatusCode, Url, header};
 
 use super::{
     TenantClient,
-    address::Addresses,
+    address::{Addresses, Link},
     answer::PostAnswer,
     auth::Token,
+    body::bare,
     collections,
     error::{ApiError, Endpoint, PostError, Refusal},
     http::{self, Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
-    wire,
+    wire::{self, List, Odd},
 };
 use crate::domain::webhook::{ExternalReference, Pair, RemoteWebhook};
 
@@ -27,29 +31,29 @@ const ONE: &str = "Protime's answer for the webhook";
 const MOST_PAGES: usize = 10_000;
 
 impl TenantClient {
-    /// Every webhook of the tenant.
+    /// Every webhook of the tenant, and what else the list holds.
     ///
     /// An error is of the whole list: a part of it would make webhooks look missing.
-    pub(crate) async fn list_webhooks(&self) -> Result<Vec<RemoteWebhook>, ApiError> {
+    pub(crate) async fn list_webhooks(&self) -> Result<List, ApiError> {
         self.list_webhooks_filtered(None).await
     }
 
     /// The webhooks that a filter of Protime's selects, such as `status eq 'Disabled'`.
-    pub(crate) async fn list_webhooks_filtered(
-        &self,
-        filter: Option<&str>,
-    ) -> Result<Vec<RemoteWebhook>, ApiError> {
+    pub(crate) async fn list_webhooks_filtered(&self, filter: Option<&str>) -> Result<List, ApiError> {
         let mut url = self.inner.addresses.list(filter)?;
         let mut seen = HashSet::new();
-        let mut webhooks = Vec::new();
+        let mut list = List::default();
         while seen.len() < MOST_PAGES {
-            let page = self.page(&url).await?;
-            webhooks.extend(page.webhooks);
+            let before = list.webhooks.len() + list.odd.len();
+            let page = self.page(&url, before).await?;
+            list.webhooks.extend(page.list.webhooks);
+            list.odd.extend(page.list.odd);
             let Some(link) = page.next_link else {
                 self.hear_a_witness(&url).await;
-                return Ok(webhooks);
+                self.note_odd(&list.odd);
+                return Ok(list);
             };
-            let next = self.inner.addresses.next(&url, &link).map_err(|wrong| undocumented(&wrong))?;
+            let next = self.followed(&url, &link).map_err(|wrong| undocumented(&wrong))?;
             seen.insert(std::mem::replace(&mut url, next));
             if seen.contains(&url) {
                 return Err(undocumented("its nextLink leads back to a page that was read already"));
@@ -62,13 +66,16 @@ impl TenantClient {
     async fn hear_a_witness(&self, url: &Url) {
         if self.inner.http.wants_a_witness() {
             // Only its Date is of interest, which an error has as well.
-            let _page = self.page(url).await;
+            let _page = self.page(url, 0).await;
         }
     }
 
-    async fn page(&self, url: &Url) -> Result<wire::Page, ApiError> {
+    async fn page(&self, url: &Url, before: usize) -> Result<wire::Page, ApiError> {
         let answer = self.read(Endpoint::List, Method::GET, url.clone(), LARGE_ANSWER).await?;
-        let page = wire::page(whole(&answer, LIST)?).map_err(|wrong| undocumented(&wrong))?;
+        if answer.status == StatusCode::NO_CONTENT {
+            return Ok(wire::Page::default());
+        }
+        let page = wire::page(whole(&answer, LIST)?, before).map_err(|wrong| undocumented(&wrong))?;
         self.note_offset(page.assumed_utc);
         Ok(page)
     }
@@ -169,7 +176,7 @@ impl TenantClient {
                 }
                 NoAnswer::Lost { message } => Failure::Lost(ApiError::transient(message)),
             })?;
-            if answer.status != reqwest::StatusCode::UNAUTHORIZED || refused.is_some() {
+            if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
                 return Ok((answer, token));
             }
             refused = Some(token.number);
@@ -206,6 +213,45 @@ impl TenantClient {
         .decide()
     }
 
+    /// Where a link leads: on the tenant's own origin, whatever host it names. A server behind a proxy may
+    /// know itself by another name, and the token goes to nobody else.
+    pub(super) fn followed(&self, current: &Url, link: &str) -> Result<Url, String> {
+        let Link { url, named } = self.inner.addresses.next(current, link)?;
+        if let Some(named) = named
+            && !self.inner.link_noted.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                tenant = %self.inner.tenant,
+                link = named,
+                "a link in Protime's answer leads to another host; its path is asked for at api_origin instead"
+            );
+        }
+        Ok(url)
+    }
+
+    /// Counts entries that are not understood, and tells of them when they change.
+    fn note_odd(&self, odd: &[Odd]) {
+        let inner = &self.inner;
+        inner.http.tally().odd_entries(inner.tenant.as_str(), odd.len());
+        let found: Vec<String> = odd.iter().map(|one| one.wrong.clone()).collect();
+        let mut noted = inner.odd_noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if *noted == found {
+            return;
+        }
+        match found.first() {
+            None => {
+                tracing::info!(tenant = %inner.tenant, "every entry of Protime's list is as documented again")
+            }
+            Some(first) => tracing::warn!(
+                tenant = %inner.tenant,
+                count = found.len(),
+                first,
+                "Protime's list has entries that are not as documented; they are left out"
+            ),
+        }
+        *noted = found;
+    }
+
     fn note_offset(&self, assumed_utc: bool) {
         if assumed_utc && !self.inner.offset_noted.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -224,10 +270,11 @@ pub(super) enum Failure {
     Lost(ApiError),
 }
 
-/// The whole body of an answer that is called `what`; one that broke off says nothing about Protime.
+/// The whole body of an answer that is called `what`, as JSON begins; one that broke off says nothing about
+/// Protime.
 pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiError> {
     match &answer.body {
-        Ok(body) => Ok(body),
+        Ok(body) => Ok(bare(body)),
         Err(why) => Err(ApiError::transient(format!("{what} could not be read: {why}"))),
     }
 }

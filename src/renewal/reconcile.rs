@@ -222,7 +222,8 @@ impl Tenant {
         // Measured before the list, on a clock that nobody can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
         let listed = self.client.list_webhooks().await?;
-        let by_pair = index(listed);
+        self.refuse_odd_ones_of_ours(&listed).await?;
+        let by_pair = index(listed.webhooks);
         self.store.apply_list(before, self.find(&by_pair), asked_at).await?;
         self.look_after_orphans(&by_pair, asked_at).await?;
         self.judge(asked_at, asked_at_protime).await?;
@@ -237,7 +238,12 @@ impl Tenant {
                 let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
                 // A list can spare a renewal for other references and not cause one: how Protime writes
                 // them in it is not documented, and a spelling that never fits would renew for ever.
-                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                let wanted = |listed: &Vec<_>| {
+                    ExternalReference::are_the_same(
+                        &ExternalReference::all(listed),
+                        &watched.wanted.references,
+                    )
+                };
                 found.references = found.references.filter(wanted);
                 Some((*id, found))
             })
@@ -346,6 +352,8 @@ impl Tenant {
         }
     }
 }
+
+mod odd;
 
 /// Listed webhooks by their pair, in the form of [`comparable`].
 type ByPair = HashMap<(String, String), RemoteWebhook>;

@@ -21,7 +21,7 @@ use crate::{
     clock,
     config::{Config, Tenant, Webhook},
     domain::webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
-    protime::{ApiError, ReadingError, TenantClient, comparable, needed_scopes},
+    protime::{ApiError, List, Odd, ReadingError, TenantClient, comparable, needed_scopes},
 };
 
 /// A difference of the clocks that is a problem.
@@ -34,7 +34,7 @@ struct Answer<'c> {
     granted: Option<Vec<String>>,
     missing: Vec<String>,
     skew: Option<SignedDuration>,
-    listed: Result<Vec<RemoteWebhook>, ApiError>,
+    listed: Result<List, ApiError>,
     /// The collections that cannot be read, and why.
     unreadable: Vec<(&'c str, ApiError)>,
 }
@@ -142,12 +142,14 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
     match listed {
         Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
         Ok(listed) => {
+            let (listed, odd) = (&listed.webhooks, &listed.odd);
             let count = match listed.len() {
                 1 => "1 webhook".to_owned(),
                 many => format!("{many} webhooks"),
             };
             lines.push((Mark::Good, format!("list: {count} at Protime")));
             lines.extend(answer.tenant.webhooks.iter().map(|webhook| found(webhook, listed, now)));
+            lines.extend(odd.iter().map(|odd| strange_entry(answer.tenant, odd)));
             lines.extend(strangers(answer.tenant, listed));
         }
     }
@@ -196,7 +198,7 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
     let is_over = ours.valid_until.is_some_and(|at| at <= now);
     match &ours.status {
         RemoteStatus::Enabled if !is_over => match &ours.references {
-            Some(theirs) if *theirs != webhook.external_references => {
+            Some(theirs) if have_others(theirs, webhook) => {
                 let theirs = plain(&ExternalReference::all(theirs));
                 let text = format!(
                     "{name}: {status}{end}, with other external references ({}); if the daemon knows no better, it \
@@ -211,6 +213,22 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
             (Mark::Note, format!("{name}: Protime says '{status}' of it{end}"))
         }
         _ => (Mark::Wrong, format!("{name}: {status}{end}: it delivers nothing before the daemon renews it")),
+    }
+}
+
+fn have_others(theirs: &[ExternalReference], webhook: &Webhook) -> bool {
+    let (theirs, ours) =
+        (ExternalReference::all(theirs), ExternalReference::all(&webhook.external_references));
+    !ExternalReference::are_the_same(&theirs, &ours)
+}
+
+/// An entry that is not as documented: the daemon leaves it out, unless it is of a configured webhook.
+fn strange_entry(tenant: &Tenant, odd: &Odd) -> (Mark, String) {
+    match tenant.webhooks.iter().find(|webhook| odd.is(&webhook.pair, &[], true)) {
+        Some(webhook) => (Mark::Wrong, format!("{}: {}", webhook.name, odd.as_error("this webhook"))),
+        None => {
+            (Mark::Note, format!("list: {}; it is not of a configured webhook, and is left out", odd.wrong))
+        }
     }
 }
 
@@ -267,7 +285,7 @@ mod tests {
             granted: Some(needed),
             missing: Vec::new(),
             skew: None,
-            listed: Ok(listed),
+            listed: Ok(List { webhooks: listed, odd: Vec::new() }),
             unreadable: Vec::new(),
         }
     }

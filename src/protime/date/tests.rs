@@ -42,7 +42,8 @@ fn one_wrong_date_changes_nothing() {
         assert!(matches!(heard[1], Heard::Doubted(off) if off.as_secs().abs_diff(wrong) <= 1), "{heard:?}");
         assert!(clock.skew().is_some_and(|skew| skew.abs() < SMALLEST_SKEW));
         // Nor does the same again after an answer that was right.
-        let again = [Answered(0, 0, 0), Answered(300, 0, wrong), Answered(600, 0, 0), Answered(900, 0, wrong)];
+        let again =
+            [Answered(0, 0, 0), Answered(300, 0, wrong), Answered(600, 0, 0), Answered(900, 0, wrong)];
         assert_eq!(self::shown(&again), Some(0), "{wrong}");
     }
 }
@@ -50,7 +51,8 @@ fn one_wrong_date_changes_nothing() {
 #[test]
 fn a_step_of_protimes_clock_is_followed_after_the_second_witness() {
     for step in [DAY, -DAY, 60] {
-        let (clock, heard, shown) = after(&[Answered(0, 0, 0), Answered(300, 0, step), Answered(600, 0, step)]);
+        let (clock, heard, shown) =
+            after(&[Answered(0, 0, 0), Answered(300, 0, step), Answered(600, 0, step)]);
         assert!(shown.is_some_and(|shown| shown.abs_diff(step) <= 1), "{shown:?}");
         assert!(matches!(heard[2], Heard::Jumped(_)), "{heard:?}");
         assert!(clock.skew().is_some_and(|skew| skew.as_secs().abs_diff(step) <= 1));

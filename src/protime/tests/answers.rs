@@ -88,14 +88,14 @@ async fn a_list_is_walked_to_its_end_over_empty_pages() {
         json(200, &page)
     })
     .await;
-    let webhooks = client(&server).list_webhooks().await.unwrap();
-    let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.id.as_str()).collect();
+    let list = client(&server).list_webhooks().await.unwrap();
+    let ids: Vec<_> = list.webhooks.iter().map(|webhook| webhook.id.as_str()).collect();
     assert_eq!(ids, ["a", "b"]);
     assert_eq!(server.counts(), (1, 3));
 }
 
 #[tokio::test]
-async fn a_link_back_or_elsewhere_fails_the_list() {
+async fn a_link_back_fails_the_list() {
     let looping = api(|uri| {
         let next = if uri.contains("page=2") { ROOT.to_owned() } else { format!("{ROOT}?page=2") };
         json(200, &format!(r#"{{"value":[],"nextLink":"{next}"}}"#))
@@ -107,24 +107,6 @@ async fn a_link_back_or_elsewhere_fails_the_list() {
         "{error}"
     );
     assert_eq!(looping.counts(), (1, 2));
-
-    let luring = api(|_| json(200, r#"{"value":[],"nextLink":"http://127.0.0.1:1/steal?x=1"}"#)).await;
-    let error = client(&luring).list_webhooks().await.unwrap_err();
-    assert!(
-        error.to_string().contains("another host (http://127.0.0.1:1), which is not followed"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn one_bad_entry_fails_the_list_and_says_why() {
-    let server = api(|_| json(200, r#"{"value":[{"id":"a","status":"Enabled"}]}"#)).await;
-    let error = client(&server).list_webhooks().await.unwrap_err();
-    assert!(matches!(error, ApiError::Transient { .. }));
-    assert_eq!(
-        error.to_string(),
-        "Protime's list of webhooks is not as documented: entry 0 has no destinationUrl, no collectionName"
-    );
 }
 
 #[tokio::test]
@@ -181,7 +163,9 @@ async fn one_answer_of_a_server_that_is_a_day_ahead_is_not_believed() {
     let client = client(&server);
     client.list_webhooks().await.unwrap();
     assert!(client.clock_skew().unwrap().abs() < SignedDuration::from_secs(60));
-    assert!(client.protime_time().unwrap().duration_since(clock::now()).abs() < SignedDuration::from_secs(60));
+    assert!(
+        client.protime_time().unwrap().duration_since(clock::now()).abs() < SignedDuration::from_secs(60)
+    );
 }
 
 #[tokio::test]

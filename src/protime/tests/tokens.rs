@@ -24,7 +24,7 @@ async fn many(client: &TenantClient, count: usize) -> Vec<Result<usize, ApiError
     let tasks: Vec<_> = (0..count)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(async move { client.list_webhooks().await.map(|webhooks| webhooks.len()) })
+            tokio::spawn(async move { client.list_webhooks().await.map(|list| list.webhooks.len()) })
         })
         .collect();
     let mut outcomes = Vec::new();
