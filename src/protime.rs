@@ -45,7 +45,7 @@ use crate::{
 };
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
-pub(crate) use collections::{Page, Query};
+pub(crate) use collections::{Page, Query, scope};
 pub(crate) use error::{ApiError, PostError};
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
@@ -60,6 +60,17 @@ pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     for scope in collections_read.iter().copied().map(collections::scope) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
+        }
+    }
+    scopes
+}
+
+/// The same, and others besides.
+pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec<String> {
+    let mut scopes = needed_scopes(collections_read);
+    for scope in others {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
         }
     }
     scopes
@@ -88,7 +99,7 @@ pub(crate) struct Settings {
     pub(crate) client_secret: SecretString,
     /// Sent with every request, tokens included.
     pub(crate) user_agent: String,
-    /// The scopes to ask for; see [`needed_scopes`].
+    /// The scopes to ask for; see [`wanted_scopes`].
     pub(crate) scopes: Vec<String>,
     /// Limit for making a connection.
     pub(crate) connect_timeout: Duration,
@@ -178,6 +189,12 @@ impl TenantClient {
     /// The scopes that were asked for and that the newest token lacks.
     pub(crate) fn missing_scopes(&self) -> Vec<String> {
         self.inner.auth.missing()
+    }
+
+    /// The scope that reading a collection needs, if it was asked for and the newest token lacks it; and since when.
+    pub(crate) fn lacks_scope_of(&self, collection: &str) -> Option<(String, Option<Timestamp>)> {
+        let scope = collections::scope(collection);
+        self.missing_scopes().contains(&scope).then(|| (scope, self.inner.auth.missing_since()))
     }
 
     /// Protime's clock minus ours by the `Date` of its answers, to about half a second plus half of the

@@ -54,7 +54,7 @@ struct RawPage {
 }
 
 /// The scope that reading a collection needs: one of its own, but for paid-presences.
-pub(super) fn scope(collection: &str) -> String {
+pub(crate) fn scope(collection: &str) -> String {
     let name = if collection == "paid-presences" { "calculated-totals" } else { collection };
     format!("connector-protimeapi-{name}.read")
 }

@@ -49,6 +49,8 @@ pub(super) struct Outgoing {
     pub(super) content: Content,
     /// How many bytes a successful answer may have.
     pub(super) limit: usize,
+    /// The scopes without which it is refused: first the one that is documented, then what may be needed besides.
+    pub(super) scopes: Vec<String>,
 }
 
 /// The body of a request.

@@ -118,6 +118,8 @@ impl TenantClient {
             authorization: None,
             content: Content::Json(json),
             limit: SMALL_ANSWER,
+            // Some pages of Protime's say that a POST needs the collection's own scope as well.
+            scopes: vec![super::WRITE_SCOPE.to_owned(), collections::scope(&pair.collection)],
         };
         let (answer, token) = self.authorized(request.clone()).await.map_err(|failure| match failure {
             Failure::NotSent(error) => PostError::NotProcessed(error),
@@ -155,7 +157,9 @@ impl TenantClient {
         url: Url,
         limit: usize,
     ) -> Result<Answer, ApiError> {
-        let request = Outgoing { endpoint, method, url, authorization: None, content: Content::Empty, limit };
+        let scopes = needed(endpoint, &url);
+        let request =
+            Outgoing { endpoint, method, url, authorization: None, content: Content::Empty, limit, scopes };
         match self.authorized(request.clone()).await {
             Ok((answer, _)) if answer.status.is_success() => Ok(answer),
             Ok((answer, token)) => Err(self.refused(&request, &answer, &token, &[])),
@@ -163,9 +167,11 @@ impl TenantClient {
         }
     }
 
-    /// Sends a request with a token; with a new one if the first is refused.
+    /// Sends a request with a token; with a new one if the first is refused and another may help.
     pub(super) async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), Failure> {
         let inner = &self.inner;
+        let scopes = request.scopes.clone();
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let mut refused = None;
         loop {
             let token = inner.auth.token(&inner.http, refused).await.map_err(Failure::NotSent)?;
@@ -176,7 +182,13 @@ impl TenantClient {
                 }
                 NoAnswer::Lost { message } => Failure::Lost(ApiError::transient(message)),
             })?;
-            if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
+            if refused.is_some() {
+                if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    inner.auth.did_not_help(&scopes);
+                }
+                return Ok((answer, token));
+            }
+            if !inner.auth.may_help(&token, answer.status, &scopes) {
                 return Ok((answer, token));
             }
             refused = Some(token.number);
@@ -195,20 +207,18 @@ impl TenantClient {
         let mut secrets = vec![token.expose(), auth.client_secret()];
         secrets.extend(confidential.iter().map(String::as_str));
         let detail = answer.detail(&secrets);
-        let of_collection = match request.endpoint {
-            Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(&request.url),
-            _ => None,
-        };
+        let mut scopes = request.scopes.iter();
+        let (scope, besides) = (scopes.next(), scopes.next());
         Refusal {
-            endpoint: request.endpoint,
             status: answer.status,
             detail: detail.text.as_deref(),
-            oauth: None,
             location: answer.location_without_query(&request.url).as_deref(),
             retry_after: answer.retry_after,
-            client_id: auth.client_id(),
-            scope: request.endpoint.scope().or(of_collection.map(collections::scope).as_deref()),
+            scope: scope.map(String::as_str),
+            besides: besides.map(String::as_str).filter(|scope| !auth.has(scope)),
             missing_scopes: &auth.missing(),
+            scopes_are_known: auth.granted().is_some(),
+            ..Refusal::new(request.endpoint, auth.client_id())
         }
         .decide()
     }
@@ -277,6 +287,19 @@ pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiE
         Ok(body) => Ok(bare(body)),
         Err(why) => Err(ApiError::transient(format!("{what} could not be read: {why}"))),
     }
+}
+
+/// The scope that a request for something to read needs.
+pub(super) fn needed(endpoint: Endpoint, url: &Url) -> Vec<String> {
+    let of_collection = match endpoint {
+        Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(url),
+        _ => None,
+    };
+    let of_collection = of_collection.map(|name| match name {
+        "webhooks" => super::READ_SCOPE.to_owned(),
+        name => collections::scope(name),
+    });
+    endpoint.scope().map(str::to_owned).or(of_collection).into_iter().collect()
 }
 
 fn undocumented(wrong: &str) -> ApiError {

@@ -21,7 +21,7 @@ use crate::{
     clock,
     config::{Config, Tenant, Webhook},
     domain::webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
-    protime::{ApiError, List, Odd, ReadingError, TenantClient, comparable, needed_scopes},
+    protime::{ApiError, List, Odd, ReadingError, TenantClient, comparable, scope, wanted_scopes},
 };
 
 /// A difference of the clocks that is a problem.
@@ -160,28 +160,41 @@ fn until_in(now: Timestamp, at: Timestamp) -> String {
     format!("until {} ({})", moment::exact(at), moment::expiry(now, at))
 }
 
-/// Granted against needed. What is missing is said with what it is needed for.
+/// Granted against wanted. What is missing is said with what it is needed for.
 fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
-    let needed = needed_scopes(&answer.tenant.collections_read());
-    if answer.granted.is_none() {
-        let text = format!("scopes: Protime does not say which it granted; needed are {}", needed.join(", "));
-        return vec![(Mark::Note, text)];
-    }
-    if answer.missing.is_empty() {
-        return vec![(Mark::Good, format!("scopes: {}", needed.join(", ")))];
-    }
-    let explained = |scope: &String| {
-        let purpose = match scope.strip_prefix("connector-protimeapi-").unwrap_or(scope) {
-            "webhooks.read" => "webhooks cannot be listed".to_owned(),
-            "webhooks.write" => "webhooks cannot be created, renewed or deleted".to_owned(),
-            other => format!("collection '{}' cannot be read", other.trim_end_matches(".read")),
-        };
-        let client = &answer.tenant.client_id;
+    let tenant = answer.tenant;
+    let wanted = wanted_scopes(&tenant.collections_read(), &tenant.scopes).join(", ");
+    let explained = |missing: &String| {
+        let client = &tenant.client_id;
+        let purpose = purpose(tenant, missing);
         let text =
-            format!("scope {scope} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
+            format!("scope {missing} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
         (Mark::Wrong, text)
     };
-    answer.missing.iter().map(explained).collect()
+    let missing: Vec<_> = answer.missing.iter().map(explained).collect();
+    match (&answer.granted, missing.is_empty()) {
+        (_, false) => missing,
+        (None, true) => {
+            let text = format!("scopes: Protime does not say which it granted; needed are {wanted}");
+            vec![(Mark::Note, text)]
+        }
+        (Some(_), true) => vec![(Mark::Good, format!("scopes: {wanted}"))],
+    }
+}
+
+/// What cannot be done without a scope.
+fn purpose(tenant: &Tenant, missing: &str) -> String {
+    match missing.strip_prefix("connector-protimeapi-") {
+        Some("webhooks.read") => return "webhooks cannot be listed".to_owned(),
+        Some("webhooks.write") => return "webhooks cannot be created, renewed or deleted".to_owned(),
+        _ => {}
+    }
+    let read = tenant.collections_read();
+    let collection = read.into_iter().find(|collection| scope(collection) == missing);
+    collection.map_or_else(
+        || "what the tenant's `scopes` asks for is not granted".to_owned(),
+        |collection| format!("collection '{collection}' cannot be read, which a resync does"),
+    )
 }
 
 /// What Protime says of a configured webhook.
@@ -259,7 +272,7 @@ fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::check::tests::tenant, domain::webhook::Pair};
+    use crate::{cli::check::tests::tenant, domain::webhook::Pair, protime::needed_scopes};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -321,7 +334,7 @@ mod tests {
         let mut lacking = answer(&tenant, Vec::new());
         lacking.missing = needed_scopes(&["people"]);
         let lines = judge(&lacking, NOW);
-        for purpose in ["cannot be listed", "cannot be created", "collection 'people' cannot be read"] {
+        for purpose in ["cannot be listed", "cannot be created", "`scopes` asks for is not granted"] {
             assert!(
                 lines.iter().any(|(mark, line)| *mark == Mark::Wrong && line.contains(purpose)),
                 "{lines:?}"

@@ -17,16 +17,18 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The path is seen from /connector/protimeapi/api/v1/ and may have a query. It is only read. To read a \
-                  collection the client needs the scope connector-protimeapi-COLLECTION.read.\n\n\
+                  collection the client needs the scope connector-protimeapi-COLLECTION.read, and for paid-presences that \
+                  of calculated-totals. Protime mentions debugging endpoints, which still answer for a deleted webhook; its \
+                  documentation does not show their paths.\n\n\
                   Exit codes: 0 for an answer of 2xx, else 1; what was answered is printed in any case.\n\n\
-                  Example: protime-webhookd remote api acme webhooks/a7d8f0c2/debug"
+                  Example: protime-webhookd remote api acme webhooks/a7d8f0c2"
 )]
 pub(super) struct Args {
     /// The tenant
     #[arg(value_name = "TENANT")]
     tenant: String,
 
-    /// Such as webhooks/ID/debug
+    /// Such as webhooks/ID or people
     #[arg(value_name = "PATH")]
     path: String,
 }
@@ -79,7 +81,7 @@ mod tests {
             ("/people?filter=x", Some("people")),
             ("delta/shift-definitions?deltaToken=x", Some("shift-definitions")),
             ("/connector/protimeapi/api/v1/people/7", Some("people")),
-            ("webhooks/a7/debug", None),
+            ("webhooks/a7/x", None),
             ("webhooks?filter=x", None),
             ("", None),
             ("a b", None),
