@@ -11,6 +11,7 @@ use crate::{
         webhook::RemoteStatus,
     },
     renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
+    resync::Resync,
 };
 
 /// Unplanned renewals count for so long.
@@ -40,7 +41,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
     let now = procedure.tenant.now();
     let delivers = delivers(record, now);
     let (problem, since) = match picture.state {
-        State::Active | State::Renewing if delivers => return None,
+        State::Active | State::Renewing if delivers => missing_scope(procedure)?,
         State::Blocked | State::Retrying => {
             let error = picture.last_error.as_ref()?;
             let what = match error.step.as_str() {
@@ -77,6 +78,22 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
     Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
 }
 
+/// What a webhook that delivers lacks for the day on which it does not.
+fn missing_scope(procedure: &Procedure) -> Option<(String, Timestamp)> {
+    let client = &procedure.tenant.client;
+    if !matches!(procedure.resync, Resync::Read(_)) {
+        return None;
+    }
+    let (scope, since) = client.lacks_scope_of(&procedure.pair.collection)?;
+    let problem = format!(
+        "its resync cannot read '{}', because Protime did not grant scope {scope}: ask Protime to grant it to client '{}'; \
+         events arrive meanwhile",
+        procedure.pair.collection,
+        client.client_id()
+    );
+    Some((problem, since.unwrap_or_else(clock::now)))
+}
+
 /// What is wrong with the configuration file, which therefore is not in force.
 pub(super) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
     let problem = format!(
@@ -111,7 +128,7 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
             since,
         ));
     }
-    let missing = tenant.client.missing_scopes();
+    let missing = tenant.missing_scopes();
     if !missing.is_empty() {
         problems.push(of(
             format!(

@@ -108,6 +108,17 @@ impl ExternalReference {
         let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
         each.concat()
     }
+
+    /// Whether two texts of [`all`](Self::all) hold the same references in whatever order: an object, as
+    /// Protime lists them in, has none.
+    pub(crate) fn are_the_same(one: &str, other: &str) -> bool {
+        let sorted = |text: &str| {
+            let mut each: Vec<String> = text.split_inclusive(')').map(str::to_owned).collect();
+            each.sort();
+            each
+        };
+        one == other || sorted(one) == sorted(other)
+    }
 }
 
 impl fmt::Display for ExternalReference {
@@ -141,9 +152,10 @@ impl RemoteStatus {
 
 impl From<String> for RemoteStatus {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "Enabled" => Self::Enabled,
-            "Disabled" => Self::Disabled,
+        // A serializer's setting is enough to change the letters.
+        match text.trim().to_ascii_lowercase().as_str() {
+            "enabled" => Self::Enabled,
+            "disabled" => Self::Disabled,
             _ => Self::Other(text),
         }
     }
@@ -186,8 +198,17 @@ mod tests {
 
     #[test]
     fn an_unknown_status_survives_the_round_trip() {
-        for text in ["Enabled", "Disabled", "Uninitialized", "enabled"] {
+        for text in ["Enabled", "Disabled", "Uninitialized"] {
             assert_eq!(RemoteStatus::from(text.to_owned()).as_str(), text);
         }
+    }
+
+    #[test]
+    fn a_status_is_known_in_any_letters() {
+        for text in ["Enabled", "enabled", "ENABLED", " eNabled "] {
+            assert_eq!(RemoteStatus::from(text.to_owned()), RemoteStatus::Enabled, "{text}");
+        }
+        assert_eq!(RemoteStatus::from("DISABLED".to_owned()), RemoteStatus::Disabled);
+        assert_eq!(RemoteStatus::from("enable".to_owned()), RemoteStatus::Other("enable".to_owned()));
     }
 }

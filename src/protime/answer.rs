@@ -91,7 +91,7 @@ pub(crate) fn interpret(
     body: &[u8],
     key_field: Option<&str>,
 ) -> Result<Issued, NoKey> {
-    let Ok(Value::Object(top)) = serde_json::from_slice(body) else {
+    let Ok(Value::Object(top)) = serde_json::from_slice(super::body::bare(body)) else {
         return Err(NoKey { properties: Vec::new(), is_object: false });
     };
     let nested = top.values().filter_map(Value::as_object);

@@ -24,6 +24,7 @@ use crate::{
     bulletin::Bulletin,
     clock,
     domain::{
+        collection,
         event::{Event, Kind},
         orphan::Orphan,
         record::{Now, TroubleKind, WebhookId},
@@ -98,6 +99,8 @@ pub(crate) struct Watched {
     pub(crate) pair: Pair,
     /// What its plan depends on.
     pub(crate) wanted: Wanted,
+    /// Whether its resync reads the collection, which takes a scope.
+    pub(crate) is_read: bool,
 }
 
 /// One tenant: its client, its webhooks, and what its polls said.
@@ -163,6 +166,15 @@ impl Tenant {
         self.client.clock_skew().is_some()
     }
 
+    /// The scopes that Protime did not grant and that no resync of a webhook reads with, which says so itself.
+    pub(crate) fn missing_scopes(&self) -> Vec<String> {
+        let mut missing = self.client.missing_scopes();
+        let read = self.webhooks.values().filter(|watched| watched.is_read);
+        let read: Vec<String> = read.map(|watched| collection::scope(&watched.pair.collection)).collect();
+        missing.retain(|scope| !read.contains(scope));
+        missing
+    }
+
     /// What the polls said so far.
     pub(crate) fn polls(&self) -> Polls {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -222,7 +234,8 @@ impl Tenant {
         // Measured before the list, on a clock that nobody can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
         let listed = self.client.list_webhooks().await?;
-        let by_pair = index(listed);
+        self.refuse_odd_ones_of_ours(&listed).await?;
+        let by_pair = index(listed.webhooks);
         self.store.apply_list(before, self.find(&by_pair), asked_at).await?;
         self.look_after_orphans(&by_pair, asked_at).await?;
         self.judge(asked_at, asked_at_protime).await?;
@@ -237,7 +250,12 @@ impl Tenant {
                 let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
                 // A list can spare a renewal for other references and not cause one: how Protime writes
                 // them in it is not documented, and a spelling that never fits would renew for ever.
-                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                let wanted = |listed: &Vec<_>| {
+                    ExternalReference::are_the_same(
+                        &ExternalReference::all(listed),
+                        &watched.wanted.references,
+                    )
+                };
                 found.references = found.references.filter(wanted);
                 Some((*id, found))
             })
@@ -346,6 +364,8 @@ impl Tenant {
         }
     }
 }
+
+mod odd;
 
 /// Listed webhooks by their pair, in the form of [`comparable`].
 type ByPair = HashMap<(String, String), RemoteWebhook>;

@@ -294,6 +294,16 @@ fn tenants() {
             "key_field = \" \"\nclient_id",
             "15:13: `key_field`: \" \" is empty; write a text, or remove `key_field`",
         ),
+        (
+            "client_id",
+            "scopes = [\"a b\"]\nclient_id",
+            "15:11: `scopes`: \"a b\" is not a valid scope; write one scope without spaces, such as \"connector-protimeapi-clockings.read\"",
+        ),
+        (
+            "client_id",
+            "scopes = \"a\"\nclient_id",
+            "15:10: `scopes`: \"a\" is a string; it is to be an array of texts such as [\"connector-protimeapi-clockings.read\"]",
+        ),
     ]);
 }
 

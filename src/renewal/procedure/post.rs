@@ -102,7 +102,8 @@ impl Procedure {
         match self.tenant.client.get_webhook(&listed.id).await {
             Ok(webhook) => {
                 let references = webhook.references.unwrap_or_default();
-                Ok(ExternalReference::all(&references) != self.wanted.references)
+                let theirs = ExternalReference::all(&references);
+                Ok(!ExternalReference::are_the_same(&theirs, &self.wanted.references))
             }
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(PostError::NotProcessed(error)),
