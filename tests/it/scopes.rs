@@ -39,7 +39,9 @@ fn a_resync_without_its_scope_is_blocked_and_others_are_renewed_on() {
         let webhook = world.daemon.webhook("people");
         (webhook["state"] == "blocked").then(|| webhook["last_error"]["message"].as_str().unwrap().to_owned())
     });
-    let expected = format!("scope {PEOPLE} is missing from the token; ask Protime to grant it to client 'sandbox-client'");
+    let expected = format!(
+        "scope {PEOPLE} is missing from the token; ask Protime to grant it to client 'sandbox-client'"
+    );
     assert!(error.contains(&expected), "{error}");
     let (posts, before) = (world.sandbox.creates("clockings").len(), tokens(&world));
     world.eventually("clockings is renewed three times", || {
@@ -83,6 +85,7 @@ fn a_tenant_asks_for_the_scopes_that_it_names() {
     let output = world.daemon.cli(&["check", "--online"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    let expected = "scope connector-protimeapi-breaks.read is missing, so what the tenant's `scopes` asks for";
+    let expected =
+        "scope connector-protimeapi-breaks.read is missing, so what the tenant's `scopes` asks for";
     assert!(text.contains(expected), "{text}");
 }
