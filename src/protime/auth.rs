@@ -186,6 +186,10 @@ impl Auth {
         {
             return Err(error.clone());
         }
+        if refused.is_some() {
+            // What was refused a while ago may be what is needed now, and granted since.
+            state.narrowed = state.narrowed.take().filter(|narrowed| narrowed.holds_for(JUST_NOW));
+        }
         match self.obtain(http, &mut state).await {
             Ok(token) => {
                 state.issued = token.number;

@@ -88,7 +88,12 @@ pub(super) enum Heard {
     /// It confirms what is known.
     Agrees,
     /// It is so far off what is known, and is not believed yet.
-    Doubted(SignedDuration),
+    Doubted {
+        /// By how much.
+        off: SignedDuration,
+        /// Whether it is the first to say so.
+        first: bool,
+    },
     /// It is so far off, and enough others said the same: Protime's clock was set.
     Jumped(SignedDuration),
 }
@@ -134,6 +139,7 @@ impl ProtimeClock {
         }
         let off = self.believed.map_or(new.skew, |believed| new.off(&believed));
         let apart = if self.believed.is_some() { APART } else { Duration::ZERO };
+        let mut first = false;
         let witnesses = match &mut self.doubted {
             Some(doubted) if new.follows(&doubted.newest) => {
                 if new.taken.saturating_duration_since(doubted.newest.taken) >= apart {
@@ -141,10 +147,13 @@ impl ProtimeClock {
                 }
                 doubted.witnesses
             }
-            other => other.insert(Doubted { newest: new, witnesses: 1 }).witnesses,
+            other => {
+                first = true;
+                other.insert(Doubted { newest: new, witnesses: 1 }).witnesses
+            }
         };
         if witnesses < 2 + self.refuted.min(MOST_REFUTED) {
-            return Heard::Doubted(off);
+            return Heard::Doubted { off, first };
         }
         *self = Self { believed: Some(new), doubted: None, refuted: 0 };
         Heard::Jumped(off)

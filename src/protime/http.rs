@@ -271,8 +271,8 @@ impl Http {
         let Some(sighting) = Sighting::new(date, age, sent_at, elapsed, Instant::now()) else { return };
         let heard = self.clock().hear(sighting);
         match heard {
-            Heard::Agrees => {}
-            Heard::Doubted(off) => {
+            Heard::Agrees | Heard::Doubted { first: false, .. } => {}
+            Heard::Doubted { off, .. } => {
                 tracing::warn!(tenant = %self.tenant, seconds = off.as_secs(), "the Date of an answer is off what Protime's clock should show; it is not believed before another answer says the same");
             }
             Heard::Jumped(off) => {

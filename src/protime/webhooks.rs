@@ -252,7 +252,7 @@ impl TenantClient {
         }
         match found.first() {
             None => {
-                tracing::info!(tenant = %inner.tenant, "every entry of Protime's list is as documented again")
+                tracing::info!(tenant = %inner.tenant, "every entry of Protime's list is as documented again");
             }
             Some(first) => tracing::warn!(
                 tenant = %inner.tenant,

@@ -24,7 +24,6 @@ use crate::{
     bulletin::Bulletin,
     clock,
     domain::{
-        collection,
         event::{Event, Kind},
         orphan::Orphan,
         record::{Now, TroubleKind, WebhookId},
@@ -164,15 +163,6 @@ impl Tenant {
     /// Whether Protime's clock is known, and not just taken to be ours.
     pub(crate) fn knows_the_time(&self) -> bool {
         self.client.clock_skew().is_some()
-    }
-
-    /// The scopes that Protime did not grant and that no resync of a webhook reads with, which says so itself.
-    pub(crate) fn missing_scopes(&self) -> Vec<String> {
-        let mut missing = self.client.missing_scopes();
-        let read = self.webhooks.values().filter(|watched| watched.is_read);
-        let read: Vec<String> = read.map(|watched| collection::scope(&watched.pair.collection)).collect();
-        missing.retain(|scope| !read.contains(scope));
-        missing
     }
 
     /// What the polls said so far.
@@ -366,6 +356,7 @@ impl Tenant {
 }
 
 mod odd;
+mod scopes;
 
 /// Listed webhooks by their pair, in the form of [`comparable`].
 type ByPair = HashMap<(String, String), RemoteWebhook>;

@@ -294,6 +294,12 @@ fn tenants() {
             "key_field = \" \"\nclient_id",
             "15:13: `key_field`: \" \" is empty; write a text, or remove `key_field`",
         ),
+    ]);
+}
+
+#[test]
+fn scopes() {
+    judge(&[
         (
             "client_id",
             "scopes = [\"a b\"]\nclient_id",
@@ -303,6 +309,11 @@ fn tenants() {
             "client_id",
             "scopes = \"a\"\nclient_id",
             "15:10: `scopes`: \"a\" is a string; it is to be an array of texts such as [\"connector-protimeapi-clockings.read\"]",
+        ),
+        (
+            "client_id",
+            "scopes = [\"a\", \"b\", \"a\"]\nclient_id",
+            "15:21: `scopes`: \"a\" is listed twice (first at 15:11); keep one of the two",
         ),
     ]);
 }

@@ -3,7 +3,7 @@
 //! Protime does not document whether a scope that it does not know, or that the client lacks, is left out of the
 //! grant or refuses the whole. Laws: what webhooks need is asked for first and alone, so that a scope that
 //! only a resync needs stops nobody else; the rest one by one; what was found out holds for an hour, so that
-//! not every token takes as many requests.
+//! not every token takes as many requests, or until something is refused with the token that it led to.
 
 use std::time::Duration;
 
@@ -22,12 +22,19 @@ pub(super) struct Narrowed {
     at: Instant,
 }
 
+impl Narrowed {
+    /// Whether it was found out within such a time.
+    pub(super) fn holds_for(&self, time: Duration) -> bool {
+        self.at.elapsed() < time
+    }
+}
+
 impl Auth {
     /// A token with as many of the wanted scopes as there are to be had.
     pub(super) async fn obtain(&self, http: &Http, state: &mut State) -> Result<Token, ApiError> {
         let missing_before = self.missing();
         let number = state.issued + 1;
-        if let Some(narrowed) = state.narrowed.take_if(|narrowed| narrowed.at.elapsed() < HOLDS_FOR) {
+        if let Some(narrowed) = state.narrowed.take_if(|narrowed| narrowed.holds_for(HOLDS_FOR)) {
             match self.request(http, number, &narrowed.scopes).await {
                 Ok(token) => {
                     state.narrowed = Some(narrowed);

@@ -23,7 +23,7 @@ fn token(number: usize, life: &str) -> axum::response::Response {
 /// its API answers as the function says.
 async fn strict(
     refuses: &'static [&'static str],
-    names: bool,
+    tells: bool,
     answer: fn(&Asked) -> (u16, &'static str),
 ) -> Server {
     let issued = Arc::new(AtomicUsize::new(0));
@@ -39,7 +39,7 @@ async fn strict(
                 return json(400, r#"{"error":"invalid_scope"}"#);
             }
             let number = issued.fetch_add(1, Ordering::SeqCst) + 1;
-            let named = if names { scopes.join(" ") } else { String::new() };
+            let named = if tells { scopes.join(" ") } else { String::new() };
             let body =
                 format!(r#"{{"access_token":"tok-{number}","expires_in":1800,"token_type":"bearer","scope":"{named}"}}"#);
             json(200, &body)
