@@ -20,6 +20,7 @@ mod detail;
 mod error;
 mod http;
 mod limit;
+mod pair;
 mod reading;
 mod time;
 mod webhooks;
@@ -35,15 +36,12 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::{
-    domain::webhook::{Pair, TenantName},
-    outbound::ClientError,
-    tally::Tally,
-};
+use crate::{domain::webhook::TenantName, outbound::ClientError, tally::Tally};
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
+pub(crate) use pair::comparable;
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
 
@@ -59,14 +57,6 @@ pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
         }
     }
     scopes
-}
-
-/// A pair in a form in which two spellings of one URL, and of one collection, are the same: Protime
-/// lists a collection as it calls it, which need not be in the letters that a POST was sent with.
-pub(crate) fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.to_ascii_lowercase())
 }
 
 /// What a client needs to know of its tenant.

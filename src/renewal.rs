@@ -16,6 +16,7 @@
 //! unknown is resolved by asking Protime; a received key is persisted before it is looked at.
 
 pub(crate) mod backoff;
+mod listing;
 pub(crate) mod plan;
 pub(crate) mod procedure;
 pub(crate) mod reconcile;

@@ -101,6 +101,7 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), String> {
         pair: Pair { destination_url, collection },
         status: RemoteStatus::from(status),
         valid_until: valid_until.map(|stated| stated.at),
+        local_end: valid_until.is_some_and(|stated| stated.assumed_utc),
         references: object.get("externalReferences").and_then(references),
     };
     Ok((webhook, valid_until.is_some_and(|stated| stated.assumed_utc)))

@@ -82,6 +82,9 @@ impl Store {
                     return Ok(open);
                 }
                 finish(connection, webhook, renewal, outcome, Some(&error), now)?;
+                if outcome == RenewalOutcome::Interrupted {
+                    note_lost_key(connection, webhook)?;
+                }
             }
             begin(connection, webhook, reason, gap, now)
         })
@@ -204,6 +207,17 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records that the last POST took effect although nobody learnt its outcome: the key that it issued is lost.
+fn note_lost_key(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = 'fruitless' WHERE outcome IN ('unknown', 'answered') \
+             AND id = (SELECT max(id) FROM post WHERE webhook_id = ?)",
+        )?
+        .execute([webhook.0])?;
+    Ok(())
 }
 
 /// Records what a resync covered: up to there nothing is owed, from there on everything still is.

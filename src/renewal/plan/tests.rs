@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{
+    grain::Grain,
     reason::Step,
     record::{Confirm, Issued, Open, Trouble, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
@@ -32,7 +33,8 @@ pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
         status_since: at(1_000),
         valid_until: Some(at(valid_until)),
         seen_at: at(1_000),
-        digits: 0,
+        local_end: false,
+        grain: Grain::Minute,
     })
 }
 
@@ -54,7 +56,9 @@ pub(super) fn healthy() -> Record {
             key_version: 1,
             fingerprint: "00000000".to_owned(),
             rotated_at: at(1_000),
-            digits: 0,
+            local_end: false,
+            grain: Grain::Minute,
+            shown: None,
         }),
         next_renewal_at: Some(at(1_200)),
         next_action_at: None,
@@ -66,6 +70,9 @@ pub(super) fn healthy() -> Record {
         synced_at: Some(at(1_000)),
         confirm: None,
         unplanned: Vec::new(),
+        fruitless: false,
+        outstanding: false,
+        after_end: false,
         sinks: Vec::new(),
         delta: None,
         audit: None,
@@ -293,7 +300,52 @@ fn the_cap_on_unplanned_posts() {
             |r| {
                 r.issued = None;
                 r.next_renewal_at = None;
+                r.open = open(Stage::Post, Created);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            Plan::Post { unplanned: false },
+        ),
+        (
+            "but by the cap as well, once it is known that keys are issued which nobody gets",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.fruitless = true;
                 r.open = open(Stage::Post, Interrupted);
+                r.unplanned = vec![at(1_050), at(1_060)];
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "whatever the reason was",
+            |r| {
+                r.fruitless = true;
+                r.open = open(Stage::Post, Expiring);
+                r.unplanned = vec![at(1_250), at(1_260)];
+            },
+            1_270,
+            contended(1_250 + 3_600),
+        ),
+        (
+            "and however little is known",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.remote = Remote::Absent { seen_at: at(1_090) };
+                r.fruitless = true;
+                r.open = open(Stage::Post, Created);
+                r.unplanned = vec![at(1_050)];
+            },
+            1_100,
+            Plan::Post { unplanned: true },
+        ),
+        (
+            "an operator's wish is not held up",
+            |r| {
+                r.fruitless = true;
+                r.open = open(Stage::Post, Manual);
                 r.unplanned = vec![at(1_050), at(1_060)];
             },
             1_100,

@@ -214,22 +214,27 @@ impl Procedure {
                 Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
             };
         let now = self.tenant.now();
-        let version = self.store.rotate(attempt, self.rotation(&answer, issued, now), now.local).await?;
+        let rotation = self.rotation(&answer, issued, record.after_end, now);
+        let version = self.store.rotate(attempt, rotation, now.local).await?;
         self.rotations.send_modify(|count| *count += 1);
         tracing::info!(webhook = %self.path, renewal = open.id, key_version = version, "key rotated");
         Ok(())
     }
 
-    fn rotation(&self, answer: &Answer, issued: protime::Issued, now: Now) -> Rotation {
+    fn rotation(&self, answer: &Answer, issued: protime::Issued, after_end: bool, now: Now) -> Rotation {
         let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        // An end without an offset may be hours off: the list may know better.
+        let known = issued.valid_until.filter(|_| !issued.local_end);
         Rotation {
             key: issued.key,
             id: issued.id,
             valid_until: issued.valid_until,
-            next_renewal_at: issued.valid_until.map(|end| self.planned(answer.issued_at, end)),
+            local_end: issued.local_end,
+            next_renewal_at: known.map(|end| self.planned(answer.issued_at, end, after_end)),
             issued_at: answer.issued_at,
             references: answer.references.clone(),
             confirm: Confirm { at: now.local, until: now.local + timeout * LATEST },
+            settled_before: now.local - timeout * LATEST,
             gap_end: now.protime,
         }
     }
