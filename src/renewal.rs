@@ -20,4 +20,5 @@ mod listing;
 pub(crate) mod plan;
 pub(crate) mod procedure;
 pub(crate) mod reconcile;
+mod references;
 pub(crate) mod unsaved;

@@ -19,8 +19,8 @@ use crate::domain::{
     webhook::RemoteStatus,
 };
 
-pub(crate) use evidence::{LOOKS, delivers, differs, proves, unsettled};
-use evidence::{end_of, is_cut_short, may_hide_another};
+pub(crate) use evidence::{LOOKS, delivers, differs, end_of, proves, unsettled};
+use evidence::{is_cut_short, may_hide_another};
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -341,6 +341,8 @@ fn idle(record: &Record, now: Now) -> Plan {
     Plan::Wait { until: planned, contended: false }
 }
 
+#[cfg(test)]
+mod cap;
 #[cfg(test)]
 mod gaps;
 #[cfg(test)]

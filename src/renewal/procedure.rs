@@ -35,6 +35,7 @@ mod delivery;
 mod import;
 mod post;
 mod reading;
+mod refused;
 mod walker;
 
 /// The durations and shares of the policy.

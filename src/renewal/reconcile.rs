@@ -20,6 +20,7 @@ use super::{
     backoff::Backoff,
     listing::Listing,
     plan::{Plan, Wanted, plan, proves},
+    references::OtherReferences,
 };
 use crate::{
     bulletin::Bulletin,
@@ -118,8 +119,7 @@ pub(crate) struct Tenant {
     polls: Mutex<Polls>,
     retrying: AtomicBool,
     suspected: Mutex<Option<Instant>>,
-    /// External references that Protime lists and that are not the configured ones.
-    other_references: Mutex<HashMap<WebhookId, String>>,
+    other_references: OtherReferences,
 }
 
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Tenant {
             polls: Mutex::new(Polls::default()),
             retrying: AtomicBool::new(false),
             suspected: Mutex::new(None),
-            other_references: Mutex::default(),
+            other_references: OtherReferences::default(),
         }
     }
 
@@ -247,7 +247,8 @@ impl Tenant {
                 let watched = self.webhooks.get(&record.id)?;
                 let id = record.issued.as_ref().and_then(|issued| issued.id.as_deref());
                 let mut found = listing.find(&watched.pair, id, &pairs)?.clone();
-                self.compare_references(record, found.references.as_deref(), &watched.wanted.references);
+                let listed = found.references.as_deref();
+                self.other_references.compare(record, listed, &watched.wanted.references);
                 // A list can spare a renewal for other references and not cause one: how Protime writes
                 // them in it is not documented, and a spelling that never fits would renew for ever.
                 // One that may be older than our POST does not know of those that were sent with it.
@@ -265,32 +266,9 @@ impl Tenant {
         self.webhooks.values().map(|watched| comparable(&watched.pair)).collect()
     }
 
-    /// Takes note of external references that are listed and not configured, in whatever order, and says
-    /// so once: a key that was imported may belong to a webhook that is not quite the configured one.
-    fn compare_references(&self, record: &Record, listed: Option<&[ExternalReference]>, wanted: &str) {
-        let sorted = |references: &str| {
-            let mut each: Vec<String> = references.split_inclusive(')').map(str::to_owned).collect();
-            each.sort_unstable();
-            each
-        };
-        let differ = |listed: &String| sorted(listed) != sorted(wanted);
-        let mut others = self.other_references.lock().unwrap_or_else(PoisonError::into_inner);
-        match listed.map(ExternalReference::all).filter(differ) {
-            None => {
-                others.remove(&record.id);
-            }
-            Some(listed) => {
-                if others.get(&record.id) != Some(&listed) {
-                    tracing::warn!(webhook = %record.path, %listed, %wanted, "Protime lists other external references than are configured");
-                }
-                others.insert(record.id, listed);
-            }
-        }
-    }
-
     /// The external references that Protime lists for a webhook, if they are not the configured ones.
     pub(crate) fn other_references(&self, id: WebhookId) -> Option<String> {
-        self.other_references.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.other_references.of(id)
     }
 
     /// Stores what the list has of webhooks that left the configuration.

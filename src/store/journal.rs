@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::{
     Store, StoreError,
+    learnt::why_postponed,
     marks::{
         advance_stage, begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step,
         open_renewal, set_trouble, stands_at,
@@ -203,7 +204,9 @@ impl Store {
                      synced_at = coalesce(?2, synced_at) WHERE id = ?1",
                 )?
                 .execute((attempt.webhook.0, covered.map(millis)))?;
-            finish(connection, attempt.webhook, attempt.renewal, RenewalOutcome::Succeeded, None, now)
+            let put_off = why_postponed(connection, attempt.renewal)?;
+            let ended = if put_off.is_some() { RenewalOutcome::Postponed } else { RenewalOutcome::Succeeded };
+            finish(connection, attempt.webhook, attempt.renewal, ended, put_off.as_deref(), now)
         })
         .await
     }

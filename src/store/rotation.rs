@@ -249,7 +249,8 @@ pub(super) fn count_post(connection: &Connection, webhook: WebhookId) -> Result<
     Ok(())
 }
 
-fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<(), StoreError> {
+/// Records how a POST ended.
+pub(super) fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE post SET outcome = ?2 WHERE id = ?1")?
         .execute((attempt.post, outcome))?;

@@ -265,14 +265,9 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
     let bench = Bench::new().await;
     let tenant = TenantName::new("acme").expect("a name");
     let listed = |id: &str| {
-        let webhook = RemoteWebhook {
-            id: id.to_owned(),
-            pair: pair("clockings"),
-            status: RemoteStatus::Enabled,
-            valid_until: Some(at(500)),
-            local_end: false,
-            references: None,
-        };
+        let (id, pair, status) = (id.to_owned(), pair("clockings"), RemoteStatus::Enabled);
+        let valid_until = Some(at(500));
+        let webhook = RemoteWebhook { id, pair, status, valid_until, local_end: false, references: None };
         HashMap::from([(bench.id, webhook)])
     };
     let before = bench.store.post_counts(&tenant).await.expect("reads");

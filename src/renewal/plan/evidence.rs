@@ -77,7 +77,7 @@ fn ends_earlier(issued: &Issued, listed: &Listed) -> bool {
 
 /// Until when the webhook delivers, on Protime's clock, as far as it is known: of two writings of one end
 /// the finer one, else the first of both.
-pub(super) fn end_of(issued: &Issued, listed: &Listed) -> Option<Timestamp> {
+pub(crate) fn end_of(issued: &Issued, listed: &Listed) -> Option<Timestamp> {
     let ours = issued.valid_until.filter(|_| !issued.local_end || issued.shown.is_some());
     // What a rotation takes over as listed is not better known than its answer.
     let theirs = listed.valid_until.filter(|_| !listed.local_end || issued.shown.is_some());

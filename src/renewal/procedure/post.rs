@@ -17,7 +17,7 @@ use crate::{
         webhook::ExternalReference,
     },
     handoff::KeySink,
-    protime::{self, ApiError, PostError},
+    protime::{self, PostError},
     renewal::{
         plan::{delivers, differs},
         unsaved::Awaited,
@@ -56,13 +56,14 @@ impl Procedure {
                     issued_at: begun.protime,
                     references: self.wanted.references.clone(),
                 };
-                self.keep(attempt, answer, stop).await
+                self.keep(attempt, answer, stop).await?;
+                if record.after_end && self.is_early(record, begun) {
+                    tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
+                    self.store.renews_early(self.id, self.tenant.now().local).await?;
+                }
+                Ok(())
             }
-            Err(PostError::NotProcessed(error)) => {
-                let now = self.tenant.now();
-                let trouble = self.api_trouble(record, &error, now);
-                self.store.post_refused(attempt, trouble, now.local).await
-            }
+            Err(PostError::NotProcessed(error)) => self.refused(record, attempt, &error).await,
             Err(PostError::Unknown(error)) => {
                 let now = self.tenant.now();
                 let trouble = self.api_trouble(record, &error, now);
@@ -259,14 +260,6 @@ impl Procedure {
         trouble.attempts = self.store.posts_since_rotation(self.id).await?;
         trouble.retry_at = self.retry_at(trouble.attempts, now);
         self.store.answer_was_none(attempt, trouble, now.local).await
-    }
-
-    fn api_trouble(&self, record: &Record, error: &ApiError, now: Now) -> crate::domain::record::Trouble {
-        let kind = match error {
-            ApiError::Transient { .. } => TroubleKind::Transient,
-            ApiError::NeedsOperator { .. } => TroubleKind::NeedsOperator,
-        };
-        self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
     }
 }
 
