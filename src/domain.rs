@@ -7,6 +7,8 @@
 
 pub(crate) mod change;
 #[cfg(feature = "daemon")]
+pub(crate) mod collection;
+#[cfg(feature = "daemon")]
 pub(crate) mod errand;
 #[cfg(feature = "daemon")]
 pub(crate) mod event;

@@ -36,7 +36,11 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::{domain::webhook::TenantName, outbound::ClientError, tally::Tally};
+use crate::{
+    domain::{collection, webhook::TenantName},
+    outbound::ClientError,
+    tally::Tally,
+};
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
@@ -51,7 +55,7 @@ const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 /// The scopes that keeping webhooks alive needs, and reading these collections.
 pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
-    for scope in collections_read.iter().copied().map(collections::scope) {
+    for scope in collections_read.iter().copied().map(collection::scope) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }

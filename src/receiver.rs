@@ -17,7 +17,9 @@
 //! # impl Store {
 //! #     fn version(&self, id: &str) -> Result<Option<ChangeVersion>, std::io::Error> { Ok(self.0.get(id).cloned()) }
 //! #     fn keep(&mut self, event: &Event) -> Result<(), std::io::Error> {
-//! #         self.0.insert(event.id().to_owned(), event.version().clone());
+//! #         if let Some(version) = event.version() {
+//! #             self.0.insert(event.id().to_owned(), version.clone());
+//! #         }
 //! #         Ok(())
 //! #     }
 //! # }
@@ -37,14 +39,14 @@
 //! let key = WebhookKey::new("key".to_owned()).expect("not empty");
 //! let mut store = Store::default();
 //! let mut seen = Deduplicator::new(NonZeroUsize::new(10_000).expect("not zero"));
-//! let body = br#"{"changeType": "InsertOrUpdate", "data": {"id": "7", "changeVersion": "01", "date": "2026-11-23"}}"#;
+//! let body = br#"{"changeType": "InsertOrUpdate", "data": {"id": 7, "changeVersion": "01", "date": "2026-11-23"}}"#;
 //! let authorization = key.authorization(body);
 //! assert_eq!(receive(&mut store, &mut seen, &key, authorization.as_bytes(), body), 204);
 //! assert_eq!(receive(&mut store, &mut seen, &key, b"HMAC-SHA256 AAAA", body), 401);
 //! ```
 //!
 //! Where the key comes from, which status to answer with, and the same in other languages, is in the
-//! project's `docs/receivers.md`.
+//! project's `docs/receivers.md` and the pages that it names.
 //!
 //! # What comes with it
 //!

@@ -10,18 +10,23 @@
 //! - A request's effect is one moment under one lock; a lost answer never takes it back.
 //! - It listens on loopback only.
 //!
-//! Reading order: `words`, `settings`, `webhooks`, `collections`, `tenant` (the state), `core` (who
-//! shares it), `api` (the answers), `exchange` and `wire` (how they go out, or not), `deliveries`,
+//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes`
+//! (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
+//! `wire` (how they go out, or not), `deliveries`,
 //! `handle` and `admin`.
 
 mod admin;
 mod answer;
 mod api;
+pub(crate) mod changes;
 mod collections;
 mod core;
 mod deliveries;
 mod deltas;
+mod dress;
+mod ends;
 mod exchange;
+mod facts;
 pub(crate) mod faults;
 mod filter;
 pub(crate) mod handle;
@@ -35,6 +40,7 @@ pub(crate) mod tenant;
 mod tests;
 mod time;
 mod tokens;
+mod values;
 pub(crate) mod webhooks;
 mod wire;
 pub(crate) mod words;
@@ -43,7 +49,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 pub(crate) use self::{secret::token as new_secret, time::duration};
 
-use self::{faults::Rule, handle::Handle, journal::LogSender, settings::Settings, tenant::Steady};
+use self::{changes::Steady, faults::Rule, handle::Handle, journal::LogSender, settings::Settings};
 
 /// What a sandbox is started with.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ mod record;
 mod rescue;
 mod rotation;
 mod schema;
+mod stored_changes;
 mod webhooks;
 mod writer;
 

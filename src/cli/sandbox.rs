@@ -5,6 +5,7 @@
 
 mod paste;
 mod print;
+mod switches;
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -14,7 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
 use crate::sandbox::{
-    Sandbox, SandboxConfig, duration, faults::Rule, settings::Settings, tenant::Steady, words,
+    Sandbox, SandboxConfig, changes::Steady, duration, faults::Rule, settings::Settings, words,
 };
 
 const AFTER_HELP: &str = "\
@@ -66,18 +67,15 @@ pub(crate) struct Args {
     /// Put an empty page between any two
     #[arg(long)]
     empty_pages: bool,
-    /// Change a webhook's id with every renewal
-    #[arg(long)]
-    new_id: bool,
-    /// Name of the key's property in the answer to a POST
-    #[arg(long, value_name = "NAME", default_value = "webhookKey")]
-    key_field: String,
     /// How far the tenant's clock is ahead of this machine's; `-30s` for behind
     #[arg(long, value_name = "DURATION", default_value = "0s", allow_hyphen_values = true, value_parser = offset)]
     clock_offset: i64,
     /// Changes a second, over all of --collection
     #[arg(long, value_name = "N", default_value_t = 0.0)]
     changes_per_second: f64,
+    /// Let clockings that change touch what is calculated of their day, in collections with a webhook
+    #[arg(long)]
+    related_changes: bool,
     /// A collection that keeps changing; may be repeated
     #[arg(long, value_name = "NAME", default_value = "clockings", value_parser = collection)]
     collection: Vec<String>,
@@ -87,6 +85,14 @@ pub(crate) struct Args {
     /// A fault; may be repeated
     #[arg(long, value_name = "SPEC")]
     fault: Vec<Rule>,
+    #[command(flatten)]
+    left_open: switches::LeftOpen,
+    #[command(flatten)]
+    seen_elsewhere: switches::SeenElsewhere,
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -117,19 +123,19 @@ fn offset(text: &str) -> Result<i64, String> {
 
 impl Args {
     fn settings(&self) -> Settings {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Settings {
+        let mut settings = Settings {
             lifetime_ms: ms(self.lifetime),
             token_lifetime_seconds: self.token_lifetime.as_secs(),
             retries: self.retries,
             retry_delay_ms: ms(self.retry_delay),
             page_size: self.page_size,
             empty_pages: self.empty_pages,
-            new_id: self.new_id,
-            key_field: self.key_field.clone(),
             clock_offset_ms: self.clock_offset,
             ..Settings::default()
-        }
+        };
+        self.left_open.apply(&mut settings);
+        self.seen_elsewhere.apply(&mut settings);
+        settings
     }
 }
 
@@ -152,6 +158,7 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     let steady = Steady {
         collections: args.collection.clone(),
         per_second: args.changes_per_second,
+        related: args.related_changes,
         ..Steady::default()
     };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file)?;
@@ -179,6 +186,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+    use crate::sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     #[derive(Debug, clap::Parser)]
     struct Root {
@@ -193,11 +201,45 @@ mod tests {
 
     #[test]
     fn flags_become_settings() {
-        let args = parse(&["--lifetime", "2s", "--clock-offset", "-30s", "--new-id", "--fault", "any:503:*"]);
+        let args =
+            parse(&["--lifetime", "2s", "--clock-offset", "-30s", "--gzip", "yes", "--fault", "any:503:*"]);
         let args = args.unwrap();
         let settings = args.settings();
-        assert_eq!((settings.lifetime_ms, settings.clock_offset_ms, settings.new_id), (2_000, -30_000, true));
+        assert_eq!(
+            (settings.lifetime_ms, settings.clock_offset_ms, settings.gzip.yes()),
+            (2_000, -30_000, true)
+        );
         assert_eq!(args.fault.len(), 1);
+        let positions = [
+            ["--post-while-enabled", "409"],
+            ["--missing-scope", "401"],
+            ["--list-lag", "20s"],
+            ["--post-body-id", "no"],
+            ["--event-content-type", "text/plain"],
+        ];
+        let settings = parse(positions.as_flattened()).unwrap().settings();
+        let expected = Settings::default().patched(serde_json::json!({
+            "post_while_enabled": 409, "missing_scope": 401, "list_lag_ms": 20_000, "post_body_id": "no",
+            "event_content_type": "text/plain",
+        }));
+        assert_eq!(expected, Ok(settings));
+        let data = parse(&[
+            "--paging-token-lifetime=2s",
+            "--clocking-deletion=both",
+            "--activity-change-version=present",
+            "--delta-per=tenant",
+            "--older-delta-link=410",
+        ]);
+        let data = data.unwrap().settings();
+        let expected = Settings {
+            paging_token_lifetime_ms: 2_000,
+            clocking_deletion: ClockingDeletion::Both,
+            activity_change_version: ActivityChangeVersion::Present,
+            delta_per: DeltaPer::Tenant,
+            older_delta_link: OlderDeltaLink::Gone,
+            ..Settings::default()
+        };
+        assert_eq!(data, expected);
         let defaults = parse(&[]).unwrap().settings();
         assert_eq!(defaults, Settings::default());
     }
@@ -211,6 +253,7 @@ mod tests {
             (["--tenant", "a/b"], "letters"),
             (["--collection", "horses"], "clockings"),
             (["--fault", "create:explode"], "explode"),
+            (["--location", "nowhere"], "absent"),
         ] {
             let error = parse(&flags).expect_err("is wrong").to_string();
             assert!(error.contains(why), "{flags:?}: {error}");

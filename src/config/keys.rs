@@ -67,7 +67,7 @@ const KEYS: [Keys; 11] = [
     },
     Keys {
         home: "in [tenant.webhook.resync]",
-        harmless: &["kind", "timeout", "on_failure", "url", "earliest", "keep_warm", "audit"],
+        harmless: &["kind", "timeout", "on_failure", "url", "lookback", "earliest", "keep_warm", "audit"],
         // A filter may hold names of people, and arguments of a program whatever it takes.
         discreet: &["command", "token", "filter", "replay_to", "pipe_to"],
     },

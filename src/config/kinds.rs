@@ -2,6 +2,7 @@
 //!
 //! A key of another kind is refused and not ignored.
 
+mod filter;
 mod http;
 mod read;
 
@@ -17,6 +18,7 @@ use super::{
     tenant::{Firsts, Seen},
     units,
 };
+use crate::domain::collection::find;
 
 const RESYNC: &str = "[tenant.webhook.resync]";
 const KEY_SINK: &str = "[[tenant.webhook.key_sink]]";
@@ -38,8 +40,13 @@ enum Kind {
 }
 
 /// Reads `[tenant.webhook.resync]`, which must be there. What it asks of Protime must fit into `addresses`,
-/// if they are known; no day to come is one to begin with.
-pub(super) fn resync(webhook: &Table<'_>, addresses: Option<&Addresses<'_>>, today: Date) -> Checked<Resync> {
+/// if they are known, and be of the `collection`; no day to come is one to begin with.
+pub(super) fn resync(
+    webhook: &Table<'_>,
+    addresses: Option<&Addresses<'_>>,
+    collection: Option<&str>,
+    today: Date,
+) -> Checked<Resync> {
     let Some(value) = webhook.optional("resync") else {
         return Err(webhook.missing(
             &["resync"],
@@ -89,7 +96,8 @@ pub(super) fn resync(webhook: &Table<'_>, addresses: Option<&Addresses<'_>>, tod
                 let name = if delta { "delta" } else { "list" };
                 foreign(table, &["command"], name, of_command);
                 foreign(table, &http::KEYS, name, of_http);
-                ResyncKind::Read(read::read(table, delta, addresses, today)?)
+                let known = read::Known { addresses, collection: collection.and_then(find), today };
+                ResyncKind::Read(read::read(table, delta, known)?)
             }
             Kind::None | Kind::File => {
                 foreign(table, &["command", "timeout"], "none", of_command);

@@ -33,11 +33,16 @@ impl Addresses<'_> {
         fits(references, "the POST", self.count("webhooks", query.as_deref()))
     }
 
-    /// Checks that the references fit into the first address of a resync that has no filter; one with a
-    /// filter has been checked with that.
+    /// Checks that the references fit into the first address of a resync that has no filter of the
+    /// operator's; one with a filter has been checked with that.
     pub(super) fn of_resync(&self, references: &Value<'_>, resync: &Resync) -> Checked<()> {
-        let ResyncKind::Read(ReadResync { kind, filter: None, .. }) = &resync.kind else { return Ok(()) };
-        let query = query::of_collection(matches!(kind, ReadKind::Delta { .. }), None, self.references);
+        let ResyncKind::Read(ReadResync { kind, filter, .. }) = &resync.kind else { return Ok(()) };
+        if filter.as_ref().is_some_and(|filter| !filter.is_own()) {
+            return Ok(());
+        }
+        let filter = filter.as_ref().map(Filter::longest);
+        let delta = matches!(kind, ReadKind::Delta { .. });
+        let query = query::of_collection(delta, filter.as_deref(), self.references);
         fits(references, "the resync's first request", self.count(self.collection, query.as_deref()))
     }
 

@@ -1,6 +1,7 @@
 //! What is accepted and with which defaults; every mistake with its place, its message and its help.
 
 mod example;
+mod filters;
 mod good;
 mod hiding;
 mod include;

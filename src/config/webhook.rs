@@ -10,6 +10,7 @@ use super::{
     words,
 };
 use crate::domain::{
+    collection::{COLLECTIONS, Collection, find, predefined_references},
     orphan::OnRemove,
     webhook::{ExternalReference, Pair, WebhookName},
 };
@@ -72,7 +73,9 @@ fn webhook(
         unique_pair(&value, &pair, owner.origin, siblings, seen).map(|()| pair)
     });
     let written = table.optional("external_references");
-    let external_references = written.as_ref().map_or_else(|| Ok(Vec::new()), external_references);
+    let of = collection.as_ref().ok().and_then(|name| find(name));
+    let external_references =
+        written.as_ref().map_or_else(|| Ok(Vec::new()), |value| external_references(value, of));
     let on_remove = table.or("on_remove", OnRemove::Keep, |value| {
         value.word(&[("keep", OnRemove::Keep), ("delete", OnRemove::Delete)])
     });
@@ -88,7 +91,8 @@ fn webhook(
         },
         _ => (addresses, Ok(())),
     };
-    let resync = kinds::resync(table, addresses.as_ref(), seen.today);
+    let name_of = collection.as_ref().ok().map(String::as_str);
+    let resync = kinds::resync(table, addresses.as_ref(), name_of, seen.today);
     let too_long = match (&resync, &written, addresses) {
         (Ok(resync), Some(value), Some(addresses)) => addresses.of_resync(value, resync),
         _ => too_long,
@@ -155,8 +159,9 @@ fn name(value: &Value<'_>, siblings: &mut Siblings, help: &str) -> Checked<Webho
 /// A collection's name; it becomes a part of paths, scopes and filters.
 fn collection(value: &Value<'_>) -> Checked<String> {
     let collection = value.parse(collection_name)?;
-    if !words::COLLECTIONS.contains(&collection.as_str()) {
-        match words::nearest(&collection, words::COLLECTIONS) {
+    let known = || COLLECTIONS.iter().map(|known| known.name);
+    if !known().any(|name| name == collection) {
+        match words::nearest(&collection, known()) {
             Some(meant) => {
                 value.warn(&format!("is not a collection that is known; did you mean \"{meant}\"?"));
             }
@@ -207,25 +212,17 @@ fn unique_pair(
     }
 }
 
-fn external_references(value: &Value<'_>) -> Checked<Vec<ExternalReference>> {
+fn external_references(
+    value: &Value<'_>,
+    of: Option<&'static Collection>,
+) -> Checked<Vec<ExternalReference>> {
     let items = value.array("an array of texts such as [\"people,@badge-number\"]")?;
     let mut firsts = Firsts::new();
     let read: Vec<Checked<ExternalReference>> = items
         .iter()
         .map(|item| {
             let reference = item.parse(external_reference)?;
-            if reference.reference.starts_with('@')
-                && !words::PREDEFINED_REFERENCES.contains(&reference.reference.as_str())
-            {
-                match words::nearest(&reference.reference, words::PREDEFINED_REFERENCES) {
-                    Some(meant) => {
-                        item.warn(&format!(
-                            "names no predefined reference that is known; did you mean {meant}?"
-                        ));
-                    }
-                    None => item.warn("names no predefined reference that is known"),
-                }
-            }
+            expected(item, &reference, of);
             match firsts.earlier(reference.clone(), item.span()) {
                 None => Ok(reference),
                 Some(first) => Err(item.repeats(
@@ -237,6 +234,43 @@ fn external_references(value: &Value<'_>) -> Checked<Vec<ExternalReference>> {
         })
         .collect();
     read.into_iter().collect()
+}
+
+/// Says what Protime is not known to have: it may have more than is documented.
+fn expected(item: &Value<'_>, reference: &ExternalReference, of: Option<&'static Collection>) {
+    let name = reference.reference.as_str();
+    let all = predefined_references();
+    if name.starts_with('@') && !all.contains(&name) {
+        match words::nearest(name, all) {
+            Some(meant) => {
+                item.warn(&format!("names no predefined reference that is known; did you mean {meant}?"));
+            }
+            None => item.warn("names no predefined reference that is known"),
+        }
+        return;
+    }
+    let Some(of) = of else { return };
+    let related = of.references.iter().find(|(collection, _)| *collection == reference.collection);
+    match related {
+        None if of.references.is_empty() => {
+            item.warn(&format!("asks for a reference, and Protime documents none for {}", of.name));
+        }
+        None => {
+            let names: Vec<&str> = of.references.iter().map(|(collection, _)| *collection).collect();
+            item.warn(&format!(
+                "is of a collection that Protime documents no references of for {}; there are {}",
+                of.name,
+                words::all(&names)
+            ));
+        }
+        Some((_, known)) if name.starts_with('@') && !known.contains(&name) => {
+            item.warn(&format!(
+                "names a predefined reference of another collection than {}",
+                reference.collection
+            ));
+        }
+        Some(_) => {}
+    }
 }
 
 fn external_reference(text: &str) -> Result<ExternalReference, Wrong> {

@@ -1,39 +1,5 @@
 //! Words: the ones that a file may use, and the one that was meant.
 
-/// The collections that are known to have webhooks. The list grows, so another one is only a warning.
-pub(super) const COLLECTIONS: [&str; 18] = [
-    "absences",
-    "absence-definitions",
-    "absence-groups",
-    "access-clockings",
-    "activity-durations",
-    "assignments",
-    "break-definitions",
-    "breaks",
-    "calculated-totals",
-    "clockings",
-    "contracts",
-    "counters",
-    "counter-definitions",
-    "counter-groups",
-    "paid-presences",
-    "people",
-    "shift-definitions",
-    "work-interruptions",
-];
-
-/// The external references that Protime predefines. Another one is only a warning.
-pub(super) const PREDEFINED_REFERENCES: [&str; 8] = [
-    "@badge-number",
-    "@employee-number",
-    "@absence-code",
-    "@data-entry-code",
-    "@external-reference",
-    "@counter-code",
-    "@shift-code",
-    "@external-code",
-];
-
 /// So many letters of a word's beginning stand for it.
 const ABBREVIATED: usize = 4;
 

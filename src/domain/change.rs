@@ -13,8 +13,8 @@ use std::fmt;
 /// ```
 /// use protime_webhookd::receiver::ChangeVersion;
 ///
-/// let stored = ChangeVersion::from("00000000000012A4");
-/// assert!(ChangeVersion::from("00000000000012B0") > stored);
+/// let stored = ChangeVersion::from("00000B1400007AE0001F");
+/// assert!(ChangeVersion::from("00000B1400007AE00020") > stored);
 /// assert!(ChangeVersion::from("9") > ChangeVersion::from("10"), "a string is no number");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ mod tests {
         for (older, newer) in [
             ("", "0"),
             ("10", "9"),
-            ("00000000000012A4", "00000000000012B0"),
+            ("00000B1400007AE0001F", "00000B1400007AE00020"),
             ("0A", "0a"),
             ("B", "a"),
             ("1", "1 "),

@@ -1,15 +1,28 @@
 //! The filter of a resync that reads a collection: Protime's own syntax, with places for the gap.
 //!
-//! Law: what is read is never less than the gap. Days are widened by one on both sides, because
+//! Laws: what is read is never less than the gap. Days are widened by one on both sides, because
 //! Protime's days begin at the customer's midnight and ours at UTC's; and a span of more than a year
-//! between `{from_date}` and `{to_date}` is cut into years, because some collections take no more at
-//! a time.
+//! between `{from_date}` and `{to_date}` is cut into years, because most collections take no more at
+//! a time. A value stands in quotes, whether the operator wrote them or not.
+//!
+//! The day of an object is the day that it is *of*, not the one on which it was changed. What the
+//! daemon writes itself therefore begins long before the gap and ends long after it.
 
-use jiff::{Timestamp, ToSpan as _, civil::Date, tz::Offset};
+mod days;
+pub(crate) mod grammar;
+
+use jiff::{Timestamp, ToSpan as _, civil::Date};
+
+pub(crate) use days::{Days, last_year};
 
 /// Every placeholder, in the order in which messages name them.
-const PLACEHOLDERS: [(&str, Place); 4] =
-    [("from", Place::From), ("to", Place::To), ("from_date", Place::FromDate), ("to_date", Place::ToDate)];
+const PLACEHOLDERS: [(&str, Place); 5] = [
+    ("from", Place::From),
+    ("to", Place::To),
+    ("from_date", Place::FromDate),
+    ("to_date", Place::ToDate),
+    ("last_year", Place::LastYear),
+];
 
 /// No time before the year 10000 is written with more characters.
 const LONGEST_TIME: &str = "9999-12-31T23:59:59.999999999Z";
@@ -17,35 +30,55 @@ const LONGEST_TIME: &str = "9999-12-31T23:59:59.999999999Z";
 /// Nor is a day.
 const LONGEST_DATE: &str = "9999-12-31";
 
-/// How many years "everything" is where a filter is walked year by year: longer than anybody has to
+/// How many years "everything" is where a filter is walked year by year: longer than anyone has to
 /// keep records of working time.
 const YEARS_OF_EVERYTHING: i16 = 10;
 
+/// How many years after the gap the daemon's own dates end: who plans an absence today does not plan
+/// it for later than that.
+const YEARS_AHEAD: i16 = 2;
+
+/// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
+    /// The moment at which the gap begins.
     From,
+    /// The moment at which it ends.
     To,
+    /// The day of the one.
     FromDate,
+    /// The day of the other.
     ToDate,
+    /// 1 January of last year, the earliest day that a delta may begin with.
+    LastYear,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Place(Place),
+    /// In quotes of the operator's.
+    Quoted(Place),
+    /// Without, so that the quotes are ours.
+    Bare(Place),
 }
 
-/// A filter as it stands in the configuration.
+/// A filter as it stands in the configuration, or as the daemon writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
     written: String,
     parts: Vec<Part>,
+    /// How many days `{from_date}` is moved back.
+    lookback: i32,
+    /// Whether the daemon wrote it.
+    own: bool,
+    /// Whether it is of a delta, which begins with 1 January of last year at the earliest.
+    delta: bool,
 }
 
-/// Why a text is no filter; it prints as what is wrong.
+/// Why a text is not a filter; it prints as what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidFilter {
-    /// A placeholder that nobody knows.
+    /// A placeholder that is not known.
     #[error("has a placeholder {{{0}}} that is not known")]
     Unknown(String),
     /// A brace without its partner.
@@ -56,41 +89,80 @@ pub(crate) enum InvalidFilter {
     Empty,
 }
 
-/// Days, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Days {
-    /// The first.
-    pub(crate) from: Date,
-    /// The last.
-    pub(crate) to: Date,
+/// What a placeholder's name stands for.
+pub(crate) fn place(name: &str) -> Option<Place> {
+    PLACEHOLDERS.into_iter().find(|(known, _)| *known == name).map(|(_, place)| place)
+}
+
+/// Every placeholder's name.
+pub(crate) fn place_names() -> impl Iterator<Item = &'static str> {
+    PLACEHOLDERS.into_iter().map(|(name, _)| name)
 }
 
 impl Filter {
-    /// Reads a filter; Protime's syntax around the placeholders is passed on as it is.
+    /// Reads the places of a filter; Protime's syntax around them is passed on as it is.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidFilter> {
         let mut parts = Vec::new();
         let mut rest = text;
+        let mut within_quotes = false;
         while let Some(at) = rest.find(['{', '}']) {
             let (before, after) = rest.split_at(at);
             let end = after.find('}').filter(|_| after.starts_with('{')).ok_or(InvalidFilter::Unbalanced)?;
             let name = &after[1..end];
-            let (_, place) = PLACEHOLDERS
-                .into_iter()
-                .find(|(known, _)| *known == name)
-                .ok_or_else(|| InvalidFilter::Unknown(name.to_owned()))?;
-            parts.extend([Part::Text(before.to_owned()), Part::Place(place)]);
+            let place = place(name).ok_or_else(|| InvalidFilter::Unknown(name.to_owned()))?;
+            within_quotes ^= before.matches('\'').count() % 2 == 1;
+            let place = if within_quotes { Part::Quoted(place) } else { Part::Bare(place) };
+            parts.extend([Part::Text(before.to_owned()), place]);
             rest = &after[end + 1..];
         }
         parts.push(Part::Text(rest.to_owned()));
         if text.trim().is_empty() {
             return Err(InvalidFilter::Empty);
         }
-        Ok(Self { written: text.to_owned(), parts })
+        Ok(Self { written: text.to_owned(), parts, lookback: 0, own: false, delta: false })
     }
 
-    /// The filter as it was written, placeholders and all.
-    pub(crate) fn written(&self) -> &str {
-        &self.written
+    /// What the daemon writes for the list of a collection that demands dates.
+    pub(crate) fn of_dates(lookback: i32) -> Self {
+        let [between, and] = ["date ge ", " and date le "].map(|text| Part::Text(text.to_owned()));
+        Self {
+            written: "date ge {from_date} and date le {to_date}".to_owned(),
+            parts: vec![between, Part::Bare(Place::FromDate), and, Part::Bare(Place::ToDate)],
+            lookback,
+            own: true,
+            delta: false,
+        }
+    }
+
+    /// What the daemon writes for a delta that demands dates: a start that never becomes too old, and
+    /// no end, because what changes later must show.
+    pub(crate) fn of_last_year() -> Self {
+        Self {
+            written: "date ge {last_year}".to_owned(),
+            parts: vec![Part::Text("date ge ".to_owned()), Part::Bare(Place::LastYear)],
+            lookback: 0,
+            own: true,
+            delta: true,
+        }
+    }
+
+    /// The same, with `{from_date}` moved back by so many days.
+    pub(crate) fn looking_back(self, lookback: i32) -> Self {
+        Self { lookback, ..self }
+    }
+
+    /// The same, for a delta.
+    pub(crate) fn for_delta(self) -> Self {
+        Self { delta: true, ..self }
+    }
+
+    /// The filter as it was written, placeholders and all, and how far it looks back: with another
+    /// one, something else is read.
+    pub(crate) fn shape(&self) -> String {
+        match self.lookback {
+            0 => self.written.clone(),
+            days => format!("{} -{days}d", self.written),
+        }
     }
 
     /// What may stand in braces, for messages.
@@ -98,8 +170,13 @@ impl Filter {
         PLACEHOLDERS.map(|(name, _)| format!("{{{name}}}")).join(", ")
     }
 
+    /// Whether the daemon wrote it, and not the operator.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
     fn has(&self, place: Place) -> bool {
-        self.parts.contains(&Part::Place(place))
+        self.parts.iter().any(|part| *part == Part::Quoted(place) || *part == Part::Bare(place))
     }
 
     /// Whether it ends with the gap.
@@ -128,165 +205,59 @@ impl Filter {
     /// A filter with both dates is walked year by year. One with `{from_date}` alone cannot be, so for
     /// everything it begins one year before the end.
     pub(crate) fn days(&self, from: Option<Timestamp>, to: Timestamp, earliest: Option<Date>) -> Vec<Days> {
-        let to = day(to).saturating_add(1.day());
         let both = self.has(Place::FromDate) && self.has(Place::ToDate);
         let years = if both { YEARS_OF_EVERYTHING } else { 1 };
-        let everything = || earliest.unwrap_or_else(|| to.saturating_sub(years.years()));
-        let from = from.map_or_else(everything, |from| day(from).saturating_sub(1.day())).min(to);
-        if both { by_year(from, to) } else { vec![Days { from, to }] }
+        let everything = || earliest.unwrap_or_else(|| days::after(to).saturating_sub(years.years()));
+        let first =
+            from.map_or_else(everything, |from| days::before(from).saturating_sub(self.lookback.days()));
+        // A gap may be older than a delta can be: then it begins as early as Protime lets it.
+        let first = if self.delta { first.max(last_year(to)) } else { first };
+        let last = self.last(to);
+        let first = first.min(last);
+        if both { days::by_year(first, last) } else { vec![Days { from: first, to: last }] }
     }
 
     /// What is left of the days after some of them.
     pub(crate) fn days_after(&self, done: Days, to: Timestamp) -> Vec<Days> {
         let next = done.to.saturating_add(1.day());
-        if next > day(to).saturating_add(1.day()) { Vec::new() } else { self.days(None, to, Some(next)) }
+        if next > self.last(to) { Vec::new() } else { self.days(None, to, Some(next)) }
+    }
+
+    /// The last day that is asked for.
+    fn last(&self, to: Timestamp) -> Date {
+        let ahead = if self.own && !self.delta { YEARS_AHEAD } else { 0 };
+        days::after(to).saturating_add(ahead.years())
     }
 
     /// The filter for a gap and one entry of its [`days`](Self::days).
     pub(crate) fn fill(&self, from: Option<Timestamp>, to: Timestamp, days: Days) -> String {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Place(Place::From) => from.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
-            Part::Place(Place::To) => to.to_string(),
-            Part::Place(Place::FromDate) => days.from.to_string(),
-            Part::Place(Place::ToDate) => days.to.to_string(),
+        let value = |place: Place| match place {
+            Place::From => from.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
+            Place::To => to.to_string(),
+            Place::FromDate => days.from.to_string(),
+            Place::ToDate => days.to.to_string(),
+            Place::LastYear => last_year(to).to_string(),
         };
-        self.parts.iter().map(part).collect()
+        self.filled(value)
     }
 
     /// The filter with the longest value that each place can have.
     pub(crate) fn longest(&self) -> String {
-        let parts = self.parts.iter().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Place(Place::From | Place::To) => LONGEST_TIME,
-            Part::Place(Place::FromDate | Place::ToDate) => LONGEST_DATE,
-        });
-        parts.collect()
+        self.filled(|place| match place {
+            Place::From | Place::To => LONGEST_TIME.to_owned(),
+            Place::FromDate | Place::ToDate | Place::LastYear => LONGEST_DATE.to_owned(),
+        })
     }
-}
 
-/// A span in pieces of a year at most, oldest first.
-fn by_year(from: Date, to: Date) -> Vec<Days> {
-    let mut pieces = Vec::new();
-    let mut begin = from;
-    loop {
-        let end = begin.saturating_add(1.year()).saturating_sub(1.day()).min(to);
-        pieces.push(Days { from: begin, to: end });
-        if end >= to {
-            return pieces;
-        }
-        begin = end.saturating_add(1.day());
+    fn filled(&self, value: impl Fn(Place) -> String) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Quoted(place) => value(*place),
+            Part::Bare(place) => format!("'{}'", value(*place)),
+        };
+        self.parts.iter().map(part).collect()
     }
-}
-
-fn day(moment: Timestamp) -> Date {
-    Offset::UTC.to_datetime(moment).date()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("a time")
-    }
-
-    fn filled(filter: &str, from: Option<&str>) -> Vec<String> {
-        let (filter, from) = (Filter::parse(filter).expect("a filter"), from.map(at));
-        let to = at("2026-11-25T13:00:00Z");
-        filter.days(from, to, None).into_iter().map(|days| filter.fill(from, to, days)).collect()
-    }
-
-    #[test]
-    fn places_are_filled_and_the_rest_is_passed_on() {
-        let gap = Some("2026-11-24T23:30:00.25Z");
-        let rows = [
-            ("status eq 'O''Neil'", gap, "status eq 'O''Neil'"),
-            ("changedAt ge {from}", gap, "changedAt ge 2026-11-24T23:30:00.25Z"),
-            ("changedAt ge {from}", None, "changedAt ge 1970-01-01T00:00:00Z"),
-            (
-                "at ge {from} and at le {to}",
-                gap,
-                "at ge 2026-11-24T23:30:00.25Z and at le 2026-11-25T13:00:00Z",
-            ),
-            ("date ge {from_date}", gap, "date ge 2026-11-23"),
-            ("date ge {from_date}", None, "date ge 2025-11-26"),
-            ("date ge {from_date} and date le {to_date}", gap, "date ge 2026-11-23 and date le 2026-11-26"),
-        ];
-        for (filter, from, expected) in rows {
-            assert_eq!(filled(filter, from), [expected], "{filter}");
-        }
-    }
-
-    #[test]
-    fn years_are_walked_one_by_one() {
-        let both = "date ge {from_date} and date le {to_date}";
-        assert_eq!(
-            filled(both, Some("2024-06-02T00:00:00Z")),
-            [
-                "date ge 2024-06-01 and date le 2025-05-31",
-                "date ge 2025-06-01 and date le 2026-05-31",
-                "date ge 2026-06-01 and date le 2026-11-26",
-            ]
-        );
-        assert_eq!(filled(both, None).len(), 11);
-        let filter = Filter::parse(both).expect("a filter");
-        let to = at("2026-11-25T13:00:00Z");
-        let all = filter.days(Some(at("2023-02-03T00:00:00Z")), to, None);
-        for (index, done) in all.iter().enumerate() {
-            assert_eq!(filter.days_after(*done, to), all[index + 1..]);
-        }
-        let days = filter.days(None, to, "2026-11-01".parse().ok());
-        assert_eq!(days.len(), 1);
-        assert_eq!(days[0].from.to_string(), "2026-11-01");
-    }
-
-    #[test]
-    fn what_is_no_filter_is_named() {
-        let rows = [
-            ("a ge {since}", InvalidFilter::Unknown("since".to_owned())),
-            ("a ge {}", InvalidFilter::Unknown(String::new())),
-            ("a ge {from", InvalidFilter::Unbalanced),
-            ("a ge from}", InvalidFilter::Unbalanced),
-            ("  ", InvalidFilter::Empty),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(Filter::parse(text), Err(expected), "{text}");
-        }
-        assert_eq!(Filter::known(), "{from}, {to}, {from_date}, {to_date}");
-    }
-
-    proptest! {
-        #[test]
-        fn no_filter_is_longer_than_its_longest(from in 0..4_000_000_000_000_000_000_i128, length in 0..90_000_000_000_i128) {
-            let filter = Filter::parse("a ge {from} and b le {to} and c ge {from_date} and d le {to_date}").expect("a filter");
-            let time = |nanoseconds| Timestamp::from_nanosecond(nanoseconds).expect("a time");
-            let (from, to) = (time(from), time(from + length));
-            for from in [Some(from), None] {
-                for days in filter.days(from, to, None) {
-                    prop_assert!(filter.fill(from, to, days).len() <= filter.longest().len());
-                }
-            }
-            let exact = time(1_790_000_000_123_456_789);
-            let days = filter.days(Some(exact), exact, None)[0];
-            prop_assert_eq!(filter.fill(Some(exact), exact, days).len(), filter.longest().len());
-        }
-
-        #[test]
-        fn pieces_meet_and_none_is_longer_than_a_year(from in 0..30_000_i32, length in 0..20_000_i32) {
-            let first = Date::new(1960, 1, 1).expect("a day").saturating_add(from.days());
-            let last = first.saturating_add(length.days());
-            let pieces = by_year(first, last);
-            prop_assert_eq!(pieces[0].from, first);
-            prop_assert_eq!(pieces[pieces.len() - 1].to, last);
-            for pair in pieces.windows(2) {
-                prop_assert_eq!(pair[0].to.saturating_add(1.day()), pair[1].from);
-            }
-            for piece in pieces {
-                prop_assert!(piece.from <= piece.to && piece.to <= piece.from.saturating_add(1.year()));
-            }
-        }
-    }
-}
+mod tests;

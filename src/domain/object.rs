@@ -15,7 +15,18 @@ pub(crate) struct Object {
     raw: Box<RawValue>,
     /// The id as JSON writes it; empty where there is none.
     id: String,
-    is_change: bool,
+    form: Form,
+}
+
+/// How it was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As an object of a list.
+    Listed,
+    /// As an object of a fresh delta: who reads a delta line by line gets changes only.
+    Shown,
+    /// As a change.
+    Change,
 }
 
 #[derive(Deserialize)]
@@ -39,15 +50,37 @@ impl Object {
         let found: Identified<'_> =
             serde_json::from_str(raw.get()).map_err(|_| "is not an object".to_owned())?;
         let id = found.id.map_or_else(String::new, |id| id.get().to_owned());
-        Ok(Self { id, raw, is_change: false })
+        Ok(Self { id, raw, form: Form::Listed })
     }
 
-    /// An entry of a delta; an error if it is none.
+    /// An entry of a fresh delta: an object, as Protime documents it. The change of one is understood as
+    /// well; no object has both of its properties.
+    pub(crate) fn shown(raw: Box<RawValue>) -> Result<Self, String> {
+        let is_change = serde_json::from_str::<Change<'_>>(raw.get()).is_ok();
+        if is_change {
+            return Self::changed(raw);
+        }
+        Self::listed(raw).map(|object| Self { form: Form::Shown, ..object })
+    }
+
+    /// An entry of a kept delta; an error if it is none.
     pub(crate) fn changed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Change<'_> = serde_json::from_str(raw.get())
             .map_err(|_| "is not an object with a changeType and an object data".to_owned())?;
         let id = found.data.id.map_or_else(String::new, |id| id.get().to_owned());
-        Ok(Self { id, raw, is_change: true })
+        Ok(Self { id, raw, form: Form::Change })
+    }
+
+    /// Objects as an array of JSON, each as it was read.
+    pub(crate) fn array(objects: &[Self]) -> Vec<u8> {
+        let written: Vec<&[u8]> = objects.iter().map(|object| object.raw.get().as_bytes()).collect();
+        [b"[".as_slice(), &written.join(&b','), b"]"].concat()
+    }
+
+    /// The changes of such an array.
+    pub(crate) fn changes(array: &[u8]) -> Result<Vec<Self>, String> {
+        let raw: Vec<Box<RawValue>> = serde_json::from_slice(array).map_err(|error| error.to_string())?;
+        raw.into_iter().map(Self::changed).collect()
     }
 
     /// Its id, for messages.
@@ -66,17 +99,20 @@ impl Object {
     /// The body of an event that tells of it.
     pub(crate) fn event(&self) -> Vec<u8> {
         let raw = self.raw.get().as_bytes();
-        if self.is_change {
+        if self.form == Form::Change {
             return raw.to_vec();
         }
         [br#"{"changeType":"InsertOrUpdate","data":"#, raw, b"}"].concat()
     }
 
-    /// What was read, on one line with its line feed. Only white space between JSON's tokens can hold
+    /// What was read, on one line with its line feed; of a delta, always a change. Only white space between JSON's tokens can hold
     /// a line feed, so a space in its place changes nothing.
     pub(crate) fn write_line(&self, into: &mut Vec<u8>) {
         let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
-        into.extend(self.raw.get().as_bytes().iter().map(one_line));
+        match self.form {
+            Form::Listed => into.extend(self.raw.get().as_bytes().iter().map(one_line)),
+            Form::Shown | Form::Change => into.extend(self.event().iter().map(one_line)),
+        }
         into.push(b'\n');
     }
 }
@@ -111,6 +147,35 @@ mod tests {
         let change = Object::changed(raw(text)).expect("a change");
         assert_eq!((change.event(), change.id()), (text.as_bytes().to_vec(), "7"));
         assert_eq!(line(&change), format!("{text}\n"));
+        let text = "{ \"changeType\":\"Delete\",\n\"data\":{\"id\" : 1.0}}";
+        let kept = Object::array(&[change, Object::changed(raw(text)).expect("a change")]);
+        let kept = Object::changes(&kept).expect("an array of changes");
+        assert_eq!((kept.len(), kept[1].event()), (2, text.as_bytes().to_vec()));
+        assert_eq!(Object::changes(&Object::array(&[])).map(|none| none.len()), Ok(0));
+    }
+
+    #[test]
+    fn a_fresh_delta_shows_objects_and_may_show_changes() {
+        let rows = [
+            (
+                r#"{"id":7,"status":"Active"}"#,
+                r#"{"changeType":"InsertOrUpdate","data":{"id":7,"status":"Active"}}"#,
+            ),
+            (
+                r#"{"id":7,"data":{"id":8}}"#,
+                r#"{"changeType":"InsertOrUpdate","data":{"id":7,"data":{"id":8}}}"#,
+            ),
+            (r#"{"changeType":"Delete","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":7}}"#),
+        ];
+        for (text, event) in rows {
+            let object = Object::shown(raw(text)).expect("an object");
+            assert_eq!(
+                (String::from_utf8(object.event()).expect("UTF-8").as_str(), object.id()),
+                (event, "7")
+            );
+            assert_eq!(line(&object), format!("{event}\n"), "a program gets changes only");
+        }
+        assert!(Object::shown(raw("7")).is_err());
     }
 
     #[test]

@@ -11,6 +11,13 @@ use super::webhook::ExternalReference;
 /// The API's root below a tenant's origin.
 pub(crate) const ROOT: &str = "/connector/protimeapi/api/v1/";
 
+/// Whether a link leads to a kept delta: Protime's links to one lead below `/delta/`, and those of lists
+/// and fresh deltas do not.
+pub(crate) fn is_of_kept_delta(link: &str) -> bool {
+    let path = link.split(['?', '#']).next().unwrap_or_default();
+    path.split_once(ROOT).is_some_and(|(_, below)| below.starts_with("delta/"))
+}
+
 /// The most characters that an address may have: Protime refuses longer ones with 414.
 pub(crate) const LONGEST: usize = 4096;
 

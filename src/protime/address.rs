@@ -101,7 +101,7 @@ impl Addresses {
             return Err("it leads out of the API with '.' or '..'".to_owned());
         }
         if below.is_empty() {
-            return Err("it is empty; write a path such as webhooks/ID/debug".to_owned());
+            return Err("it is empty; write a path such as webhooks/ID".to_owned());
         }
         let mut url = self.webhooks.clone();
         url.set_path(&format!("{ROOT}{below}"));
@@ -212,9 +212,9 @@ mod tests {
         assert_eq!(of(false, None, &[]), format!("{root}/clockings"));
         assert_eq!(of(true, None, &[]), format!("{root}/clockings?delta"));
         assert_eq!(
-            of(true, Some("date ge 2026-01-01"), &[reference("people", "@badge-number")]),
+            of(true, Some("date ge '2026-01-01'"), &[reference("people", "@badge-number")]),
             format!(
-                "{root}/clockings?delta&filter=date%20ge%202026-01-01&externalReferences=(people,@badge-number)"
+                "{root}/clockings?delta&filter=date%20ge%20%272026-01-01%27&externalReferences=(people,@badge-number)"
             )
         );
         assert!(addresses().collection("clockings", false, Some(&"x".repeat(4096)), &[]).is_err());
@@ -226,7 +226,7 @@ mod tests {
     fn a_path_stays_below_the_root() {
         let root = "https://acme.example/connector/protimeapi/api/v1/";
         let rows = [
-            ("webhooks/a7d8/debug", "webhooks/a7d8/debug"),
+            ("webhooks/a7d8/other", "webhooks/a7d8/other"),
             ("/people?filter=id eq 'x'&delta", "people?filter=id%20eq%20%27x%27&delta"),
             ("/connector/protimeapi/api/v1/delta/people?deltaToken=a%2Fb", "delta/people?deltaToken=a%2Fb"),
             ("people?x=../..", "people?x=../.."),

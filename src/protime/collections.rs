@@ -1,7 +1,8 @@
 //! Pages of a collection: of its list, of a fresh delta, of a kept one.
 //!
-//! Whoever reads follows the links until there is none, and keeps his place between pages by the last
-//! one. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
+//! Who reads follows the links until there is none, and keeps their place between pages by the last
+//! one. A fresh delta shows objects as a list does; what lies below `/delta/` is a kept one and tells of
+//! changes. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
 //! is followed on the tenant's own origin only.
 
 use reqwest::Method;
@@ -15,7 +16,7 @@ use super::{
     webhooks::whole,
     wire::what_is_wrong,
 };
-use crate::domain::{object::Object, webhook::ExternalReference};
+use crate::domain::{object::Object, query::is_of_kept_delta, webhook::ExternalReference};
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,8 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
     /// Where to ask what changes from now on; on the last page of a delta.
     pub(crate) delta: Option<String>,
+    /// Whether it is of a kept delta.
+    pub(crate) is_kept: bool,
 }
 
 #[derive(Deserialize)]
@@ -52,18 +55,13 @@ struct RawPage {
     delta_link: Option<String>,
 }
 
-/// The scope that reading a collection needs.
-pub(super) fn scope(collection: &str) -> String {
-    format!("connector-protimeapi-{collection}.read")
-}
-
 impl TenantClient {
-    /// One page of a collection. `changes` says whether its entries are those of a delta.
+    /// One page of a collection. `delta` says whether it is of a delta, fresh or kept.
     pub(crate) async fn collection_page(
         &self,
         collection: &str,
         query: Query<'_>,
-        changes: bool,
+        delta: bool,
     ) -> Result<Page, ApiError> {
         let undocumented = |wrong: String| {
             ApiError::transient(format!("Protime's page of '{collection}' is not as documented: {wrong}"))
@@ -75,23 +73,36 @@ impl TenantClient {
             }
             Query::Link(link) => addresses.kept(link).map_err(undocumented)?,
         };
-        let endpoint = if url.path().contains("/delta/") { Endpoint::Delta } else { Endpoint::Collection };
+        let is_kept = is_of_kept_delta(url.as_str());
+        let endpoint = if is_kept { Endpoint::Delta } else { Endpoint::Collection };
         let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
         let what = format!("Protime's page of '{collection}'");
         let raw = page(whole(&answer, &what)?).map_err(undocumented)?;
-        let read = if changes { Object::changed } else { Object::listed };
+        let read = match (delta, is_kept) {
+            (false, _) => Object::listed,
+            (true, false) => Object::shown,
+            (true, true) => Object::changed,
+        };
         let objects = raw.value.into_iter().enumerate();
         let objects = objects.map(|(at, raw)| read(raw).map_err(|wrong| format!("entry {at} {wrong}")));
         let link = |link: Option<String>| {
             let link = link.filter(|link| !link.is_empty());
-            link.map(|link| addresses.next(&url, &link).map(String::from)).transpose()
+            link.map(|link| addresses.next(&url, &whole_query(&link)).map(String::from)).transpose()
         };
         Ok(Page {
             objects: objects.collect::<Result<_, _>>().map_err(undocumented)?,
             next: link(raw.next_link).map_err(undocumented)?,
             delta: link(raw.delta_link).map_err(undocumented)?,
+            is_kept,
         })
     }
+}
+
+/// A link as Protime writes it holds the filter as it is, spaces and quotes included, which become
+/// percent-encoded when it is read as an address. A `#` would cut the rest off, so it is written otherwise
+/// before.
+fn whole_query(link: &str) -> String {
+    link.replace('#', "%23")
 }
 
 fn page(body: &[u8]) -> Result<RawPage, String> {

@@ -33,7 +33,7 @@ pub(crate) struct Reading {
 }
 
 impl TenantClient {
-    /// What is at a path below the API's root, such as `webhooks/ID/debug` or `people?filter=…`.
+    /// What is at a path below the API's root, such as `webhooks/ID` or `people?filter=…`.
     pub(crate) async fn read_path(&self, path: &str) -> Result<Reading, ReadingError> {
         let request = Outgoing {
             endpoint: Endpoint::Path,

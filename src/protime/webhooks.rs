@@ -12,12 +12,14 @@ use super::{
     address::Addresses,
     answer::PostAnswer,
     auth::Token,
-    collections,
     error::{ApiError, Endpoint, PostError, Refusal},
     http::{self, Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
     wire,
 };
-use crate::domain::webhook::{ExternalReference, Pair, RemoteWebhook};
+use crate::domain::{
+    collection,
+    webhook::{ExternalReference, Pair, RemoteWebhook},
+};
 
 /// What the answers are called in errors.
 const LIST: &str = "Protime's list of webhooks";
@@ -189,7 +191,7 @@ impl TenantClient {
             location: answer.location_without_query(&request.url).as_deref(),
             retry_after: answer.retry_after,
             client_id: auth.client_id(),
-            scope: request.endpoint.scope().or(of_collection.map(collections::scope).as_deref()),
+            scope: request.endpoint.scope().or(of_collection.map(collection::scope).as_deref()),
             missing_scopes: &auth.missing(),
         }
         .decide()

@@ -21,7 +21,7 @@ use crate::domain::change::ChangeVersion;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "an event that is not newer must be ignored"]
 pub enum Judgement {
-    /// Nothing as new was processed for this object: process it.
+    /// Nothing as new was processed for this object, or the event has no version: process it.
     Newer,
     /// Exactly this version was processed: ignore it, and answer Protime with success.
     Duplicate,
@@ -34,9 +34,10 @@ pub enum Judgement {
 impl Judgement {
     /// Compares an event's version with the one that was stored for the same object, if any.
     ///
-    /// This is Protime's whole rule. It never answers with [`Judgement::Forgotten`].
-    pub fn of(event: &ChangeVersion, stored: Option<&ChangeVersion>) -> Self {
-        match stored.map(|stored| event.cmp(stored)) {
+    /// This is Protime's whole rule. It never answers with [`Judgement::Forgotten`]. An event without a
+    /// version is newer than whatever is stored: nothing says that it is not.
+    pub fn of(event: Option<&ChangeVersion>, stored: Option<&ChangeVersion>) -> Self {
+        match event.zip(stored).map(|(event, stored)| event.cmp(stored)) {
             None | Some(std::cmp::Ordering::Greater) => Self::Newer,
             Some(std::cmp::Ordering::Equal) => Self::Duplicate,
             Some(std::cmp::Ordering::Less) => Self::Older,
@@ -62,6 +63,12 @@ impl Judgement {
 ///
 /// Protime's versions grow with time, so in practice only late repeats fall below the mark.
 ///
+/// # Events without a version
+///
+/// They are [`Newer`](Judgement::Newer) whatever is known, and change nothing of what is remembered: after
+/// one, an older version than the greatest that was processed still is [`Older`](Judgement::Older). So a
+/// store keeps the version that it has when an event brings none.
+///
 /// # Several threads
 ///
 /// Deciding and storing must be one step: two threads that both find their event newer could store them
@@ -73,19 +80,19 @@ impl Judgement {
 /// use protime_webhookd::receiver::{Deduplicator, Event, Judgement};
 ///
 /// let event = |change, version| {
-///     let body = format!(r#"{{"changeType": "{change}", "data": {{"id": "7", "changeVersion": "{version}"}}}}"#);
+///     let body = format!(r#"{{"changeType": "{change}", "data": {{"id": 7, "changeVersion": "{version}"}}}}"#);
 ///     Event::parse("clockings", body.as_bytes()).expect("an event")
 /// };
 /// let mut seen = Deduplicator::new(NonZeroUsize::new(100_000).expect("not zero"));
 ///
 /// let created = event("InsertOrUpdate", "01");
 /// assert_eq!(seen.judge(&created), Judgement::Newer);
-/// seen.remember("clockings", "7", created.version());
+/// seen.remember("clockings", "7", created.version().expect("it has one"));
 /// assert_eq!(seen.judge(&created), Judgement::Duplicate);
 ///
 /// let deleted = event("Delete", "03");
 /// assert_eq!(seen.judge(&deleted), Judgement::Newer);
-/// seen.remember("clockings", "7", deleted.version());
+/// seen.remember("clockings", "7", deleted.version().expect("it has one"));
 /// assert_eq!(seen.judge(&event("InsertOrUpdate", "02")), Judgement::Older, "it was overtaken by its deletion");
 /// ```
 #[derive(Debug)]
@@ -117,11 +124,12 @@ impl Deduplicator {
     /// Whether an event is to be processed. Nothing is changed: once it was, [`remember`](Self::remember) it.
     pub fn judge(&self, event: &Event) -> Judgement {
         let Some(memory) = self.collections.get(event.collection()) else { return Judgement::Newer };
+        let Some(version) = event.version() else { return Judgement::Newer };
         let known = memory.versions.get(event.id());
-        if known.is_none() && memory.mark.as_ref().is_some_and(|mark| event.version() <= mark) {
+        if known.is_none() && memory.mark.as_ref().is_some_and(|mark| version <= mark) {
             return Judgement::Forgotten;
         }
-        Judgement::of(event.version(), known)
+        Judgement::of(Some(version), known)
     }
 
     /// Remembers that a version of an object was processed: after it was stored, or at start for every
@@ -159,7 +167,9 @@ impl Deduplicator {
         };
         if judgement == Judgement::Newer {
             apply(event)?;
-            self.remember(event.collection(), event.id(), event.version());
+            if let Some(version) = event.version() {
+                self.remember(event.collection(), event.id(), version);
+            }
         }
         Ok(judgement)
     }

@@ -5,10 +5,16 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::sandbox::{answer::Answer, api::Call, core::Core, handle::Handle, webhooks::Pair};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfCollection {
+    collection: String,
+}
 
 /// Answers a request for something below the admin API's root.
 pub(crate) fn answer(core: &Arc<Core>, below: &str, call: &Call) -> Answer {
@@ -44,6 +50,10 @@ fn route(handle: &Handle, below: &str, call: &Call) -> Result<Answer, String> {
         ("POST", "webhooks/disable") => done(handle.disable(&body::<Pair>(call)?)),
         ("POST", "webhooks/foreign-renew") => done(handle.foreign_renew(&body::<Pair>(call)?)),
         ("DELETE", "webhooks") => done(handle.delete_webhook(&body::<Pair>(call)?)),
+        ("POST", "deltas/foreign-start") => {
+            let wanted: OfCollection = body(call)?;
+            ok(json!({"ended": handle.foreign_delta(&wanted.collection)}))
+        }
         ("POST", "tokens/revoke") => ok(json!({"revoked": handle.revoke_tokens()})),
         ("POST", "shutdown") => {
             handle.request_stop();

@@ -52,13 +52,23 @@ impl Answer {
         Self::json(status, &json!({"error": {"code": code, "message": message, "reasons": reasons}}))
     }
 
-    /// A validation answer, which has no wrapper.
-    pub(crate) fn invalid(field: &str, message: &str) -> Self {
-        let errors = json!([{"field": field, "message": message}]);
+    /// A parameter that is not valid, such as a filter.
+    pub(crate) fn invalid(parameter: &str, message: &str) -> Self {
+        Self::broken_rule(&format!("{parameter}: {message}"))
+    }
+
+    /// A rule that the request breaks.
+    pub(crate) fn broken_rule(reason: &str) -> Self {
+        Self::reasons(400, "BadRequest", "The request is not valid.", &[reason])
+    }
+
+    /// A body that is not valid, which is answered without the wrapper. What its errors look like is not
+    /// documented; here they are texts.
+    pub(crate) fn bad_body(field: &str, message: &str) -> Self {
         let body = json!({
-            "code": "ValidationFailed",
-            "message": "The request is invalid.",
-            "validationErrors": errors,
+            "code": "BadRequest",
+            "message": "The body is not valid.",
+            "validationErrors": [format!("{field}: {message}")],
         });
         Self::json(400, &body)
     }

@@ -3,6 +3,7 @@
 //! Answering a request is one moment of the tenant's time: no answer waits for anything.
 
 mod collections;
+mod shown;
 mod token;
 mod webhooks;
 
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use crate::sandbox::{
     answer::Answer,
     faults::Endpoint,
+    settings::{MissingScope, Settings},
     tenant::Tenant,
     tokens::Denied,
     words::{self, API_ROOT},
@@ -105,9 +107,16 @@ impl Route {
         match parts.as_slice() {
             ["webhooks"] if post => Self::Create,
             ["webhooks"] => only(get, Self::List),
+            // Some servers write the key of a resource in parentheses; whether it is taken depends.
+            [one] if one.starts_with("webhooks(") => {
+                let id = one.trim_start_matches("webhooks").to_owned();
+                if delete { Self::Delete(id) } else { only(get, Self::Get(id)) }
+            }
             ["webhooks", id] if delete => Self::Delete((*id).to_owned()),
             ["webhooks", id] => only(get, Self::Get((*id).to_owned())),
-            ["webhooks", id, "debug"] => only(get, Self::Debug((*id).to_owned())),
+            // Protime's documentation shows no path for what can be asked after a deletion: this one is
+            // the sandbox's own, and its name says so.
+            ["webhooks", id, "sandbox-debugging"] => only(get, Self::Debug((*id).to_owned())),
             ["delta", name] => words::known_collection(name)
                 .map_or(Self::Unknown, |collection| only(get, Self::Delta(collection))),
             [name] => words::known_collection(name)
@@ -139,12 +148,20 @@ impl Route {
         }
     }
 
-    fn scope(&self) -> Option<String> {
+    /// What a token must allow; the pages of two collections let a POST need the collection's own scope.
+    fn scopes(&self, call: &Call, settings: &Settings) -> Vec<String> {
+        let read = || vec![words::WEBHOOKS_READ.to_owned()];
+        let write = || vec![words::WEBHOOKS_WRITE.to_owned()];
         match self {
-            Self::List | Self::Get(_) | Self::Debug(_) => Some(words::WEBHOOKS_READ.to_owned()),
-            Self::Create | Self::Delete(_) => Some(words::WEBHOOKS_WRITE.to_owned()),
-            Self::Collection(name) | Self::Delta(name) => Some(words::collection_scope(name)),
-            Self::Token(_) | Self::WrongMethod | Self::Unknown => None,
+            Self::List | Self::Get(_) | Self::Debug(_) => read(),
+            Self::Create if settings.post_needs_read.yes() => {
+                let collection = webhooks::collection_of(&call.body);
+                let known = collection.as_deref().and_then(words::known_collection);
+                write().into_iter().chain(known.map(words::collection_scope)).collect()
+            }
+            Self::Create | Self::Delete(_) => write(),
+            Self::Collection(name) | Self::Delta(name) => vec![words::collection_scope(name)],
+            Self::Token(_) | Self::WrongMethod | Self::Unknown => read(),
         }
     }
 }
@@ -158,7 +175,7 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &
         return refusal;
     }
     match route {
-        Route::List => webhooks::list(tenant, call),
+        Route::List => webhooks::list(tenant, now, call),
         Route::Create => webhooks::create(tenant, now, call),
         Route::Get(id) => webhooks::get(tenant, id),
         Route::Debug(id) => webhooks::debug(tenant, id),
@@ -177,20 +194,22 @@ fn refuse(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Option
     }
     if !call.header(header::USER_AGENT).is_some_and(is_service) {
         let message = "The User-Agent header must be of the form Service/Version (Company).";
-        return Some(Answer::reasons(400, "InvalidUserAgent", message, &["User-Agent"]));
+        return Some(Answer::broken_rule(message));
     }
-    let scope = route.scope().unwrap_or_else(|| words::WEBHOOKS_READ.to_owned());
-    match tenant.tokens.check(call.header(header::AUTHORIZATION), &scope, now) {
-        Ok(()) => None,
-        Err(Denied::Unauthorized) => Some(
-            Answer::error(401, "Unauthorized", "The access token is missing, expired or revoked.")
-                .with(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
-        ),
-        Err(Denied::Forbidden) => {
-            let message = "The access token lacks a scope.";
-            Some(Answer::reasons(403, "Forbidden", message, &[&scope]))
+    let authorization = call.header(header::AUTHORIZATION);
+    let scopes = route.scopes(call, &tenant.settings);
+    scopes.iter().find_map(|scope| tenant.tokens.check(authorization, scope, now).err()).map(|denied| {
+        match (denied, tenant.settings.missing_scope) {
+            // Neither answer says which scope it was, as Protime's do not.
+            (Denied::Forbidden, MissingScope::Forbidden) => {
+                Answer::error(403, "Forbidden", "The request is not allowed.")
+            }
+            (Denied::Unauthorized, _) | (Denied::Forbidden, MissingScope::Unauthorized) => {
+                Answer::error(401, "Unauthorized", "The request is not authorized.")
+                    .with(header::WWW_AUTHENTICATE, "Bearer")
+            }
         }
-    }
+    })
 }
 
 /// Whether a User-Agent has the form `Service/Version (Company)`.

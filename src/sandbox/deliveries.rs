@@ -1,14 +1,16 @@
 //! Delivers events: signed, retried, and given up for good.
 //!
 //! Each webhook has workers of its own, so a receiver that does not answer holds up no other. An
-//! event is signed anew at each attempt, with the key that counts then. When the last retry of one
-//! event fails, its webhook is disabled and everything that waits is dropped.
+//! event is signed again at each attempt, with the key that counts then or, if so set, with that of its
+//! first attempt. When the last retry of one event fails, its webhook is disabled and everything that waits is dropped.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
-use crate::sandbox::{core::Core, journal::Delivery, secret, tenant::Tenant, webhooks::Pending};
+use crate::sandbox::{
+    core::Core, journal::Delivery, secret, settings::RetryKey, tenant::Tenant, webhooks::Pending,
+};
 
 /// How the sandbox introduces itself to receivers.
 const AGENT: &str = concat!("protime-webhookd-sandbox/", env!("CARGO_PKG_VERSION"));
@@ -23,11 +25,20 @@ struct Worker {
     life: u64,
 }
 
+/// A key and its number.
+#[derive(Clone)]
+struct Signer {
+    key: String,
+    version: u64,
+}
+
 /// An attempt that is ready to be sent.
 struct Attempt {
     seq: u64,
     url: String,
+    signer: Signer,
     authorization: String,
+    content_type: String,
     timeout: Duration,
 }
 
@@ -89,10 +100,15 @@ fn take_next(tenant: &mut Tenant, worker: Worker) -> Option<Pending> {
 }
 
 async fn deliver(core: &Core, worker: Worker, event: &Pending) {
+    let mut first = None;
     for number in 1.. {
         // The semaphore is never closed; without a permit the event would still be delivered.
         let permit = core.permits.acquire().await;
-        let Some(attempt) = core.with(|tenant, _| begin(tenant, worker, event, number)) else { return };
+        let Some(attempt) = core.with(|tenant, _| begin(tenant, worker, event, number, first.as_ref()))
+        else {
+            return;
+        };
+        first.get_or_insert_with(|| attempt.signer.clone());
         let outcome = send(core, &attempt, event).await;
         let next = core.with(|tenant, _| end(tenant, worker, number, attempt.seq, outcome));
         drop(permit);
@@ -103,11 +119,20 @@ async fn deliver(core: &Core, worker: Worker, event: &Pending) {
     }
 }
 
-fn begin(tenant: &mut Tenant, worker: Worker, event: &Pending, number: u32) -> Option<Attempt> {
+fn begin(
+    tenant: &mut Tenant,
+    worker: Worker,
+    event: &Pending,
+    number: u32,
+    first: Option<&Signer>,
+) -> Option<Attempt> {
     let webhook = tenant
         .webhooks
         .by_serial(worker.serial)
         .filter(|webhook| webhook.life == worker.life && webhook.delivers())?;
+    let first = first.filter(|_| tenant.settings.retry_key == RetryKey::Old);
+    let signer =
+        first.cloned().unwrap_or_else(|| Signer { key: webhook.key.clone(), version: webhook.key_version });
     let (seq, at) = tenant.journal.stamp();
     tenant.journal.delivery(Delivery {
         seq,
@@ -117,8 +142,8 @@ fn begin(tenant: &mut Tenant, worker: Worker, event: &Pending, number: u32) -> O
         destination_url: webhook.pair.destination_url.clone(),
         collection: webhook.pair.collection.clone(),
         webhook_id: webhook.id.clone(),
-        key_version: webhook.key_version,
-        fingerprint: secret::fingerprint(&webhook.key),
+        key_version: signer.version,
+        fingerprint: secret::fingerprint(&signer.key),
         attempt: number,
         status: None,
         error: None,
@@ -127,7 +152,9 @@ fn begin(tenant: &mut Tenant, worker: Worker, event: &Pending, number: u32) -> O
     Some(Attempt {
         seq,
         url: webhook.pair.destination_url.clone(),
-        authorization: secret::authorization(&webhook.key, &event.body),
+        authorization: secret::authorization(&signer.key, &event.body),
+        content_type: tenant.settings.event_content_type.clone(),
+        signer,
         timeout: Duration::from_millis(tenant.settings.delivery_timeout_ms),
     })
 }
@@ -137,7 +164,7 @@ async fn send(core: &Core, attempt: &Attempt, event: &Pending) -> Result<u16, St
         .post(&attempt.url)
         .timeout(attempt.timeout)
         .header(AUTHORIZATION, &attempt.authorization)
-        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_TYPE, &attempt.content_type)
         .body(event.body.clone())
         .send()
         .await

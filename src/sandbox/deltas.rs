@@ -1,8 +1,9 @@
 //! Deltas and pages: what the opaque tokens in links stand for.
 //!
-//! A token holds its whole meaning, so the sandbox keeps no cursor per page. What it does keep is
-//! which delta of a collection lives: starting one ends the other, and one that is not asked for
-//! dies. There is one client, so one delta a collection.
+//! A token holds its whole meaning, so the sandbox keeps no cursor per page. What it does keep is which
+//! delta of a collection lives: starting one ends the other, and one that is not asked for dies. All
+//! clients of the API are one client here; what someone else starts ends ours only if a tenant has one
+//! delta a collection.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::sandbox::{secret, time::later};
 
-/// Where a walk through a list is.
+/// Where a walk through the list of webhooks is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PageToken {
     /// The list.
@@ -29,11 +30,30 @@ pub(crate) struct PageToken {
     pub(crate) delta: Option<(String, u64)>,
 }
 
-/// Where a kept delta is.
+/// Where a walk through a collection is: a `continuationToken`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Continuation {
+    /// The collection.
+    pub(crate) collection: String,
+    /// Its filter, as it was sent.
+    pub(crate) filter: String,
+    /// Its external references, as they were sent.
+    pub(crate) references: String,
+    /// The last object that was shown.
+    pub(crate) after: Option<u64>,
+    /// Whether this page is one of the empty ones in between.
+    pub(crate) blank: bool,
+    /// Until when it can be used.
+    pub(crate) until: Timestamp,
+}
+
+/// Where a delta is: a `deltaToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaToken {
     /// Which delta.
     pub(crate) id: String,
+    /// Counts the links of the delta.
+    pub(crate) link: u64,
     /// The version up to which everything was shown.
     pub(crate) version: u64,
     /// Its filter, as it was sent.
@@ -56,6 +76,7 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
 struct Alive {
     id: String,
     until: Timestamp,
+    links: u64,
 }
 
 /// Which delta of which collection lives.
@@ -68,8 +89,13 @@ impl Deltas {
     /// Starts a delta, which ends the one before it.
     pub(crate) fn start(&mut self, collection: &'static str, lifetime_ms: u64, now: Timestamp) -> String {
         let id = secret::id();
-        self.alive.insert(collection, Alive { id: id.clone(), until: later(now, lifetime_ms) });
+        self.alive.insert(collection, Alive { id: id.clone(), until: later(now, lifetime_ms), links: 0 });
         id
+    }
+
+    /// Ends the delta of a collection; false if none lives.
+    pub(crate) fn end(&mut self, collection: &str) -> bool {
+        self.alive.remove(collection).is_some()
     }
 
     /// Whether a delta lives; if so, it lives on from now.
@@ -80,6 +106,19 @@ impl Deltas {
         };
         alive.until = later(now, lifetime_ms);
         true
+    }
+
+    /// The number of the latest link of the delta of a collection.
+    pub(crate) fn latest_link(&self, collection: &str) -> u64 {
+        self.alive.get(collection).map_or(0, |alive| alive.links)
+    }
+
+    /// The number of a new link of the delta of a collection.
+    pub(crate) fn next_link(&mut self, collection: &str) -> u64 {
+        self.alive.get_mut(collection).map_or(0, |alive| {
+            alive.links += 1;
+            alive.links
+        })
     }
 }
 
@@ -98,12 +137,21 @@ mod tests {
         let second = deltas.start("people", 1_000, now);
         assert!(!deltas.touch("people", &first, 1_000, now));
         assert!(!deltas.touch("breaks", &second, 1_000, now));
+        assert_eq!((deltas.next_link("people"), deltas.next_link("people")), (1, 2));
+        assert_eq!((deltas.latest_link("people"), deltas.latest_link("breaks")), (2, 0));
+        assert!(deltas.end("people") && !deltas.end("people"));
+        assert!(!deltas.touch("people", &second, 1_000, now));
     }
 
     #[test]
     fn a_token_is_read_back_and_a_foreign_one_is_not() {
-        let token =
-            DeltaToken { id: "x".to_owned(), version: 7, filter: String::new(), references: String::new() };
+        let token = DeltaToken {
+            id: "x".to_owned(),
+            link: 1,
+            version: 7,
+            filter: String::new(),
+            references: String::new(),
+        };
         assert_eq!(decode(&encode(&token)), Some(token));
         assert_eq!(decode::<DeltaToken>("garbage"), None);
     }

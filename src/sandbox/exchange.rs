@@ -14,6 +14,7 @@ use crate::sandbox::{
     answer::Answer,
     api::{self, Call, Route},
     core::Core,
+    dress,
     faults::{Action, Endpoint, OtherAnswer},
     journal::Request,
     tenant::Tenant,
@@ -107,9 +108,21 @@ impl Exchange {
             Some(Action::NoKey) => whole(self.process_with_key(None)),
             Some(Action::KeyField { name }) => whole(self.process_with_key(Some(&name))),
         };
+        let sent = match sent {
+            Reply::Answer(answer, shape) => Reply::Answer(self.dressed(answer), shape),
+            Reply::Reset => Reply::Reset,
+        };
         self.finish(&sent);
         // The client has gone; what was done stays done.
         let _ = reply.send(sent);
+    }
+
+    fn dressed(&self, answer: Answer) -> Answer {
+        if self.route.endpoint() == Endpoint::Token {
+            return answer;
+        }
+        let host = self.call.header(header::HOST).unwrap_or_default();
+        self.core.with(|tenant, _| dress::dressed(answer, &tenant.settings, &tenant.origin, host))
     }
 
     fn process(&self) -> Answer {

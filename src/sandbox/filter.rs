@@ -1,10 +1,22 @@
-//! The filter language of the lists: `field op literal`, joined by `and`.
+//! The filter language of the lists, as Protime publishes it.
 //!
-//! Operators are `eq`, `ge`, `le` and `in (…)`. Values are compared as text, which is how Protime
-//! compares a `changeVersion` and what dates in ISO 8601 allow.
+//! Terms are joined by `or`, conditions by `and`, and parentheses group them. A condition is
+//! `name op value`: the operators are `eq`, `ge`, `le` and `in`, a value is a whole number, a text in
+//! single quotes, a truth value, or for `in` a list of values in parentheses or one by name such as
+//! `circle(2, 8)`. A date is a text in quotes. `or` joins conditions on one field of the category
+//! Multiple only. Everything else is refused, because a filter that is misread loses data silently.
+
+mod words;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use self::words::Words;
 
 /// How a field is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Op {
     /// Equal to the value.
     Eq,
@@ -16,183 +28,211 @@ pub(crate) enum Op {
     In,
 }
 
+impl Op {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ge => "ge",
+            Self::Le => "le",
+            Self::In => "in",
+        }
+    }
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Type {
+    /// A whole number.
+    Integer,
+    /// A text.
+    Text,
+    /// A day, written as a text.
+    Date,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// A field that a filter may name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Field {
+    /// The property that it looks at.
+    pub(crate) property: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub(crate) holds: Type,
+    /// How it may be compared.
+    pub(crate) operators: Vec<Op>,
+    /// Whether its conditions may be joined by `or`.
+    #[serde(default)]
+    pub(crate) multiple: bool,
+    /// The only values there are; empty for any.
+    #[serde(default)]
+    pub(crate) values: Vec<String>,
+    /// The lists by name that `in` takes.
+    #[serde(default)]
+    pub(crate) lists: Vec<String>,
+}
+
+/// The fields that a filter may name, by their names.
+pub(crate) type Fields = BTreeMap<String, Field>;
+
+/// What a field of an object holds, or is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Datum {
+    /// A whole number.
+    Integer(i64),
+    /// A text or a date.
+    Text(String),
+    /// A truth value.
+    Boolean(bool),
+}
+
+impl From<&str> for Datum {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// What a field is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// One of these values.
+    Values(Vec<Datum>),
+    /// Whatever belongs to the list of this name with these arguments.
+    Named(String, Vec<i64>),
+}
+
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Term {
+pub(crate) struct Condition {
     /// Which field.
     pub(crate) field: String,
     /// How.
     pub(crate) op: Op,
     /// With what; exactly one value unless the operator is [`Op::In`].
-    pub(crate) values: Vec<String>,
+    pub(crate) operand: Operand,
 }
 
-/// All conditions of a request; none accepts everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    /// Every one of them must hold.
-    pub(crate) terms: Vec<Term>,
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// All of these must hold; none accepts everything.
+    And(Vec<Filter>),
+    /// One of these must hold.
+    Or(Vec<Filter>),
+    /// This must hold.
+    Is(Condition),
 }
 
 impl Filter {
-    /// Reads a filter whose fields must be among `fields`; the error says what is wrong with it.
-    pub(crate) fn parse(text: &str, fields: &[&str]) -> Result<Self, String> {
-        let mut words = Words(text);
-        let mut terms = Vec::new();
+    /// Reads a filter on fields that hold texts.
+    pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
+        let field = |name: &&str| {
+            let field = Field {
+                property: (*name).to_owned(),
+                holds: Type::Text,
+                operators: vec![Op::Eq, Op::In],
+                multiple: true,
+                values: Vec::new(),
+                lists: Vec::new(),
+            };
+            ((*name).to_owned(), field)
+        };
+        Self::read(text, &names.iter().map(field).collect())
+    }
+
+    /// Reads a filter on these fields; the error says what is wrong with it.
+    pub(crate) fn read(text: &str, fields: &Fields) -> Result<Self, String> {
         if text.trim().is_empty() {
-            return Ok(Self { terms });
+            return Ok(Self::And(Vec::new()));
         }
-        loop {
-            terms.push(words.term(fields)?);
-            match words.next()? {
-                None => return Ok(Self { terms }),
-                Some(Word::Bare(and)) if and == "and" => {}
-                Some(other) => return Err(format!("expected `and`, found {other:?}")),
+        let filter = Words::new(text, fields).filter()?;
+        filter.check_or(fields)?;
+        Ok(filter)
+    }
+
+    /// Whether something whose fields `value` gives satisfies the filter. `belongs` says whether a value
+    /// is in a list by name.
+    pub(crate) fn accepts<D: Into<Datum>>(&self, value: impl Fn(&str) -> Option<D>) -> bool {
+        self.holds(&|field: &str| value(field).map(Into::into))
+    }
+
+    fn holds(&self, value: &impl Fn(&str) -> Option<Datum>) -> bool {
+        match self {
+            Self::And(all) => all.iter().all(|one| one.holds(value)),
+            Self::Or(any) => any.iter().any(|one| one.holds(value)),
+            Self::Is(condition) => value(&condition.field).is_some_and(|datum| condition.holds(&datum)),
+        }
+    }
+
+    /// The texts that a field is compared with by an operator in every case, whatever else holds.
+    pub(crate) fn bounds<'a>(&'a self, field: &str, op: Op) -> Vec<&'a str> {
+        match self {
+            Self::And(all) => all.iter().flat_map(|one| one.bounds(field, op)).collect(),
+            Self::Is(Condition { field: of, op: by, operand: Operand::Values(values) })
+                if of == field && *by == op =>
+            {
+                let text = |datum: &'a Datum| match datum {
+                    Datum::Text(text) => Some(text.as_str()),
+                    _ => None,
+                };
+                values.iter().filter_map(text).collect()
+            }
+            Self::Or(_) | Self::Is(_) => Vec::new(),
+        }
+    }
+
+    /// `or` is for conditions on one field, and only where that field is of the category Multiple.
+    fn check_or(&self, fields: &Fields) -> Result<(), String> {
+        match self {
+            Self::Is(_) => Ok(()),
+            Self::And(all) => all.iter().try_for_each(|one| one.check_or(fields)),
+            Self::Or(any) => {
+                let mut names: Vec<&str> = any.iter().flat_map(Self::names).collect();
+                names.sort_unstable();
+                names.dedup();
+                match names.as_slice() {
+                    [name] if fields.get(*name).is_some_and(|field| field.multiple) => Ok(()),
+                    [name] => Err(format!("`{name}` cannot be joined by `or`")),
+                    _ => Err(format!(
+                        "`or` joins conditions on one field, not on `{}`; parentheses may be missing",
+                        names.join("` and `")
+                    )),
+                }
             }
         }
     }
 
-    /// Whether something whose fields `value` gives satisfies every condition.
-    pub(crate) fn accepts<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.terms.iter().all(|term| {
-            let (Some(is), Some(asked)) = (value(&term.field), term.values.first()) else { return false };
-            match term.op {
-                Op::Eq => is == asked,
-                Op::Ge => is >= asked.as_str(),
-                Op::Le => is <= asked.as_str(),
-                Op::In => term.values.iter().any(|one| one == is),
-            }
-        })
-    }
-
-    /// The value that a field is compared with by one of these operators.
-    pub(crate) fn bound(&self, field: &str, ops: &[Op]) -> Option<&str> {
-        self.terms
-            .iter()
-            .find(|term| term.field == field && ops.contains(&term.op))
-            .and_then(|term| term.values.first())
-            .map(String::as_str)
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().flat_map(Self::names).collect(),
+            Self::Is(condition) => vec![&condition.field],
+        }
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Word {
-    Bare(String),
-    Quoted(String),
-    Punctuation(char),
+impl Condition {
+    fn holds(&self, is: &Datum) -> bool {
+        match &self.operand {
+            Operand::Named(list, arguments) => belongs(list, arguments, is),
+            Operand::Values(values) => {
+                let mut values = values.iter();
+                match self.op {
+                    Op::Eq | Op::In => values.any(|one| one == is),
+                    Op::Ge => values.all(|one| is >= one),
+                    Op::Le => values.all(|one| is <= one),
+                }
+            }
+        }
+    }
 }
 
-struct Words<'a>(&'a str);
-
-impl Words<'_> {
-    fn term(&mut self, fields: &[&str]) -> Result<Term, String> {
-        let field = match self.next()? {
-            Some(Word::Bare(field)) if fields.contains(&field.as_str()) => field,
-            found => return Err(format!("expected one of {}, found {found:?}", fields.join(", "))),
-        };
-        let op = match self.next()? {
-            Some(Word::Bare(op)) if op == "eq" => Op::Eq,
-            Some(Word::Bare(op)) if op == "ge" => Op::Ge,
-            Some(Word::Bare(op)) if op == "le" => Op::Le,
-            Some(Word::Bare(op)) if op == "in" => Op::In,
-            found => return Err(format!("expected eq, ge, le or in after `{field}`, found {found:?}")),
-        };
-        let values = if op == Op::In { self.several()? } else { vec![self.value()?] };
-        Ok(Term { field, op, values })
-    }
-
-    fn value(&mut self) -> Result<String, String> {
-        match self.next()? {
-            Some(Word::Bare(text) | Word::Quoted(text)) => Ok(text),
-            found => Err(format!("expected a value, found {found:?}")),
-        }
-    }
-
-    fn several(&mut self) -> Result<Vec<String>, String> {
-        if self.next()? != Some(Word::Punctuation('(')) {
-            return Err("expected `(` after `in`".to_owned());
-        }
-        let mut values = Vec::new();
-        loop {
-            values.push(self.value()?);
-            match self.next()? {
-                Some(Word::Punctuation(',')) => {}
-                Some(Word::Punctuation(')')) => return Ok(values),
-                found => return Err(format!("expected `,` or `)`, found {found:?}")),
-            }
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Word>, String> {
-        self.0 = self.0.trim_start();
-        let Some(first) = self.0.chars().next() else { return Ok(None) };
-        match first {
-            '(' | ')' | ',' => {
-                self.0 = &self.0[1..];
-                Ok(Some(Word::Punctuation(first)))
-            }
-            '\'' => self.quoted().map(Some),
-            _ => {
-                let end = self
-                    .0
-                    .find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '\''))
-                    .unwrap_or(self.0.len());
-                let (word, rest) = self.0.split_at(end);
-                self.0 = rest;
-                Ok(Some(Word::Bare(word.to_owned())))
-            }
-        }
-    }
-
-    fn quoted(&mut self) -> Result<Word, String> {
-        let mut text = String::new();
-        let mut rest = &self.0[1..];
-        loop {
-            let Some(end) = rest.find('\'') else { return Err("a quote is not closed".to_owned()) };
-            text.push_str(&rest[..end]);
-            rest = &rest[end + 1..];
-            if let Some(more) = rest.strip_prefix('\'') {
-                text.push('\'');
-                rest = more;
-            } else {
-                self.0 = rest;
-                return Ok(Word::Quoted(text));
-            }
-        }
-    }
+/// Which person is in which circle or group is the simulated tenant's own affair: the last digit tells.
+fn belongs(_list: &str, arguments: &[i64], is: &Datum) -> bool {
+    matches!(is, Datum::Integer(id) if arguments.iter().any(|one| one.rem_euclid(10) == id.rem_euclid(10)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FIELDS: [&str; 3] = ["id", "status", "date"];
-
-    fn accepts(filter: &str, status: &str, date: &str) -> bool {
-        Filter::parse(filter, &FIELDS).unwrap().accepts(|field| match field {
-            "status" => Some(status),
-            "date" => Some(date),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn every_condition_must_hold() {
-        assert!(accepts("", "Enabled", ""));
-        assert!(accepts("status eq 'Enabled'", "Enabled", ""));
-        assert!(!accepts("status eq 'Enabled'", "Disabled", ""));
-        assert!(accepts("date ge 2026-01-01 and date le '2026-12-31'", "", "2026-12-31"));
-        assert!(!accepts("date ge 2026-01-01 and date le '2026-12-31'", "", "2027-01-01"));
-        assert!(accepts("status in ('O''Neil', Disabled)", "O'Neil", ""));
-        assert!(!accepts("id eq 'x'", "Enabled", ""));
-    }
-
-    #[test]
-    fn what_is_no_filter_is_refused() {
-        for wrong in
-            ["status", "status eq", "state eq 'x'", "status gt 1", "status eq 'x", "id eq a or id eq b"]
-        {
-            assert!(Filter::parse(wrong, &FIELDS).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -9,12 +9,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::sandbox::{
+    changes::{ChangeRequest, Steady},
     core::Core,
     faults::Rule,
     journal::{Change, Delivery, Request, Transition, since},
     references::References,
-    settings::Settings,
-    tenant::{ChangeRequest, Poster, Steady},
+    settings::{DeltaPer, Settings},
+    tenant::Poster,
     webhooks::{Pair, WebhookView},
     words,
 };
@@ -109,7 +110,7 @@ impl Handle {
         }
         if let Some(unknown) = steady.collections.iter().find(|name| words::known_collection(name).is_none())
         {
-            return Err(format!("`{unknown}` is no collection"));
+            return Err(format!("`{unknown}` is not a collection"));
         }
         self.core.with(|tenant, _| tenant.steady = steady);
         self.core.steady.notify_one();
@@ -149,15 +150,15 @@ impl Handle {
         Ok(settings)
     }
 
-    /// Disables a webhook; false if there is none that delivers.
+    /// Disables the webhooks of a pair; false if there is none that delivers.
     pub(crate) fn disable(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, _| {
-            let serial = tenant.webhooks.by_pair(pair).map(|webhook| webhook.serial);
-            serial.is_some_and(|serial| tenant.disable(serial, "admin"))
+            let of_pair = tenant.webhooks.of_pair(pair).into_iter();
+            of_pair.filter(|serial| tenant.disable(*serial, "admin")).count() > 0
         })
     }
 
-    /// Renews a webhook as somebody else would; false if there is none.
+    /// Renews a webhook as somebody else would; false if there is none, or the POST is refused.
     pub(crate) fn foreign_renew(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, now| {
             tenant.webhooks.by_pair(pair).is_some()
@@ -165,12 +166,19 @@ impl Handle {
         })
     }
 
-    /// Deletes a webhook softly; false if there is none.
+    /// Deletes the webhooks of a pair softly; false if there is none.
     pub(crate) fn delete_webhook(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, _| {
-            let serial = tenant.webhooks.by_pair(pair).map(|webhook| webhook.serial);
-            serial.is_some_and(|serial| tenant.delete(serial, "admin"))
+            let of_pair = tenant.webhooks.of_pair(pair).into_iter();
+            of_pair.filter(|serial| tenant.delete(*serial, "admin")).count() > 0
         })
+    }
+
+    /// Starts a delta as someone else would; false if there is no such collection, or if that ends none
+    /// of ours.
+    pub(crate) fn foreign_delta(&self, collection: &str) -> bool {
+        self.core
+            .with(|tenant, _| tenant.settings.delta_per == DeltaPer::Tenant && tenant.deltas.end(collection))
     }
 
     /// Ends every token and says how many there were.

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::clock;
@@ -35,11 +36,17 @@ pub(crate) struct Change {
     /// The collection.
     pub(crate) collection: String,
     /// The object.
-    pub(crate) id: String,
+    pub(crate) id: u64,
     /// The object's version from this change on.
     pub(crate) change_version: String,
     /// What was done.
     pub(crate) kind: ChangeKind,
+    /// The day that the object is of, which is not when it changed; null for what is not of a day, and
+    /// after a deletion.
+    pub(crate) date: Option<String>,
+    /// What is told of the object, where that does not show its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Value>,
 }
 
 /// One request to the API or the token endpoint.

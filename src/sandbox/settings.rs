@@ -3,9 +3,18 @@
 //! A change is a JSON object with any subset of the fields. An unknown field, a wrong type or a
 //! value out of range is refused as a whole, so that a misspelt setting cannot pass a test.
 
+mod switches;
+
+use axum::http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::switches::{
+    ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
+    ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
+    OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
+    UnknownScope, YesNo,
+};
 use crate::sandbox::words;
 
 const TEN_YEARS_MS: u64 = 10 * 366 * 24 * 3_600 * 1_000;
@@ -36,10 +45,60 @@ pub(crate) struct Settings {
     pub(crate) delivery_timeout_ms: u64,
     /// How many events of one webhook are under way at a time; above 1 they overtake each other.
     pub(crate) parallel_deliveries: usize,
-    /// Whether a renewal changes the webhook's id.
-    pub(crate) new_id: bool,
     /// The name of the key's property in the answer to a POST.
     pub(crate) key_field: String,
+    /// What a POST does while the webhook is Enabled.
+    pub(crate) post_while_enabled: PostWhileEnabled,
+    /// What becomes of the webhook that was there before a renewal.
+    pub(crate) old_after_renewal: OldAfterRenewal,
+    /// The id of a renewed webhook.
+    pub(crate) renewed_id: RenewedId,
+    /// The answer where the token lacks a scope.
+    pub(crate) missing_scope: MissingScope,
+    /// What the token endpoint makes of a scope that cannot be had.
+    pub(crate) unknown_scope: UnknownScope,
+    /// Whether a POST for a collection needs the collection's own `.read` as well.
+    pub(crate) post_needs_read: YesNo,
+    /// How a listed webhook shows its external references.
+    pub(crate) listed_references: ListedReferences,
+    /// The `Location` of the answer to a POST.
+    pub(crate) location: Location,
+    /// The status of the answer to a POST that renewed.
+    pub(crate) renewal_status: RenewalStatus,
+    /// The status of the answer to a DELETE.
+    pub(crate) delete_status: DeleteStatus,
+    /// Whether deleted webhooks stay listed, with the status `Deleted`.
+    pub(crate) list_deleted: YesNo,
+    /// What a retry is signed with after the key was replaced.
+    pub(crate) retry_key: RetryKey,
+    /// Whether `validUntil` has a fraction of a second.
+    pub(crate) valid_until_fraction: YesNo,
+    /// The content type of an event.
+    pub(crate) event_content_type: String,
+    /// How a list spells ids.
+    pub(crate) listed_id: ListedId,
+    /// How `Location` writes the id.
+    pub(crate) location_id: LocationId,
+    /// Whether the body of the answer to a POST has the id.
+    pub(crate) post_body_id: YesNo,
+    /// How a list rounds `validUntil`.
+    pub(crate) listed_end: ListedEnd,
+    /// How the answer to a POST writes `validUntil`.
+    pub(crate) posted_end: PostedEnd,
+    /// How long lists still show what was before a POST, in milliseconds.
+    pub(crate) list_lag_ms: u64,
+    /// How a list shows the destination.
+    pub(crate) listed_url: ListedUrl,
+    /// How a list spells the status.
+    pub(crate) listed_status: ListedStatus,
+    /// Whether the JSON of the API begins with a byte order mark.
+    pub(crate) bom: YesNo,
+    /// Whether answers of the API are compressed although no one asked for it.
+    pub(crate) gzip: YesNo,
+    /// What `nextLink` begins with.
+    pub(crate) next_link_host: NextLinkHost,
+    /// What an empty list is.
+    pub(crate) empty_list: EmptyList,
     /// Items on a page of any list.
     pub(crate) page_size: usize,
     /// Whether an empty page that is not the last stands between any two pages.
@@ -52,10 +111,18 @@ pub(crate) struct Settings {
     pub(crate) invalid_client_status: u16,
     /// What a POST with other external references does.
     pub(crate) other_references: OtherReferences,
-    /// Collections whose list demands a filter on `date` of at most one year, or on `id`.
-    pub(crate) date_filter_required: Vec<String>,
     /// How long a delta lives after its last request, in milliseconds.
     pub(crate) delta_lifetime_ms: u64,
+    /// How long the link to the next page of a collection can be asked for, in milliseconds.
+    pub(crate) paging_token_lifetime_ms: u64,
+    /// How a deletion of a clocking is told.
+    pub(crate) clocking_deletion: ClockingDeletion,
+    /// Whether the objects of activity-durations have a `changeVersion`.
+    pub(crate) activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection.
+    pub(crate) delta_per: DeltaPer,
+    /// What a `deltaLink` answers that is not the latest one.
+    pub(crate) older_delta_link: OlderDeltaLink,
 }
 
 impl Default for Settings {
@@ -67,16 +134,45 @@ impl Default for Settings {
             retry_delay_ms: 1_000,
             delivery_timeout_ms: 10_000,
             parallel_deliveries: 4,
-            new_id: false,
             key_field: "webhookKey".to_owned(),
+            post_while_enabled: PostWhileEnabled::default(),
+            old_after_renewal: OldAfterRenewal::default(),
+            renewed_id: RenewedId::default(),
+            missing_scope: MissingScope::default(),
+            unknown_scope: UnknownScope::default(),
+            post_needs_read: YesNo::No,
+            listed_references: ListedReferences::default(),
+            location: Location::default(),
+            renewal_status: RenewalStatus::default(),
+            delete_status: DeleteStatus::default(),
+            list_deleted: YesNo::No,
+            retry_key: RetryKey::default(),
+            valid_until_fraction: YesNo::No,
+            event_content_type: "application/json".to_owned(),
+            listed_id: ListedId::default(),
+            location_id: LocationId::default(),
+            post_body_id: YesNo::Yes,
+            listed_end: ListedEnd::default(),
+            posted_end: PostedEnd::default(),
+            list_lag_ms: 0,
+            listed_url: ListedUrl::default(),
+            listed_status: ListedStatus::default(),
+            bom: YesNo::No,
+            gzip: YesNo::No,
+            next_link_host: NextLinkHost::default(),
+            empty_list: EmptyList::default(),
             page_size: 100,
             empty_pages: false,
             clock_offset_ms: 0,
             allowed_scopes: None,
             invalid_client_status: 400,
             other_references: OtherReferences::Refuse,
-            date_filter_required: vec!["clockings".to_owned()],
             delta_lifetime_ms: 72 * 3_600 * 1_000,
+            paging_token_lifetime_ms: 3_600 * 1_000,
+            clocking_deletion: ClockingDeletion::default(),
+            activity_change_version: ActivityChangeVersion::default(),
+            delta_per: DeltaPer::default(),
+            older_delta_link: OlderDeltaLink::default(),
         }
     }
 }
@@ -87,11 +183,15 @@ impl Settings {
         let Value::Object(patch) = patch else {
             return Err("settings are a JSON object".to_owned());
         };
-        let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        if let Value::Object(all) = &mut all {
-            all.extend(patch);
+        let mut new = self.clone();
+        // One after the other, because an error of the whole would not say whose value is wrong.
+        for (name, value) in patch {
+            let mut all = serde_json::to_value(&new).map_err(|error| error.to_string())?;
+            if let Value::Object(all) = &mut all {
+                all.insert(name.clone(), value);
+            }
+            new = serde_json::from_value(all).map_err(|error| format!("{name}: {error}"))?;
         }
-        let new: Self = serde_json::from_value(all).map_err(|error| error.to_string())?;
         new.check().map(|()| new)
     }
 
@@ -110,6 +210,14 @@ impl Settings {
         within("page_size", self.page_size as u64, 1, 1_000_000)?;
         within("clock_offset_ms", self.clock_offset_ms.unsigned_abs(), 0, TEN_YEARS_MS)?;
         within("delta_lifetime_ms", self.delta_lifetime_ms, 1, TEN_YEARS_MS)?;
+        within("list_lag_ms", self.list_lag_ms, 0, TEN_YEARS_MS)?;
+        if HeaderValue::from_str(&self.event_content_type).is_err() {
+            return Err(format!(
+                "event_content_type `{}` cannot be written as a header",
+                self.event_content_type.escape_debug()
+            ));
+        }
+        within("paging_token_lifetime_ms", self.paging_token_lifetime_ms, 1, TEN_YEARS_MS)?;
         if ![400, 401].contains(&self.invalid_client_status) {
             return Err(format!("invalid_client_status is {}, not 400 or 401", self.invalid_client_status));
         }
@@ -117,10 +225,7 @@ impl Settings {
         if self.key_field.is_empty() || taken.contains(&self.key_field.as_str()) {
             return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
         }
-        match self.date_filter_required.iter().find(|name| words::known_collection(name).is_none()) {
-            Some(unknown) => Err(format!("date_filter_required names `{unknown}`, which is no collection")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The scopes that the client may have.
@@ -137,15 +242,27 @@ mod tests {
 
     #[test]
     fn any_subset_replaces_and_nothing_unknown_passes() {
-        let new = Settings::default().patched(json!({"lifetime_ms": 2000, "new_id": true})).unwrap();
-        assert_eq!(new, Settings { lifetime_ms: 2_000, new_id: true, ..Settings::default() });
+        let new = Settings::default().patched(json!({"lifetime_ms": 2000, "renewed_id": "same"})).unwrap();
+        let renewed_id = RenewedId::Same;
+        assert_eq!(new, Settings { lifetime_ms: 2_000, renewed_id, ..Settings::default() });
+        let spelled = json!({"bom": true, "missing_scope": 401, "renewal_status": "200", "gzip": "yes"});
+        let new = Settings::default().patched(spelled).unwrap();
+        assert_eq!((new.bom, new.missing_scope), (YesNo::Yes, MissingScope::Unauthorized));
+        assert_eq!((new.renewal_status, new.gzip), (RenewalStatus::Ok, YesNo::Yes));
+        assert_eq!(Settings::default().patched(serde_json::to_value(&new).unwrap()), Ok(new));
+        let why = Settings::default().patched(json!({"location": "nowhere"})).unwrap_err();
+        assert_eq!(why, "location: `nowhere` is not one of path, url, absent");
         for wrong in [
             json!({"lifetime": 2000}),
             json!({"page_size": 0}),
             json!({"retries": "three"}),
             json!({"key_field": "id"}),
+            json!({"event_content_type": "a\nb"}),
+            json!({"renewal_status": 202}),
             json!({"invalid_client_status": 404}),
-            json!({"date_filter_required": ["horses"]}),
+            json!({"paging_token_lifetime_ms": 0}),
+            json!({"older_delta_link": "409"}),
+            json!({"date_filter_required": []}),
             json!([]),
         ] {
             assert!(Settings::default().patched(wrong.clone()).is_err(), "{wrong}");

@@ -5,84 +5,23 @@
 
 use std::collections::BTreeSet;
 
-use axum::body::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
     sandbox::{
-        collections::{Collections, Object, change_version},
+        changes::Steady,
+        collections::Collections,
         deltas::Deltas,
         faults::Faults,
-        journal::{Change, ChangeKind, Journal, Transition},
+        journal::{Journal, Transition},
         references::References,
         settings::Settings,
         time::shifted,
         tokens::Tokens,
-        webhooks::{Pair, Pending, ReferencesFixed, Webhooks},
-        words,
+        webhooks::{Pair, PostRefused, Webhooks},
     },
 };
-
-/// Changes to make.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ChangeRequest {
-    /// The collection.
-    pub(crate) collection: String,
-    /// The object; a new one, or for a deletion the oldest one, where this is absent.
-    #[serde(default)]
-    pub(crate) id: Option<String>,
-    /// `upsert` or `delete`.
-    #[serde(default)]
-    pub(crate) kind: WantedKind,
-    /// How many changes.
-    #[serde(default = "one")]
-    pub(crate) count: usize,
-    /// The object's `date`; today for a new one, unchanged for another, where this is absent.
-    #[serde(default)]
-    pub(crate) date: Option<String>,
-}
-
-fn one() -> usize {
-    1
-}
-
-/// What to do with an object.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum WantedKind {
-    /// Insert or update.
-    #[default]
-    Upsert,
-    /// Delete.
-    Delete,
-}
-
-impl ChangeRequest {
-    /// So many new objects.
-    pub(crate) fn inserts(collection: &str, count: usize) -> Self {
-        let collection = collection.to_owned();
-        Self { collection, id: None, kind: WantedKind::Upsert, count, date: None }
-    }
-}
-
-/// Continuous changes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Steady {
-    /// Where, in turn.
-    pub(crate) collections: Vec<String>,
-    /// How many, over all of them; 0 stops.
-    pub(crate) per_second: f64,
-    /// Every how many changes one is a deletion; 0 for none.
-    #[serde(default)]
-    pub(crate) delete_every: u64,
-    /// Collections in which nothing is deleted.
-    #[serde(default)]
-    pub(crate) keep: Vec<String>,
-}
 
 /// Who asks for a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,19 +85,19 @@ impl Tenant {
         dropped.is_some_and(|dropped| self.note(serial, "deleted", cause, dropped))
     }
 
-    /// Creates or renews a webhook; answers with its number.
+    /// Creates or renews a webhook; answers with its number and whether it is new.
     pub(crate) fn post(
         &mut self,
         pair: &Pair,
         references: &References,
         poster: Poster,
         now: Timestamp,
-    ) -> Result<usize, ReferencesFixed> {
+    ) -> Result<(usize, bool), PostRefused> {
         let foreign = poster == Poster::Foreign;
         let (serial, new) = self.webhooks.post(pair, references, foreign, &self.settings, now)?;
         let what = if new { "created" } else { "renewed" };
         self.note(serial, what, if foreign { "foreign" } else { "client" }, 0);
-        Ok(serial)
+        Ok((serial, new))
     }
 
     fn note(&mut self, serial: usize, what: &'static str, cause: &'static str, dropped: usize) -> bool {
@@ -176,54 +115,6 @@ impl Tenant {
             dropped,
         });
         true
-    }
-
-    /// Makes changes and queues an event for every webhook that delivers; the error names what is
-    /// wrong, and then nothing has changed unless fewer objects could be deleted than were asked for.
-    pub(crate) fn change(&mut self, wanted: &ChangeRequest, now: Timestamp) -> Result<Vec<Change>, String> {
-        let collection = words::known_collection(&wanted.collection)
-            .ok_or_else(|| format!("`{}` is no collection", wanted.collection))?;
-        let mut changes = Vec::new();
-        for _ in 0..wanted.count {
-            let id = match wanted.kind {
-                WantedKind::Upsert => {
-                    self.collections.upsert(collection, wanted.id.as_deref(), wanted.date.as_deref(), now)
-                }
-                WantedKind::Delete => match self.collections.delete(collection, wanted.id.as_deref()) {
-                    Some(id) => id,
-                    None if changes.is_empty() => {
-                        return Err(format!("there is nothing to delete in {collection}"));
-                    }
-                    None => break,
-                },
-            };
-            changes.push(self.tell(collection, id, now));
-        }
-        Ok(changes)
-    }
-
-    fn tell(&mut self, collection: &'static str, id: String, at: Timestamp) -> Change {
-        let (seq, _) = self.journal.stamp();
-        let object = self.collections.get(collection, &id);
-        let kind = object.map_or(ChangeKind::Upsert, Object::kind);
-        let version = object.map_or(0, |object| object.version);
-        let listeners: Vec<usize> = self
-            .webhooks
-            .all()
-            .iter()
-            .filter(|webhook| webhook.delivers() && webhook.pair.collection == collection)
-            .map(|webhook| webhook.serial)
-            .collect();
-        for serial in &listeners {
-            if let (Some(webhook), Some(object)) = (self.webhooks.by_serial(*serial), object) {
-                let body = Bytes::from(object.told(&webhook.references).to_string());
-                webhook.queue.push_back(Pending { change_seq: seq, body });
-            }
-        }
-        let change_version = change_version(version);
-        let change = Change { seq, at, collection: collection.to_owned(), id, change_version, kind };
-        self.journal.change(change.clone(), listeners.len());
-        change
     }
 
     /// The scopes of those asked for that the client may have; all of them if none was asked for.

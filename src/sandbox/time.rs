@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::Offset};
 
 /// Reads `200ms`, `90s`, `15m`, `48h`, `7d` or `1h 30m`; the error says what was expected.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -26,6 +26,16 @@ pub(crate) fn later(from: Timestamp, ms: u64) -> Timestamp {
 pub(crate) fn shifted(from: Timestamp, ms: i64) -> Timestamp {
     let end = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_millisecond(from.as_millisecond().saturating_add(ms)).unwrap_or(end)
+}
+
+/// The day that it is then, in UTC.
+pub(crate) fn day_of(at: Timestamp) -> Date {
+    Offset::UTC.to_datetime(at).date()
+}
+
+/// Whether this is a day and written as `YYYY-MM-DD`, and not in one of the other ways of ISO 8601.
+pub(crate) fn is_day(text: &str) -> bool {
+    text.len() == 10 && text.parse::<Date>().is_ok_and(|day| day.to_string() == text)
 }
 
 /// How long until a time; zero if it has passed.

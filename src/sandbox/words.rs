@@ -2,6 +2,8 @@
 //!
 //! They are written here on their own, from Protime's documentation, and not shared with the client.
 
+use crate::sandbox::facts;
+
 /// Where the API begins.
 pub(crate) const API_ROOT: &str = "/connector/protimeapi/api/v1";
 
@@ -48,18 +50,20 @@ pub(crate) const WEBHOOKS_READ: &str = "connector-protimeapi-webhooks.read";
 /// Allows to create, renew and delete webhooks.
 pub(crate) const WEBHOOKS_WRITE: &str = "connector-protimeapi-webhooks.write";
 
-/// The scope that allows to read a collection.
+/// The scope that allows to read a collection: its own, but for paid-presences, which is read with that
+/// of calculated-totals.
 pub(crate) fn collection_scope(collection: &str) -> String {
-    format!("connector-protimeapi-{collection}.read")
+    facts::of(collection).map_or_else(String::new, |facts| facts.scope.clone())
 }
 
 /// Every scope that the API knows.
 pub(crate) fn every_scope() -> Vec<String> {
-    [WEBHOOKS_READ, WEBHOOKS_WRITE]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(COLLECTIONS.iter().map(|collection| collection_scope(collection)))
-        .collect()
+    let mut scopes: Vec<String> = COLLECTIONS.iter().map(|collection| collection_scope(collection)).collect();
+    scopes.extend([WEBHOOKS_READ, WEBHOOKS_WRITE].map(str::to_owned));
+    scopes.sort_unstable();
+    // That of calculated-totals is also that of paid-presences.
+    scopes.dedup();
+    scopes
 }
 
 /// A collection's own spelling, if there is such a collection.

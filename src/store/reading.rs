@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use super::{
     Store, StoreError,
     record::{millis, moment, optional_moment, word},
+    stored_changes,
 };
 use crate::domain::{
     filter::Days,
@@ -65,7 +66,8 @@ impl Store {
         .await
     }
 
-    /// Records where to ask what changes from now on; everything before has been delivered.
+    /// Records where to ask what changes from now on; everything before has been delivered, what was
+    /// stored of it included.
     pub(crate) async fn keep_delta(
         &self,
         webhook: WebhookId,
@@ -147,7 +149,7 @@ fn keep(
             "INSERT OR REPLACE INTO delta (webhook_id, shape, link, asked_at, retry_at) VALUES (?, ?, ?, ?, NULL)",
         )?
         .execute((webhook.0, &kept.shape, &kept.link, millis(asked_at)))?;
-    Ok(())
+    stored_changes::forget(connection, webhook)
 }
 
 fn walk(row: &Row<'_>) -> Result<Walk, StoreError> {

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt as _};
 mod import;
 mod news;
 mod outbox;
+mod stored_changes;
 
 use jiff::Timestamp;
 

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod after_end;
 mod at_night;
 mod at_once;
 mod chaos;
@@ -20,6 +21,7 @@ mod check;
 mod clocks;
 mod commands;
 mod completions;
+mod conformance;
 mod contract_tenants;
 mod crash_points;
 mod created;
@@ -42,6 +44,7 @@ mod panics;
 mod proxies;
 mod read;
 mod reasons;
+mod recognised;
 mod references;
 mod reload;
 mod reloading;

@@ -143,7 +143,7 @@ fn the_list_says_what_is_configured_and_under_which_name() {
     let disabled = fine(&world, &filter);
     assert!(disabled.contains("absences") && !disabled.contains(id), "{disabled}");
     assert!(
-        fine(&world, &["remote", "list", "--filter", "collectionName eq 'breaks'"])
+        fine(&world, &["remote", "list", "--filter", "collection-name eq 'breaks'"])
             .contains("no such webhook")
     );
     refused(
@@ -171,7 +171,7 @@ fn deleting_a_configured_webhook_is_warned_of() {
     stranger(&world);
     let id = world.sandbox.webhook("absences").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(fine(&world, &["remote", "delete", "acme", &id]).contains("absences"));
-    let debug = fine(&world, &["remote", "api", "acme", &format!("webhooks/{id}/debug")]);
+    let debug = fine(&world, &["remote", "api", "acme", &format!("webhooks/{id}/sandbox-debugging")]);
     assert_eq!(serde_json::from_str::<Value>(&debug).unwrap()["deleted"], true);
 }
 

@@ -4,7 +4,8 @@
 //	receiver PORT JOURNAL verify SOCKET WEBHOOK  asks the daemon about every event and never has a key
 //	receiver PORT JOURNAL watch SOCKET WEBHOOK   holds the key, and is told by the daemon when there is a new one
 //
-// SOCKET is the daemon's control socket, WEBHOOK is TENANT/NAME. JOURNAL is where events are kept, one a line.
+// SOCKET is the daemon's control socket, WEBHOOK is TENANT/NAME. JOURNAL is where events are kept, one a line:
+// those of one collection.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +24,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -79,8 +83,8 @@ func patiently(keys func() ([][]byte, error)) way {
 func keyFile(path string) way {
 	return patiently(func() ([][]byte, error) {
 		key, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil // no webhook yet
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && len(key) == 0) {
+			return nil, nil // no webhook yet; and anyone can sign with an empty key
 		}
 		return [][]byte{key}, err
 	})
@@ -182,21 +186,57 @@ func watch(socket, webhook string) way {
 	})
 }
 
+// kept is an event as a line of the journal holds it.
+type kept struct {
+	ID      string          `json:"id"` // as JSON wrote it: 4711, or "4711" with its quotes
+	Version string          `json:"version"`
+	Gone    bool            `json:"gone"`
+	Event   json.RawMessage `json:"event"`
+}
+
+var errNotUnderstood = errors.New("not an event of a known kind with an id")
+
+// understood reads an event. Objects are read into maps: a struct would take a property "ID" for "id".
+func understood(body []byte) (kept, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	var event, data map[string]json.RawMessage
+	var change, version, status, name string
+	if !utf8.Valid(body) || json.Unmarshal(body, &event) != nil ||
+		json.Unmarshal(event["changeType"], &change) != nil || json.Unmarshal(event["data"], &data) != nil ||
+		(change != "InsertOrUpdate" && change != "Delete") {
+		return kept{}, errNotUnderstood
+	}
+	id := data["id"]
+	if json.Unmarshal(id, &name) == nil && name != "" {
+		id, _ = json.Marshal(name) // one spelling of a text: \u0041 is A
+	} else if digits := bytes.TrimPrefix(id, []byte("-")); len(digits) == 0 || len(bytes.Trim(digits, "0123456789")) > 0 {
+		return kept{}, errNotUnderstood
+	}
+	// Without a version it is newer than what is known.
+	if found, is := data["changeVersion"]; is && json.Unmarshal(found, &version) != nil {
+		return kept{}, errNotUnderstood
+	}
+	_ = json.Unmarshal(data["status"], &status) // of another type it says nothing here
+	// A clocking can also be deleted by an InsertOrUpdate with this status.
+	gone := change == "Delete" || status == "Deleted"
+	return kept{string(id), version, gone, body}, nil
+}
+
+// sum is the beginning of a line's SHA-256: it tells a damaged line from a whole one.
+func sum(text []byte) string {
+	whole := sha256.Sum256(text)
+	return hex.EncodeToString(whole[:8])
+}
+
 // Journal keeps events, one a line, and knows the newest version of every object. In your receiver this is a database.
+// A line is a sum, a space, and JSON.
 type Journal struct {
 	mutex    sync.Mutex
 	file     *os.File
+	length   int64 // of the lines that are whole
+	unclean  bool  // there may be something behind them
 	versions map[string]string
 }
-
-type line struct {
-	ID      string          `json:"id"`
-	Version string          `json:"version"`
-	Gone    bool            `json:"gone"`
-	Data    json.RawMessage `json:"data"`
-}
-
-var errNotUnderstood = errors.New("not an event of a known kind with an id and a changeVersion")
 
 func openJournal(path string) (*Journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
@@ -207,49 +247,76 @@ func openJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := text[:bytes.LastIndexByte(text, '\n')+1]
-	if err := file.Truncate(int64(len(whole))); err != nil { // a crash in the middle of a line: it was never answered for
+	text = text[:bytes.LastIndexByte(text, '\n')+1] // behind it: half a line, of a crash; it was never answered for
+	journal := &Journal{file: file, length: int64(len(text)), unclean: true, versions: map[string]string{}}
+	for number, line := range bytes.Split(text, []byte("\n"))[:bytes.Count(text, []byte("\n"))] {
+		var event kept
+		begin, rest, _ := bytes.Cut(line, []byte(" "))
+		if string(begin) != sum(rest) || json.Unmarshal(rest, &event) != nil {
+			return nil, fmt.Errorf("the journal '%s' is damaged in line %d, and was left as it is: repair it, or "+
+				"move it away and have everything resynchronised", path, number+1)
+		}
+		journal.remember(event)
+	}
+	if err := journal.clean(); err != nil {
 		return nil, err
 	}
-	journal := &Journal{file: file, versions: map[string]string{}}
-	for decoder := json.NewDecoder(bytes.NewReader(whole)); decoder.More(); {
-		var kept line
-		if err := decoder.Decode(&kept); err != nil {
-			return nil, err
-		}
-		journal.versions[kept.ID] = kept.Version
+	if err := file.Sync(); err != nil { // a line may have been written, but not to the disk, when this program ended
+		return nil, err
 	}
-	return journal, nil
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return journal, folder.Sync()
 }
 
 // Keep stores an object durably, unless a version that is as new is there already.
-func (journal *Journal) Keep(body []byte) error {
-	var event struct {
-		ChangeType string
-		Data       json.RawMessage
-	}
-	var object struct{ ID, ChangeVersion string }
-	if json.Unmarshal(body, &event) != nil || json.Unmarshal(event.Data, &object) != nil || object.ID == "" ||
-		object.ChangeVersion == "" || (event.ChangeType != "InsertOrUpdate" && event.ChangeType != "Delete") {
-		return errNotUnderstood
-	}
+func (journal *Journal) Keep(event kept) error {
 	journal.mutex.Lock() // comparing and storing are one step
 	defer journal.mutex.Unlock()
-	if known, found := journal.versions[object.ID]; found && object.ChangeVersion <= known {
+	if known, found := journal.versions[event.ID]; found && event.Version != "" && event.Version <= known {
 		return nil
 	}
-	text, err := json.Marshal(line{object.ID, object.ChangeVersion, event.ChangeType == "Delete", event.Data})
+	if err := journal.clean(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}
-	if _, err := journal.file.Write(append(text, '\n')); err != nil {
+	line := []byte(sum(text) + " " + string(text) + "\n")
+	journal.unclean = true
+	if _, err := journal.file.Write(line); err != nil {
 		return err
 	}
 	if err := journal.file.Sync(); err != nil {
 		return err
 	}
-	journal.versions[object.ID] = object.ChangeVersion // that of a deleted object, too
+	journal.unclean = false
+	journal.length += int64(len(line))
+	journal.remember(event)
 	return nil
+}
+
+// clean takes away what a failure left behind the last whole line: nothing may be appended to half a line.
+func (journal *Journal) clean() error {
+	if !journal.unclean {
+		return nil
+	}
+	if err := journal.file.Truncate(journal.length); err != nil {
+		return err
+	}
+	journal.unclean = false
+	return nil
+}
+
+// remember the greatest version, that of a deleted object, too.
+func (journal *Journal) remember(event kept) {
+	if known, found := journal.versions[event.ID]; !found || event.Version > known {
+		journal.versions[event.ID] = event.Version
+	}
 }
 
 func receive(judge way, journal *Journal, response http.ResponseWriter, request *http.Request) int {
@@ -257,17 +324,20 @@ func receive(judge way, journal *Journal, response http.ResponseWriter, request 
 		return http.StatusMethodNotAllowed
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(response, request.Body, largest))
-	if err != nil {
+	if err != nil && len(body) >= largest {
 		return tooLarge
+	} else if err != nil {
+		return http.StatusBadRequest // it ended too early
 	}
 	if verdict := judge(request.Header.Get("Authorization"), body); verdict != genuine {
 		return verdict
 	}
-	switch err := journal.Keep(body); {
-	case errors.Is(err, errNotUnderstood):
+	event, err := understood(body)
+	if err != nil {
 		log.Printf("a genuine event that is not understood: %v", err)
 		return http.StatusUnprocessableEntity
-	case err != nil:
+	}
+	if err := journal.Keep(event); err != nil {
 		log.Printf("an event could not be stored: %v", err)
 		return tryLater
 	}
@@ -297,5 +367,6 @@ func main() {
 	handler := func(response http.ResponseWriter, request *http.Request) {
 		response.WriteHeader(receive(judge, journal, response, request))
 	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], http.HandlerFunc(handler)))
+	server := http.Server{Addr: "127.0.0.1:" + os.Args[1], Handler: http.HandlerFunc(handler), ReadTimeout: time.Minute}
+	log.Fatal(server.ListenAndServe())
 }

@@ -5,12 +5,14 @@
 //   receiver.js PORT JOURNAL verify SOCKET WEBHOOK  asks the daemon about every event and never has a key
 //   receiver.js PORT JOURNAL watch SOCKET WEBHOOK   holds the key, and is told by the daemon when there is a new one
 //
-// SOCKET is the daemon's control socket, WEBHOOK is TENANT/NAME. JOURNAL is where events are kept, one a line.
+// SOCKET is the daemon's control socket, WEBHOOK is TENANT/NAME. JOURNAL is where events are kept, one a line:
+// those of one collection.
 
 "use strict";
 const crypto = require("node:crypto");
 const fs = require("node:fs");
 const http = require("node:http");
+const { dirname, resolve } = require("node:path");
 const { setTimeout: sleep } = require("node:timers/promises");
 
 const PATIENCE = 5_000; // ms that an event may be ahead of its key
@@ -44,7 +46,8 @@ async function patiently(keys, authorization, body) {
 function keyFile(path) {
   const keys = async () => {
     try {
-      return [await fs.promises.readFile(path)];
+      const key = await fs.promises.readFile(path);
+      return key.length > 0 ? [key] : []; // anyone can sign with an empty key
     } catch (error) {
       if (error.code === "ENOENT") return []; // no webhook yet
       throw error;
@@ -114,31 +117,89 @@ function watch(socketPath, webhook) {
   return (authorization, body) => patiently(keys, authorization, body);
 }
 
-/** Keeps events, one a line, and knows the newest version of every object. In your receiver this is a database. */
+/** An event as it matters for keeping it; throws a SyntaxError if it is not one that is known. */
+function understood(body) {
+  let text;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    throw new SyntaxError("it is not UTF-8");
+  }
+  const { changeType, data } = JSON.parse(text) ?? {};
+  const { id: value, changeVersion, status } = data ?? {};
+  // A clocking can also be deleted by an InsertOrUpdate with this status.
+  const gone = changeType === "Delete" || status === "Deleted";
+  // The id stays as JSON wrote it: a number of JavaScript would round a long one.
+  const id = typeof value === "number" ? digits(text) : JSON.stringify(value);
+  const version = changeVersion ?? ""; // without a version it is newer than what is known
+  const named = (typeof value === "string" && value) || (typeof value === "number" && /^-?\d+$/.test(id));
+  if (!["InsertOrUpdate", "Delete"].includes(changeType) || !named || typeof version !== "string") {
+    throw new SyntaxError("not an event of a known kind with an id");
+  }
+  // Only white space between the tokens of JSON can hold a line's end.
+  return { id, version, gone, event: text.replace(/[\r\n]/g, " ") };
+}
+
+/** The digits of `data.id` in a text of JSON that is known to be good. */
+function digits(text) {
+  const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+  return JSON.parse(text.replace(tokens, (token) => (token[0] === '"' ? token : JSON.stringify(token)))).data.id;
+}
+
+/** The first digits of a line's SHA-256: they tell a damaged line from a whole one. */
+const sum = (text) => crypto.createHash("sha256").update(text).digest("hex").slice(0, 16);
+
+/**
+ * Keeps events, one a line, and knows the newest version of every object. In your receiver this is a database.
+ * A line is a sum, a space, and JSON.
+ */
 class Journal {
   constructor(path) {
-    this.file = fs.openSync(path, "a+");
-    const text = fs.readFileSync(path, "utf8");
-    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    fs.ftruncateSync(this.file, Buffer.byteLength(whole)); // a crash in the middle of a line: it was never answered for
+    this.file = fs.openSync(path, "a+", 0o600);
+    const bytes = fs.readFileSync(path);
+    this.length = bytes.lastIndexOf(0x0a) + 1; // behind it: half a line, of a crash; it was never answered for
     this.versions = new Map();
-    for (const line of whole.split("\n").filter((line) => line)) {
-      const { id, version } = JSON.parse(line);
-      this.versions.set(id, version);
+    for (const [index, line] of bytes.toString("utf8", 0, this.length).split("\n").slice(0, -1).entries()) {
+      const text = line.slice(17);
+      if (line !== `${sum(text)} ${text}`) {
+        throw new Error(`the journal '${path}' is damaged in line ${index + 1}, and was left as it is: repair it, or ` +
+          "move it away and have everything resynchronised");
+      }
+      const { id, version } = JSON.parse(text);
+      this.remember(id, version);
     }
+    this.unclean = true;
+    this.clean();
+    fs.fsyncSync(this.file); // a line may have been written, but not to the disk, when this program ended
+    const folder = fs.openSync(dirname(resolve(path)));
+    fs.fsyncSync(folder);
+    fs.closeSync(folder);
   }
 
   /** Stores an object durably, unless a version that is as new is there already. */
-  keep({ changeType, data }) {
-    const gone = { InsertOrUpdate: false, Delete: true }[changeType];
-    const { id, changeVersion: version } = data ?? {};
-    if (gone === undefined || typeof id !== "string" || typeof version !== "string") {
-      throw new SyntaxError("not an event of a known kind with an id and a changeVersion");
-    }
-    if (this.versions.has(id) && version <= this.versions.get(id)) return;
-    fs.writeSync(this.file, JSON.stringify({ id, version, gone, data }) + "\n");
+  keep({ id, version, gone, event }) {
+    if (version !== "" && this.versions.has(id) && version <= this.versions.get(id)) return;
+    this.clean();
+    const text = `${JSON.stringify({ id, version, gone }).slice(0, -1)},"event":${event}}`;
+    const line = Buffer.from(`${sum(text)} ${text}\n`);
+    this.unclean = true;
+    // The system may take less than it is given, and says so only by the number.
+    for (let done = 0; done < line.length; ) done += fs.writeSync(this.file, line, done);
     fs.fsyncSync(this.file);
-    this.versions.set(id, version); // that of a deleted object, too
+    this.unclean = false;
+    this.length += line.length;
+    this.remember(id, version);
+  }
+
+  /** Takes away what a failure left behind the last whole line: nothing may be appended to half a line. */
+  clean() {
+    if (this.unclean) fs.ftruncateSync(this.file, this.length);
+    this.unclean = false;
+  }
+
+  /** The greatest version, that of a deleted object, too. */
+  remember(id, version) {
+    if (version >= (this.versions.get(id) ?? "")) this.versions.set(id, version);
   }
 }
 
@@ -160,19 +221,27 @@ async function receive(request, judge, journal) {
   if (body === null) return TOO_LARGE;
   const verdict = await judge(request.headers.authorization ?? "", body);
   if (verdict !== GENUINE) return verdict;
+  let event;
   try {
-    journal.keep(JSON.parse(body.toString()));
+    event = understood(body);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     console.error(`a genuine event that is not understood: ${error.message}`);
     return 422;
   }
+  journal.keep(event);
   return 204;
 }
 
 const [port, path, way, ...rest] = process.argv.slice(2);
 const judge = { file: keyFile, verify, watch }[way](...rest);
-const journal = new Journal(path);
+let journal;
+try {
+  journal = new Journal(path);
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
 http
   .createServer(async (request, response) => {
     try {

@@ -12,7 +12,7 @@ port, token_file, key_file = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 
 
 def put_in_force(key, version):
-    """Replaces the key file as a whole: nobody ever reads half a key, and a crash leaves the old or the new one."""
+    """Replaces the key file as a whole: no one ever reads half a key, and a crash leaves the old or the new one."""
     aside = f"{key_file}.new"
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(key)
@@ -26,7 +26,8 @@ def put_in_force(key, version):
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    newest = 0  # of this run; the daemon sends the newest key last, and again after a failure
+    timeout = 30
+    newest = 0  # of this run: after a loss of the daemon's state its versions begin low, and this is to be restarted
 
     def do_PUT(self):
         self.send_response(self.take())
@@ -35,19 +36,30 @@ class Endpoint(BaseHTTPRequestHandler):
 
     def take(self):
         with open(token_file) as file:
-            expected = "Bearer " + file.read().strip()
-        if not hmac.compare_digest(expected.encode(), self.headers.get("Authorization", "").encode("latin-1")):
+            token = file.read().strip()
+        given = self.headers.get("Authorization", "").encode("latin-1")
+        if not token or not hmac.compare_digest(b"Bearer " + token.encode(), given):
             return 401
         try:
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            length = int(self.headers["Content-Length"])
+            if not 0 < length <= 64 * 1024:
+                return 413
+            told = json.loads(self.rfile.read(length))
             key, version = told["key"], told["key_version"]
-            if not (isinstance(key, str) and key and isinstance(version, int)):
+            if not (isinstance(key, str) and key and type(version) is int):
                 return 400
         except (ValueError, KeyError, TypeError):
             return 400
-        if version >= Endpoint.newest:
+        if version < Endpoint.newest:
+            # Not 2xx: it is not in force, and will not be. The daemon shows the refusal.
+            print(f"key version {version} is refused: {Endpoint.newest} is in force", flush=True)
+            return 409
+        try:
             put_in_force(key, version)
-            Endpoint.newest = version
+        except OSError as error:
+            print(f"the key could not be stored: {error}", flush=True)
+            return 503
+        Endpoint.newest = version
         return 204
 
     def log_message(self, *arguments):

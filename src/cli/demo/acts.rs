@@ -15,8 +15,8 @@ use crate::{
     clock,
     domain::report::Renewal,
     sandbox::{
+        changes::Steady,
         faults::{Action, Endpoint, Rule},
-        tenant::Steady,
     },
 };
 

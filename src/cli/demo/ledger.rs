@@ -49,14 +49,14 @@ struct Object {
 pub(super) struct Before {
     at: Timestamp,
     /// The objects that the list may show to be gone, with their versions.
-    held: HashMap<String, String>,
+    held: HashMap<u64, String>,
 }
 
 /// An object as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its id.
-    pub(super) id: String,
+    pub(super) id: u64,
     /// Its `changeVersion`.
     pub(super) version: String,
 }
@@ -78,14 +78,14 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Collection {
-    objects: HashMap<String, Object>,
+    objects: HashMap<u64, Object>,
     /// Before the latest whole list was read.
     listed_after: Option<Timestamp>,
 }
 
 impl Ledger {
     /// Takes in an event, of Protime's or of a resync's.
-    pub(super) fn event(&mut self, collection: &str, id: &str, version: &str, deleted: bool, way: Way) {
+    pub(super) fn event(&mut self, collection: &str, id: u64, version: &str, deleted: bool, way: Way) {
         self.advance(collection, id, version, !deleted, way);
     }
 
@@ -94,7 +94,7 @@ impl Ledger {
         let objects = self.collections.get(collection).into_iter().flat_map(|known| &known.objects);
         let held = objects
             .filter(|(_, object)| object.alive)
-            .map(|(id, object)| (id.clone(), object.version.clone()))
+            .map(|(id, object)| (*id, object.version.clone()))
             .collect();
         Before { at: now, held }
     }
@@ -105,7 +105,7 @@ impl Ledger {
         let Before { at, mut held } = before;
         for Listed { id, version } in list {
             held.remove(id);
-            found.changed += usize::from(self.advance(collection, id, version, true, Way::Resync));
+            found.changed += usize::from(self.advance(collection, *id, version, true, Way::Resync));
         }
         let known = self.collections.entry(collection.to_owned()).or_default();
         known.listed_after = known.listed_after.max(Some(at));
@@ -121,8 +121,8 @@ impl Ledger {
     }
 
     /// Every step forward of an object, in their order; none for an object that never arrived.
-    pub(super) fn arrivals(&self, collection: &str, id: &str) -> &[Arrival] {
-        let object = self.collections.get(collection).and_then(|known| known.objects.get(id));
+    pub(super) fn arrivals(&self, collection: &str, id: u64) -> &[Arrival] {
+        let object = self.collections.get(collection).and_then(|known| known.objects.get(&id));
         object.map_or(&[], |object| &object.arrivals)
     }
 
@@ -131,12 +131,12 @@ impl Ledger {
         self.collections.get(collection)?.listed_after
     }
 
-    fn advance(&mut self, collection: &str, id: &str, version: &str, alive: bool, way: Way) -> bool {
+    fn advance(&mut self, collection: &str, id: u64, version: &str, alive: bool, way: Way) -> bool {
         let objects = &mut self.collections.entry(collection.to_owned()).or_default().objects;
         let arrival = Arrival { way, told: Told::Version(version.to_owned()) };
-        let Some(object) = objects.get_mut(id) else {
+        let Some(object) = objects.get_mut(&id) else {
             let object = Object { version: version.to_owned(), alive, arrivals: vec![arrival] };
-            objects.insert(id.to_owned(), object);
+            objects.insert(id, object);
             return true;
         };
         if version <= object.version.as_str() {
@@ -158,8 +158,8 @@ mod tests {
         ledger.before(collection, NOW).held.len()
     }
 
-    fn item(id: &str, version: &str) -> Listed {
-        Listed { id: id.to_owned(), version: version.to_owned() }
+    fn item(id: u64, version: &str) -> Listed {
+        Listed { id, version: version.to_owned() }
     }
 
     fn told(way: Way, version: &str) -> Arrival {
@@ -169,40 +169,40 @@ mod tests {
     #[test]
     fn what_is_repeated_or_overtaken_changes_nothing() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "02", false, Way::Event);
-        ledger.event("people", "a", "02", false, Way::Event);
-        ledger.event("people", "a", "01", true, Way::Event);
+        ledger.event("people", 1, "02", false, Way::Event);
+        ledger.event("people", 1, "02", false, Way::Event);
+        ledger.event("people", 1, "01", true, Way::Event);
         let before = ledger.before("people", NOW);
-        assert_eq!(ledger.listed("people", before, &[item("a", "02")]), Found::default());
-        ledger.event("people", "a", "03", true, Way::Event);
-        assert_eq!(ledger.arrivals("people", "a"), [told(Way::Event, "02"), told(Way::Event, "03")]);
+        assert_eq!(ledger.listed("people", before, &[item(1, "02")]), Found::default());
+        ledger.event("people", 1, "03", true, Way::Event);
+        assert_eq!(ledger.arrivals("people", 1), [told(Way::Event, "02"), told(Way::Event, "03")]);
         assert!(held(&ledger, "people") == 0);
-        assert!(ledger.arrivals("clockings", "a").is_empty());
+        assert!(ledger.arrivals("clockings", 1).is_empty());
     }
 
     #[test]
     fn a_list_brings_what_is_new_and_shows_by_absence_what_is_gone() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "old", "01", false, Way::Event);
-        ledger.event("people", "stays", "02", false, Way::Event);
-        ledger.event("clockings", "other", "03", false, Way::Event);
+        ledger.event("people", 2, "01", false, Way::Event);
+        ledger.event("people", 3, "02", false, Way::Event);
+        ledger.event("clockings", 4, "03", false, Way::Event);
         let before = ledger.before("people", NOW);
-        let found = ledger.listed("people", before, &[item("new", "05"), item("stays", "04")]);
+        let found = ledger.listed("people", before, &[item(5, "05"), item(3, "04")]);
         assert_eq!(found, Found { changed: 2, gone: 1 });
-        assert_eq!(ledger.arrivals("people", "new"), [told(Way::Resync, "05")]);
-        assert_eq!(ledger.arrivals("people", "stays"), [told(Way::Event, "02"), told(Way::Resync, "04")]);
+        assert_eq!(ledger.arrivals("people", 5), [told(Way::Resync, "05")]);
+        assert_eq!(ledger.arrivals("people", 3), [told(Way::Event, "02"), told(Way::Resync, "04")]);
         let gone = Arrival { way: Way::Resync, told: Told::Gone };
-        assert_eq!(ledger.arrivals("people", "old"), [told(Way::Event, "01"), gone]);
+        assert_eq!(ledger.arrivals("people", 2), [told(Way::Event, "01"), gone]);
         assert_eq!(held(&ledger, "clockings"), 1);
     }
 
     #[test]
     fn an_absence_says_nothing_of_what_came_while_the_list_was_read() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "touched", "01", false, Way::Event);
+        ledger.event("people", 6, "01", false, Way::Event);
         let before = ledger.before("people", NOW);
-        ledger.event("people", "touched", "02", false, Way::Event);
-        ledger.event("people", "inserted", "03", false, Way::Event);
+        ledger.event("people", 6, "02", false, Way::Event);
+        ledger.event("people", 7, "03", false, Way::Event);
         assert_eq!(ledger.listed("people", before, &[]), Found::default());
         assert_eq!(held(&ledger, "people"), 2);
     }
@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn a_list_that_was_read_before_a_deletion_brings_nothing_back() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "01", false, Way::Event);
+        ledger.event("people", 1, "01", false, Way::Event);
         let before = ledger.before("people", NOW);
-        ledger.event("people", "a", "02", true, Way::Event);
-        assert_eq!(ledger.listed("people", before, &[item("a", "01")]), Found::default());
+        ledger.event("people", 1, "02", true, Way::Event);
+        assert_eq!(ledger.listed("people", before, &[item(1, "01")]), Found::default());
         assert!(held(&ledger, "people") == 0);
     }
 

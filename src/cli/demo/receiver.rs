@@ -64,7 +64,7 @@ enum ChangeType {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Data {
-    id: String,
+    id: u64,
     change_version: String,
 }
 
@@ -151,7 +151,7 @@ async fn event(
     let deleted = change_type == ChangeType::Delete;
     let replayed = headers.get(USER_AGENT).is_some_and(|agent| agent == AGENT);
     let way = if replayed { Way::Resync } else { Way::Event };
-    receiver.ledger().event(collection, &data.id, &data.change_version, deleted, way);
+    receiver.ledger().event(collection, data.id, &data.change_version, deleted, way);
     StatusCode::NO_CONTENT
 }
 

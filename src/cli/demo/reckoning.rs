@@ -59,20 +59,20 @@ fn fate<'a>(ways: impl Iterator<Item = (&'a Change, Option<Way>)>) -> Fate {
 
 /// How each change was delivered, if it was.
 fn ways<'a>(changes: &'a [Change], ledger: &Ledger) -> impl Iterator<Item = (&'a Change, Option<Way>)> {
-    let deletions: HashMap<(&str, &str), &Change> = changes
+    let deletions: HashMap<(&str, u64), &Change> = changes
         .iter()
         .filter(|change| change.kind == ChangeKind::Delete)
         // In the order of their making, so that the last one of an object stays.
-        .map(|change| ((change.collection.as_str(), change.id.as_str()), change))
+        .map(|change| ((change.collection.as_str(), change.id), change))
         .collect();
     changes.iter().map(move |change| {
-        let deletion = deletions.get(&(change.collection.as_str(), change.id.as_str())).copied();
+        let deletion = deletions.get(&(change.collection.as_str(), change.id)).copied();
         let deletion = deletion.filter(|deletion| deletion.change_version >= change.change_version);
         let covers = |arrival: &&Arrival| match &arrival.told {
             Told::Version(version) => *version >= change.change_version,
             Told::Gone => deletion.is_some(),
         };
-        let arrivals = ledger.arrivals(&change.collection, &change.id);
+        let arrivals = ledger.arrivals(&change.collection, change.id);
         let way = match arrivals.last() {
             Some(last) if covers(&last) => arrivals.iter().find(covers).map(|arrival| arrival.way),
             Some(_) => None,
@@ -93,14 +93,16 @@ mod tests {
         tests::{NOW, after},
     };
 
-    fn change(id: &str, version: &str, kind: ChangeKind) -> Change {
+    fn change(id: u64, version: &str, kind: ChangeKind) -> Change {
         Change {
             seq: 0,
             at: NOW,
             collection: "people".to_owned(),
-            id: id.to_owned(),
+            id,
             change_version: version.to_owned(),
             kind,
+            date: None,
+            data: None,
         }
     }
 
@@ -182,13 +184,13 @@ mod tests {
         ];
         for (what, changes, acts, [by_event, by_resync, missing]) in rows {
             let changes: Vec<_> =
-                changes.into_iter().map(|(version, kind)| change("a", version, kind)).collect();
+                changes.into_iter().map(|(version, kind)| change(1, version, kind)).collect();
             let mut ledger = Ledger::default();
             for act in acts {
                 match act {
-                    Event(version, deleted) => ledger.event("people", "a", version, deleted, Way::Event),
+                    Event(version, deleted) => ledger.event("people", 1, version, deleted, Way::Event),
                     List(version) => {
-                        let list = version.map(|version| Listed { id: "a".into(), version: version.into() });
+                        let list = version.map(|version| Listed { id: 1, version: version.into() });
                         let before = ledger.before("people", after(1));
                         ledger.listed("people", before, list.as_slice());
                     }
@@ -202,9 +204,9 @@ mod tests {
     #[test]
     fn collections_are_told_apart() {
         let mut ledger = Ledger::default();
-        ledger.event("people", "a", "1", false, Way::Event);
-        let other = Change { collection: "clockings".into(), ..change("a", "2", ChangeKind::Upsert) };
-        let changes = [change("a", "1", ChangeKind::Upsert), other];
+        ledger.event("people", 1, "1", false, Way::Event);
+        let other = Change { collection: "clockings".into(), ..change(1, "2", ChangeKind::Upsert) };
+        let changes = [change(1, "1", ChangeKind::Upsert), other];
         let delivered = Fate { changes: 1, by_event: 1, ..Fate::default() };
         assert_eq!(of("people", &changes, &ledger), delivered);
         assert_eq!(of("clockings", &changes, &ledger), Fate { changes: 1, missing: 1, ..Fate::default() });
@@ -213,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_list_that_was_read_before_the_deletion_says_nothing_of_it() {
-        let changes = [change("a", "1", ChangeKind::Upsert), change("a", "2", ChangeKind::Delete)];
+        let changes = [change(1, "1", ChangeKind::Upsert), change(1, "2", ChangeKind::Delete)];
         let mut ledger = Ledger::default();
         let before = ledger.before("people", NOW);
         ledger.listed("people", before, &[]);

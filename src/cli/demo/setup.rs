@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sandbox::{settings::Settings, tenant::Steady};
+use crate::sandbox::{changes::Steady, settings::Settings};
 
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";
@@ -53,7 +53,13 @@ pub(super) fn settings() -> Settings {
 /// Changes that go on: inserts, every third an update, in one of the collections every fifth a deletion.
 pub(super) fn steady() -> Steady {
     let collections = COLLECTIONS.map(str::to_owned).to_vec();
-    Steady { collections, per_second: CHANGES_PER_SECOND, delete_every: 5, keep: vec![READ.to_owned()] }
+    Steady {
+        collections,
+        per_second: CHANGES_PER_SECOND,
+        delete_every: 5,
+        keep: vec![READ.to_owned()],
+        ..Steady::default()
+    }
 }
 
 /// What the configuration names.

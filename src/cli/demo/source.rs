@@ -49,7 +49,7 @@ struct Page {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {
-    id: String,
+    id: u64,
     change_version: String,
 }
 
@@ -77,11 +77,11 @@ impl Source {
         })
     }
 
-    /// Every object of a collection that was dated yesterday or later: all that the demo makes.
+    /// Every object of a collection that is of a day in the last three months or later: all that the demo
+    /// makes. What changes now may well be of a day of last month.
     pub(super) async fn list(&self, collection: &str) -> anyhow::Result<Vec<Listed>> {
         let token = self.token.get_or_try_init(|| self.ask_for_token()).await?;
-        // Some collections demand a filter on the date. From yesterday, as midnight may be near.
-        let from = (clock::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d");
+        let from = (clock::now() - SignedDuration::from_hours(92 * 24)).strftime("%Y-%m-%d");
         let first = format!("{}/connector/protimeapi/api/v1/{collection}", self.origin);
         let mut request = self.http.get(first).query(&[("filter", format!("date ge '{from}'"))]);
         let mut list = Vec::new();

@@ -29,7 +29,7 @@ use crate::{
         report::{self, State},
     },
     sandbox::{
-        Sandbox, SandboxConfig, handle::Handle, new_secret, tenant::ChangeRequest, webhooks::WebhookView,
+        Sandbox, SandboxConfig, changes::ChangeRequest, handle::Handle, new_secret, webhooks::WebhookView,
     },
 };
 

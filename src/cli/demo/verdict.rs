@@ -89,9 +89,11 @@ mod tests {
             seq: 1,
             at: NOW,
             collection: "people".to_owned(),
-            id: "a".to_owned(),
+            id: 4_711,
             change_version: "2F".to_owned(),
             kind: ChangeKind::Delete,
+            date: None,
+            data: None,
         };
         Verdict { fates, total, lost: vec![change; lost], settled: lost == 0, keys_agree }
     }
@@ -121,10 +123,10 @@ nothing was lost
         assert!(!verdict(0, false).is_good());
         let lost = verdict(3, true);
         assert!(!lost.is_good());
-        let named = "  people a, version 2F, Delete at 2027-01-15T08:00:00Z\n".repeat(3);
+        let named = "  people 4711, version 2F, Delete at 2027-01-15T08:00:00Z\n".repeat(3);
         let text = lost.render(Style::default());
         assert!(text.ends_with(&format!("3 of 129 changes were lost\n{named}")), "{text}");
-        assert!(verdict(7, true).render(Style::default()).matches("people a").count() == NAMED);
+        assert!(verdict(7, true).render(Style::default()).matches("people 4711").count() == NAMED);
         let restless = Verdict { settled: false, ..verdict(0, true) };
         assert!(!restless.is_good());
         assert!(restless.render(Style::default()).contains("did not come to rest"));

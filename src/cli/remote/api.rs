@@ -19,14 +19,16 @@ use crate::{
     after_help = "The path is seen from /connector/protimeapi/api/v1/ and may have a query. It is only read. To read a \
                   collection the client needs the scope connector-protimeapi-COLLECTION.read.\n\n\
                   Exit codes: 0 for an answer of 2xx, else 1; what was answered is printed in any case.\n\n\
-                  Example: protime-webhookd remote api acme webhooks/a7d8f0c2/debug"
+                  What Protime tells of a deleted webhook is below webhooks/ID too, but its documentation does not show the \
+                  path: ask Protime for it.\n\n\
+                  Example: protime-webhookd remote api acme \"people?delta\""
 )]
 pub(super) struct Args {
     /// The tenant
     #[arg(value_name = "TENANT")]
     tenant: String,
 
-    /// Such as webhooks/ID/debug
+    /// Such as webhooks/ID or people?delta
     #[arg(value_name = "PATH")]
     path: String,
 }
@@ -79,7 +81,7 @@ mod tests {
             ("/people?filter=x", Some("people")),
             ("delta/shift-definitions?deltaToken=x", Some("shift-definitions")),
             ("/connector/protimeapi/api/v1/people/7", Some("people")),
-            ("webhooks/a7/debug", None),
+            ("webhooks/a7/other", None),
             ("webhooks?filter=x", None),
             ("", None),
             ("a b", None),

@@ -4,19 +4,27 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::words_of_command;
+use super::{filter, words_of_command};
 use crate::{
     config::{
         Command, Delivery, ReadKind, ReadResync, address,
         length::Addresses,
-        raw::{Checked, Flag, Table, Value, Wrong},
-        units, words,
+        raw::{Checked, Flag, Table, Wrong},
+        units,
     },
-    domain::filter::{Filter, InvalidFilter},
+    domain::{collection::Collection, filter::Filter},
 };
 
 /// Every key of these kinds alone.
-pub(super) const KEYS: [&str; 6] = ["filter", "earliest", "replay_to", "pipe_to", "keep_warm", "audit"];
+pub(super) const KEYS: [&str; 7] =
+    ["filter", "lookback", "earliest", "replay_to", "pipe_to", "keep_warm", "audit"];
+
+/// How many days before the gap the dates begin that the daemon writes itself, unless `lookback` says
+/// otherwise: a quarter of a year, for what is corrected after the fact is mostly of the last months.
+const LOOKBACK: i32 = 92;
+
+/// A hundred centuries: further back there is no calendar to count in.
+const MOST_DAYS: i32 = 3_650_000;
 
 /// How long an attempt may take unless `timeout` says otherwise: a collection may be large, and
 /// requests are paced.
@@ -29,62 +37,93 @@ const WARM_EVERY: Duration = Duration::from_hours(24);
 /// The longest time that leaves room for a failure and another try.
 const WARM_AT_LEAST_EVERY: Duration = Duration::from_hours(48);
 
+/// What is known when a table of these kinds is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What every request's address is made of.
+    pub(super) addresses: Option<&'a Addresses<'a>>,
+    /// What is known of the collection.
+    pub(super) collection: Option<&'static Collection>,
+    /// The present day.
+    pub(super) today: Date,
+}
+
 /// Reads the table; `delta` is which of the two kinds it is.
-pub(super) fn read(
-    table: &Table<'_>,
-    delta: bool,
-    addresses: Option<&Addresses<'_>>,
-    today: Date,
-) -> Checked<ReadResync> {
-    let filter = table.maybe("filter", |value| {
-        let filter = filter(&value, delta)?;
-        addresses.map_or(Ok(()), |addresses| addresses.of_filter(&value, &filter, delta)).map(|()| filter)
+pub(super) fn read(table: &Table<'_>, delta: bool, known: Known<'_>) -> Checked<ReadResync> {
+    let Known { addresses, collection, today } = known;
+    let written = table.optional("filter");
+    let lookback = table.maybe("lookback", |value| {
+        let days = value.duration().map(in_days)?;
+        if written.is_none() && (delta || collection.is_none_or(|it| it.dated.is_none())) {
+            return Err(value.key_problem(
+                "`lookback` stands without days that it could move",
+                without_days(delta, collection, false),
+            ));
+        }
+        Ok(days)
     });
-    let fits = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::begins_with_a_day);
+    let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
+    let wanted =
+        filter::Use { collection, delta, lookback: lookback.as_ref().ok().copied().flatten(), last_year };
+    let filter = match &written {
+        Some(value) => filter::read(value, wanted).and_then(|filter| {
+            addresses.map_or(Ok(()), |addresses| addresses.of_filter(value, &filter, delta))?;
+            Ok(Some(filter))
+        }),
+        None => Ok(own(collection, delta, wanted.lookback)),
+    };
+    let begins = filter.as_ref().ok().and_then(Option::as_ref).is_some_and(Filter::begins_with_a_day);
+    if let (Some(value), Ok(Some(_)), Ok(Some(_)), false) =
+        (table.optional("lookback"), &lookback, &filter, begins)
+    {
+        value.key_problem(
+            "`lookback` stands without days that it could move",
+            without_days(delta, collection, true),
+        );
+    }
     let earliest = table.maybe("earliest", |value| {
-        if fits {
-            return value.parse(|text| date(text, today));
+        if begins {
+            let earliest = value.parse(|text| date(text, today))?;
+            if delta && earliest < last_year {
+                value.warn(&format!(
+                    "is before 1 January of last year; a delta begins with {last_year} instead"
+                ));
+            }
+            return Ok(earliest);
         }
         Err(value.key_problem(
-            "`earliest` stands without a filter that begins with a day of the gap",
-            "write {from_date} into `filter`, or remove `earliest`",
+            "`earliest` stands without days that could begin with it",
+            without_days(delta, collection, written.is_some()),
         ))
     });
     let timeout = table.or("timeout", TIMEOUT, |value| value.positive_duration());
     let delivery = delivery(table, timeout);
     let kind =
         if delta { kept(table, filter.as_ref().ok().and_then(Option::as_ref)) } else { Ok(only_list(table)) };
+    lookback?;
     Ok(ReadResync { kind: kind?, filter: filter?, earliest: earliest?, delivery: delivery?, timeout })
 }
 
-fn filter(value: &Value<'_>, delta: bool) -> Checked<Filter> {
-    let filter = value.parse(|text| {
-        if text.chars().any(char::is_control) {
-            return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
+/// The filter that the daemon writes where the operator wrote none.
+fn own(collection: Option<&Collection>, delta: bool, lookback: Option<i32>) -> Option<Filter> {
+    collection.and_then(|collection| collection.dated)?;
+    Some(if delta { Filter::of_last_year() } else { Filter::of_dates(lookback.unwrap_or(LOOKBACK)) })
+}
+
+/// What to do with a key of days where there are none.
+fn without_days(delta: bool, collection: Option<&Collection>, filtered: bool) -> &'static str {
+    match (filtered, delta, collection.and_then(|it| it.dated)) {
+        (true, ..) => "write {from_date} into `filter`, or remove the key",
+        (false, true, Some(_)) => {
+            "a delta begins with 1 January of last year: write a `filter` with {from_date}, or remove the key"
         }
-        Filter::parse(text).map_err(|invalid| {
-            let help = match &invalid {
-                InvalidFilter::Unknown(name) => {
-                    let names = ["from", "to", "from_date", "to_date"];
-                    let meant = words::nearest(name, names.iter().copied())
-                        .map(|meant| format!("did you mean {{{meant}}}? "));
-                    format!("{}There are {}", meant.unwrap_or_default(), Filter::known())
-                }
-                InvalidFilter::Unbalanced => {
-                    format!("a placeholder is written {{from}}; there are {}", Filter::known())
-                }
-                InvalidFilter::Empty => "write a filter in Protime's syntax, or remove `filter`".to_owned(),
-            };
-            Wrong::new(invalid.to_string(), help)
-        })
-    })?;
-    if delta && filter.has_end() {
-        return Err(value.wrong(&Wrong::new(
-            "ends with the gap, and a delta goes on after it",
-            "remove {to} and {to_date}: what changes later would never show",
-        )));
+        _ => "this collection is read as a whole: remove the key, or write a `filter` with {from_date}",
     }
-    Ok(filter)
+}
+
+/// Whole days, the last one begun counted too.
+fn in_days(length: Duration) -> i32 {
+    i32::try_from(length.as_secs().div_ceil(24 * 60 * 60)).unwrap_or(i32::MAX).min(MOST_DAYS)
 }
 
 fn date(text: &str, today: Date) -> Result<Date, Wrong> {
@@ -133,7 +172,7 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
         if keep_warm.is_some() && filter.is_some_and(Filter::depends_on_the_gap) {
             return Err(value.key_problem(
                 "`keep_warm` keeps a delta for later gaps, and `filter` is of one gap only",
-                "write a `filter` without placeholders, or remove `keep_warm`",
+                "write a `filter` without places of the gap, such as {last_year} instead, or remove `keep_warm`",
             ));
         }
         Ok(keep_warm)

@@ -125,13 +125,13 @@ fn the_other_key_sinks_in_the_example_have_the_default_timeout() {
 #[test]
 fn whatever_else_the_example_shows_is_right() {
     let others: Vec<_> = groups().into_iter().filter(|(_, prose)| prose.starts_with("Another")).collect();
-    assert_eq!(others.len(), 4);
+    assert_eq!(others.len(), 5);
     for (numbers, prose) in &others {
         read(&uncommented(numbers, &[])).unwrap_or_else(|error| panic!("{prose}: {error}"));
     }
     let all: Vec<usize> = others.into_iter().flat_map(|(numbers, _)| numbers).collect();
     let config = read(&uncommented(&all, &[])).expect("right together");
-    assert_eq!(config.tenants[0].webhooks.len(), 3);
+    assert_eq!(config.tenants[0].webhooks.len(), 4);
 }
 
 #[test]

@@ -14,6 +14,10 @@ fn file(lines: &str, resync: &str) -> String {
 const LIST: &str = "https://acme.myprotime.eu/connector/protimeapi/api/v1/people?filter=";
 const DELTA: &str = "https://acme.myprotime.eu/connector/protimeapi/api/v1/people?delta&filter=";
 const POST: &str = "https://acme.myprotime.eu/connector/protimeapi/api/v1/webhooks?externalReferences=";
+/// What stands around the text of each filter.
+const AROUND: usize = "a%20eq%20%27%27".len();
+/// Another condition within it; its quotes are the daemon's.
+const MORE: usize = "x%27%20and%20b%20ge%20%27%27%20and%20c%20eq%20%27".len();
 const REFERENCES: &str = "&externalReferences=(people,@badge-number)";
 
 #[test]
@@ -23,16 +27,17 @@ fn a_filter_may_be_as_long_as_its_longest_address_allows() {
     let date = "2026-11-25".len();
     let with_references = "external_references = [\"people,@badge-number\"]";
     let rows = [
-        ("list", "", "", LIST.len()),
-        ("delta", "", "", DELTA.len()),
-        ("list", with_references, "", LIST.len() + REFERENCES.len()),
-        ("list", "", "'é{from}{to}", LIST.len() + "%27%C3%A9".len() + 2 * time),
-        ("list", "", "{from_date}{to_date} ", LIST.len() + 2 * date + "%20".len()),
-        ("delta", "", "{from}", DELTA.len() + time),
+        ("list", "", "", LIST.len() + AROUND),
+        ("delta", "", "", DELTA.len() + AROUND),
+        ("list", with_references, "", LIST.len() + REFERENCES.len() + AROUND),
+        ("list", "", "é{from}{to}", LIST.len() + "%C3%A9".len() + 2 * time + AROUND),
+        ("list", "", "{from_date}{to_date} ", LIST.len() + 2 * date + "%20".len() + AROUND),
+        ("list", "", "x' and b ge {last_year} and c eq '", LIST.len() + date + MORE + AROUND),
+        ("delta", "", "{from}", DELTA.len() + time + AROUND),
     ];
     for (kind, lines, begin, taken) in rows {
         let with = |count: usize| {
-            let filter = format!("{begin}{}", "x".repeat(count));
+            let filter = format!("a eq '{begin}{}'", "x".repeat(count));
             file(lines, &format!("kind = \"{kind}\"\nfilter = \"{filter}\""))
         };
         let fits = 4096 - taken;

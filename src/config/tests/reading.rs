@@ -6,9 +6,13 @@ use super::*;
 use crate::config::{Delivery, ReadKind, ReadResync, ResyncKind};
 
 fn file(resyncs: &[&str]) -> String {
+    file_of("people", resyncs)
+}
+
+pub(super) fn file_of(collection: &str, resyncs: &[&str]) -> String {
     let webhook = |(number, resync): (usize, &&str)| {
         format!(
-            "[[tenant.webhook]]\nname = \"n{number}\"\ncollection = \"people\"\n\
+            "[[tenant.webhook]]\nname = \"n{number}\"\ncollection = \"{collection}\"\n\
              destination_url = \"https://a.eu/{number}\"\n[tenant.webhook.resync]\n{resync}\n"
         )
     };
@@ -20,7 +24,11 @@ fn file(resyncs: &[&str]) -> String {
 }
 
 fn accepted(resync: &str) -> ReadResync {
-    let config = read(&file(&[resync])).unwrap_or_else(|error| panic!("{resync}: {error}"));
+    accepted_of("people", resync)
+}
+
+pub(super) fn accepted_of(collection: &str, resync: &str) -> ReadResync {
+    let config = read(&file_of(collection, &[resync])).unwrap_or_else(|error| panic!("{resync}: {error}"));
     match &config.tenants[0].webhooks[0].resync.kind {
         ResyncKind::Read(read) => read.clone(),
         other => panic!("{other:?}"),
@@ -60,11 +68,11 @@ fn mistakes_are_named() {
     let rows = [
         (
             "kind = \"list\"\nfilter = \"date ge {form_date}\"",
-            "`filter`: \"date ge {form_date}\" has a placeholder {form_date} that is not known; did you mean {from_date}? There are {from}, {to}, {from_date}, {to_date}",
+            "`filter`: \"date ge {form_date}\" has a placeholder {form_date} that is not known; did you mean {from_date}? There are {from}, {to}, {from_date}, {to_date}, {last_year}",
         ),
         (
             "kind = \"list\"\nfilter = \"date ge {from\"",
-            "`filter`: \"date ge {from\" has a brace without its partner; a placeholder is written {from}; there are {from}, {to}, {from_date}, {to_date}",
+            "`filter`: \"date ge {from\" has a brace without its partner; a placeholder is written {from}; there are {from}, {to}, {from_date}, {to_date}, {last_year}",
         ),
         (
             "kind = \"delta\"\nfilter = \"a le {to}\"",
@@ -72,7 +80,7 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"delta\"\nfilter = \"a ge {from}\"\nkeep_warm = true",
-            "`keep_warm` keeps a delta for later gaps, and `filter` is of one gap only; write a `filter` without placeholders, or remove `keep_warm`",
+            "`keep_warm` keeps a delta for later gaps, and `filter` is of one gap only; write a `filter` without places of the gap, such as {last_year} instead, or remove `keep_warm`",
         ),
         (
             "kind = \"delta\"\naudit = true",
@@ -112,11 +120,11 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"list\"\nearliest = \"2020-01-01\"",
-            "`earliest` stands without a filter that begins with a day of the gap; write {from_date} into `filter`, or remove `earliest`",
+            "`earliest` stands without days that could begin with it; this collection is read as a whole: remove the key, or write a `filter` with {from_date}",
         ),
         (
             "kind = \"list\"\nfilter = \"a ge {from}\"\nearliest = \"2020-01-01\"",
-            "`earliest` stands without a filter that begins with a day of the gap; write {from_date} into `filter`, or remove `earliest`",
+            "`earliest` stands without days that could begin with it; write {from_date} into `filter`, or remove the key",
         ),
         (
             "kind = \"list\"\nfilter = \"d ge {from_date}\"\nearliest = \"2026-11-25\"",

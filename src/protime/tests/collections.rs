@@ -37,7 +37,7 @@ async fn objects_stay_as_they_were_written_and_links_become_addresses() {
     let server = api(body).await;
     let references =
         [ExternalReference { collection: "people".to_owned(), reference: "@badge-number".to_owned() }];
-    let query = Query::First { delta: false, filter: Some("date ge 2026-01-01"), references: &references };
+    let query = Query::First { delta: false, filter: Some("date ge '2026-01-01'"), references: &references };
     let page = client(&server).collection_page("clockings", query, false).await.unwrap();
     let event = r#"{"changeType":"InsertOrUpdate","data":{ "id" : 1.0, "é":"\u00e9" }}"#;
     assert_eq!(events(&page)[0], event);
@@ -48,20 +48,42 @@ async fn objects_stay_as_they_were_written_and_links_become_addresses() {
     let asked: Vec<String> = server.asked().iter().map(|asked| asked.uri.to_string()).collect();
     assert_eq!(
         asked[1],
-        format!("{ROOT}/clockings?filter=date%20ge%202026-01-01&externalReferences=(people,@badge-number)")
+        format!(
+            "{ROOT}/clockings?filter=date%20ge%20%272026-01-01%27&externalReferences=(people,@badge-number)"
+        )
     );
     assert!(asked.contains(&"/connector/p?page=2".to_owned()), "{asked:?}");
 }
 
 #[tokio::test]
 async fn a_delta_has_changes_and_a_link_to_go_on_from() {
-    let body =
-        r#"{"value":[{"changeType":"Delete","data":{"id":"x"}}],"deltaLink":"/connector/delta/people?t=1"}"#;
+    let body = r#"{"value":[{"id":7},{"changeType":"Delete","data":{"id":8}}],"deltaLink":"/connector/protimeapi/api/v1/delta/people?t=1"}"#;
     let server = api(body).await;
     let page = client(&server).collection_page("people", first(true), true).await.unwrap();
-    assert_eq!(events(&page), [r#"{"changeType":"Delete","data":{"id":"x"}}"#]);
-    assert!(page.delta.unwrap().ends_with("/connector/delta/people?t=1"));
+    let shown =
+        [r#"{"changeType":"InsertOrUpdate","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":8}}"#];
+    assert_eq!(events(&page), shown, "a fresh delta shows objects, and a change is understood as well");
+    assert!(!page.is_kept);
+    let kept = page.delta.unwrap();
+    assert!(kept.ends_with("/connector/protimeapi/api/v1/delta/people?t=1"));
     assert_eq!(server.asked()[1].uri.to_string(), format!("{ROOT}/people?delta"));
+    let error = client(&server).collection_page("people", Query::Link(&kept), true).await.unwrap_err();
+    assert!(error.to_string().contains("entry 0 is not an object with a changeType"), "{error}");
+    let server = api(r#"{"value":[{"changeType":"Delete","data":{"id":8}}]}"#).await;
+    let kept = server.origin().join("/connector/protimeapi/api/v1/delta/people?t=1").unwrap();
+    let page = client(&server).collection_page("people", Query::Link(kept.as_str()), true).await.unwrap();
+    assert!(page.is_kept && page.objects.len() == 1);
+}
+
+#[tokio::test]
+async fn a_link_with_a_filter_as_it_was_written_is_encoded() {
+    let body = r#"{"value":[],"nextLink":"/connector/protimeapi/api/v1/clockings?filter=person in circle (1,2) and name eq 'é #1' and date ge '2026-01-01'&continuationToken=a%2Fb="}"#;
+    let server = api(body).await;
+    let next = client(&server).collection_page("clockings", first(false), false).await.unwrap().next.unwrap();
+    client(&server).collection_page("clockings", Query::Link(&next), false).await.unwrap();
+    let filter = "person%20in%20circle%20(1,2)%20and%20name%20eq%20%27%C3%A9%20%231%27%20and%20date%20ge%20%272026-01-01%27";
+    let expected = format!("{ROOT}/clockings?filter={filter}&continuationToken=a%2Fb=");
+    assert_eq!(server.asked()[3].uri.to_string(), expected);
 }
 
 #[tokio::test]
@@ -81,9 +103,7 @@ async fn what_is_not_documented_is_refused_whole() {
             "{error}"
         );
     }
-    let server = api(r#"{"value":[{"id":1}]}"#).await;
-    let error = client(&server).collection_page("people", first(true), true).await.unwrap_err();
-    assert!(error.to_string().contains("entry 0 is not an object with a changeType"), "{error}");
+    let server = api("{}").await;
     let link = Query::Link("https://evil.example/kept");
     assert!(client(&server).collection_page("people", link, true).await.is_err());
 }

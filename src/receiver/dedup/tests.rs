@@ -24,7 +24,7 @@ impl Change {
         let change = if (self.id + self.version).is_multiple_of(3) { "Delete" } else { "InsertOrUpdate" };
         let Self { collection, id, version, .. } = self;
         let body =
-            format!(r#"{{"changeType":"{change}","data":{{"id":"{id}","changeVersion":"{version:03}"}}}}"#);
+            format!(r#"{{"changeType":"{change}","data":{{"id":{id},"changeVersion":"{version:03}"}}}}"#);
         Event::parse(COLLECTIONS[collection], body.as_bytes()).expect("an event")
     }
 }
@@ -40,6 +40,10 @@ fn capacity() -> impl Strategy<Value = NonZeroUsize> {
 
 /// A receiver's store, which trusts the memory: it takes what it is given, without a comparison.
 type Store = HashMap<(String, String), (ChangeVersion, ChangeType)>;
+
+fn version_of(event: &Event) -> ChangeVersion {
+    event.version().expect("these events have one").clone()
+}
 
 fn key(event: &Event) -> (String, String) {
     (event.collection().to_owned(), event.id().to_owned())
@@ -59,7 +63,7 @@ fn deliver(
             if fails {
                 return Err(());
             }
-            store.insert(key(event), (event.version().clone(), event.change()));
+            store.insert(key(event), (version_of(event), event.change()));
             Ok(())
         },
     )
@@ -90,9 +94,9 @@ proptest! {
             let right = Judgement::of(event.version(), before.as_ref());
             prop_assert_eq!(judgement, if right == Judgement::Newer && change.fails { Err(()) } else { Ok(right) });
             if !change.fails || right != Judgement::Newer {
-                let entry = newest.entry(key(&event)).or_insert_with(|| (event.version().clone(), event.change()));
-                if *event.version() > entry.0 {
-                    *entry = (event.version().clone(), event.change());
+                let entry = newest.entry(key(&event)).or_insert_with(|| (version_of(&event), event.change()));
+                if version_of(&event) > entry.0 {
+                    *entry = (version_of(&event), event.change());
                 }
             }
             for memory in memory.collections.values() {
@@ -110,7 +114,7 @@ proptest! {
         for (version, id) in (0_u8..).zip(ids) {
             let event = Change { collection: 0, id, version, fails: false }.event();
             prop_assert_eq!(memory.judge(&event), Judgement::Newer);
-            memory.remember(event.collection(), event.id(), event.version());
+            memory.remember(event.collection(), event.id(), &version_of(&event));
         }
     }
 }
@@ -154,4 +158,27 @@ fn what_failed_may_come_again() {
     assert_eq!(deliver(&mut memory, &mut store, &event, true), Err(()));
     assert_eq!(deliver(&mut memory, &mut store, &event, false), Ok(Judgement::Newer));
     assert_eq!(deliver(&mut memory, &mut store, &event, false), Ok(Judgement::Duplicate));
+}
+
+#[test]
+fn an_event_without_a_version_is_newer_than_what_is_known_and_hides_nothing_of_it() {
+    let mut memory = Deduplicator::new(NonZeroUsize::MIN);
+    let bare = Event::parse("activity-durations", br#"{"changeType":"InsertOrUpdate","data":{"id":1}}"#)
+        .expect("an event");
+    let of = |version: &str| {
+        let body =
+            format!(r#"{{"changeType":"InsertOrUpdate","data":{{"id":1,"changeVersion":"{version}"}}}}"#);
+        Event::parse("activity-durations", body.as_bytes()).expect("an event")
+    };
+    let never = |_: &Event| -> Result<Option<ChangeVersion>, Infallible> { unreachable!("it is newer") };
+    assert_eq!(memory.process(&bare, never, |_| Ok(())), Ok(Judgement::Newer));
+    assert_eq!(memory.process(&of("005"), never, |_| Ok(())), Ok(Judgement::Newer));
+    assert_eq!(memory.process(&bare, never, |_| Ok(())), Ok(Judgement::Newer));
+    assert_eq!(memory.process(&bare, never, |_| Ok(())), Ok(Judgement::Newer), "no version tells a repeat");
+    assert_eq!(memory.judge(&of("004")), Judgement::Older);
+    assert_eq!(memory.judge(&of("005")), Judgement::Duplicate);
+    memory.remember("activity-durations", "2", &"009".into());
+    assert_eq!(memory.judge(&of("004")), Judgement::Forgotten);
+    assert_eq!(memory.judge(&bare), Judgement::Newer);
+    assert_eq!(Judgement::of(None, Some(&"009".into())), Judgement::Newer);
 }

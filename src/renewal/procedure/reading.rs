@@ -242,7 +242,7 @@ impl Procedure {
 
     /// What is read and for whom, in words: where any of it changes, no earlier place is of use.
     fn shape(&self, read: &Read) -> String {
-        let filter = read.filter.as_ref().map_or("", Filter::written);
+        let filter = read.filter.as_ref().map_or_else(String::new, Filter::shape);
         let kind = if read.is_delta() { "delta" } else { "list" };
         let target = &read.target;
         format!("{kind} {} {} {filter} {target}", self.pair.collection, self.wanted.references)

@@ -1,8 +1,9 @@
 //! A walk through a collection: page after page from Protime to an outlet, until the end.
 //!
 //! Laws: a place is recorded after what comes before it was delivered; an empty page is not the end,
-//! and a page that was seen is; what Protime does not know any more is begun afresh, with a beginning
-//! of its own, so that nothing is claimed that was not read.
+//! and a page that was seen is; what Protime does not know any more is not asked for again, and begun
+//! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a kept delta
+//! tells of is stored before it is delivered, because it need not be told twice.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -19,12 +20,14 @@ use crate::{
     domain::{
         errand::{Failure, FailureKind},
         filter::Days,
+        object::Object,
+        query::is_of_kept_delta,
         reason::Step,
         walk::{Progress, Walk},
     },
     protime::{ApiError, Page, Query},
     renewal::plan::{Plan, plan},
-    resync::{Outlet, Read},
+    resync::{Outlet, Read, Target},
 };
 
 /// How often a page is asked for before the step fails; the next attempt goes on at this page.
@@ -48,6 +51,8 @@ pub(super) struct Walker<'a> {
     left: VecDeque<Days>,
     seen: HashSet<u64>,
     restarts: u32,
+    /// Whether a page has arrived when it is delivered, and not only with the end of a program.
+    each_page_arrives: bool,
 }
 
 /// What a walk is for.
@@ -97,6 +102,7 @@ impl<'a> Walker<'a> {
             left: VecDeque::new(),
             seen: HashSet::new(),
             restarts: 0,
+            each_page_arrives: matches!(read.target, Target::Replay(_)),
         };
         walker.lay_out();
         walker
@@ -119,6 +125,9 @@ impl<'a> Walker<'a> {
 
     /// Walks to the end.
     pub(super) async fn run(mut self, outlet: &Outlet<'_>) -> Result<Walked, Failure> {
+        if self.read.is_delta() {
+            self.deliver_stored(outlet).await?;
+        }
         loop {
             crash::point("page:before");
             let page = self.page().await;
@@ -134,11 +143,20 @@ impl<'a> Walker<'a> {
                     continue;
                 }
             };
+            if page.is_kept
+                && let Err(failure) = self.store_changes(&page).await
+            {
+                // If it arrives now, nothing is lost.
+                tracing::warn!(webhook = %self.procedure.path, error = %failure, "what the delta told of could not be stored before it is delivered");
+            }
             crash::point("deliver:before");
             outlet.page(&page.objects).await?;
             crash::point("deliver:after");
             self.walk.progress.pages += 1;
             self.walk.progress.objects += page.objects.len() as u64;
+            if page.is_kept && !page.objects.is_empty() {
+                self.has_arrived().await?;
+            }
             let delta = if self.read.is_delta() { page.delta } else { None };
             match page.next {
                 Some(next) => self.follow(next)?,
@@ -160,6 +178,48 @@ impl<'a> Walker<'a> {
                 self.still_wanted().await?;
             }
         }
+    }
+
+    /// Delivers what earlier attempts were told of a kept delta and did not get through.
+    async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), Failure> {
+        let procedure = self.procedure;
+        let mut behind = 0;
+        while let Some(page) = procedure
+            .store
+            .stored_changes(procedure.id, behind)
+            .await
+            .map_err(|error| Failure::from_store(&error))?
+        {
+            behind = page.id;
+            let objects = Object::changes(&page.changes).map_err(|wrong| {
+                Failure::new(format!("a stored page of the delta cannot be read: {wrong}"))
+            })?;
+            outlet.page(&objects).await?;
+            self.walk.progress.pages += 1;
+            self.walk.progress.objects += objects.len() as u64;
+        }
+        if behind > 0 { self.has_arrived().await } else { Ok(()) }
+    }
+
+    /// Stores what a kept delta tells of, with the link that follows it.
+    async fn store_changes(&self, page: &Page) -> Result<(), Failure> {
+        let procedure = self.procedure;
+        let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
+        let next = page.next.clone().or_else(|| page.delta.clone());
+        procedure
+            .store
+            .took_changes(procedure.id, changes, next)
+            .await
+            .map_err(|error| Failure::from_store(&error))
+    }
+
+    /// Forgets what was stored, unless only the end of a program says that it has arrived.
+    async fn has_arrived(&self) -> Result<(), Failure> {
+        if !self.each_page_arrives {
+            return Ok(());
+        }
+        let procedure = self.procedure;
+        procedure.store.delivered_changes(procedure.id).await.map_err(|error| Failure::from_store(&error))
     }
 
     /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal
@@ -206,10 +266,9 @@ impl<'a> Walker<'a> {
     async fn afresh(&mut self, error: &ApiError) -> Result<(), Failure> {
         let procedure = self.procedure;
         self.restarts += 1;
-        if self.restarts > RESTARTS {
-            return Err(Failure::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
+        if self.restarts <= RESTARTS {
+            tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
         }
-        tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
         if self.read.is_delta() {
             procedure.store.forget_delta(procedure.id).await.map_err(|error| Failure::from_store(&error))?;
         }
@@ -219,6 +278,11 @@ impl<'a> Walker<'a> {
         self.walk.progress = Progress::default();
         self.seen.clear();
         self.lay_out();
+        // Or the next attempt would go on with the link that is dead.
+        self.record().await?;
+        if self.restarts > RESTARTS {
+            return Err(Failure::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
+        }
         Ok(())
     }
 
@@ -239,7 +303,7 @@ impl<'a> Walker<'a> {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            if self.walk.link.is_some() && matches!(error.status(), Some(400 | 404 | 410)) {
+            if self.walk.link.as_deref().is_some_and(|link| is_gone(&error, link)) {
                 return Err(NoPage::Gone(error));
             }
             let wait = error.retry_after().unwrap_or_default();
@@ -250,6 +314,16 @@ impl<'a> Walker<'a> {
             sleep(wait.max(procedure.timing.backoff.delay(tries, fastrand::f64()).min(PATIENCE))).await;
             tries += 1;
         }
+    }
+}
+
+/// Whether Protime does not know a link any more. A 409 means two things: of a list and of a fresh delta,
+/// that the token in the link is over; of a kept one, that something else is under way, which passes.
+fn is_gone(error: &ApiError, link: &str) -> bool {
+    match error.status() {
+        Some(400 | 404 | 410) => true,
+        Some(409) => !is_of_kept_delta(link),
+        _ => false,
     }
 }
 

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Call, pairs};
-use crate::sandbox::{answer::Answer, tenant::Tenant};
+use crate::sandbox::{answer::Answer, settings::UnknownScope, tenant::Tenant};
 
-/// Grants those of the scopes asked for that the client may have.
+/// Grants those of the scopes asked for that the client may have, or none if it may not have all of them.
 pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, name: &str, call: &Call) -> Answer {
     if name != tenant.name {
         return Answer::error(404, "NotFound", "There is no such tenant.");
@@ -28,8 +28,10 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, name: &str, call: &Cal
     if !known {
         return Answer::oauth(tenant.settings.invalid_client_status, "invalid_client");
     }
-    let scopes = tenant.granted(field("scope").unwrap_or_default());
-    if scopes.is_empty() {
+    let asked = field("scope").unwrap_or_default();
+    let scopes = tenant.granted(asked);
+    let all = asked.split_whitespace().all(|scope| scopes.contains(scope));
+    if scopes.is_empty() || (!all && tenant.settings.unknown_scope == UnknownScope::Invalid) {
         return Answer::oauth(400, "invalid_scope");
     }
     let seconds = tenant.settings.token_lifetime_seconds;

@@ -2,37 +2,23 @@
 
 use axum::http::header;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Call;
+use super::{Call, shown};
 use crate::sandbox::{
     answer::Answer,
     deltas::{PageToken, decode, encode},
     filter::Filter,
     journal,
     references::References,
+    settings::{DeleteStatus, PostWhileEnabled, RenewalStatus},
     tenant::{Poster, Tenant},
-    time::with_offset,
-    webhooks::{Pair, Webhook},
+    webhooks::{Pair, PostRefused},
     words::{API_ROOT, known_collection},
 };
 
 /// How many attempts the debugging endpoint shows.
 const ATTEMPTS_SHOWN: usize = 100;
-
-fn shown(webhook: &Webhook) -> Map<String, Value> {
-    let mut fields = Map::from_iter([
-        ("id".to_owned(), json!(webhook.id)),
-        ("validUntil".to_owned(), json!(with_offset(webhook.valid_until))),
-        ("status".to_owned(), json!(webhook.status())),
-        ("destinationUrl".to_owned(), json!(webhook.pair.destination_url)),
-        ("collectionName".to_owned(), json!(webhook.pair.collection)),
-    ]);
-    if !webhook.references.is_empty() {
-        fields.insert("externalReferences".to_owned(), json!(webhook.references.texts()));
-    }
-    fields
-}
 
 /// The collection that a POST names.
 pub(crate) fn collection_of(body: &[u8]) -> Option<String> {
@@ -42,11 +28,11 @@ pub(crate) fn collection_of(body: &[u8]) -> Option<String> {
 
 fn pair_of(body: &[u8]) -> Result<Pair, Answer> {
     let Ok(Value::Object(body)) = serde_json::from_slice(body) else {
-        return Err(Answer::error(400, "InvalidJson", "The body is no JSON object."));
+        return Err(Answer::bad_body("body", "A JSON object is required."));
     };
     let text = |name: &str| {
         let value = body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        value.map(str::to_owned).ok_or_else(|| Answer::invalid(name, "A text is required."))
+        value.map(str::to_owned).ok_or_else(|| Answer::bad_body(name, "A text is required."))
     };
     let pair = Pair { destination_url: text("destinationUrl")?, collection: text("collectionName")? };
     let url = reqwest::Url::parse(&pair.destination_url).ok();
@@ -57,10 +43,10 @@ fn pair_of(body: &[u8]) -> Result<Pair, Answer> {
         _ => false,
     });
     if !fits {
-        return Err(Answer::invalid("destinationUrl", "An absolute HTTPS URL is required."));
+        return Err(Answer::bad_body("destinationUrl", "An absolute HTTPS URL is required."));
     }
     if known_collection(&pair.collection).is_none() {
-        return Err(Answer::invalid("collectionName", "There is no such collection."));
+        return Err(Answer::bad_body("collectionName", "There is no such collection."));
     }
     Ok(pair)
 }
@@ -80,22 +66,42 @@ pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Answer
         Ok(references) => references,
         Err(why) => return Answer::invalid("externalReferences", &why),
     };
-    let Ok(serial) = tenant.post(&pair, &references, Poster::Client, now) else {
-        let why = "They cannot be changed on an existing webhook: delete it, then create it.";
-        return Answer::invalid("externalReferences", why);
+    if let Err(why) = references.check(&pair.collection) {
+        return Answer::invalid("externalReferences", &why);
+    }
+    let (serial, new) = match tenant.post(&pair, &references, Poster::Client, now) {
+        Ok(posted) => posted,
+        Err(PostRefused::ReferencesFixed) => {
+            let why = "They cannot be changed on an existing webhook: delete it, then create it.";
+            return Answer::invalid("externalReferences", why);
+        }
+        Err(PostRefused::StillEnabled) => return still_enabled(tenant.settings.post_while_enabled),
     };
     let Some(webhook) = tenant.webhooks.by_serial(serial) else {
         return Answer::error(500, "InternalError", "The webhook vanished.");
     };
-    let location = format!("{}{API_ROOT}/webhooks/{}", tenant.origin, webhook.id);
-    let mut body = shown(webhook);
-    body.insert(tenant.settings.key_field.clone(), json!(webhook.key));
-    Answer::json(201, &Value::Object(body)).with(header::LOCATION, &location)
+    let settings = &tenant.settings;
+    let renewed_with_200 = !new && settings.renewal_status == RenewalStatus::Ok;
+    let status = if renewed_with_200 { 200 } else { 201 };
+    let answer = Answer::json(status, &shown::posted(webhook, settings));
+    match shown::location(&webhook.id, &tenant.origin, settings) {
+        Some(location) => answer.with(header::LOCATION, &location),
+        None => answer,
+    }
+}
+
+fn still_enabled(switch: PostWhileEnabled) -> Answer {
+    let why = "There is an enabled webhook for this destination and collection.";
+    if switch == PostWhileEnabled::Conflict {
+        Answer::error(409, "Conflict", why)
+    } else {
+        Answer::broken_rule(why)
+    }
 }
 
 /// A page of the webhooks that are not deleted.
-pub(crate) fn list(tenant: &Tenant, call: &Call) -> Answer {
-    let token = match call.parameter("pageToken") {
+pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
+    let token = match call.parameter("continuationToken") {
         None => PageToken {
             collection: "webhooks".to_owned(),
             filter: call.parameter("filter").unwrap_or_default(),
@@ -106,31 +112,39 @@ pub(crate) fn list(tenant: &Tenant, call: &Call) -> Answer {
         },
         Some(text) => match decode::<PageToken>(&text).filter(|token| token.collection == "webhooks") {
             Some(token) => token,
-            None => return Answer::invalid("pageToken", "It is none of this list."),
+            None => {
+                let why = "The continuation token is invalid or has expired; start the list over.";
+                return Answer::error(409, "Conflict", why);
+            }
         },
     };
-    let fields = ["status", "collectionName", "collection-name"];
-    let filter = match Filter::parse(&token.filter, &fields) {
+    let filter = match Filter::parse(&token.filter, &["status", "collection-name"]) {
         Ok(filter) => filter,
         Err(why) => return Answer::invalid("filter", &why),
     };
     let after: Option<usize> = token.after.parse().ok();
-    let mut found = tenant.webhooks.all().iter().filter(|webhook| {
+    let mut found = tenant.webhooks.all().iter().filter_map(|webhook| {
         let value = |field: &str| match field {
             "status" => Some(webhook.status()),
             _ => Some(webhook.pair.collection.as_str()),
         };
-        !webhook.deleted && after.is_none_or(|after| webhook.serial > after) && filter.accepts(value)
+        let wanted = after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
+        let shown = shown::in_list(webhook, &tenant.settings, now).filter(|_| wanted)?;
+        Some((webhook.serial, shown))
     });
     let size = if token.blank { 0 } else { tenant.settings.page_size };
-    let page: Vec<&Webhook> = found.by_ref().take(size).collect();
+    let page: Vec<(usize, Value)> = found.by_ref().take(size).collect();
     let more = found.next().is_some();
-    let mut body = json!({"value": page.iter().map(|webhook| shown(webhook)).collect::<Vec<_>>()});
+    let last = page.last().map(|(serial, _)| serial.to_string());
+    let mut body = json!({"value": page.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>()});
     if more {
-        let after = page.last().map_or(token.after.clone(), |webhook| webhook.serial.to_string());
+        let after = last.unwrap_or_else(|| token.after.clone());
         let blank = tenant.settings.empty_pages && !token.blank;
+        // The filter stands in it as a person writes it, with its spaces and apostrophes.
+        let written =
+            if token.filter.is_empty() { String::new() } else { format!("filter={}&", token.filter) };
         let next = encode(&PageToken { after, blank, ..token });
-        body["nextLink"] = json!(format!("{API_ROOT}/webhooks?pageToken={next}"));
+        body["nextLink"] = json!(format!("{API_ROOT}/webhooks?{written}continuationToken={next}"));
     }
     Answer::json(200, &body)
 }
@@ -141,8 +155,10 @@ fn not_found() -> Answer {
 
 /// A webhook that is not deleted.
 pub(crate) fn get(tenant: &Tenant, id: &str) -> Answer {
+    let id = shown::id_of(id, &tenant.settings);
     let found = tenant.webhooks.by_id(id).filter(|webhook| !webhook.deleted);
-    found.map_or_else(not_found, |webhook| Answer::json(200, &Value::Object(shown(webhook))))
+    let answer = |webhook| Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings)));
+    found.map_or_else(not_found, answer)
 }
 
 /// A webhook with its latest attempts to deliver, also after its deletion.
@@ -161,7 +177,7 @@ pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
         .take(ATTEMPTS_SHOWN)
         .map(|delivery| json!({"at": delivery.at, "attempt": delivery.attempt, "status": delivery.status}))
         .collect();
-    let mut body = shown(webhook);
+    let mut body = shown::alone(webhook, &tenant.settings);
     body.insert("deleted".to_owned(), json!(webhook.deleted));
     body.insert("deliveryAttempts".to_owned(), Value::Array(attempts));
     Answer::json(200, &Value::Object(body))
@@ -169,9 +185,12 @@ pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
 
 /// Deletes a webhook softly.
 pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Answer {
-    let serial = tenant.webhooks.by_id(id).map(|webhook| webhook.serial);
-    match serial {
-        Some(serial) if tenant.delete(serial, "client") => Answer::empty(204),
-        _ => not_found(),
+    let found = tenant.webhooks.by_id(shown::id_of(id, &tenant.settings)).map(|webhook| webhook.serial);
+    let Some(serial) = found.filter(|serial| tenant.delete(*serial, "client")) else { return not_found() };
+    match tenant.webhooks.by_serial(serial) {
+        Some(webhook) if tenant.settings.delete_status == DeleteStatus::Ok => {
+            Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings)))
+        }
+        _ => Answer::empty(204),
     }
 }

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::support::{Bench, body};
-use crate::sandbox::{
-    Sandbox, SandboxConfig, SandboxError,
-    settings::Settings,
-    tenant::{ChangeRequest, WantedKind},
-};
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, settings::Settings, words::API_ROOT};
 
 const DESTINATION: &str = "http://127.0.0.1:9/events";
 
@@ -44,7 +40,9 @@ async fn who_may_not_is_told_why() {
     let small = small["access_token"].as_str().unwrap();
     let refused = bench.client.get(bench.url("/people")).bearer_auth(small).send().await.unwrap();
     assert_eq!(refused.status(), 403);
-    assert_eq!(body(refused).await["error"]["reasons"], json!(["connector-protimeapi-people.read"]));
+    let told = body(refused).await;
+    assert_eq!(told["error"]["code"], "Forbidden");
+    assert!(!told.to_string().contains("people"), "{told}");
 
     assert!(bench.sandbox.handle().revoke_tokens() >= 2);
     assert_eq!(status(bench.get("/webhooks")).await, 401);
@@ -58,21 +56,22 @@ async fn every_post_for_a_pair_renews_the_same_webhook_with_a_new_key() {
     let answer = bench.post("", DESTINATION, "clockings").send().await.unwrap();
     let location = answer.headers()["location"].to_str().unwrap().to_owned();
     let first = body(answer).await;
-    assert_eq!(location, bench.url(&format!("/webhooks/{}", first["id"].as_str().unwrap())));
-    assert!(first["validUntil"].as_str().unwrap().ends_with("+02:00"));
+    assert_eq!(location, format!("{API_ROOT}/webhooks/{}", first["id"].as_str().unwrap()));
+    let end = first["validUntil"].as_str().unwrap();
+    assert!(end.ends_with("+02:00") && !end.contains('.'), "{end}");
     let valid: Timestamp = first["validUntil"].as_str().unwrap().parse().unwrap();
     assert!(valid > crate::clock::now());
 
     let second = bench.create(DESTINATION, "clockings").await;
-    assert_eq!(first["id"], second["id"]);
+    assert_ne!(first["id"], second["id"]);
     assert_ne!(first["webhookKey"], second["webhookKey"]);
     let listed = body(bench.get("/webhooks").send().await.unwrap()).await;
     assert_eq!(listed["value"].as_array().unwrap().len(), 1);
     assert_eq!(listed["value"][0]["webhookKey"], Value::Null);
 
-    bench.sandbox.handle().set(json!({"new_id": true, "key_field": "secret"})).unwrap();
+    bench.sandbox.handle().set(json!({"renewed_id": "same", "key_field": "secret"})).unwrap();
     let third = bench.create(DESTINATION, "clockings").await;
-    assert_ne!(second["id"], third["id"]);
+    assert_eq!(second["id"], third["id"]);
     let view = &bench.sandbox.handle().webhooks()[0];
     assert_eq!((json!(view.key), view.key_version, view.posts), (third["secret"].clone(), 3, 3));
 }
@@ -89,7 +88,9 @@ async fn a_bad_post_is_refused_and_references_are_fixed() {
     ] {
         let refused = bench.post("", destination, collection).send().await.unwrap();
         assert_eq!(refused.status(), 400);
-        assert_eq!(body(refused).await["validationErrors"][0]["field"], field);
+        let told = body(refused).await;
+        assert_eq!(told["code"], "BadRequest");
+        assert!(told["validationErrors"][0].as_str().unwrap().starts_with(field), "{told}");
     }
     let badge = "?externalReferences=(people,@badge-number)";
     assert_eq!(bench.post(badge, DESTINATION, "clockings").send().await.unwrap().status(), 201);
@@ -97,7 +98,7 @@ async fn a_bad_post_is_refused_and_references_are_fixed() {
     let other = "?externalReferences=(activity-definitions,actDef)";
     assert_eq!(bench.post(other, DESTINATION, "clockings").send().await.unwrap().status(), 400);
     let kept = bench.create(DESTINATION, "clockings").await;
-    assert_eq!(kept["externalReferences"], json!(["people,@badge-number"]));
+    assert_eq!(kept["externalReferences"], json!({"people": ["@badge-number"]}));
     assert_eq!(bench.sandbox.handle().webhooks()[0].posts, 3);
 }
 
@@ -111,8 +112,8 @@ async fn a_deleted_webhook_is_gone_but_for_debugging() {
     assert_eq!(delete().await.unwrap().status(), 404);
     assert_eq!(bench.get(&path).send().await.unwrap().status(), 404);
     assert_eq!(body(bench.get("/webhooks").send().await.unwrap()).await["value"], json!([]));
-    let left = body(bench.get(&format!("{path}/debug")).send().await.unwrap()).await;
-    assert_eq!((&left["deleted"], &left["status"]), (&json!(true), &json!("Disabled")));
+    let left = body(bench.get(&format!("{path}/sandbox-debugging")).send().await.unwrap()).await;
+    assert_eq!((&left["deleted"], &left["status"]), (&json!(true), &json!("Deleted")));
     let again = bench.create(DESTINATION, "people").await;
     assert_ne!(again["id"], id);
     assert_eq!(bench.sandbox.handle().webhooks()[1].key_version, 2);
@@ -126,7 +127,8 @@ async fn lists_are_filtered_and_an_empty_page_is_not_the_end() {
         bench.create(&format!("{DESTINATION}/{number}"), "people").await;
     }
     bench.create(DESTINATION, "breaks").await;
-    let mut page = body(bench.get("/webhooks?filter=collectionName eq 'people'").send().await.unwrap()).await;
+    let mut page =
+        body(bench.get("/webhooks?filter=collection-name eq 'people'").send().await.unwrap()).await;
     let mut sizes = Vec::new();
     loop {
         sizes.push(page["value"].as_array().unwrap().len());
@@ -137,56 +139,9 @@ async fn lists_are_filtered_and_an_empty_page_is_not_the_end() {
         page = body(bench.follow(&next).await).await;
     }
     assert_eq!(sizes, [2, 0, 2, 0, 1]);
-    let none = "/webhooks?filter=collectionName eq 'people' and status eq 'Disabled'";
+    let none = "/webhooks?filter=collection-name eq 'people' and status eq 'Disabled'";
     assert_eq!(body(bench.get(none).send().await.unwrap()).await["value"], json!([]));
     assert_eq!(bench.get("/webhooks?filter=id gt 1").send().await.unwrap().status(), 400);
-}
-
-#[tokio::test]
-async fn a_kept_delta_shows_what_a_list_cannot() {
-    let bench = Bench::start(Settings { page_size: 2, ..Settings::default() }).await;
-    let handle = bench.sandbox.handle();
-    let made = handle.change(&ChangeRequest::inserts("people", 3)).unwrap();
-    let mut page = body(bench.get("/people?delta").send().await.unwrap()).await;
-    assert_eq!(page["value"][0]["changeType"], "InsertOrUpdate");
-    // Changed during the walk: the kept delta tells of it again.
-    let change = |id: &str, kind| ChangeRequest {
-        id: Some(id.to_owned()),
-        kind,
-        ..ChangeRequest::inserts("people", 1)
-    };
-    handle.change(&change(&made[0].id, WantedKind::Upsert)).unwrap();
-    page = body(bench.follow(&page["nextLink"]).await).await;
-    let link = page["deltaLink"].clone();
-    let kept = body(bench.follow(&link).await).await;
-    assert_eq!(kept["value"][0]["data"]["id"], made[0].id);
-    handle.change(&change(&made[1].id, WantedKind::Delete)).unwrap();
-    let kept = body(bench.follow(&kept["deltaLink"]).await).await;
-    assert_eq!(kept["value"].as_array().unwrap().len(), 1);
-    assert_eq!(kept["value"][0]["changeType"], "Delete");
-    assert_eq!(kept["value"][0]["data"]["id"], made[1].id);
-    let list = body(bench.get("/people").send().await.unwrap()).await;
-    assert_eq!(list["value"].as_array().unwrap().len(), 2);
-
-    assert_eq!(bench.get("/people?delta").send().await.unwrap().status(), 200);
-    assert_eq!(bench.follow(&kept["deltaLink"]).await.status(), 410);
-}
-
-#[tokio::test]
-async fn clockings_demand_a_date() {
-    let bench = Bench::start(Settings::default()).await;
-    bench.sandbox.handle().change(&ChangeRequest::inserts("clockings", 1)).unwrap();
-    let count = async |filter: &str| {
-        let answer = bench.get(&format!("/clockings?filter={filter}")).send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, body(answer).await["value"].as_array().map(Vec::len))
-    };
-    assert_eq!(count("").await, (400, None));
-    assert_eq!(count("date ge 2020-01-01 and date le 2022-01-01").await, (400, None));
-    let today = crate::clock::now().strftime("%Y-%m-%d").to_string();
-    assert_eq!(count(&format!("date ge {today}")).await, (200, Some(1)));
-    assert_eq!(count("date ge 2020-01-01 and date le 2020-12-31").await, (200, Some(0)));
-    assert_eq!(count("id eq 'x'").await, (200, Some(0)));
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::support::{Bench, Event, Receiver, until};
 use crate::sandbox::{
+    changes::{ChangeRequest, WantedKind},
     journal::{ChangeKind, LogLine, Topic},
     settings::Settings,
-    tenant::{ChangeRequest, WantedKind},
     webhooks::Pair,
 };
 
@@ -61,6 +61,8 @@ async fn exhausted_retries_disable_and_nothing_is_replayed() {
     until("the disablement", || handle.webhooks()[0].disabled_by == Some("exhausted")).await;
     let lost = handle.change(&ChangeRequest::inserts("people", 1)).unwrap();
     assert_eq!(handle.webhooks()[0].pending, 0);
+    // What is still under way would meet a receiver that is well again.
+    until("the end of all attempts", || handle.deliveries(0).iter().all(|d| d.finished_at.is_some())).await;
     let attempts = handle.deliveries(0);
     assert!(attempts.iter().any(|delivery| delivery.attempt == 3));
     assert!(attempts.iter().all(|delivery| delivery.attempt <= 3 && delivery.delivered != Some(true)));
@@ -156,5 +158,6 @@ async fn a_disabled_pair_gets_nothing_and_references_ride_along() {
     let events = receiver.events();
     let told: Value = serde_json::from_slice(&events[0].body).unwrap();
     assert_eq!(events.len(), 1);
-    assert_eq!(told["data"]["externalReferences"][0]["externalReference"], "@badge-number");
+    // Where a person's own reference stands is not documented: at the top, here.
+    assert!(told["data"]["externalReferences"]["@badge-number"].is_string(), "{told}");
 }

@@ -97,6 +97,7 @@ pub(crate) async fn body(answer: Response) -> Value {
 #[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) authorization: String,
+    pub(crate) content_type: String,
     pub(crate) body: Bytes,
 }
 
@@ -129,8 +130,9 @@ impl Receiver {
 }
 
 async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let authorization = headers["authorization"].to_str().unwrap().to_owned();
-    receiver.events.lock().unwrap().push(Event { authorization, body });
+    let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let (authorization, content_type) = (text("authorization"), text("content-type"));
+    receiver.events.lock().unwrap().push(Event { authorization, content_type, body });
     StatusCode::from_u16(receiver.status.load(Ordering::SeqCst)).unwrap()
 }
 

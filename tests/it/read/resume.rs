@@ -8,10 +8,14 @@ use crate::support::{World, pause};
 
 /// A walk of a hundred pages that takes a while.
 fn slow(world: &mut World, resync: &str) {
-    world.sandbox.change("people", 700);
-    let config = config(world, "people", resync);
+    slow_in(world, "people", resync);
+}
+
+fn slow_in(world: &mut World, collection: &str, resync: &str) {
+    world.sandbox.change(collection, 700);
+    let config = config(world, collection, resync);
     world.start(&config);
-    world.settled("people");
+    world.settled(collection);
     world.sandbox.fault(&json!({
         "endpoint": "collection", "times": null, "action": {"kind": "delay-before", "ms": 50},
     }));
@@ -19,15 +23,19 @@ fn slow(world: &mut World, resync: &str) {
 
 /// Waits until the walk under way has this many pages behind it.
 fn walked(world: &World, pages: u64) -> Value {
+    walked_in(world, "people", pages)
+}
+
+fn walked_in(world: &World, collection: &str, pages: u64) -> Value {
     world.eventually("a walk is under way", || {
-        let renewal = world.daemon.webhook("people")["renewal"].clone();
+        let renewal = world.daemon.webhook(collection)["renewal"].clone();
         (renewal["progress"]["pages"].as_u64()? >= pages).then_some(renewal)
     })
 }
 
 fn first_pages(world: &World) -> usize {
     // The sandbox tells apart what was asked by its query.
-    let first = |it: &&Value| !it["query"].as_str().unwrap_or_default().contains("pageToken");
+    let first = |it: &&Value| !it["query"].as_str().unwrap_or_default().contains("continuationToken");
     world.sandbox.requests("collection").iter().filter(first).count()
 }
 
@@ -63,16 +71,16 @@ fn after_kill_9_and_after_a_stop_the_walk_goes_on() {
 #[test]
 fn a_place_that_protime_forgot_is_no_place() {
     let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
-    slow(&mut world, "kind = \"delta\"\nfilter = \"changedAt ge {from}\"");
-    world.daemon.control.post("/v1/webhooks/acme/people/renew");
-    walked(&world, 10);
+    slow_in(&mut world, "clockings", "kind = \"delta\"\nfilter = \"date ge {from_date}\"");
+    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+    walked_in(&world, "clockings", 10);
     world.daemon.kill();
     world.sandbox.clear_faults();
     world.sandbox.fault(&json!({
         "endpoint": "collection", "times": 1, "action": {"kind": "status", "status": 410},
     }));
     world.daemon.start();
-    world.renewed("people", "manual");
+    world.renewed("clockings", "manual");
     assert!(world.daemon.log().contains("reading it afresh"));
     world.nothing_lost();
 }

@@ -41,6 +41,15 @@ echo "resynchronised with $code"
 exit "$code"
 "#;
 
+/// What is known of an object.
+#[derive(Debug, Default)]
+struct Held {
+    /// The newest version that was told.
+    version: String,
+    /// What was told of it last without a version.
+    data: Option<Value>,
+}
+
 /// One run of the resync command.
 #[derive(Debug, Clone)]
 pub(crate) struct Resync {
@@ -56,7 +65,7 @@ struct Inner {
     keys: HashMap<String, PathBuf>,
     down: bool,
     resync_exit: u8,
-    held: HashMap<(String, String), String>,
+    held: HashMap<(String, u64), Held>,
     events: Vec<(String, u16)>,
     told: Vec<(String, Value)>,
     resyncs: Vec<Resync>,
@@ -138,12 +147,17 @@ impl Receiver {
     /// The changes of the truth that are held neither in their version nor in a newer one.
     pub(crate) fn lost<'a>(&self, changes: &'a [Value]) -> Vec<&'a Value> {
         let inner = self.inner();
-        let held = |change: &&Value| {
-            let word = |field: &str| change[field].as_str().unwrap().to_owned();
-            let version = inner.held.get(&(word("collection"), word("id")));
-            version.is_none_or(|version| *version < word("change_version"))
+        // What shows no version is known by what it holds: that of this change, or of a later one.
+        let same = |change: &Value, data: &Value| {
+            let later = |it: &&Value| of(it) == of(change) && version(it) >= version(change);
+            changes.iter().filter(|it| it["data"] == *data).any(|it| later(&it))
         };
-        changes.iter().filter(held).collect()
+        let lost = |change: &&Value| {
+            let Some(held) = inner.held.get(&of(change)) else { return true };
+            held.version.as_str() < version(change)
+                && !held.data.as_ref().is_some_and(|data| change["data"].is_object() && same(change, data))
+        };
+        changes.iter().filter(lost).collect()
     }
 }
 
@@ -155,11 +169,42 @@ impl Drop for Receiver {
 }
 
 impl Inner {
-    fn hold(&mut self, collection: &str, id: &str, version: &str) {
-        let held = self.held.entry((collection.to_owned(), id.to_owned())).or_default();
-        if version > held.as_str() {
-            version.clone_into(held);
+    fn hold(&mut self, collection: &str, id: u64, version: &str) {
+        let held = self.held.entry((collection.to_owned(), id)).or_default();
+        if version > held.version.as_str() {
+            version.clone_into(&mut held.version);
         }
+    }
+
+    /// Takes in what an event tells of an object; without a version it is newer than what is known.
+    fn told_of(&mut self, collection: &str, data: &Value) {
+        let id = data["id"].as_u64().expect("an id is a whole number");
+        if let Some(version) = data["changeVersion"].as_str() {
+            return self.hold(collection, id, version);
+        }
+        let mut data = data.clone();
+        without_references(&mut data);
+        self.held.entry((collection.to_owned(), id)).or_default().data = Some(data);
+    }
+}
+
+fn of(change: &Value) -> (String, u64) {
+    let collection = change["collection"].as_str().unwrap().to_owned();
+    (collection, change["id"].as_u64().expect("an id is a whole number"))
+}
+
+fn version(change: &Value) -> &str {
+    change["change_version"].as_str().unwrap()
+}
+
+fn without_references(value: &mut Value) {
+    match value {
+        Value::Object(all) => {
+            all.remove("externalReferences");
+            all.values_mut().for_each(without_references);
+        }
+        Value::Array(all) => all.iter_mut().for_each(without_references),
+        _ => {}
     }
 }
 
@@ -179,8 +224,7 @@ async fn event(
         StatusCode::UNAUTHORIZED
     } else {
         let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
-        let word = |field: &str| event["data"][field].as_str().expect(field).to_owned();
-        inner.hold(&collection, &word("id"), &word("changeVersion"));
+        inner.told_of(&collection, &event["data"]);
         inner.told.push((collection.clone(), event));
         StatusCode::NO_CONTENT
     };
@@ -219,7 +263,7 @@ fn bring_up_to_date(inner: &Mutex<Inner>, request: &Path, tenant: &Admin) -> Opt
             if change["collection"] == input["collection"] && from.is_none_or(|from| from <= happened) {
                 inner.hold(
                     change["collection"].as_str()?,
-                    change["id"].as_str()?,
+                    change["id"].as_u64()?,
                     change["change_version"].as_str()?,
                 );
             }

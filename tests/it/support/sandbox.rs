@@ -121,10 +121,18 @@ impl Admin {
             .collect()
     }
 
-    /// The living webhook of this collection, if there is one.
+    /// The living webhook of this collection, if there is one; where there are several, the latest
+    /// that delivers.
     pub(crate) fn webhook(&self, collection: &str) -> Option<Value> {
+        self.webhooks(collection)
+            .into_iter()
+            .max_by_key(|webhook| (webhook["status"] == "Enabled", webhook["key_version"].as_u64()))
+    }
+
+    /// Every webhook of this collection that was not deleted.
+    pub(crate) fn webhooks(&self, collection: &str) -> Vec<Value> {
         let living = |webhook: &Value| webhook["collection"] == collection && webhook["deleted"] == false;
-        self.list("webhooks").into_iter().find(living)
+        self.list("webhooks").into_iter().filter(living).collect()
     }
 
     pub(crate) fn change(&self, collection: &str, count: u32) -> Vec<Value> {
@@ -140,6 +148,18 @@ impl Admin {
     pub(crate) fn steady(&self, collections: &[&str], per_second: f64) {
         let body = json!({"collections": collections, "per_second": per_second, "delete_every": 10});
         self.send("PUT", "steady", Some(&body));
+    }
+
+    /// The same, but in some collections nothing is deleted.
+    pub(crate) fn steady_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
+        let body =
+            json!({"collections": collections, "per_second": per_second, "delete_every": 10, "keep": keep});
+        self.send("PUT", "steady", Some(&body));
+    }
+
+    /// Someone else starts a delta of this collection.
+    pub(crate) fn foreign_delta(&self, collection: &str) {
+        self.send("POST", "deltas/foreign-start", Some(&json!({"collection": collection})));
     }
 
     pub(crate) fn fault(&self, rule: &Value) {
