@@ -24,6 +24,7 @@ mod error;
 pub(crate) mod fuzzing;
 mod http;
 mod limit;
+mod pair;
 mod reading;
 mod references;
 mod time;
@@ -41,10 +42,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::{
-    domain::{
-        collection,
-        webhook::{Pair, TenantName},
-    },
+    domain::{collection, webhook::TenantName},
     outbound::ClientError,
     tally::Tally,
 };
@@ -52,6 +50,7 @@ use crate::{
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
+pub(crate) use pair::comparable;
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
 pub(crate) use wire::{List, Odd};
@@ -79,14 +78,6 @@ pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec
         }
     }
     scopes
-}
-
-/// A pair in a form in which two spellings of one URL, and of one collection, are the same: Protime
-/// lists a collection as it calls it, which need not be in the letters that a POST was sent with.
-pub(crate) fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.to_ascii_lowercase())
 }
 
 /// What a client needs to know of its tenant.

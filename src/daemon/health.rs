@@ -10,7 +10,11 @@ use crate::{
         report::{self, ConfigError, Problem, State},
         webhook::RemoteStatus,
     },
-    renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
+    renewal::{
+        plan::{delivers, unsettled},
+        procedure::Procedure,
+        reconcile::Tenant,
+    },
     resync::Resync,
 };
 
@@ -57,7 +61,10 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             (what, failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
-            CONTENDED.to_owned(),
+            match &record.trouble {
+                Some(trouble) => format!("{CONTENDED}; the last thing that failed: {}", trouble.message),
+                None => CONTENDED.to_owned(),
+            },
             record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => (
@@ -73,6 +80,8 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             );
             (what, renewal.started_at)
         }
+        // A list that may be older than our POST says nothing against it.
+        State::Active if unsettled(record).is_some() => return None,
         State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
     };
     Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })

@@ -167,6 +167,20 @@ impl From<RemoteStatus> for String {
     }
 }
 
+/// An id of Protime's in a form in which its spellings are the same: GUIDs are written in capitals or
+/// not, with braces, quotes, parentheses and hyphens or without.
+pub(crate) fn comparable_id(id: &str) -> String {
+    let bare = id.trim_matches(|c: char| c.is_whitespace() || "'\"{}()".contains(c)).to_ascii_lowercase();
+    let plain = bare.replace('-', "");
+    let is_guid = plain.len() == 32 && plain.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_guid { plain } else { bare }
+}
+
+/// Whether two ids of Protime's are one.
+pub(crate) fn same_id(one: &str, other: &str) -> bool {
+    comparable_id(one) == comparable_id(other)
+}
+
 /// A webhook as Protime lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemoteWebhook {
@@ -178,6 +192,8 @@ pub(crate) struct RemoteWebhook {
     pub(crate) status: RemoteStatus,
     /// Until when it does; absent only if Protime left it out.
     pub(crate) valid_until: Option<Timestamp>,
+    /// Whether that came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
     /// Its external references; absent if Protime does not tell, or not in a way that is understood.
     pub(crate) references: Option<Vec<ExternalReference>>,
 }
@@ -194,6 +210,24 @@ mod tests {
         for bad in ["", "-a", ".a", "a/b", "a b", "é", &"x".repeat(65)] {
             assert_eq!(WebhookName::new(bad), Err(InvalidName), "{bad}");
         }
+    }
+
+    #[test]
+    fn ids_are_the_same_however_they_are_spelt() {
+        let id = "a7d853ea-89eb-4735-83d1-b891c6fde398";
+        let braced = format!("{{{id}}}");
+        let quoted = format!("('{id}')");
+        for spelling in
+            [&id.to_ascii_uppercase(), &braced, &quoted, &id.replace('-', ""), &format!("\"{id}\" ")]
+        {
+            assert!(same_id(id, spelling), "{spelling}");
+        }
+        for (one, other) in
+            [("12", "13"), ("a-b", "ab"), (id, "a7d853ea-89eb-4735-83d1-b891c6fde399"), (id, "")]
+        {
+            assert!(!same_id(one, other), "{one} {other}");
+        }
+        assert!(same_id("Hook-7", "hook-7"));
     }
 
     #[test]

@@ -171,6 +171,7 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), Odd> {
         },
         status: RemoteStatus::from(status.unwrap_or_default()),
         valid_until: valid_until.map(|stated| stated.at),
+        local_end: valid_until.is_some_and(|stated| stated.assumed_utc),
         references: object.get("externalReferences").and_then(references::listed),
     };
     Ok((webhook, valid_until.is_some_and(|stated| stated.assumed_utc)))

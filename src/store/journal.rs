@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::{
     Store, StoreError,
+    learnt::why_postponed,
     marks::{
         advance_stage, begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step,
         open_renewal, set_trouble, stands_at,
@@ -82,6 +83,9 @@ impl Store {
                     return Ok(open);
                 }
                 finish(connection, webhook, renewal, outcome, Some(&error), now)?;
+                if outcome == RenewalOutcome::Interrupted {
+                    note_lost_key(connection, webhook)?;
+                }
             }
             begin(connection, webhook, reason, gap, now)
         })
@@ -200,10 +204,23 @@ impl Store {
                      synced_at = coalesce(?2, synced_at) WHERE id = ?1",
                 )?
                 .execute((attempt.webhook.0, covered.map(millis)))?;
-            finish(connection, attempt.webhook, attempt.renewal, RenewalOutcome::Succeeded, None, now)
+            let put_off = why_postponed(connection, attempt.renewal)?;
+            let ended = if put_off.is_some() { RenewalOutcome::Postponed } else { RenewalOutcome::Succeeded };
+            finish(connection, attempt.webhook, attempt.renewal, ended, put_off.as_deref(), now)
         })
         .await
     }
+}
+
+/// Records that the last POST took effect although nobody learnt its outcome: the key that it issued is lost.
+fn note_lost_key(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = 'fruitless' WHERE outcome IN ('unknown', 'answered') \
+             AND id = (SELECT max(id) FROM post WHERE webhook_id = ?)",
+        )?
+        .execute([webhook.0])?;
+    Ok(())
 }
 
 /// Records what a resync covered: up to there nothing is owed, from there on everything still is.

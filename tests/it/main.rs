@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod after_end;
 mod at_night;
 mod at_once;
 mod chaos;
@@ -45,6 +46,7 @@ mod preflight;
 mod proxies;
 mod read;
 mod reasons;
+mod recognised;
 mod references;
 mod reload;
 mod reloading;

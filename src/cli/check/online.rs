@@ -288,6 +288,7 @@ mod tests {
             },
             status: RemoteStatus::from(status.to_owned()),
             valid_until: Timestamp::from_second(NOW.as_second() + seconds).ok(),
+            local_end: false,
             references: None,
         }
     }

@@ -59,7 +59,7 @@ async fn a_list_that_was_asked_for_before_is_not_believed() {
     let tenant = TenantName::new("acme").expect("a name");
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.import("theirs", 10).await;
-    bench.store.apply_list(before, HashMap::new(), at(9)).await.expect("applies");
+    bench.store.apply_list(before, HashMap::new(), Grain::Minute, at(9)).await.expect("applies");
     assert_eq!(bench.record().await.remote, Remote::NeverAsked);
 }
 
