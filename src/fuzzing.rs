@@ -68,10 +68,8 @@ fn event(data: &[u8]) {
     }
     if let Ok(event) = Event::parse("clockings", body) {
         assert!(!event.id().is_empty(), "every object has an id");
-        assert!(
-            event.data::<serde_json::Value>().is_ok_and(|data| data.is_object()),
-            "its data is an object"
-        );
+        // Not as a `Value`: that has a limit of depth, which a receiver may have or not.
+        assert!(event.raw_data().starts_with('{'), "its data is an object");
     }
 }
 
