@@ -313,7 +313,7 @@ fn scopes() {
         (
             "client_id",
             "scopes = [\"a\", \"b\", \"a\"]\nclient_id",
-            "15:21: `scopes`: \"a\" is listed twice (first at 15:11); keep one of the two",
+            "15:21: \"a\" is listed twice; keep one of the two",
         ),
     ]);
 }
