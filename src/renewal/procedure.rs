@@ -173,8 +173,15 @@ impl Procedure {
     }
 
     async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
-        let renewal = self.store.begin(self.id, reason, self.gap(record, now), now.local).await?;
-        tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
+        let gap = self.gap(record, now);
+        match self.store.begin_as_of(self.id, record.revision, reason, gap, now.local).await? {
+            Some(renewal) => {
+                tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
+            }
+            None => {
+                tracing::debug!(webhook = %self.path, %reason, "not renewed: something has happened since")
+            }
+        }
         Ok(())
     }
 

@@ -65,6 +65,28 @@ impl Store {
         .await
     }
 
+    /// Opens a renewal that was decided on when the webhook had this revision; nothing if something has
+    /// happened to it since, such as the import of a key, for then it is decided anew.
+    pub(crate) async fn begin_as_of(
+        &self,
+        webhook: WebhookId,
+        revision: i64,
+        reason: Reason,
+        gap: Option<Gap>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        self.write("begin", move |connection| {
+            let current: i64 = connection
+                .prepare_cached("SELECT revision FROM webhook WHERE id = ?")?
+                .query_row([webhook.0], |row| row.get(0))?;
+            if current != revision || open_renewal(connection, webhook)?.is_some() {
+                return Ok(None);
+            }
+            begin(connection, webhook, reason, gap, now).map(Some)
+        })
+        .await
+    }
+
     /// Ends a renewal and opens another in the same moment; what was owed stays owed. One that has gone on
     /// since it was judged, or another one that is open by now, is tried at once instead.
     pub(crate) async fn supersede(
