@@ -152,8 +152,8 @@ impl Procedure {
     }
 
     /// Opens a renewal because somebody asks for it, and returns its number. One that is open already
-    /// is tried at once instead, unless it is stuck with an answer that has no key in it: then only
-    /// another POST can bring one.
+    /// is tried at once instead, unless it is stuck with an answer that has no key in it, when only another
+    /// POST can bring one, or held up by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         let record = self.store.record(self.id).await?;
         let now = self.tenant.now();
@@ -166,7 +166,15 @@ impl Procedure {
                 let unfinished = unfinished(open, RenewalOutcome::Failed, trouble.message.clone());
                 self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
             }
-            None => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
+            None => match &record.open {
+                // Only a wish gets past the cap.
+                Some(open) if is_contended(&plan(&record, &self.wanted, now)) => {
+                    let error = "another renewal took over: someone asked for it".to_owned();
+                    let unfinished = unfinished(open, RenewalOutcome::Failed, error);
+                    self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
+                }
+                _ => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
+            },
         };
         tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
         Ok(renewal)
@@ -335,6 +343,10 @@ impl Procedure {
         let since = before.map_or(now.local, |trouble| trouble.since);
         Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
     }
+}
+
+fn is_contended(plan: &Plan) -> bool {
+    matches!(plan, Plan::Wait { contended: true, .. })
 }
 
 fn unfinished(open: &Open, outcome: RenewalOutcome, error: String) -> Unfinished {

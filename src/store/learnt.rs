@@ -33,7 +33,8 @@ pub(crate) struct Learnt {
 }
 
 impl Store {
-    /// Takes over how a list shows what the last rotation made, and what the answer of the POST lacked.
+    /// Takes over how a list shows what the last rotation made, and what the answer of the POST lacked; with
+    /// that, nothing is left to be asked but what became of another POST, if there is one.
     /// Nothing is taken over if something happened to the webhook since `revision` was read.
     pub(crate) async fn learn(&self, id: WebhookId, learnt: Learnt, revision: i64) -> Result<(), StoreError> {
         self.write("learn", move |connection| {
@@ -42,7 +43,9 @@ impl Store {
                     "UPDATE webhook SET issued_id = coalesce(issued_id, :remote_id), \
                      issued_valid_until = :valid_until, issued_local = :local, shown = 1, \
                      shown_valid_until = :shown, \
-                     next_renewal_at = coalesce(next_renewal_at, :next_renewal_at) \
+                     next_renewal_at = coalesce(next_renewal_at, :next_renewal_at), \
+                     confirm_at = CASE WHEN EXISTS (SELECT 1 FROM post WHERE webhook_id = :id \
+                     AND outcome IN ('unknown', 'outstanding', 'settled')) THEN confirm_at END \
                      WHERE id = :id AND revision = :revision",
                 )?
                 .execute(named_params! {
