@@ -1,7 +1,7 @@
 //! What changes in the tenant, and whom it is told.
 //!
 //! Laws: every change of an object has a version and a place in the journal, and is queued for every
-//! webhook of its collection that delivers at that moment. Whoever saves one group saves all of them: an
+//! webhook of its collection that delivers at that moment. Saving one group saves all of them: an
 //! event for each, also where nothing has changed. One action may touch several collections: a clocking
 //! moves the totals, the counters and the paid presences of its person and day.
 

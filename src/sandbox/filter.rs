@@ -153,8 +153,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether something whose fields `value` gives satisfies the filter. `belongs` says whether a value
-    /// is in a list by name.
+    /// Whether something whose fields `value` gives satisfies the filter.
     pub(crate) fn accepts<D: Into<Datum>>(&self, value: impl Fn(&str) -> Option<D>) -> bool {
         self.holds(&|field: &str| value(field).map(Into::into))
     }

@@ -1,7 +1,7 @@
 //! Continuous changes: so many a second, over some collections in turn.
 //!
 //! Half of what is new is of today. The rest is of other days, as when someone corrects a clocking of last
-//! month or plans an absence of next month: whoever reads only the days of a gap misses it.
+//! month or plans an absence of next month: a resync that reads only the days of a gap misses it.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Values for the properties of an object, as a tenant would have them.
 //!
 //! They are drawn by the object's id and version, so that they are the same in every run. A change draws
-//! anew what people change: times, durations, marks. What an object is about stays: its person, its day,
+//! again what people change: times, durations, marks. What an object is about stays: its person, its day,
 //! its kind. Some texts are not ASCII, because names are not.
 
 use fastrand::Rng;
@@ -95,7 +95,7 @@ pub(crate) fn fresh(facts: &Facts, id: u64, wishes: &Wishes<'_>, today: Date) ->
     data
 }
 
-/// Somebody changes an object.
+/// Someone changes an object.
 pub(crate) fn change(
     facts: &Facts,
     id: u64,

@@ -46,7 +46,7 @@ async fn an_event_has_the_documented_body() {
 }
 
 #[tokio::test]
-async fn whoever_saves_one_group_saves_all() {
+async fn saving_one_group_saves_all() {
     for groups in ["absence-groups", "counter-groups"] {
         let (bench, receiver) = (Bench::start(Settings::default()).await, Receiver::start().await);
         let handle = bench.sandbox.handle();
@@ -71,7 +71,7 @@ async fn a_clocking_touches_what_is_calculated_of_its_day_where_that_is_watched(
     let related =
         ChangeRequest { related: true, person: Some(4_711), ..ChangeRequest::inserts("clockings", 1) };
     handle.change(&related).unwrap();
-    assert_eq!(handle.changes(0).len(), 1, "nobody watches the others");
+    assert_eq!(handle.changes(0).len(), 1, "no one watches the others");
     for collection in ["calculated-totals", "paid-presences", "clockings"] {
         bench.create(&receiver.url, collection).await;
     }
