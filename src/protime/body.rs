@@ -22,7 +22,7 @@ pub(super) fn decoded(
     let names: Vec<String> = names.filter(|name| !name.is_empty() && name != "identity").collect();
     match names.as_slice() {
         _ if body.is_empty() => Ok(body),
-        // Somebody on the way may have dropped the header and not the coding.
+        // Someone on the way may have dropped the header and not the coding.
         [] if body.starts_with(&GZIP) => gunzipped(&body, limit),
         [] => Ok(body),
         [one] if matches!(one.as_str(), "gzip" | "x-gzip") => gunzipped(&body, limit),

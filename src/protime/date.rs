@@ -2,7 +2,7 @@
 //!
 //! Everything that is planned and everything that is called expired depends on this time, and an answer comes
 //! from one server of many, of which one may be a day ahead. Laws: an answer is believed at once where a clock
-//! that nobody sets has run on to it since an earlier answer, or where our own clock confirms it; what nothing
+//! that no one sets has run on to it since an earlier answer, or where our own clock confirms it; what nothing
 //! confirms is believed after a second answer that says the same, and not from the same breath; a pool whose
 //! servers were seen to disagree needs one witness more each time.
 
@@ -31,7 +31,7 @@ pub(super) struct Sighting {
     skew: SignedDuration,
     /// What Protime's clock showed when the answer was there.
     protime: Timestamp,
-    /// The same moment on a clock that nobody can set.
+    /// The same moment on a clock that no one can set.
     taken: Instant,
     /// By how much it may be off because the request took its time.
     slack: SignedDuration,
@@ -58,7 +58,7 @@ impl Sighting {
         Some(Self { skew: measured, protime, taken, slack })
     }
 
-    /// By how much it is off what an earlier one has become since, by the clock that nobody sets.
+    /// By how much it is off what an earlier one has become since, by the clock that no one sets.
     fn off(&self, earlier: &Self) -> SignedDuration {
         let passed = SignedDuration::try_from(self.taken.saturating_duration_since(earlier.taken));
         self.protime.duration_since(earlier.protime).saturating_sub(passed.unwrap_or(SignedDuration::MAX))

@@ -2,7 +2,7 @@
 //!
 //! Laws: what is not a list is an error and never an empty one, for what is missing from a list is created again, which
 //! kills its key; an entry that is not as documented spoils itself alone and is handed on as [`Odd`], with
-//! all of it that says whose it is, so that whoever knows his own can tell that none of them is missing.
+//! all of it that says whose it is, so that someone who knows their own can tell that none of them is missing.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -51,7 +51,7 @@ impl Odd {
         (is_whole || !found) && comparable(&Pair { destination_url, collection }) == comparable(pair)
     }
 
-    /// The error of somebody whose webhook it is.
+    /// The error of someone whose webhook it is.
     pub(crate) fn as_error(&self, whose: &str) -> ApiError {
         ApiError::transient(format!(
             "Protime's list of webhooks is not as documented: {}, and it is {whose}; if it stays, ask Protime",

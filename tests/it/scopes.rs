@@ -1,4 +1,4 @@
-//! Scopes that Protime does not grant: who needs them is told, and nobody else is stopped.
+//! Scopes that Protime does not grant: who needs them is told, and no one else is stopped.
 
 use serde_json::{Value, json};
 

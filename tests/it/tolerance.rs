@@ -1,4 +1,4 @@
-//! Lists that are not as documented: what is somebody else's concerns nobody here.
+//! Lists that are not as documented: what is someone else's concerns no one here.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn polls(world: &World, count: usize) {
 }
 
 #[test]
-fn an_odd_entry_of_somebody_else_and_other_letters_change_nothing() {
+fn an_odd_entry_of_someone_else_and_other_letters_change_nothing() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     let posts = world.sandbox.creates("clockings").len();
     let mut list = listed(&world);

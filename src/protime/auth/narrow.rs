@@ -2,7 +2,7 @@
 //!
 //! Protime does not document whether a scope that it does not know, or that the client lacks, is left out of the
 //! grant or refuses the whole. Laws: what webhooks need is asked for first and alone, so that a scope that
-//! only a resync needs stops nobody else; the rest one by one; what was found out holds for an hour, so that
+//! only a resync needs stops no one else; the rest one by one; what was found out holds for an hour, so that
 //! not every token takes as many requests, or until something is refused with the token that it led to.
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Entries of the list that are not as documented, held against what is ours.
 //!
-//! Law: what is wrong with somebody else's entry concerns nobody here; one of ours would look missing if it were
+//! Law: what is wrong with someone else's entry concerns no one here; one of ours would look missing if it were
 //! left out, and is an error that names it.
 
 use super::{PollError, Tenant};
