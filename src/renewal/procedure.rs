@@ -187,7 +187,7 @@ impl Procedure {
                 tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
             }
             None => {
-                tracing::debug!(webhook = %self.path, %reason, "not renewed: something has happened since")
+                tracing::debug!(webhook = %self.path, %reason, "not renewed: something has happened since");
             }
         }
         Ok(())
