@@ -228,6 +228,8 @@ pub(crate) struct Tenant {
     pub(crate) client_secret: SecretSource,
     /// Name of the key's property in Protime's answer, if it is none of the known ones.
     pub(crate) key_field: Option<String>,
+    /// Scopes to ask for besides what the configuration needs.
+    pub(crate) scopes: Vec<String>,
     /// Every `[[tenant.webhook]]`, in the order of the file.
     pub(crate) webhooks: Vec<Webhook>,
 }

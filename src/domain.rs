@@ -16,6 +16,8 @@ pub(crate) mod event;
 pub(crate) mod filter;
 #[cfg(feature = "daemon")]
 pub(crate) mod gap;
+#[cfg(feature = "daemon")]
+pub(crate) mod grain;
 pub(crate) mod key;
 #[cfg(feature = "daemon")]
 pub(crate) mod lifetime;

@@ -68,10 +68,8 @@ fn event(data: &[u8]) {
     }
     if let Ok(event) = Event::parse("clockings", body) {
         assert!(!event.id().is_empty(), "every object has an id");
-        assert!(
-            event.data::<serde_json::Value>().is_ok_and(|data| data.is_object()),
-            "its data is an object"
-        );
+        // Not as a `Value`: that has a limit of depth, which a receiver may have or not.
+        assert!(event.raw_data().starts_with('{'), "its data is an object");
     }
 }
 
@@ -79,7 +77,6 @@ fn event(data: &[u8]) {
 fn filter(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(filter) = Filter::parse(text) else { return };
-    assert_eq!(filter.written(), text, "it is kept as it was written");
     let longest = filter.longest().len();
     let to = Timestamp::UNIX_EPOCH + 500_000.hours();
     for from in [None, Some(to - 100.hours()), Some(to - 20_000.hours()), Some(to)] {

@@ -1,13 +1,13 @@
 //! The client of the Protime API for one tenant.
 //!
 //! It turns Protime's answers into decisions: what was got, or what to do next. It never decides when
-//! to try again and keeps nothing but a token, a pace and the measured skew of the clocks.
+//! to try again and keeps nothing but a token, a pace and the measured time.
 //!
-//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other path as it is;
-//! [`error`] says what the caller does with a
-//! refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
+//! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other
+//! path as it is; [`error`] says what the caller does with a refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
 //! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
-//! [`wire`], [`detail`] and [`time`] read what comes back. Wire types stay in here.
+//! [`body`], [`wire`], [`references`], [`detail`] and [`time`] read what comes back, and [`date`] tells from it what time it is
+//! there. Wire types stay in here.
 //!
 //! Laws: no token, secret, key or body is in a log line, an error or a `Debug`; a POST whose outcome is
 //! not certain is called so; nothing that Protime writes makes the client ask another host.
@@ -15,21 +15,25 @@
 mod address;
 mod answer;
 mod auth;
+mod body;
 mod collections;
+mod date;
 mod detail;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod http;
 mod limit;
+mod pair;
 mod reading;
+mod references;
 mod time;
 mod webhooks;
 mod wire;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -38,10 +42,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::{
-    domain::{
-        collection,
-        webhook::{Pair, TenantName},
-    },
+    domain::{collection, webhook::TenantName},
     outbound::ClientError,
     tally::Tally,
 };
@@ -49,8 +50,10 @@ use crate::{
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
+pub(crate) use pair::comparable;
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
+pub(crate) use wire::{List, Odd};
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
@@ -66,12 +69,15 @@ pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     scopes
 }
 
-/// A pair in a form in which two spellings of one URL, and of one collection, are the same: Protime
-/// lists a collection as it calls it, which need not be in the letters that a POST was sent with.
-pub(crate) fn comparable(pair: &Pair) -> (String, String) {
-    let url = Url::parse(&pair.destination_url)
-        .map_or_else(|_| pair.destination_url.clone(), |url| url.as_str().to_owned());
-    (url, pair.collection.to_ascii_lowercase())
+/// The same, and others besides.
+pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec<String> {
+    let mut scopes = needed_scopes(collections_read);
+    for scope in others {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    scopes
 }
 
 /// What a client needs to know of its tenant.
@@ -89,7 +95,7 @@ pub(crate) struct Settings {
     pub(crate) client_secret: SecretString,
     /// Sent with every request, tokens included.
     pub(crate) user_agent: String,
-    /// The scopes to ask for; see [`needed_scopes`].
+    /// The scopes to ask for; see [`wanted_scopes`].
     pub(crate) scopes: Vec<String>,
     /// Limit for making a connection.
     pub(crate) connect_timeout: Duration,
@@ -128,6 +134,10 @@ struct Inner {
     auth: auth::Auth,
     /// Whether the log already says that a time had no offset.
     offset_noted: AtomicBool,
+    /// Whether it already says that a link led to another host.
+    link_noted: AtomicBool,
+    /// Which odd entries of the list it already tells of.
+    odd_noted: Mutex<Vec<String>>,
 }
 
 impl TenantClient {
@@ -139,6 +149,8 @@ impl TenantClient {
             http: http::Http::new(settings)?,
             auth: auth::Auth::new(settings),
             offset_noted: AtomicBool::new(false),
+            link_noted: AtomicBool::new(false),
+            odd_noted: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -175,13 +187,19 @@ impl TenantClient {
         self.inner.auth.missing()
     }
 
-    /// Protime's clock minus ours by the `Date` of the newest answer, to about half a second plus half
-    /// of the request's time; positive where Protime is ahead.
+    /// The scope that reading a collection needs, if it was asked for and the newest token lacks it; and since when.
+    pub(crate) fn lacks_scope_of(&self, collection: &str) -> Option<(String, Option<Timestamp>)> {
+        let scope = collection::scope(collection);
+        self.missing_scopes().contains(&scope).then(|| (scope, self.inner.auth.missing_since()))
+    }
+
+    /// Protime's clock minus ours by the `Date` of its answers, to about half a second plus half of the
+    /// request's time; positive where Protime is ahead. `None` before it is known.
     pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
         self.inner.http.skew()
     }
 
-    /// The time on Protime's clock, whatever happens to ours; `None` before the first answer.
+    /// The time on Protime's clock, whatever happens to ours; `None` before it is known.
     pub(crate) fn protime_time(&self) -> Option<Timestamp> {
         self.inner.http.protime_time()
     }

@@ -16,7 +16,9 @@
 //! unknown is resolved by asking Protime; a received key is persisted before it is looked at.
 
 pub(crate) mod backoff;
+mod listing;
 pub(crate) mod plan;
 pub(crate) mod procedure;
 pub(crate) mod reconcile;
+mod references;
 pub(crate) mod unsaved;

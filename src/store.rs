@@ -10,6 +10,7 @@
 mod history;
 mod import;
 mod journal;
+mod learnt;
 mod lock;
 mod marks;
 mod news;
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 
 pub(crate) use import::{Imported, KeyImport};
 pub(crate) use journal::{Attempt, Unfinished};
+pub(crate) use learnt::Learnt;
 pub(crate) use news::{Of, Position, RenewalNews};
 pub(crate) use outbox::Undelivered;
 pub(crate) use rotation::{Answer, Rotation};

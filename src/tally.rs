@@ -27,6 +27,8 @@ pub(crate) struct Counts {
     pub(crate) steps: BTreeMap<String, Durations>,
     /// Requests to Protime, by tenant, endpoint and code.
     pub(crate) requests: BTreeMap<(String, &'static str, String), u64>,
+    /// Entries of lists of webhooks that were not as documented, by tenant.
+    pub(crate) odd_entries: BTreeMap<String, u64>,
     /// Events that were judged, by verdict.
     pub(crate) verified: BTreeMap<&'static str, u64>,
 }
@@ -63,6 +65,16 @@ impl Tally {
     /// A request to Protime ended.
     pub(crate) fn request(&self, tenant: &str, endpoint: &'static str, code: &str) {
         *self.counts().requests.entry((tenant.to_owned(), endpoint, code.to_owned())).or_default() += 1;
+    }
+
+    /// A list of webhooks had so many entries that are not as documented.
+    pub(crate) fn odd_entries(&self, tenant: &str, count: usize) {
+        if count > 0 {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            let mut counts = self.counts();
+            let total = counts.odd_entries.entry(tenant.to_owned()).or_default();
+            *total = total.saturating_add(count);
+        }
     }
 
     /// An event was judged.

@@ -145,6 +145,7 @@ pub(super) mod tests {
             client_id: String::new(),
             client_secret: SecretSource::Env("SECRET".to_owned()),
             key_field: None,
+            scopes: Vec::new(),
             webhooks: webhooks.iter().map(webhook).collect(),
         }
     }

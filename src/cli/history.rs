@@ -142,7 +142,7 @@ fn timeline(begun: Timestamp, ended: Timestamp, from: Timestamp, until: Timestam
 fn mark(outcome: Option<&str>) -> char {
     match outcome {
         Some("succeeded") => '✓',
-        Some("skipped") => '–',
+        Some("skipped" | "postponed") => '–',
         Some("failed") => '✗',
         Some(_) => '?',
         None => '…',
@@ -152,7 +152,7 @@ fn mark(outcome: Option<&str>) -> char {
 fn paint_of(outcome: Option<&str>) -> Paint {
     match outcome {
         Some("succeeded") => Paint::Good,
-        Some("skipped") => Paint::Faint,
+        Some("skipped" | "postponed") => Paint::Faint,
         Some("failed") => Paint::Bad,
         Some(_) => Paint::Doubtful,
         None => Paint::Busy,

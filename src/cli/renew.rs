@@ -90,6 +90,11 @@ async fn wait(client: &Client, mut watches: Vec<Watch>) -> anyhow::Result<ExitCo
                     let good = style.paint(Paint::Good, "succeeded");
                     output::note(&format!("{}: renewal #{} {good}", watch.name, watch.id))?;
                 }
+                Verdict::Postponed(why) => {
+                    failed = true;
+                    let put_off = style.paint(Paint::Doubtful, "postponed");
+                    output::note(&format!("{}: renewal #{} {put_off}: {why}", watch.name, watch.id))?;
+                }
                 Verdict::Failed(why) => {
                     failed = true;
                     let bad = style.paint(Paint::Bad, "failed");

@@ -56,7 +56,7 @@ const KEYS: [Keys; 11] = [
     Keys { home: "in [metrics]", harmless: &["listen"], discreet: &[] },
     Keys {
         home: "in [[tenant]]",
-        harmless: &["name", "environment", "api_origin", "token_url", "key_field"],
+        harmless: &["name", "environment", "api_origin", "token_url", "key_field", "scopes"],
         discreet: &["client_id", "client_secret", "webhook"],
     },
     Keys { home: "in the table that `client_secret` or `token` is", harmless: &[], discreet: &NAMES },

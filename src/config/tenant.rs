@@ -107,6 +107,7 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
         .required("client_secret", EXAMPLE)
         .and_then(|value| secret(&value, "client_secret", EXAMPLE, seen));
     let key_field = table.maybe("key_field", |value| value.text());
+    let scopes = table.maybe("scopes", |value| scopes(&value));
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
     let owner = Owner { origin, client_id: client_id.as_deref().ok() };
@@ -119,8 +120,37 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
         client_id: client_id?,
         client_secret: client_secret?,
         key_field: key_field?,
+        scopes: scopes?.unwrap_or_default(),
         webhooks: webhooks?,
     })
+}
+
+/// Reads scopes to ask for, each by itself.
+fn scopes(value: &Value<'_>) -> Checked<Vec<String>> {
+    let items = value.array("an array of texts such as [\"connector-protimeapi-clockings.read\"]")?;
+    let mut firsts = Firsts::new();
+    let read = items.iter().map(|item| {
+        let scope = item.parse(scope)?;
+        match firsts.earlier(scope.clone(), item.span()) {
+            None => Ok(scope),
+            Some(first) => {
+                Err(item.repeats(first, &format!("\"{scope}\" is listed twice"), "keep one of the two"))
+            }
+        }
+    });
+    let read: Vec<Checked<String>> = read.collect();
+    read.into_iter().collect()
+}
+
+/// A scope as OAuth allows it (RFC 6749, 3.3): several go into one text with spaces between them.
+fn scope(text: &str) -> Result<String, Wrong> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\')) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        "is not a valid scope",
+        "write one scope without spaces, such as \"connector-protimeapi-clockings.read\"",
+    ))
 }
 
 /// Says what a name is made of.

@@ -10,7 +10,12 @@ use crate::{
         report::{self, ConfigError, Problem, State},
         webhook::RemoteStatus,
     },
-    renewal::{plan::delivers, procedure::Procedure, reconcile::Tenant},
+    renewal::{
+        plan::{delivers, unsettled},
+        procedure::Procedure,
+        reconcile::Tenant,
+    },
+    resync::Resync,
 };
 
 /// Unplanned renewals count for so long.
@@ -40,7 +45,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
     let now = procedure.tenant.now();
     let delivers = delivers(record, now);
     let (problem, since) = match picture.state {
-        State::Active | State::Renewing if delivers => return None,
+        State::Active | State::Renewing if delivers => missing_scope(procedure)?,
         State::Blocked | State::Retrying => {
             let error = picture.last_error.as_ref()?;
             let what = match error.step.as_str() {
@@ -56,7 +61,10 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             (what, failing_since(record).unwrap_or(error.at))
         }
         State::Contended => (
-            CONTENDED.to_owned(),
+            match &record.trouble {
+                Some(trouble) => format!("{CONTENDED}; the last thing that failed: {}", trouble.message),
+                None => CONTENDED.to_owned(),
+            },
             record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => (
@@ -72,9 +80,27 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             );
             (what, renewal.started_at)
         }
+        // A list that may be older than our POST says nothing against it.
+        State::Active if unsettled(record).is_some() => return None,
         State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
     };
     Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
+}
+
+/// What a webhook that delivers lacks for the day on which it does not.
+fn missing_scope(procedure: &Procedure) -> Option<(String, Timestamp)> {
+    let client = &procedure.tenant.client;
+    if !matches!(procedure.resync, Resync::Read(_)) {
+        return None;
+    }
+    let (scope, since) = client.lacks_scope_of(&procedure.pair.collection)?;
+    let problem = format!(
+        "its resync cannot read '{}', because Protime did not grant scope {scope}: ask Protime to grant it to client '{}'; \
+         events arrive meanwhile",
+        procedure.pair.collection,
+        client.client_id()
+    );
+    Some((problem, since.unwrap_or_else(clock::now)))
 }
 
 /// What is wrong with the configuration file, which therefore is not in force.
@@ -111,7 +137,7 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
             since,
         ));
     }
-    let missing = tenant.client.missing_scopes();
+    let missing = tenant.missing_scopes();
     if !missing.is_empty() {
         problems.push(of(
             format!(

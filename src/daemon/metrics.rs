@@ -113,6 +113,15 @@ fn counters(page: &mut Page, counts: &Counts) {
     for ((tenant, endpoint, code), count) in &counts.requests {
         page.sample(name, &[("tenant", tenant), ("endpoint", endpoint), ("code", code)], &count.to_string());
     }
+    let name = "odd_list_entries_total";
+    page.family(
+        name,
+        "counter",
+        "Entries of lists of webhooks that were not as documented and were left out.",
+    );
+    for (tenant, count) in &counts.odd_entries {
+        page.sample(name, &[("tenant", tenant)], &count.to_string());
+    }
     let name = "verify_total";
     page.family(name, "counter", "Events that were judged, by verdict.");
     for outcome in ["valid", "malformed", "mismatch", "no_key"] {

@@ -46,7 +46,24 @@ pub(super) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook
             objects: audit.objects,
             last_at: audit.last_at,
         }),
+        note: note(record, procedure),
     }
+}
+
+/// What is worth knowing of a webhook and no problem.
+fn note(record: &Record, procedure: &Procedure) -> Option<String> {
+    let after_end = record.after_end && record.issued.is_some();
+    let after_end = after_end.then(|| "Protime renews it only after its end".to_owned());
+    let listed = procedure.tenant.other_references(record.id).filter(|_| {
+        // References that are about to be changed are no surprise.
+        record.issued.as_ref().is_some_and(|issued| issued.references == procedure.wanted.references)
+    });
+    let references = listed.map(|listed| {
+        let listed = if listed.is_empty() { "none" } else { &listed };
+        format!("Protime lists other external references than are configured: {listed}")
+    });
+    let notes: Vec<String> = after_end.into_iter().chain(references).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// One tenant.

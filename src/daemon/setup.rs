@@ -228,7 +228,12 @@ impl Shared {
         let watched = webhooks
             .iter()
             .map(|webhook| {
-                (webhook.id, Watched { pair: webhook.config.pair.clone(), wanted: webhook.wanted.clone() })
+                let watched = Watched {
+                    pair: webhook.config.pair.clone(),
+                    wanted: webhook.wanted.clone(),
+                    is_read: matches!(webhook.resync, Resync::Read(_)),
+                };
+                (webhook.id, watched)
             })
             .collect();
         Arc::new(Tenant::new(
@@ -345,7 +350,7 @@ fn counted_client(
         client_id: tenant.client_id.clone(),
         client_secret,
         user_agent: config.user_agent.clone(),
-        scopes: protime::needed_scopes(collections_read),
+        scopes: protime::wanted_scopes(collections_read, &tenant.scopes),
         connect_timeout: config.api.connect_timeout,
         request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,

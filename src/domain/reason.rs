@@ -107,6 +107,8 @@ words! {
         Failed = "failed",
         /// The outcome of its POST was never learnt; an `interrupted` renewal follows.
         Interrupted = "interrupted",
+        /// Protime renews the webhook only after its end, until which it delivers as before.
+        Postponed = "postponed",
     }
 }
 

@@ -4,10 +4,11 @@
 //! that Protime sets or that are compared with them (`valid_until`, the planned renewal, gaps) are
 //! in Protime's time; times that only we use (retries) are in ours. See [`Now`].
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     gap::Gap,
+    grain::Grain,
     outbox::Outbox,
     reason::{Reason, RenewalOutcome, Step},
     walk::{Audit, Progress, Warmth},
@@ -67,6 +68,13 @@ pub(crate) struct Record {
     pub(crate) confirm: Option<Confirm>,
     /// When the unplanned POSTs of the last day began, oldest first, on our clock.
     pub(crate) unplanned: Vec<Timestamp>,
+    /// Whether a POST since the last rotation is known to have issued a key that nobody got.
+    pub(crate) fruitless: bool,
+    /// Whether a POST of unknown outcome came shortly before the last rotation, and nobody has learnt
+    /// since what became of it.
+    pub(crate) outstanding: bool,
+    /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.
+    pub(crate) after_end: bool,
     /// The outboxes of the key sinks.
     pub(crate) sinks: Vec<Outbox>,
     /// The delta that Protime keeps for it, if there is one.
@@ -113,9 +121,14 @@ pub(crate) struct Listed {
     pub(crate) valid_until: Option<Timestamp>,
     /// When Protime said so, on our clock.
     pub(crate) seen_at: Timestamp,
-    /// With how many fractional digits of a second, 0 to 3, Protime's list is known to write times.
-    pub(crate) digits: u32,
+    /// Whether the end came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
+    /// How finely Protime's list is known to write times.
+    pub(crate) grain: Grain,
 }
+
+/// So long after a POST its list may still be one from before it.
+pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a rotation stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,14 +147,27 @@ pub(crate) struct Issued {
     pub(crate) fingerprint: String,
     /// When the key became current, on our clock.
     pub(crate) rotated_at: Timestamp,
-    /// With how many fractional digits Protime's answers to a POST are known to write times.
-    pub(crate) digits: u32,
+    /// Whether the end came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
+    /// How finely Protime's answers to a POST are known to write times.
+    pub(crate) grain: Grain,
+    /// How a list has shown what the rotation made; `None` before the first that did.
+    pub(crate) shown: Option<Shown>,
 }
 
-/// How many fractional digits of a second it takes to write a moment, 0 to 3.
-pub(crate) fn fractional_digits(moment: Timestamp) -> u32 {
-    let thousandths = moment.as_millisecond().unsigned_abs();
-    (0..3).find(|digits| thousandths.is_multiple_of(10_u64.pow(3 - digits))).unwrap_or(3)
+impl Issued {
+    /// Whether a list that was asked for at this time, on our clock, may be older than the rotation: Protime
+    /// does not say that what it has answered shows at once.
+    pub(crate) fn is_settling(&self, seen_at: Timestamp) -> bool {
+        (self.rotated_at..self.rotated_at + SETTLING).contains(&seen_at)
+    }
+}
+
+/// How the list writes what a rotation made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Its end, to the letter; `None` where the list tells none.
+    pub(crate) valid_until: Option<Timestamp>,
 }
 
 /// A renewal under way.

@@ -77,6 +77,9 @@ pub(crate) struct Webhook {
     /// What a delta brought that was asked for while the webhook delivered; null where none is counted.
     #[serde(default)]
     pub(crate) audit: Option<Audit>,
+    /// What is worth knowing and no problem.
+    #[serde(default)]
+    pub(crate) note: Option<String>,
 }
 
 /// A key sink and its outbox.

@@ -108,6 +108,17 @@ impl ExternalReference {
         let each: Vec<String> = references.iter().map(|reference| format!("({reference})")).collect();
         each.concat()
     }
+
+    /// Whether two texts of [`all`](Self::all) hold the same references in whatever order: an object, as
+    /// Protime lists them in, has none.
+    pub(crate) fn are_the_same(one: &str, other: &str) -> bool {
+        let sorted = |text: &str| {
+            let mut each: Vec<String> = text.split_inclusive(')').map(str::to_owned).collect();
+            each.sort();
+            each
+        };
+        one == other || sorted(one) == sorted(other)
+    }
 }
 
 impl fmt::Display for ExternalReference {
@@ -141,9 +152,10 @@ impl RemoteStatus {
 
 impl From<String> for RemoteStatus {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "Enabled" => Self::Enabled,
-            "Disabled" => Self::Disabled,
+        // A serializer's setting is enough to change the letters.
+        match text.trim().to_ascii_lowercase().as_str() {
+            "enabled" => Self::Enabled,
+            "disabled" => Self::Disabled,
             _ => Self::Other(text),
         }
     }
@@ -153,6 +165,20 @@ impl From<RemoteStatus> for String {
     fn from(status: RemoteStatus) -> Self {
         status.as_str().to_owned()
     }
+}
+
+/// An id of Protime's in a form in which its spellings are the same: GUIDs are written in capitals or
+/// not, with braces, quotes, parentheses and hyphens or without.
+pub(crate) fn comparable_id(id: &str) -> String {
+    let bare = id.trim_matches(|c: char| c.is_whitespace() || "'\"{}()".contains(c)).to_ascii_lowercase();
+    let plain = bare.replace('-', "");
+    let is_guid = plain.len() == 32 && plain.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_guid { plain } else { bare }
+}
+
+/// Whether two ids of Protime's are one.
+pub(crate) fn same_id(one: &str, other: &str) -> bool {
+    comparable_id(one) == comparable_id(other)
 }
 
 /// A webhook as Protime lists it.
@@ -166,6 +192,8 @@ pub(crate) struct RemoteWebhook {
     pub(crate) status: RemoteStatus,
     /// Until when it does; absent only if Protime left it out.
     pub(crate) valid_until: Option<Timestamp>,
+    /// Whether that came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
     /// Its external references; absent if Protime does not tell, or not in a way that is understood.
     pub(crate) references: Option<Vec<ExternalReference>>,
 }
@@ -185,9 +213,36 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_the_same_however_they_are_spelt() {
+        let id = "a7d853ea-89eb-4735-83d1-b891c6fde398";
+        let braced = format!("{{{id}}}");
+        let quoted = format!("('{id}')");
+        for spelling in
+            [&id.to_ascii_uppercase(), &braced, &quoted, &id.replace('-', ""), &format!("\"{id}\" ")]
+        {
+            assert!(same_id(id, spelling), "{spelling}");
+        }
+        for (one, other) in
+            [("12", "13"), ("a-b", "ab"), (id, "a7d853ea-89eb-4735-83d1-b891c6fde399"), (id, "")]
+        {
+            assert!(!same_id(one, other), "{one} {other}");
+        }
+        assert!(same_id("Hook-7", "hook-7"));
+    }
+
+    #[test]
     fn an_unknown_status_survives_the_round_trip() {
-        for text in ["Enabled", "Disabled", "Uninitialized", "enabled"] {
+        for text in ["Enabled", "Disabled", "Uninitialized"] {
             assert_eq!(RemoteStatus::from(text.to_owned()).as_str(), text);
         }
+    }
+
+    #[test]
+    fn a_status_is_known_in_any_letters() {
+        for text in ["Enabled", "enabled", "ENABLED", " eNabled "] {
+            assert_eq!(RemoteStatus::from(text.to_owned()), RemoteStatus::Enabled, "{text}");
+        }
+        assert_eq!(RemoteStatus::from("DISABLED".to_owned()), RemoteStatus::Disabled);
+        assert_eq!(RemoteStatus::from("enable".to_owned()), RemoteStatus::Other("enable".to_owned()));
     }
 }

@@ -14,6 +14,15 @@ use crate::domain::{
 /// The webhooks below a tenant's origin.
 const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
 
+/// Where a link of Protime's leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// What is asked for, at the tenant's own origin.
+    pub(super) url: Url,
+    /// The scheme and host that the link names, if they are others.
+    pub(super) named: Option<String>,
+}
+
 /// The addresses of one tenant's webhooks.
 #[derive(Debug)]
 pub(super) struct Addresses {
@@ -56,7 +65,12 @@ impl Addresses {
 
     /// Of a link that was kept; only on the tenant's own origin, which may have changed since.
     pub(super) fn kept(&self, link: &str) -> Result<Url, String> {
-        self.next(&self.webhooks, link)
+        match self.next(&self.webhooks, link)? {
+            Link { url, named: None } => Ok(url),
+            Link { named: Some(named), .. } => {
+                Err(format!("the link that was kept leads to another host ({named}), which is not asked"))
+            }
+        }
     }
 
     /// The collection that an address below the API's root belongs to, be it of its list or of its delta.
@@ -117,17 +131,20 @@ impl Addresses {
         }
     }
 
-    /// The page after the one at `current`; only on the same origin.
-    pub(super) fn next(&self, current: &Url, link: &str) -> Result<Url, String> {
+    /// The page after the one at `current`. Whatever scheme and host the link names, it is its path and its
+    /// query at the tenant's own origin; what Protime writes as it is, such as spaces, is encoded.
+    pub(super) fn next(&self, current: &Url, link: &str) -> Result<Link, String> {
         let next = current.join(link).map_err(|error| format!("its nextLink is no link: {error}"))?;
-        let elsewhere = next.origin() != self.webhooks.origin();
-        if elsewhere || !next.username().is_empty() || next.password().is_some() {
-            return Err(format!(
-                "its nextLink leads to another host ({}), which is not followed",
-                place(&next)
-            ));
+        if !matches!(next.scheme(), "http" | "https") {
+            return Err(format!("its nextLink is no link to a page ({}:)", next.scheme()));
         }
-        Ok(next)
+        let elsewhere = next.origin() != self.webhooks.origin()
+            || !next.username().is_empty()
+            || next.password().is_some();
+        let mut url = self.webhooks.clone();
+        url.set_path(next.path());
+        url.set_query(next.query());
+        Ok(Link { url, named: elsewhere.then(|| place(&next)) })
     }
 
     fn with_query(&self, query: Option<&str>) -> Result<Url, ApiError> {
@@ -297,25 +314,42 @@ mod tests {
     #[test]
     fn a_next_link_stays_on_the_tenants_origin() {
         let current = Url::parse(&format!("{ROOT}?a=1")).unwrap();
+        let at = |path: &str| Some(format!("https://acme.example{path}"));
         let rows = [
-            ("/connector/protimeapi/api/v1/webhooks?page=2", Some(format!("{ROOT}?page=2"))),
-            ("?page=2", Some(format!("{ROOT}?page=2"))),
-            ("https://acme.example/connector/p?x", Some("https://acme.example/connector/p?x".to_owned())),
-            ("https://acme.example:443/p", Some("https://acme.example/p".to_owned())),
-            ("//evil.example/p", None),
-            ("/\\evil.example/p", None),
-            ("http://acme.example/p", None),
-            ("https://acme.example:8443/p", None),
-            ("https://acme.example.evil.example/p", None),
-            ("https://acme.example@evil.example/p", None),
-            ("https://user:pass@acme.example/p", None),
-            ("file:///etc/passwd", None),
-            ("data:text/plain,x", None),
-            ("https://[", None),
+            ("/connector/protimeapi/api/v1/webhooks?page=2", Some(format!("{ROOT}?page=2")), None),
+            ("?page=2", Some(format!("{ROOT}?page=2")), None),
+            ("https://acme.example/connector/p?x", at("/connector/p?x"), None),
+            ("https://acme.example:443/p", at("/p"), None),
+            // As Protime writes them: with spaces and apostrophes.
+            (
+                "/p?filter=date ge '2031-01-01' and person in circle(2, 8)&continuationToken=a%2Fb",
+                at(
+                    "/p?filter=date%20ge%20%272031-01-01%27%20and%20person%20in%20circle(2,%208)&continuationToken=a%2Fb",
+                ),
+                None,
+            ),
+            // Another scheme or host is not asked.
+            ("//evil.example/p", at("/p"), Some("https://evil.example")),
+            ("/\\evil.example/p?x", at("/p?x"), Some("https://evil.example")),
+            (
+                "http://acme.example/p?continuationToken=3",
+                at("/p?continuationToken=3"),
+                Some("http://acme.example"),
+            ),
+            ("https://acme.example:8443/p", at("/p"), Some("https://acme.example:8443")),
+            ("https://acme.example.evil.example/p", at("/p"), Some("https://acme.example.evil.example")),
+            ("https://acme.example@evil.example/p", at("/p"), Some("https://evil.example")),
+            ("https://user:pass@acme.example/p", at("/p"), Some("https://acme.example")),
+            ("http://10.0.0.7:5000/p#f", at("/p"), Some("http://10.0.0.7:5000")),
+            ("file:///etc/passwd", None, None),
+            ("data:text/plain,x", None, None),
+            ("https://[", None, None),
         ];
-        for (link, expected) in rows {
-            let next = addresses().next(&current, link).map(|url| url.to_string());
-            assert_eq!(next.as_ref().ok(), expected.as_ref(), "{link}: {next:?}");
+        for (link, expected, named) in rows {
+            let next = addresses().next(&current, link);
+            let url = next.as_ref().ok().map(|next| next.url.to_string());
+            assert_eq!(url, expected, "{link}: {next:?}");
+            assert_eq!(next.ok().and_then(|next| next.named).as_deref(), named, "{link}");
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Issued {
     pub(crate) id: Option<String>,
     /// Until when it delivers, in whole milliseconds; absent also if it is not readable: the list will tell.
     pub(crate) valid_until: Option<Timestamp>,
+    /// Whether that came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
 }
 
 /// No key was found. The names of the answer's properties are what an operator needs to set `key_field`.
@@ -91,7 +93,7 @@ pub(crate) fn interpret(
     body: &[u8],
     key_field: Option<&str>,
 ) -> Result<Issued, NoKey> {
-    let Ok(Value::Object(top)) = serde_json::from_slice(body) else {
+    let Ok(Value::Object(top)) = serde_json::from_slice(super::body::bare(body)) else {
         return Err(NoKey { properties: Vec::new(), is_object: false });
     };
     let nested = top.values().filter_map(Value::as_object);
@@ -106,13 +108,17 @@ pub(crate) fn interpret(
     // Another nested object may be about something else: it comes last.
     let id = text_of(holder, "id")
         .or_else(|| text_of(&top, "id"))
-        .or_else(|| location.and_then(last_segment))
+        .or_else(|| location.and_then(id_of_location))
         .or_else(|| objects.iter().find_map(|object| text_of(object, "id")));
     let valid_until = std::iter::once(&holder)
         .chain(&objects)
-        .find_map(|object| time::stated(object.get("validUntil")?.as_str()?))
-        .map(|stated| stated.at);
-    Ok(Issued { key, id, valid_until })
+        .find_map(|object| time::stated(object.get("validUntil")?.as_str()?));
+    Ok(Issued {
+        key,
+        id,
+        valid_until: valid_until.map(|stated| stated.at),
+        local_end: valid_until.is_some_and(|stated| stated.assumed_utc),
+    })
 }
 
 fn key_of(object: &Map<String, Value>, name: &str) -> Option<WebhookKey> {
@@ -127,10 +133,33 @@ fn text_of(object: &Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-fn last_segment(location: &str) -> Option<String> {
+/// The id in a `Location`, which is a path or a whole URL, and names the webhook as `…/webhooks/ID` or, as
+/// OData does, `…/webhooks('ID')`.
+fn id_of_location(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
-    let last = path.rsplit('/').next()?;
-    (!last.is_empty() && last != "webhooks").then(|| last.to_owned())
+    let last = unescaped(path.rsplit('/').next()?)?;
+    let (name, id) = match last.split_once('(') {
+        Some((name, rest)) => (name, rest.strip_suffix(')').unwrap_or(rest)),
+        None => ("", last.as_str()),
+    };
+    // A key may be named, as in `webhooks(id='ID')`.
+    let id = id.split_once('=').map_or(id, |(_, id)| id);
+    let id = id.trim_matches(|c: char| c.is_whitespace() || "'\"{}()".contains(c));
+    let is_list = name.is_empty() && id.eq_ignore_ascii_case("webhooks");
+    (!id.is_empty() && !is_list).then(|| id.to_owned())
+}
+
+/// A segment of a path without its percent-encoding; nothing, if that is not text.
+fn unescaped(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|hex| *first == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
+        let byte = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
 }
 
 /// Names of string properties, at most 40 of at most 64 characters: an answer is not ours to trust.
@@ -190,6 +219,21 @@ mod tests {
             (Some("/x/webhooks/l"), r#"{"key":"a","id":"i"}"#, None, "a", Some("i")),
             (Some("https://h/x/webhooks/l/?v=1#f"), r#"{"key":"a"}"#, None, "a", Some("l")),
             (Some("https://h/x/webhooks/"), r#"{"key":"a"}"#, None, "a", None),
+            (Some("https://h/x/webhooks"), r#"{"key":"a"}"#, None, "a", None),
+            (Some("https://h/x/Webhooks/"), r#"{"key":"a"}"#, None, "a", None),
+            (Some("https://h/x/webhooks('a7d8-1')"), r#"{"key":"a"}"#, None, "a", Some("a7d8-1")),
+            (Some("/x/webhooks(a7d8-1)/?x=('y')"), r#"{"key":"a"}"#, None, "a", Some("a7d8-1")),
+            (Some("/x/webhooks(id='a7d8-1')"), r#"{"key":"a"}"#, None, "a", Some("a7d8-1")),
+            (Some("/x/webhooks%28%27A7D8-1%27%29"), r#"{"key":"a"}"#, None, "a", Some("A7D8-1")),
+            (Some("/x/WEBHOOKS/%7BA7D8-1%7D/"), r#"{"key":"a"}"#, None, "a", Some("A7D8-1")),
+            (Some("/x/webhooks/{a7d8-1}"), r#"{"key":"a"}"#, None, "a", Some("a7d8-1")),
+            (Some("/x/webhooks/\"a7d8-1\""), r#"{"key":"a"}"#, None, "a", Some("a7d8-1")),
+            (Some("/x/webhooks/50%"), r#"{"key":"a"}"#, None, "a", Some("50%")),
+            (Some("/x/webhooks/%4"), r#"{"key":"a"}"#, None, "a", Some("%4")),
+            (Some("/x/webhooks/%zz"), r#"{"key":"a"}"#, None, "a", Some("%zz")),
+            (Some("/x/webhooks/%ff"), r#"{"key":"a"}"#, None, "a", None),
+            (Some("/x/webhooks/%00"), r#"{"key":"a"}"#, None, "a", None),
+            (Some("/x/webhooks('')"), r#"{"key":"a"}"#, None, "a", None),
             (Some(""), r#"{"key":"a","id":null}"#, None, "a", None),
             (None, r#"{"key":"a","id":12}"#, None, "a", Some("12")),
         ];
@@ -200,6 +244,14 @@ mod tests {
                 (key, id),
                 "{body} {location:?} {key_field:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_end_without_an_offset_is_said_to_have_none() {
+        for (end, local_end) in [("2026-12-01T12:30:00", true), ("2026-12-01T12:30:00+02:00", false)] {
+            let body = format!(r#"{{"key":"a","validUntil":"{end}"}}"#);
+            assert_eq!(interpret(None, body.as_bytes(), None).expect("a key").local_end, local_end, "{end}");
         }
     }
 

@@ -3,24 +3,34 @@
 //! Laws: a token is used until shortly before its end, by the steady clock and by the wall clock (one
 //! of them stands still during a suspend, the other may be set); one request for a token at a time,
 //! and those who waited for it share its outcome, also a failure; a token that the API refused is
-//! replaced once, however many requests it was refused for.
+//! replaced once, however many requests it was refused for; a scope that the endpoint does not grant keeps
+//! nobody from a token who does not need it; and where a new token did not help, none is asked for again
+//! before a while has passed.
+
+pub(super) mod grant;
+mod narrow;
+mod scopes;
 
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use jiff::Timestamp;
-use reqwest::{Method, Url, header::HeaderValue};
+use reqwest::{Method, StatusCode, Url, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use self::{
+    grant::{Grant, grant},
+    narrow::Narrowed,
+    scopes::{InVain, Known},
+};
 use super::{
     Settings,
     error::{ApiError, Endpoint, Refusal},
@@ -29,12 +39,10 @@ use super::{
 };
 use crate::clock;
 
-/// How long a token is used whose answer does not say how long it lives.
-const UNSTATED_LIFE: Duration = Duration::from_mins(5);
-/// No token is used for longer, whatever its answer says.
-pub(super) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// A token is replaced this long before its end, or a tenth of its life if that is shorter.
 const MARGIN: Duration = Duration::from_mins(1);
+/// A token is of just now for so long.
+const JUST_NOW: Duration = Duration::from_mins(1);
 
 /// A token as it is sent.
 #[derive(Clone)]
@@ -70,18 +78,12 @@ impl Token {
     }
 }
 
-/// What is known of the newest token.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    expires_at: Option<Timestamp>,
-    granted: Option<Vec<String>>,
-    missing: Vec<String>,
-}
-
 #[derive(Debug, Default)]
 struct State {
     token: Option<Token>,
     issued: u64,
+    /// The scopes to do with, where the endpoint refuses some.
+    narrowed: Option<Narrowed>,
     /// The newest failure and its number.
     failure: Option<(u64, ApiError)>,
 }
@@ -96,6 +98,7 @@ pub(super) struct Auth {
     state: tokio::sync::Mutex<State>,
     failures: AtomicU64,
     known: Mutex<Known>,
+    in_vain: Mutex<InVain>,
 }
 
 impl Auth {
@@ -109,6 +112,7 @@ impl Auth {
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
             known: Mutex::default(),
+            in_vain: Mutex::default(),
         }
     }
 
@@ -135,6 +139,35 @@ impl Auth {
         self.known().missing
     }
 
+    /// Since when scopes are missing.
+    pub(super) fn missing_since(&self) -> Option<Timestamp> {
+        self.known().missing_since
+    }
+
+    /// Whether the newest token was asked for with this scope and is not known to lack it.
+    pub(super) fn has(&self, scope: &str) -> bool {
+        self.known().has(scope)
+    }
+
+    /// Whether another token may get an answer other than `status` from a request that needs one of `scopes`.
+    /// A token that lacks them is worth another one once it is not of just now: they may have been granted since.
+    pub(super) fn may_help(&self, token: &Token, status: StatusCode, scopes: &[&str]) -> bool {
+        let is_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let is_new = token.obtained.elapsed() < JUST_NOW;
+        let lacks = self.known().lacks(scopes);
+        let may = if lacks { !is_new } else { status == StatusCode::UNAUTHORIZED };
+        is_refused && may && !self.in_vain().was(scopes, Instant::now())
+    }
+
+    /// Notes that a new token got no other answer from a request that needs one of `scopes`.
+    pub(super) fn did_not_help(&self, scopes: &[&str]) {
+        self.in_vain().note(scopes, Instant::now());
+    }
+
+    fn in_vain(&self) -> MutexGuard<'_, InVain> {
+        self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -153,7 +186,11 @@ impl Auth {
         {
             return Err(error.clone());
         }
-        match self.request(http, state.issued + 1).await {
+        if refused.is_some() {
+            // What was refused a while ago may be what is needed now, and granted since.
+            state.narrowed = state.narrowed.take().filter(|narrowed| narrowed.holds_for(JUST_NOW));
+        }
+        match self.obtain(http, &mut state).await {
             Ok(token) => {
                 state.issued = token.number;
                 state.token = Some(token.clone());
@@ -167,12 +204,13 @@ impl Auth {
         }
     }
 
-    async fn request(&self, http: &Http, number: u64) -> Result<Token, ApiError> {
+    /// One token with these scopes, and no other try.
+    async fn request(&self, http: &Http, number: u64, scopes: &[String]) -> Result<Token, Refused> {
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose_secret()),
-            ("scope", &self.scopes.join(" ")),
+            ("scope", &scopes.join(" ")),
         ];
         let fields = fields.map(|(name, value)| (name, Zeroizing::new(value.to_owned())));
         // A life counts from before the request, so that a slow answer does not lengthen it.
@@ -185,11 +223,12 @@ impl Auth {
                 authorization: None,
                 content: Content::Form(fields.into()),
                 limit: SMALL_ANSWER,
+                scopes: Vec::new(),
             })
             .await
             .map_err(unanswered)?;
         if !answer.status.is_success() {
-            return Err(self.refused(&answer));
+            return Err(self.refused(&answer, scopes));
         }
         let what = "Protime's answer to the request for a token";
         let Grant { header, life, granted } = grant(whole(&answer, what)?).map_err(|wrong| {
@@ -197,7 +236,7 @@ impl Auth {
                 "{what} is not usable: {wrong}; check token_url, and whether a proxy answers in Protime's place"
             ))
         })?;
-        self.learn(obtained_at, life, granted);
+        self.learn(Known::of(&self.scopes, scopes, granted, obtained_at, life));
         Ok(Token {
             header,
             number,
@@ -207,36 +246,49 @@ impl Auth {
         })
     }
 
-    fn learn(&self, obtained_at: Timestamp, life: Duration, granted: Option<Vec<String>>) {
-        let missing: Vec<String> = match &granted {
-            Some(granted) => self.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect(),
-            None => Vec::new(),
-        };
+    fn learn(&self, new: Known) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !missing.is_empty() && known.missing != missing {
+        *known = new.after(&known);
+    }
+
+    /// Says what is missing, once for each change of it.
+    fn tell_missing(&self, before: &[String]) {
+        let missing = self.missing();
+        if !missing.is_empty() && missing != before {
             tracing::warn!(
                 client_id = self.client_id,
                 missing = missing.join(" "),
                 "Protime granted fewer scopes than were asked for; ask Protime to grant them"
             );
         }
-        *known = Known { expires_at: obtained_at.checked_add(life).ok(), granted, missing };
     }
 
-    fn refused(&self, answer: &Answer) -> ApiError {
+    fn refused(&self, answer: &Answer, scopes: &[String]) -> Refused {
         let detail = answer.detail(&[self.client_secret.expose_secret()]);
-        Refusal {
-            endpoint: Endpoint::Token,
+        let error = Refusal {
             status: answer.status,
             detail: detail.text.as_deref(),
             oauth: detail.oauth.as_deref(),
             location: answer.location_without_query(&self.url).as_deref(),
             retry_after: answer.retry_after,
-            client_id: &self.client_id,
-            scope: None,
-            missing_scopes: &self.scopes,
+            missing_scopes: scopes,
+            ..Refusal::new(Endpoint::Token, &self.client_id)
         }
-        .decide()
+        .decide();
+        Refused { for_its_scopes: detail.oauth.as_deref() == Some("invalid_scope"), error }
+    }
+}
+
+/// Why there is no token.
+struct Refused {
+    /// Whether it was because of one of the scopes, so that without it there may be one.
+    for_its_scopes: bool,
+    error: ApiError,
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self { for_its_scopes: false, error }
     }
 }
 
@@ -247,41 +299,6 @@ fn unanswered(none: NoAnswer) -> ApiError {
         NoAnswer::Lost { message } => (message, None),
     };
     ApiError::Transient { message: format!("no token: {message}"), status: None, retry_after }
-}
-
-/// What a token's answer grants.
-pub(super) struct Grant {
-    pub(super) header: HeaderValue,
-    pub(super) life: Duration,
-    granted: Option<Vec<String>>,
-}
-
-/// Reads a token's answer (RFC 6749, 5.1); the error holds no value of it.
-pub(super) fn grant(body: &[u8]) -> Result<Grant, String> {
-    let fields: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| "it is not a JSON object".to_owned())?;
-    let text = |name| fields.get(name).and_then(Value::as_str);
-    let token = text("access_token").filter(|token| !token.is_empty()).ok_or("it has no access_token")?;
-    if let Some(other) = text("token_type").filter(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
-        return Err(format!("its token_type is '{}', not Bearer", super::detail::tidy(other, &[token])));
-    }
-    let bearer = Zeroizing::new(format!("Bearer {token}"));
-    let mut header =
-        HeaderValue::from_str(&bearer).map_err(|_| "its access_token does not fit into a header")?;
-    header.set_sensitive(true);
-    let life = match fields.get("expires_in") {
-        None | Some(Value::Null) => UNSTATED_LIFE,
-        Some(Value::String(text)) => text.trim().parse().map_or(UNSTATED_LIFE, Duration::from_secs),
-        Some(value) => seconds(value).ok_or("its expires_in is not a number")?,
-    };
-    let granted = text("scope").map(|scopes| scopes.split_whitespace().map(str::to_owned).collect());
-    Ok(Grant { header, life: life.min(LONGEST_LIFE), granted })
-}
-
-/// Seconds out of any JSON number; what is negative is over already.
-fn seconds(value: &Value) -> Option<Duration> {
-    let seconds = value.as_f64()?;
-    Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_LIFE))
 }
 
 #[cfg(test)]

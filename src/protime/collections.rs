@@ -5,7 +5,7 @@
 //! changes. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
 //! is followed on the tenant's own origin only.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use super::{
     error::{ApiError, Endpoint},
     http::LARGE_ANSWER,
     webhooks::whole,
-    wire::what_is_wrong,
+    wire::{null_is_empty, what_is_wrong},
 };
 use crate::domain::{object::Object, query::is_of_kept_delta, webhook::ExternalReference};
 
@@ -50,6 +50,7 @@ pub(crate) struct Page {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RawPage {
+    #[serde(deserialize_with = "null_is_empty")]
     pub(super) value: Vec<Box<RawValue>>,
     pub(super) next_link: Option<String>,
     pub(super) delta_link: Option<String>,
@@ -76,6 +77,9 @@ impl TenantClient {
         let is_kept = is_of_kept_delta(url.as_str());
         let endpoint = if is_kept { Endpoint::Delta } else { Endpoint::Collection };
         let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
+        if answer.status == StatusCode::NO_CONTENT {
+            return Ok(Page { objects: Vec::new(), next: None, delta: None, is_kept });
+        }
         let what = format!("Protime's page of '{collection}'");
         let raw = page(whole(&answer, &what)?).map_err(undocumented)?;
         let read = match (delta, is_kept) {
@@ -87,7 +91,7 @@ impl TenantClient {
         let objects = objects.map(|(at, raw)| read(raw).map_err(|wrong| format!("entry {at} {wrong}")));
         let link = |link: Option<String>| {
             let link = link.filter(|link| !link.is_empty());
-            link.map(|link| addresses.next(&url, &whole_query(&link)).map(String::from)).transpose()
+            link.map(|link| self.followed(&url, &whole_query(&link)).map(String::from)).transpose()
         };
         Ok(Page {
             objects: objects.collect::<Result<_, _>>().map_err(undocumented)?,

@@ -4,7 +4,7 @@
 //! worth another try; a POST is only called "not processed" where that is certain; no message holds
 //! a token or a secret.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use reqwest::StatusCode;
 
@@ -145,8 +145,31 @@ pub(super) struct Refusal<'a> {
     pub(super) client_id: &'a str,
     /// The scope that the request needs, where that is known.
     pub(super) scope: Option<&'a str>,
+    /// One that it may need besides, if the token in use was not granted it.
+    pub(super) besides: Option<&'a str>,
     /// Scopes that the token in use lacks; where there is none, those that were asked for.
     pub(super) missing_scopes: &'a [String],
+    /// Whether Protime named the scopes of the token in use.
+    pub(super) scopes_are_known: bool,
+}
+
+impl<'a> Refusal<'a> {
+    /// Of a request of this client of which nothing else is known.
+    pub(super) fn new(endpoint: Endpoint, client_id: &'a str) -> Self {
+        Self {
+            endpoint,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            detail: None,
+            oauth: None,
+            location: None,
+            retry_after: None,
+            client_id,
+            scope: None,
+            besides: None,
+            missing_scopes: &[],
+            scopes_are_known: true,
+        }
+    }
 }
 
 impl Refusal<'_> {
@@ -165,8 +188,21 @@ impl Refusal<'_> {
         match (self.endpoint, self.oauth) {
             (Endpoint::Token, Some("invalid_client" | "unauthorized_client" | "invalid_scope")) => true,
             (Endpoint::Token, Some("temporarily_unavailable" | "server_error")) => false,
+            // Pages of Protime's differ in whether a scope that is missing is a 401 or a 403.
+            (_, _) if self.status == StatusCode::UNAUTHORIZED => self.lacks_scope() || self.lacks_another(),
             _ => matches!(self.status.as_u16(), 301 | 308 | 400 | 403 | 405 | 413 | 414 | 415 | 422),
         }
+    }
+
+    /// Whether the token lacks the scope that is needed.
+    fn lacks_scope(&self) -> bool {
+        self.endpoint != Endpoint::Token
+            && self.scope.is_some_and(|scope| self.missing_scopes.iter().any(|missing| missing == scope))
+    }
+
+    /// Whether it lacks the other one, which was asked for.
+    fn lacks_another(&self) -> bool {
+        self.besides.is_some_and(|besides| self.missing_scopes.iter().any(|missing| missing == besides))
     }
 
     fn message(&self) -> String {
@@ -202,10 +238,8 @@ impl Refusal<'_> {
                 "it may not know this collection; compare it with the names that Protime documents"
             }
             404 | 410 if self.endpoint == Endpoint::Delta => "this delta has ended",
-            401 => {
-                "it refuses a new token too; check that api_origin and token_url belong to the same \
-                 tenant and environment"
-            }
+            401 if self.lacks_scope() || self.lacks_another() => return self.scope_advice(),
+            401 => return Some(self.token_refused_advice()),
             403 => return self.scope_advice(),
             404 | 410 if matches!(self.endpoint, Endpoint::Get | Endpoint::Delete) => {
                 "it has no webhook with this id"
@@ -253,14 +287,46 @@ impl Refusal<'_> {
         )
     }
 
+    fn token_refused_advice(&self) -> String {
+        let mut text =
+            "it refuses a new token too; check that api_origin and token_url belong to the same tenant and \
+                        environment"
+                .to_owned();
+        if let Some(scope) = self.scope.filter(|_| !self.scopes_are_known) {
+            let _infallible = write!(
+                text,
+                "; Protime does not say which scopes it granted, so check also that it granted {scope}"
+            );
+        }
+        if self.besides.is_some() {
+            let _infallible = write!(text, "; {}", self.advice_on_another());
+        }
+        text
+    }
+
     fn scope_advice(&self) -> Option<String> {
         let scope = self.scope?;
         let client = self.client_id;
-        Some(if self.missing_scopes.iter().any(|missing| missing == scope) {
+        Some(if self.lacks_scope() {
             format!("scope {scope} is missing from the token; ask Protime to grant it to client '{client}'")
         } else {
-            format!("client '{client}' may not do this, although it may have scope {scope}; ask Protime why")
+            let why = self.advice_on_another();
+            format!("client '{client}' may not do this, although it may have scope {scope}; {why}")
         })
+    }
+
+    fn advice_on_another(&self) -> String {
+        match self.besides {
+            Some(besides) if self.lacks_another() => format!(
+                "some pages of Protime's documentation demand scope {besides} for this as well, which it did not grant: \
+                 ask Protime to grant it"
+            ),
+            Some(besides) => format!(
+                "some pages of Protime's documentation demand scope {besides} for this as well, which was not asked for: \
+                 ask Protime to grant it, and add it to the tenant's `scopes`"
+            ),
+            None => "ask Protime why".to_owned(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use reqwest::Url;
 
-use super::{address::Addresses, answer, auth, collections, detail, time, wire};
+use super::{address::Addresses, answer, auth::grant, collections, detail, time, wire};
 use crate::{
     domain::{object::Object, query::LONGEST},
     fuzzing::{first_line, secret},
@@ -17,13 +17,13 @@ const ORIGIN: &str = "https://acme.example";
 
 /// A page of the list of webhooks, or one webhook.
 pub(crate) fn webhook_list(data: &[u8]) {
-    match wire::page(data) {
+    match wire::page(data, 0) {
         Ok(page) => {
             assert_ne!(page.next_link.as_deref(), Some(""), "no link is none");
             if let Some(link) = &page.next_link {
                 followed(link);
             }
-            assert!(page.webhooks.iter().all(|webhook| !webhook.id.is_empty()), "an id is a text");
+            assert!(page.list.webhooks.iter().all(|webhook| !webhook.id.is_empty()), "an id is a text");
         }
         Err(wrong) => one_line(&wrong),
     }
@@ -73,7 +73,7 @@ pub(crate) fn collection_page(data: &[u8]) {
     };
     for raw in page.value {
         let written = raw.get().to_owned();
-        for object in [Object::listed(raw.clone()), Object::changed(raw)] {
+        for object in [Object::listed(raw.clone()), Object::shown(raw.clone()), Object::changed(raw)] {
             match object {
                 Ok(object) => passed_on(&object, &written),
                 Err(wrong) => one_line(&wrong),
@@ -95,7 +95,7 @@ fn passed_on(object: &Object, written: &str) {
     let mut line = Vec::new();
     object.write_line(&mut line);
     assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1), "one line, and its end");
-    assert!(object.lane(8) < 8 && !object.id().is_empty(), "every object has a lane and a name");
+    assert!(object.lane(8) < 8, "every object has a lane");
 }
 
 /// The body of an error; what stands on the first line is a secret, if it may be one.
@@ -111,10 +111,10 @@ pub(crate) fn error_body(data: &[u8]) {
 
 /// The answer of a token endpoint.
 pub(crate) fn token_answer(data: &[u8]) {
-    match auth::grant(data) {
+    match grant::grant(data) {
         Ok(grant) => {
             assert!(grant.header.is_sensitive(), "a token is not to be seen");
-            assert!(grant.life <= auth::LONGEST_LIFE, "no token lives for good");
+            assert!(grant.life <= grant::LONGEST_LIFE, "no token lives for good");
         }
         Err(wrong) => one_line(&wrong),
     }
@@ -128,7 +128,8 @@ pub(crate) fn link(data: &[u8]) {
 fn followed(link: &str) {
     let Ok(addresses) = origin() else { return };
     let Ok(current) = addresses.list(None) else { return };
-    for followed in [addresses.next(&current, link), addresses.kept(link)] {
+    let next = addresses.next(&current, link).map(|link| link.url);
+    for followed in [next, addresses.kept(link)] {
         match followed {
             Ok(url) => ours(&url),
             Err(wrong) => one_line(&wrong),

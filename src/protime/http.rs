@@ -5,7 +5,7 @@
 //! limit; what is logged is method, path, status and time, never a header, a query or a body.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,6 +20,8 @@ use zeroize::Zeroizing;
 use super::{
     BuildError, Settings,
     address::place,
+    body,
+    date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
     error::Endpoint,
     limit::{Hold, Limiter},
@@ -47,6 +49,8 @@ pub(super) struct Outgoing {
     pub(super) content: Content,
     /// How many bytes a successful answer may have.
     pub(super) limit: usize,
+    /// The scopes without which it is refused: first the one that is documented, then what may be needed besides.
+    pub(super) scopes: Vec<String>,
 }
 
 /// The body of a request.
@@ -95,17 +99,6 @@ pub(super) enum NoAnswer {
     Lost { message: String },
 }
 
-/// The `Date` header has whole seconds: a smaller difference is no difference.
-const SMALLEST_SKEW: SignedDuration = SignedDuration::from_millis(1_500);
-
-/// What an answer told of Protime's clock.
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    skew: SignedDuration,
-    protime: Timestamp,
-    taken: Instant,
-}
-
 /// The HTTP client of one tenant.
 #[derive(Debug)]
 pub(super) struct Http {
@@ -115,7 +108,7 @@ pub(super) struct Http {
     request_timeout: Duration,
     limiter: Limiter,
     hold: Hold,
-    clock: Mutex<Option<Reading>>,
+    clock: Mutex<ProtimeClock>,
     tally: Tally,
 }
 
@@ -135,32 +128,39 @@ impl Http {
             request_timeout: settings.request_timeout,
             limiter: Limiter::new(settings.max_requests_per_minute),
             hold: Hold::default(),
-            clock: Mutex::new(None),
+            clock: Mutex::default(),
             tally: settings.tally.clone(),
         })
     }
 
-    /// Protime's clock minus ours, measured at the newest answer that had a `Date`.
+    /// Protime's clock minus ours, as far as it is known.
     pub(super) fn skew(&self) -> Option<SignedDuration> {
-        self.reading().map(|reading| reading.skew)
+        self.clock().skew()
     }
 
-    /// Protime's time: what its clock showed at the newest answer, and what has passed since by a clock
-    /// that nobody can set.
+    /// Protime's time: what its clock showed, and what has passed since by a clock that nobody can set.
     pub(super) fn protime_time(&self) -> Option<Timestamp> {
-        let reading = self.reading()?;
-        let passed = SignedDuration::try_from(reading.taken.elapsed()).ok()?;
-        let time = reading.protime.checked_add(passed).ok()?;
-        Timestamp::from_millisecond(time.as_millisecond()).ok()
+        self.clock().time(Instant::now())
+    }
+
+    /// Where requests are counted.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Whether another answer is needed to know the time at all.
+    pub(super) fn wants_a_witness(&self) -> bool {
+        self.clock().wants_a_witness()
     }
 
     /// Takes over what an earlier one measured of Protime's clock.
     pub(super) fn continue_from(&self, earlier: &Self) {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = earlier.reading();
+        let known = earlier.clock().clone();
+        *self.clock() = known;
     }
 
-    fn reading(&self) -> Option<Reading> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clock(&self) -> MutexGuard<'_, ProtimeClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one request and reads its answer, waiting for its turn first.
@@ -228,7 +228,7 @@ impl Http {
         let mut response = builder.send().await.map_err(|error| self.no_answer(&error, &place))?;
         let date = text(response.headers(), &header::DATE).and_then(time::http_date);
         if let Some(date) = date {
-            self.measure(date, sent_at, sent.elapsed());
+            self.measure(date, response.headers(), sent_at, sent.elapsed());
         }
 
         let status = response.status();
@@ -241,7 +241,8 @@ impl Http {
             self.hold.extend(Instant::now(), wait);
         }
         let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
-        let body = self.read(&mut response, limit).await;
+        let coding = text(&headers, &header::CONTENT_ENCODING);
+        let body = self.read(&mut response, limit).await.and_then(|raw| body::decoded(raw, coding, limit));
         Ok(Answer { status, headers, body, retry_after })
     }
 
@@ -263,17 +264,21 @@ impl Http {
         Ok(body)
     }
 
-    /// Takes the middle of the request for the moment of `Date`, and half a second for its whole seconds.
-    fn measure(&self, date: Timestamp, sent_at: Timestamp, elapsed: Duration) {
-        let half_way = SignedDuration::try_from(elapsed / 2).unwrap_or_default();
-        let skew = date.duration_since(sent_at) + SignedDuration::from_millis(500) - half_way;
-        let believed = if skew.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { skew };
-        let passed = SignedDuration::try_from(elapsed).unwrap_or_default();
-        let Ok(protime) = sent_at.checked_add(passed).and_then(|now| now.checked_add(believed)) else {
-            return;
-        };
-        let reading = Reading { skew, protime, taken: Instant::now() };
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+    /// Takes in what an answer says of Protime's clock.
+    fn measure(&self, date: Timestamp, headers: &HeaderMap, sent_at: Timestamp, elapsed: Duration) {
+        let age = text(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
+        let age = age.map(Duration::from_secs).unwrap_or_default();
+        let Some(sighting) = Sighting::new(date, age, sent_at, elapsed, Instant::now()) else { return };
+        let heard = self.clock().hear(sighting);
+        match heard {
+            Heard::Agrees | Heard::Doubted { first: false, .. } => {}
+            Heard::Doubted { off, .. } => {
+                tracing::warn!(tenant = %self.tenant, seconds = off.as_secs(), "the Date of an answer is off what Protime's clock should show; it is not believed before another answer says the same");
+            }
+            Heard::Jumped(off) => {
+                tracing::warn!(tenant = %self.tenant, seconds = off.as_secs(), "several answers agree that Protime's clock was set, or that ours is off; it is followed");
+            }
+        }
     }
 
     fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {

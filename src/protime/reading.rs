@@ -1,5 +1,5 @@
 //! Any path below the API's root, given as it comes: for what Protime's guide mentions and no page
-//! describes, such as what is left of a deleted webhook.
+//! describes, such as the debugging endpoints, whose paths it does not show.
 //!
 //! Laws: it only reads; a path that leads elsewhere is refused before anything is sent.
 
@@ -10,7 +10,7 @@ use super::{
     TenantClient,
     error::{ApiError, Endpoint},
     http::{Content, LARGE_ANSWER, Outgoing},
-    webhooks::Failure,
+    webhooks::{Failure, needed},
 };
 
 /// Why nothing was read.
@@ -35,10 +35,12 @@ pub(crate) struct Reading {
 impl TenantClient {
     /// What is at a path below the API's root, such as `webhooks/ID` or `people?filter=…`.
     pub(crate) async fn read_path(&self, path: &str) -> Result<Reading, ReadingError> {
+        let url = self.inner.addresses.below_root(path).map_err(ReadingError::Path)?;
         let request = Outgoing {
             endpoint: Endpoint::Path,
             method: Method::GET,
-            url: self.inner.addresses.below_root(path).map_err(ReadingError::Path)?,
+            scopes: needed(Endpoint::Path, &url),
+            url,
             authorization: None,
             content: Content::Empty,
             limit: LARGE_ANSWER,

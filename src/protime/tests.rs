@@ -6,6 +6,7 @@ mod faults;
 mod logs;
 mod server;
 mod tokens;
+mod tolerance;
 
 use std::time::Duration;
 

@@ -3,18 +3,22 @@
 //! Laws: a 401 leads to one new token and one repeat, which is safe for a POST as well, because what
 //! was refused was not processed; a POST is repeated for no other reason; a list is whole or an error.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, atomic::Ordering},
+};
 
-use reqwest::{Method, Url, header};
+use reqwest::{Method, StatusCode, Url, header};
 
 use super::{
     TenantClient,
-    address::Addresses,
+    address::{Addresses, Link},
     answer::PostAnswer,
     auth::Token,
+    body::bare,
     error::{ApiError, Endpoint, PostError, Refusal},
     http::{self, Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
-    wire,
+    wire::{self, List, Odd},
 };
 use crate::domain::{
     collection,
@@ -29,26 +33,29 @@ const ONE: &str = "Protime's answer for the webhook";
 const MOST_PAGES: usize = 10_000;
 
 impl TenantClient {
-    /// Every webhook of the tenant.
+    /// Every webhook of the tenant, and what else the list holds.
     ///
     /// An error is of the whole list: a part of it would make webhooks look missing.
-    pub(crate) async fn list_webhooks(&self) -> Result<Vec<RemoteWebhook>, ApiError> {
+    pub(crate) async fn list_webhooks(&self) -> Result<List, ApiError> {
         self.list_webhooks_filtered(None).await
     }
 
     /// The webhooks that a filter of Protime's selects, such as `status eq 'Disabled'`.
-    pub(crate) async fn list_webhooks_filtered(
-        &self,
-        filter: Option<&str>,
-    ) -> Result<Vec<RemoteWebhook>, ApiError> {
+    pub(crate) async fn list_webhooks_filtered(&self, filter: Option<&str>) -> Result<List, ApiError> {
         let mut url = self.inner.addresses.list(filter)?;
         let mut seen = HashSet::new();
-        let mut webhooks = Vec::new();
+        let mut list = List::default();
         while seen.len() < MOST_PAGES {
-            let page = self.page(&url).await?;
-            webhooks.extend(page.webhooks);
-            let Some(link) = page.next_link else { return Ok(webhooks) };
-            let next = self.inner.addresses.next(&url, &link).map_err(|wrong| undocumented(&wrong))?;
+            let before = list.webhooks.len() + list.odd.len();
+            let page = self.page(&url, before).await?;
+            list.webhooks.extend(page.list.webhooks);
+            list.odd.extend(page.list.odd);
+            let Some(link) = page.next_link else {
+                self.hear_a_witness(&url).await;
+                self.note_odd(&list.odd);
+                return Ok(list);
+            };
+            let next = self.followed(&url, &link).map_err(|wrong| undocumented(&wrong))?;
             seen.insert(std::mem::replace(&mut url, next));
             if seen.contains(&url) {
                 return Err(undocumented("its nextLink leads back to a page that was read already"));
@@ -57,9 +64,20 @@ impl TenantClient {
         Err(undocumented(&format!("it has more than {MOST_PAGES} pages")))
     }
 
-    async fn page(&self, url: &Url) -> Result<wire::Page, ApiError> {
+    /// Asks for a page again if nothing else tells what time it is at Protime: a list is judged by that.
+    async fn hear_a_witness(&self, url: &Url) {
+        if self.inner.http.wants_a_witness() {
+            // Only its Date is of interest, which an error has as well.
+            let _page = self.page(url, 0).await;
+        }
+    }
+
+    async fn page(&self, url: &Url, before: usize) -> Result<wire::Page, ApiError> {
         let answer = self.read(Endpoint::List, Method::GET, url.clone(), LARGE_ANSWER).await?;
-        let page = wire::page(whole(&answer, LIST)?).map_err(|wrong| undocumented(&wrong))?;
+        if answer.status == StatusCode::NO_CONTENT {
+            return Ok(wire::Page::default());
+        }
+        let page = wire::page(whole(&answer, LIST)?, before).map_err(|wrong| undocumented(&wrong))?;
         self.note_offset(page.assumed_utc);
         Ok(page)
     }
@@ -102,6 +120,8 @@ impl TenantClient {
             authorization: None,
             content: Content::Json(json),
             limit: SMALL_ANSWER,
+            // Some pages of Protime's say that a POST needs the collection's own scope as well.
+            scopes: vec![super::WRITE_SCOPE.to_owned(), collection::scope(&pair.collection)],
         };
         let (answer, token) = self.authorized(request.clone()).await.map_err(|failure| match failure {
             Failure::NotSent(error) => PostError::NotProcessed(error),
@@ -139,7 +159,9 @@ impl TenantClient {
         url: Url,
         limit: usize,
     ) -> Result<Answer, ApiError> {
-        let request = Outgoing { endpoint, method, url, authorization: None, content: Content::Empty, limit };
+        let scopes = needed(endpoint, &url);
+        let request =
+            Outgoing { endpoint, method, url, authorization: None, content: Content::Empty, limit, scopes };
         match self.authorized(request.clone()).await {
             Ok((answer, _)) if answer.status.is_success() => Ok(answer),
             Ok((answer, token)) => Err(self.refused(&request, &answer, &token, &[])),
@@ -147,9 +169,11 @@ impl TenantClient {
         }
     }
 
-    /// Sends a request with a token; with a new one if the first is refused.
+    /// Sends a request with a token; with a new one if the first is refused and another may help.
     pub(super) async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), Failure> {
         let inner = &self.inner;
+        let scopes = request.scopes.clone();
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let mut refused = None;
         loop {
             let token = inner.auth.token(&inner.http, refused).await.map_err(Failure::NotSent)?;
@@ -160,7 +184,13 @@ impl TenantClient {
                 }
                 NoAnswer::Lost { message } => Failure::Lost(ApiError::transient(message)),
             })?;
-            if answer.status != reqwest::StatusCode::UNAUTHORIZED || refused.is_some() {
+            if refused.is_some() {
+                if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    inner.auth.did_not_help(&scopes);
+                }
+                return Ok((answer, token));
+            }
+            if !inner.auth.may_help(&token, answer.status, &scopes) {
                 return Ok((answer, token));
             }
             refused = Some(token.number);
@@ -179,22 +209,59 @@ impl TenantClient {
         let mut secrets = vec![token.expose(), auth.client_secret()];
         secrets.extend(confidential.iter().map(String::as_str));
         let detail = answer.detail(&secrets);
-        let of_collection = match request.endpoint {
-            Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(&request.url),
-            _ => None,
-        };
+        let mut scopes = request.scopes.iter();
+        let (scope, besides) = (scopes.next(), scopes.next());
         Refusal {
-            endpoint: request.endpoint,
             status: answer.status,
             detail: detail.text.as_deref(),
-            oauth: None,
             location: answer.location_without_query(&request.url).as_deref(),
             retry_after: answer.retry_after,
-            client_id: auth.client_id(),
-            scope: request.endpoint.scope().or(of_collection.map(collection::scope).as_deref()),
+            scope: scope.map(String::as_str),
+            besides: besides.map(String::as_str).filter(|scope| !auth.has(scope)),
             missing_scopes: &auth.missing(),
+            scopes_are_known: auth.granted().is_some(),
+            ..Refusal::new(request.endpoint, auth.client_id())
         }
         .decide()
+    }
+
+    /// Where a link leads: on the tenant's own origin, whatever host it names. A server behind a proxy may
+    /// know itself by another name, and the token goes to nobody else.
+    pub(super) fn followed(&self, current: &Url, link: &str) -> Result<Url, String> {
+        let Link { url, named } = self.inner.addresses.next(current, link)?;
+        if let Some(named) = named
+            && !self.inner.link_noted.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                tenant = %self.inner.tenant,
+                link = named,
+                "a link in Protime's answer leads to another host; its path is asked for at api_origin instead"
+            );
+        }
+        Ok(url)
+    }
+
+    /// Counts entries that are not understood, and tells of them when they change.
+    fn note_odd(&self, odd: &[Odd]) {
+        let inner = &self.inner;
+        inner.http.tally().odd_entries(inner.tenant.as_str(), odd.len());
+        let found: Vec<String> = odd.iter().map(|one| one.wrong.clone()).collect();
+        let mut noted = inner.odd_noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if *noted == found {
+            return;
+        }
+        match found.first() {
+            None => {
+                tracing::info!(tenant = %inner.tenant, "every entry of Protime's list is as documented again");
+            }
+            Some(first) => tracing::warn!(
+                tenant = %inner.tenant,
+                count = found.len(),
+                first,
+                "Protime's list has entries that are not as documented; they are left out"
+            ),
+        }
+        *noted = found;
     }
 
     fn note_offset(&self, assumed_utc: bool) {
@@ -215,12 +282,26 @@ pub(super) enum Failure {
     Lost(ApiError),
 }
 
-/// The whole body of an answer that is called `what`; one that broke off says nothing about Protime.
+/// The whole body of an answer that is called `what`, as JSON begins; one that broke off says nothing about
+/// Protime.
 pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiError> {
     match &answer.body {
-        Ok(body) => Ok(body),
+        Ok(body) => Ok(bare(body)),
         Err(why) => Err(ApiError::transient(format!("{what} could not be read: {why}"))),
     }
+}
+
+/// The scope that a request for something to read needs.
+pub(super) fn needed(endpoint: Endpoint, url: &Url) -> Vec<String> {
+    let of_collection = match endpoint {
+        Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(url),
+        _ => None,
+    };
+    let of_collection = of_collection.map(|name| match name {
+        "webhooks" => super::READ_SCOPE.to_owned(),
+        name => collection::scope(name),
+    });
+    endpoint.scope().map(str::to_owned).or(of_collection).into_iter().collect()
 }
 
 fn undocumented(wrong: &str) -> ApiError {

@@ -19,8 +19,8 @@ use crate::domain::{
     webhook::RemoteStatus,
 };
 
-pub(crate) use evidence::{SETTLING, delivers, differs, proves};
-use evidence::{is_cut_short, unsettled};
+pub(crate) use evidence::{LOOKS, delivers, differs, end_of, proves, unsettled};
+use evidence::{is_cut_short, may_hide_another};
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -170,7 +170,13 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
 /// Whether a POST for this reason is one that no plan explains: it comes before its planned time, or
 /// there is no plan, because Protime told no end. An operator's wish and the end of a lifetime are
 /// explanations, unless it ended as it began; somebody else's POST never is.
+///
+/// After a POST that issued a key which nobody got, every other one is unplanned as well, whatever it is for:
+/// where no answer is understood, nothing else keeps POSTs from following one another.
 pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
+    if record.fruitless && reason != Reason::Manual {
+        return true;
+    }
     let issued = record.issued.as_ref();
     match reason {
         Reason::ForeignRotation => true,
@@ -212,7 +218,7 @@ fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
     };
     let Some(issued) = &record.issued else { return Some(Reason::UnknownKey) };
     let passed = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment <= now.protime);
-    let expired = passed(issued.valid_until) || passed(listed.valid_until);
+    let expired = passed(end_of(issued, listed));
     let over = expired || listed.status == RemoteStatus::Disabled;
     if differs(issued, listed) && !(over && is_cut_short(issued, listed)) {
         let ours = record.confirm.is_some_and(|confirm| now.local <= confirm.until);
@@ -227,7 +233,8 @@ fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
         RemoteStatus::Other(_) if listed.status_since + UNKNOWN_STATUS_PATIENCE <= now.local => {
             Some(Reason::Disabled)
         }
-        _ => passed(record.next_renewal_at).then_some(Reason::Expiring),
+        _ if passed(record.next_renewal_at) => Some(Reason::Expiring),
+        _ => may_hide_another(record, now).then_some(Reason::Interrupted),
     }
 }
 
@@ -296,13 +303,17 @@ fn confirm_due(record: &Record, now: Now) -> bool {
 
 /// When Protime is to be asked besides the regular polls.
 fn confirm_at(record: &Record) -> Option<Timestamp> {
-    record.confirm.map(|confirm| confirm.at).or_else(|| unsettled(record))
+    [record.confirm.map(|confirm| confirm.at), unsettled(record)].into_iter().flatten().min()
 }
 
 fn unlearnt(record: &Record) -> Option<&Listed> {
     let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote) else { return None };
     let lacks = issued.id.is_none() || (issued.valid_until.is_none() && listed.valid_until.is_some());
-    (lacks && listed.seen_at >= issued.rotated_at && !differs(issued, listed)).then_some(listed)
+    // What a rotation takes over as listed has been seen in the moment of the rotation, and in no list.
+    let unplanned = record.next_renewal_at.is_none() && issued.valid_until.is_some();
+    let is_news = (issued.shown.is_none() || unplanned) && listed.seen_at > issued.rotated_at;
+    let is_late = lacks && listed.seen_at >= issued.rotated_at;
+    ((is_news || is_late) && !differs(issued, listed)).then_some(listed)
 }
 
 fn idle(record: &Record, now: Now) -> Plan {
@@ -315,7 +326,12 @@ fn idle(record: &Record, now: Now) -> Plan {
         }
         _ => None,
     };
-    let planned = [record.next_renewal_at, record.issued.as_ref().and_then(|issued| issued.valid_until)]
+    let end = match (&record.issued, &record.remote) {
+        (Some(issued), Remote::Listed(listed)) => end_of(issued, listed),
+        (Some(issued), _) => issued.valid_until,
+        (None, _) => None,
+    };
+    let planned = [record.next_renewal_at, end]
         .into_iter()
         .flatten()
         .map(|moment| now.local_of(moment))
@@ -326,9 +342,13 @@ fn idle(record: &Record, now: Now) -> Plan {
 }
 
 #[cfg(test)]
+mod cap;
+#[cfg(test)]
 mod gaps;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod recognised;
 #[cfg(test)]
 mod settling;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{
     backoff::Backoff,
-    plan::{Plan, SETTLING, Wanted, plan},
+    plan::{LOOKS, Plan, Wanted, plan},
     reconcile::Tenant,
     unsaved::KeysInMemory,
 };
@@ -27,7 +27,7 @@ use crate::{
     handoff::KeySink,
     resync::Resync,
     stop::Stop,
-    store::{Attempt, Store, StoreError, Unfinished},
+    store::{Attempt, Learnt, Store, StoreError, Unfinished},
 };
 
 mod closing;
@@ -36,6 +36,7 @@ mod import;
 mod post;
 mod preflight;
 mod reading;
+mod refused;
 mod walker;
 
 /// The durations and shares of the policy.
@@ -151,8 +152,8 @@ impl Procedure {
     }
 
     /// Opens a renewal because somebody asks for it, and returns its number. One that is open already
-    /// is tried at once instead, unless it is stuck with an answer that has no key in it: then only
-    /// another POST can bring one.
+    /// is tried at once instead, unless it is stuck with an answer that has no key in it, when only another
+    /// POST can bring one, or held up by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         let record = self.store.record(self.id).await?;
         let now = self.tenant.now();
@@ -165,15 +166,30 @@ impl Procedure {
                 let unfinished = unfinished(open, RenewalOutcome::Failed, trouble.message.clone());
                 self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
             }
-            None => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
+            None => match &record.open {
+                // Only a wish gets past the cap.
+                Some(open) if is_contended(&plan(&record, &self.wanted, now)) => {
+                    let error = "another renewal took over: someone asked for it".to_owned();
+                    let unfinished = unfinished(open, RenewalOutcome::Failed, error);
+                    self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
+                }
+                _ => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
+            },
         };
         tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
         Ok(renewal)
     }
 
     async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
-        let renewal = self.store.begin(self.id, reason, self.gap(record, now), now.local).await?;
-        tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
+        let gap = self.gap(record, now);
+        match self.store.begin_as_of(self.id, record.revision, reason, gap, now.local).await? {
+            Some(renewal) => {
+                tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
+            }
+            None => {
+                tracing::debug!(webhook = %self.path, %reason, "not renewed: something has happened since")
+            }
+        }
         Ok(())
     }
 
@@ -215,8 +231,17 @@ impl Procedure {
 
     async fn learn(&self, record: &Record, listed: Listed) -> Result<(), StoreError> {
         let Some(issued) = &record.issued else { return Ok(()) };
-        let planned = listed.valid_until.map(|end| self.planned(issued.at, end));
-        self.store.learn(self.id, listed.id, listed.valid_until, planned).await
+        let keeps = issued.valid_until.is_some() && (!issued.local_end || listed.local_end);
+        let end = if keeps { issued.valid_until } else { listed.valid_until };
+        let planned = end.map(|end| self.planned(issued.at, end, record.after_end));
+        let learnt = Learnt {
+            id: listed.id,
+            shown: listed.valid_until,
+            valid_until: end,
+            local_end: if keeps { issued.local_end } else { listed.local_end },
+            next_renewal_at: planned,
+        };
+        self.store.learn(self.id, learnt, record.revision).await
     }
 
     async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
@@ -230,14 +255,19 @@ impl Procedure {
         } else {
             // The last look ends the time in which a difference is our own doing.
             record.confirm.and_then(|confirm| {
-                let looks = [rotated_at + SETTLING, rotated_at + timeout, confirm.until];
-                looks.into_iter().find(|look| now < *look)
+                let looks = LOOKS.into_iter().chain([timeout]).map(|after| rotated_at + after);
+                let looks = looks.filter(|look| *look < confirm.until).chain([confirm.until]);
+                looks.filter(|look| now < *look).min()
             })
         };
         self.store.confirm_next(self.id, record.confirm, next).await
     }
 
-    fn planned(&self, issued_at: Timestamp, valid_until: Timestamp) -> Timestamp {
+    /// When to renew a webhook; at its end, where Protime refuses before.
+    fn planned(&self, issued_at: Timestamp, valid_until: Timestamp, after_end: bool) -> Timestamp {
+        if after_end {
+            return valid_until;
+        }
         let Timing { renew_before, jitter, .. } = self.timing;
         renewal_time(issued_at, valid_until, renew_before, jitter, fastrand::f64())
     }
@@ -313,6 +343,10 @@ impl Procedure {
         let since = before.map_or(now.local, |trouble| trouble.since);
         Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
     }
+}
+
+fn is_contended(plan: &Plan) -> bool {
+    matches!(plan, Plan::Wait { contended: true, .. })
 }
 
 fn unfinished(open: &Open, outcome: RenewalOutcome, error: String) -> Unfinished {

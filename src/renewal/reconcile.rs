@@ -5,7 +5,7 @@
 //! that is older than a POST is not believed about that webhook (the store sees to that).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +18,9 @@ use tokio::sync::Notify;
 
 use super::{
     backoff::Backoff,
+    listing::Listing,
     plan::{Plan, Wanted, plan, proves},
+    references::OtherReferences,
 };
 use crate::{
     bulletin::Bulletin,
@@ -26,8 +28,8 @@ use crate::{
     domain::{
         event::{Event, Kind},
         orphan::Orphan,
-        record::{Now, TroubleKind, WebhookId},
-        webhook::{ExternalReference, Pair, RemoteStatus, RemoteWebhook, TenantName},
+        record::{Now, Record, Remote, TroubleKind, WebhookId},
+        webhook::{ExternalReference, Pair, RemoteWebhook, TenantName},
     },
     protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
@@ -98,6 +100,8 @@ pub(crate) struct Watched {
     pub(crate) pair: Pair,
     /// What its plan depends on.
     pub(crate) wanted: Wanted,
+    /// Whether its resync reads the collection, which takes a scope.
+    pub(crate) is_read: bool,
 }
 
 /// One tenant: its client, its webhooks, and what its polls said.
@@ -117,6 +121,7 @@ pub(crate) struct Tenant {
     polls: Mutex<Polls>,
     retrying: AtomicBool,
     suspected: Mutex<Option<Instant>>,
+    other_references: OtherReferences,
 }
 
 #[derive(Debug)]
@@ -149,6 +154,7 @@ impl Tenant {
             polls: Mutex::new(Polls::default()),
             retrying: AtomicBool::new(false),
             suspected: Mutex::new(None),
+            other_references: OtherReferences::default(),
         }
     }
 
@@ -222,38 +228,73 @@ impl Tenant {
         // Measured before the list, on a clock that nobody can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
         let listed = self.client.list_webhooks().await?;
-        let by_pair = index(listed);
-        self.store.apply_list(before, self.find(&by_pair), asked_at).await?;
-        self.look_after_orphans(&by_pair, asked_at).await?;
+        self.refuse_odd_ones_of_ours(&listed).await?;
+        let listing = Listing::new(listed.webhooks);
+        let found = self.find(&listing, &self.store.records_of(&self.name).await?, asked_at);
+        self.store.apply_list(before, found, listing.grain(), asked_at).await?;
+        self.look_after_orphans(&listing, asked_at).await?;
         self.judge(asked_at, asked_at_protime).await?;
         Ok(())
     }
 
     /// Which of the listed webhooks are ours.
-    fn find(&self, by_pair: &ByPair) -> HashMap<WebhookId, RemoteWebhook> {
-        self.webhooks
+    fn find(
+        &self,
+        listing: &Listing,
+        records: &[Record],
+        asked_at: Timestamp,
+    ) -> HashMap<WebhookId, RemoteWebhook> {
+        let pairs = self.pairs();
+        records
             .iter()
-            .filter_map(|(id, watched)| {
-                let mut found = by_pair.get(&comparable(&watched.pair))?.clone();
+            .filter_map(|record| {
+                let watched = self.webhooks.get(&record.id)?;
+                let id = record.issued.as_ref().and_then(|issued| issued.id.as_deref());
+                let mut found = listing.find(&watched.pair, id, &pairs)?.clone();
+                let listed = found.references.as_deref();
+                self.other_references.compare(record, listed, &watched.wanted.references);
                 // A list can spare a renewal for other references and not cause one: how Protime writes
                 // them in it is not documented, and a spelling that never fits would renew for ever.
-                let wanted = |listed: &Vec<_>| ExternalReference::all(listed) == watched.wanted.references;
+                // One that may be older than our POST does not know of those that were sent with it.
+                let settled = record.issued.as_ref().is_none_or(|issued| !issued.is_settling(asked_at));
+                let wanted = |listed: &Vec<_>| {
+                    settled
+                        && ExternalReference::are_the_same(
+                            &ExternalReference::all(listed),
+                            &watched.wanted.references,
+                        )
+                };
                 found.references = found.references.filter(wanted);
-                Some((*id, found))
+                Some((record.id, found))
             })
             .collect()
     }
 
+    /// The configured pairs, in a form in which they can be compared.
+    fn pairs(&self) -> HashSet<(String, String)> {
+        self.webhooks.values().map(|watched| comparable(&watched.pair)).collect()
+    }
+
+    /// The external references that Protime lists for a webhook, if they are not the configured ones.
+    pub(crate) fn other_references(&self, id: WebhookId) -> Option<String> {
+        self.other_references.of(id)
+    }
+
     /// Stores what the list has of webhooks that left the configuration.
-    async fn look_after_orphans(&self, by_pair: &ByPair, asked_at: Timestamp) -> Result<(), StoreError> {
+    async fn look_after_orphans(&self, listing: &Listing, asked_at: Timestamp) -> Result<(), StoreError> {
         let orphans = self.store.orphans_of(&self.name).await?;
         if orphans.is_empty() {
             return Ok(());
         }
-        let seen = orphans
-            .iter()
-            .map(|orphan| (orphan.id, by_pair.get(&comparable(&orphan.pair)).cloned()))
-            .collect();
+        let pairs = self.pairs();
+        let find = |orphan: &Orphan| {
+            let id = match &orphan.remote {
+                Remote::Listed(listed) => Some(listed.id.as_str()),
+                Remote::Absent { .. } | Remote::NeverAsked => None,
+            };
+            (orphan.id, listing.find(&orphan.pair, id, &pairs).cloned())
+        };
+        let seen = orphans.iter().map(find).collect();
         self.store.saw_orphans(seen, asked_at).await
     }
 
@@ -347,21 +388,5 @@ impl Tenant {
     }
 }
 
-/// Listed webhooks by their pair, in the form of [`comparable`].
-type ByPair = HashMap<(String, String), RemoteWebhook>;
-
-/// Should Protime list a pair twice, the one that delivers longest is meant.
-fn index(listed: Vec<RemoteWebhook>) -> ByPair {
-    let mut by_pair = ByPair::new();
-    let rank = |webhook: &RemoteWebhook| (webhook.status == RemoteStatus::Enabled, webhook.valid_until);
-    for webhook in listed {
-        let key = comparable(&webhook.pair);
-        match by_pair.get(&key) {
-            Some(other) if rank(other) >= rank(&webhook) => {}
-            _ => {
-                by_pair.insert(key, webhook);
-            }
-        }
-    }
-    by_pair
-}
+mod odd;
+mod scopes;

@@ -181,7 +181,7 @@ impl Tenant {
     /// A clocking moves what is calculated of its person and day.
     fn touch_day(&mut self, clocking: &Change, now: Timestamp) {
         let object = self.collections.get("clockings", clocking.id);
-        let person = object.and_then(|object| object.property("person.id")).and_then(Value::as_u64);
+        let person = object.and_then(|object| object.property("person.id")).and_then(|id| id.as_u64());
         let (Some(date), Some(person)) = (clocking.date.as_deref(), person) else { return };
         let day = date.parse::<Date>().ok().map(|day| day.duration_since(Date::MIN).as_hours() / 24);
         let Some(day) = day.and_then(|day| u64::try_from(day).ok()) else { return };
@@ -225,7 +225,7 @@ impl Tenant {
             id,
             change_version: change_version(object.map_or(0, |object| object.version)),
             kind,
-            date: object.and_then(Object::day).map(str::to_owned),
+            date: object.and_then(Object::day),
             data: silent.map(|object| object.shown(Shown { references: &References::default(), versions })),
         };
         self.journal.change(change.clone(), listeners.len());

@@ -43,8 +43,11 @@ pub(crate) struct Object {
     /// How things stand with it.
     pub(crate) life: Life,
     facts: &'static Facts,
-    /// Without its version.
-    data: Map<String, Value>,
+    /// Its properties without its version, as JSON: there may be a hundred thousand objects, and a tree of
+    /// each takes ten times as much.
+    text: Box<str>,
+    /// What filters look at, so that nothing is parsed to be left out.
+    fields: Vec<(&'static str, Datum)>,
 }
 
 /// How objects are shown.
@@ -57,30 +60,51 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Object {
-    /// What a filter's field of this name looks at.
-    pub(crate) fn field(&self, name: &str) -> Option<Datum> {
-        let field = self.facts.list.filters.get(name).or_else(|| self.facts.delta.filters.get(name))?;
-        match values::get(&self.data, &field.property)? {
+    fn new(facts: &'static Facts, version: u64, data: Map<String, Value>) -> Self {
+        let (text, fields) = (Box::default(), Vec::new());
+        let mut object = Self { version, life: Life::There, facts, text, fields };
+        object.keep(data);
+        object
+    }
+
+    fn data(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    fn keep(&mut self, data: Map<String, Value>) {
+        let filters = self.facts.list.filters.iter().chain(&self.facts.delta.filters);
+        let datum = |property: &str| match values::get(&data, property)? {
             Value::Number(number) => number.as_i64().map(Datum::Integer),
             Value::String(text) => Some(Datum::Text(text.clone())),
             Value::Bool(value) => Some(Datum::Boolean(*value)),
             _ => None,
-        }
+        };
+        self.fields =
+            filters.filter_map(|(name, field)| Some((name.as_str(), datum(&field.property)?))).collect();
+        self.text = Value::Object(data).to_string().into();
+    }
+
+    /// What a filter's field of this name looks at.
+    pub(crate) fn field(&self, name: &str) -> Option<Datum> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, datum)| datum.clone())
     }
 
     /// The day that it is of, if it is of one.
-    pub(crate) fn day(&self) -> Option<&str> {
-        values::get(&self.data, self.facts.day()?).and_then(Value::as_str)
+    pub(crate) fn day(&self) -> Option<String> {
+        match self.field("date")? {
+            Datum::Text(day) => Some(day),
+            _ => None,
+        }
     }
 
     /// A property.
-    pub(crate) fn property(&self, path: &str) -> Option<&Value> {
-        values::get(&self.data, path)
+    pub(crate) fn property(&self, path: &str) -> Option<Value> {
+        values::get(&self.data(), path).cloned()
     }
 
     /// The object as a list shows it.
     pub(crate) fn shown(&self, how: Shown<'_>) -> Value {
-        let mut data = self.data.clone();
+        let mut data = self.data();
         if how.versions || self.life == Life::Gone {
             data.insert("changeVersion".to_owned(), json!(change_version(self.version)));
         }
@@ -133,15 +157,17 @@ impl Collections {
         let today = day_of(now);
         let objects = self.objects.entry(collection).or_default();
         if let Some(object) = objects.get_mut(&id).filter(|object| object.life != Life::Gone) {
-            object.version = version;
+            let mut data = object.data();
             if object.life == Life::Marked {
-                object.data.insert("status".to_owned(), json!("Active"));
+                data.insert("status".to_owned(), json!("Active"));
             }
+            values::change(facts, id, version, wishes, &mut data);
+            object.keep(data);
+            object.version = version;
             object.life = Life::There;
-            values::change(facts, id, version, wishes, &mut object.data);
         } else {
             let data = values::fresh(facts, id, wishes, today);
-            objects.insert(id, Object { version, life: Life::There, facts, data });
+            objects.insert(id, Object::new(facts, version, data));
         }
         Ok(id)
     }
@@ -173,8 +199,10 @@ impl Collections {
         let marked = self.touch(collection, id);
         let object = self.objects.get_mut(collection).and_then(|all| all.get_mut(&id));
         if let Some(object) = object.filter(|_| marked) {
+            let mut data = object.data();
+            data.insert("status".to_owned(), json!("Deleted"));
+            object.keep(data);
             object.life = Life::Marked;
-            object.data.insert("status".to_owned(), json!("Deleted"));
         }
         marked
     }
@@ -188,7 +216,7 @@ impl Collections {
         self.last_version += 1;
         object.version = self.last_version;
         object.life = Life::Gone;
-        object.data = Map::from_iter([("id".to_owned(), json!(id))]);
+        object.keep(Map::from_iter([("id".to_owned(), json!(id))]));
         true
     }
 
@@ -295,10 +323,10 @@ mod tests {
         let id = inserted(&mut collections, "clockings", None);
         assert!(collections.mark("clockings", id) && !collections.mark("clockings", id));
         let object = collections.get("clockings", id).unwrap();
-        assert_eq!((object.property("status"), object.life), (Some(&json!("Deleted")), Life::Marked));
+        assert_eq!((object.property("status"), object.life), (Some(json!("Deleted")), Life::Marked));
         assert_eq!(collections.oldest("clockings"), None);
         assert_eq!(collections.page("clockings", &Filter::And(Vec::new()), None, 10).0.len(), 1);
         inserted(&mut collections, "clockings", Some(id));
-        assert_eq!(collections.get("clockings", id).unwrap().property("status"), Some(&json!("Active")));
+        assert_eq!(collections.get("clockings", id).unwrap().property("status"), Some(json!("Active")));
     }
 }

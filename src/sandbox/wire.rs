@@ -134,7 +134,8 @@ fn written(core: &Core, answer: Answer, shape: Shape) -> Response<Body> {
     }
     let date = core.with(|_, now| http_date(now));
     if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
-        response.headers_mut().insert(header::DATE, date);
+        // A fault may have brought its own.
+        response.headers_mut().entry(header::DATE).or_insert(date);
     }
     response
 }

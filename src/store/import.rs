@@ -102,6 +102,7 @@ fn take(
     connection
         .prepare_cached(
             "UPDATE webhook SET issued_id = NULL, issued_valid_until = NULL, issued_at = :at_protime, \
+             issued_local = 0, shown = 0, shown_valid_until = NULL, \
              issued_references = :references, next_renewal_at = NULL, remote_seen_at = NULL, \
              confirm_at = :now, confirm_until = :now, next_action_at = :now, revision = revision + 1 WHERE id = :webhook",
         )?
@@ -111,6 +112,12 @@ fn take(
             ":references": import.references,
             ":now": millis(now.local),
         })?;
+    // Whoever brings a key vouches for it.
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = 'settled' WHERE webhook_id = ? AND outcome IN ('unknown', 'outstanding', 'fruitless')",
+        )?
+        .execute([webhook.0])?;
     if let (Some((renewal, _, reason)), Some(Stage::Resync | Stage::Post)) = (&open, stage)
         && reason == Reason::UnknownKey.as_str()
     {

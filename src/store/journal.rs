@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::{
     Store, StoreError,
+    learnt::why_postponed,
     marks::{
         advance_stage, begin, clear_trouble, clear_trouble_of, end_step, finish, hurry, insert_step,
         open_renewal, set_trouble, stands_at,
@@ -64,6 +65,28 @@ impl Store {
         .await
     }
 
+    /// Opens a renewal that was decided on when the webhook had this revision; nothing if something has
+    /// happened to it since, such as the import of a key, for then it is decided anew.
+    pub(crate) async fn begin_as_of(
+        &self,
+        webhook: WebhookId,
+        revision: i64,
+        reason: Reason,
+        gap: Option<Gap>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        self.write("begin", move |connection| {
+            let current: i64 = connection
+                .prepare_cached("SELECT revision FROM webhook WHERE id = ?")?
+                .query_row([webhook.0], |row| row.get(0))?;
+            if current != revision || open_renewal(connection, webhook)?.is_some() {
+                return Ok(None);
+            }
+            begin(connection, webhook, reason, gap, now).map(Some)
+        })
+        .await
+    }
+
     /// Ends a renewal and opens another in the same moment; what was owed stays owed. One that has gone on
     /// since it was judged, or another one that is open by now, is tried at once instead.
     pub(crate) async fn supersede(
@@ -82,6 +105,9 @@ impl Store {
                     return Ok(open);
                 }
                 finish(connection, webhook, renewal, outcome, Some(&error), now)?;
+                if outcome == RenewalOutcome::Interrupted {
+                    note_lost_key(connection, webhook)?;
+                }
             }
             begin(connection, webhook, reason, gap, now)
         })
@@ -200,10 +226,23 @@ impl Store {
                      synced_at = coalesce(?2, synced_at) WHERE id = ?1",
                 )?
                 .execute((attempt.webhook.0, covered.map(millis)))?;
-            finish(connection, attempt.webhook, attempt.renewal, RenewalOutcome::Succeeded, None, now)
+            let put_off = why_postponed(connection, attempt.renewal)?;
+            let ended = if put_off.is_some() { RenewalOutcome::Postponed } else { RenewalOutcome::Succeeded };
+            finish(connection, attempt.webhook, attempt.renewal, ended, put_off.as_deref(), now)
         })
         .await
     }
+}
+
+/// Records that the last POST took effect although nobody learnt its outcome: the key that it issued is lost.
+fn note_lost_key(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = 'fruitless' WHERE outcome IN ('unknown', 'answered') \
+             AND id = (SELECT max(id) FROM post WHERE webhook_id = ?)",
+        )?
+        .execute([webhook.0])?;
+    Ok(())
 }
 
 /// Records what a resync covered: up to there nothing is owed, from there on everything still is.

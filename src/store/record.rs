@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use super::{StoreError, reading};
 use crate::domain::{
     gap::Gap,
+    grain::Grain,
     key::WebhookKey,
     outbox::{Outbox, SinkFailure},
     record::{
-        Confirm, Ended, Issued, Listed, Open, Record, Remote, Stage, Trouble, TroubleKind, WebhookId,
-        fractional_digits,
+        Confirm, Ended, Issued, Listed, Open, Record, Remote, Shown, Stage, Trouble, TroubleKind, WebhookId,
     },
     webhook::{Pair, RemoteStatus, TenantName, WebhookName, WebhookPath},
 };
@@ -20,9 +20,9 @@ pub(super) fn millis(moment: Timestamp) -> i64 {
     moment.as_millisecond()
 }
 
-/// With how many fractional digits Protime wrote a moment at least.
-pub(super) fn digits(moment: Option<Timestamp>) -> u32 {
-    moment.map_or(0, fractional_digits)
+/// How finely Protime wrote a moment at least, as it is stored.
+pub(super) fn grain(moment: Option<Timestamp>) -> i64 {
+    moment.map_or(Grain::Minute, Grain::of).code()
 }
 
 /// A stored moment.
@@ -51,8 +51,10 @@ pub(super) fn select(
     condition: &'static str,
     parameter: &dyn rusqlite::ToSql,
 ) -> Result<Vec<Record>, StoreError> {
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT * FROM webhook WHERE {condition} ORDER BY tenant, name"))?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT *, (SELECT after_end FROM habit WHERE habit.tenant = webhook.tenant) AS after_end \
+             FROM webhook WHERE {condition} ORDER BY tenant, name"
+    ))?;
     let mut rows = statement.query([parameter])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
@@ -79,6 +81,9 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
         synced_at: optional_moment(row.get("synced_at")?)?,
         confirm: confirm(row)?,
         unplanned: unplanned(connection, id)?,
+        fruitless: has_post(connection, id, "fruitless")?,
+        outstanding: has_post(connection, id, "outstanding")?,
+        after_end: row.get::<_, Option<bool>>("after_end")?.unwrap_or(false),
         sinks: sinks(connection, id)?,
         delta: reading::warmth(connection, id)?,
         audit: reading::audit(connection, id)?,
@@ -113,7 +118,8 @@ pub(super) fn remote(row: &Row<'_>) -> Result<Remote, StoreError> {
         status_since: optional_moment(row.get("remote_status_since")?)?.unwrap_or(seen_at),
         valid_until: optional_moment(row.get("remote_valid_until")?)?,
         seen_at,
-        digits: row.get::<_, u32>("list_digits")?.max(row.get("list_digits_seen")?),
+        local_end: row.get("remote_local")?,
+        grain: Grain::from_code(row.get::<_, i64>("list_grain")?.max(row.get("list_grain_seen")?)),
     }))
 }
 
@@ -134,8 +140,22 @@ fn issued(connection: &Connection, id: i64, row: &Row<'_>) -> Result<Option<Issu
         key_version: u64::try_from(version).map_err(|_| broken("key version"))?,
         fingerprint: WebhookKey::new(key).ok_or_else(|| broken("key"))?.fingerprint(),
         rotated_at: moment(rotated_at)?,
-        digits: row.get("answer_digits")?,
+        local_end: row.get("issued_local")?,
+        grain: Grain::from_code(row.get("answer_grain")?),
+        shown: shown(row)?,
     }))
+}
+
+fn shown(row: &Row<'_>) -> Result<Option<Shown>, StoreError> {
+    let valid_until = optional_moment(row.get("shown_valid_until")?)?;
+    Ok(row.get::<_, bool>("shown")?.then_some(Shown { valid_until }))
+}
+
+/// Whether there is a POST with this outcome.
+fn has_post(connection: &Connection, webhook: i64, outcome: &str) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM post WHERE webhook_id = ? AND outcome = ?)")?
+        .query_row((webhook, outcome), |row| row.get(0))?)
 }
 
 fn open(connection: &Connection, webhook: i64) -> Result<Option<Open>, StoreError> {

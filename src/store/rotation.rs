@@ -12,7 +12,7 @@ use super::{
     journal::Attempt,
     marks::{advance_stage, clear_trouble, end_step, insert_step, set_stage, set_trouble},
     outbox::owe_all,
-    record::{digits, millis, moment, optional_moment},
+    record::{grain, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
@@ -43,6 +43,8 @@ pub(crate) struct Rotation {
     pub(crate) id: Option<String>,
     /// Until when the webhook delivers, if the answer said so; on Protime's clock.
     pub(crate) valid_until: Option<Timestamp>,
+    /// Whether that came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
     /// When to renew it; on Protime's clock.
     pub(crate) next_renewal_at: Option<Timestamp>,
     /// When it was issued, on Protime's clock.
@@ -51,6 +53,8 @@ pub(crate) struct Rotation {
     pub(crate) references: String,
     /// Up to when a late POST of ours may still take effect; both on our clock.
     pub(crate) confirm: Confirm,
+    /// What was sent before this, on our clock, is not processed any more.
+    pub(crate) settled_before: Timestamp,
     /// The end of the gap, on Protime's clock.
     pub(crate) gap_end: Timestamp,
 }
@@ -177,11 +181,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write("answer_was_none", move |connection| {
             end_step(connection, attempt, StepOutcome::Failed, Some(&trouble.message), None, now)?;
+            // Only a webhook has a `Location`: that one was made, whatever is to be read of it.
             connection
                 .prepare_cached(
-                    "UPDATE post SET outcome = 'unknown' WHERE id = (SELECT max(id) FROM post WHERE webhook_id = ?)",
+                    "UPDATE post SET outcome = CASE WHEN EXISTS (SELECT 1 FROM answer WHERE renewal_id = ?2 \
+                     AND location IS NOT NULL) THEN 'fruitless' ELSE 'unknown' END \
+                     WHERE id = (SELECT max(id) FROM post WHERE webhook_id = ?1)",
                 )?
-                .execute([attempt.webhook.0])?;
+                .execute([attempt.webhook.0, attempt.renewal])?;
             count_post(connection, attempt.webhook)?;
             set_trouble(connection, attempt.webhook, &trouble)?;
             set_stage(connection, attempt.renewal, Stage::Posting)
@@ -242,7 +249,8 @@ pub(super) fn count_post(connection: &Connection, webhook: WebhookId) -> Result<
     Ok(())
 }
 
-fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<(), StoreError> {
+/// Records how a POST ended.
+pub(super) fn end_post(connection: &Connection, attempt: Attempt, outcome: &str) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE post SET outcome = ?2 WHERE id = ?1")?
         .execute((attempt.post, outcome))?;
@@ -280,24 +288,26 @@ fn store_rotation(
     // A POST of ours that may still be processed late makes a later difference our own doing.
     let confirm: bool = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM post WHERE webhook_id = ? AND outcome = 'unknown' AND begun_at > ?)",
+            "SELECT EXISTS (SELECT 1 FROM post WHERE webhook_id = ? \
+             AND outcome IN ('unknown', 'outstanding', 'settled') AND begun_at > ?)",
         )?
         .query_row((webhook.0, millis(now) - 3_600_000), |row| row.get(0))?;
     // Of the last two answers, so that one is enough to notice that Protime writes times otherwise now.
     let before: Option<i64> = connection
         .prepare_cached("SELECT issued_valid_until FROM webhook WHERE id = ?")?
         .query_row([webhook.0], |row| row.get(0))?;
-    let digits = digits(optional_moment(before)?).max(digits(rotation.valid_until));
+    let grain = grain(optional_moment(before)?).max(grain(rotation.valid_until));
     // What the answer left out has to be asked for, too.
-    let confirm = confirm || rotation.id.is_none() || rotation.valid_until.is_none();
+    let confirm = confirm || rotation.id.is_none() || rotation.valid_until.is_none() || rotation.local_end;
     connection
         .prepare_cached(
             "UPDATE webhook SET issued_id = :id, issued_valid_until = :valid_until, issued_at = :issued_at, \
              issued_references = :references, next_renewal_at = :next_renewal_at, \
              remote_id = :id, remote_status = :enabled, remote_status_since = :now, \
-             remote_valid_until = :valid_until, \
+             remote_valid_until = :valid_until, issued_local = :local, remote_local = :local, \
+             shown = 0, shown_valid_until = NULL, \
              remote_seen_at = CASE WHEN :id IS NULL THEN NULL ELSE :now END, \
-             answer_digits = :digits, list_digits = list_digits_seen, list_digits_seen = 0, \
+             answer_grain = :grain, list_grain = list_grain_seen, list_grain_seen = 0, \
              confirm_at = :confirm_at, confirm_until = :confirm_until, \
              owed_to = CASE WHEN owed THEN max(owed_to, :gap_end) END, revision = revision + 1 WHERE id = :webhook",
         )?
@@ -310,7 +320,8 @@ fn store_rotation(
             ":next_renewal_at": rotation.next_renewal_at.map(millis),
             ":enabled": RemoteStatus::Enabled.as_str(),
             ":now": millis(now),
-            ":digits": digits,
+            ":local": rotation.local_end,
+            ":grain": grain,
             ":confirm_at": confirm.then(|| millis(rotation.confirm.at)),
             ":confirm_until": confirm.then(|| millis(rotation.confirm.until)),
             ":gap_end": millis(rotation.gap_end),
@@ -318,5 +329,27 @@ fn store_rotation(
     connection
         .prepare_cached("DELETE FROM post WHERE webhook_id = ? AND outcome = 'refused'")?
         .execute([webhook.0])?;
+    settle_posts(connection, webhook, rotation.settled_before, now)
+}
+
+/// Draws the line under what came before a rotation: keys that nobody got are dead, and a POST of unknown
+/// outcome is outstanding only as long as it may still be processed.
+fn settle_posts(
+    connection: &Connection,
+    webhook: WebhookId,
+    settled_before: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = 'answered' WHERE webhook_id = ? AND outcome = 'fruitless'",
+        )?
+        .execute([webhook.0])?;
+    connection
+        .prepare_cached(
+            "UPDATE post SET outcome = CASE WHEN begun_at BETWEEN ?2 AND ?3 THEN 'outstanding' ELSE 'settled' END \
+             WHERE webhook_id = ?1 AND outcome IN ('unknown', 'outstanding')",
+        )?
+        .execute((webhook.0, millis(settled_before), millis(now)))?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::domain::{
     gap::Gap,
+    grain::Grain,
     key::WebhookKey,
     orphan::OnRemove,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
@@ -60,10 +61,12 @@ fn rotation(key: &str, references: &str) -> Rotation {
         key: WebhookKey::new(key.to_owned()).expect("a key"),
         id: Some(format!("id-of-{key}")),
         valid_until: Some(at(500)),
+        local_end: false,
         next_renewal_at: Some(at(400)),
         issued_at: at(100),
         references: references.to_owned(),
         confirm: Confirm { at: at(101), until: at(131) },
+        settled_before: at(50),
         gap_end: at(102),
     }
 }
@@ -263,22 +266,18 @@ async fn a_list_that_is_older_than_a_post_is_not_believed() {
     let bench = Bench::new().await;
     let tenant = TenantName::new("acme").expect("a name");
     let listed = |id: &str| {
-        let webhook = RemoteWebhook {
-            id: id.to_owned(),
-            pair: pair("clockings"),
-            status: RemoteStatus::Enabled,
-            valid_until: Some(at(500)),
-            references: None,
-        };
+        let (id, pair, status) = (id.to_owned(), pair("clockings"), RemoteStatus::Enabled);
+        let valid_until = Some(at(500));
+        let webhook = RemoteWebhook { id, pair, status, valid_until, local_end: false, references: None };
         HashMap::from([(bench.id, webhook)])
     };
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.rotate("one").await;
-    bench.store.apply_list(before, listed("stale"), at(89)).await.expect("applies");
+    bench.store.apply_list(before, listed("stale"), Grain::Minute, at(89)).await.expect("applies");
     assert!(matches!(bench.record().await.remote, Remote::Listed(listed) if listed.id == "id-of-one"));
 
     let before = bench.store.post_counts(&tenant).await.expect("reads");
-    bench.store.apply_list(before, listed("fresh"), at(120)).await.expect("applies");
+    bench.store.apply_list(before, listed("fresh"), Grain::Minute, at(120)).await.expect("applies");
     assert!(matches!(bench.record().await.remote, Remote::Listed(listed) if listed.id == "fresh"));
 }
 
@@ -300,11 +299,12 @@ async fn references_that_the_list_shows_take_the_place_of_those_that_were_stored
             pair: pair("clockings"),
             status: RemoteStatus::Enabled,
             valid_until: Some(at(500)),
+            local_end: false,
             references: listed,
         };
         let before = bench.store.post_counts(&tenant).await.expect("reads");
         let list = HashMap::from([(bench.id, webhook)]);
-        bench.store.apply_list(before, list, at(120)).await.expect("applies");
+        bench.store.apply_list(before, list, Grain::Minute, at(120)).await.expect("applies");
         let issued = bench.record().await.issued.expect("rotated");
         assert_eq!(issued.references, expected);
     }

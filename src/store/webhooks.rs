@@ -8,9 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 use super::{
     Store, StoreError,
     outbox::expect_sinks,
-    record::{self, digits, millis, moment, optional_moment},
+    record::{self, millis, moment, optional_moment},
 };
 use crate::domain::{
+    grain::Grain,
     key::WebhookKey,
     orphan::OnRemove,
     record::{Confirm, Record, WebhookId},
@@ -187,16 +188,17 @@ impl Store {
     /// Records what Protime lists for a tenant. A webhook for which a POST began or ended since
     /// `before` was read is left alone: the list may be older than that POST.
     ///
-    /// `asked_at` is when the list was asked for, on our clock.
+    /// `grain` is how finely the whole list writes times, `asked_at` when it was asked for, on our clock.
     pub(crate) async fn apply_list(
         &self,
         before: PostCounts,
         listed: HashMap<WebhookId, RemoteWebhook>,
+        grain: Grain,
         asked_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.write("apply_list", move |connection| {
             for (id, count) in before {
-                apply(connection, id, count, listed.get(&id), asked_at)?;
+                apply(connection, id, count, listed.get(&id), grain, asked_at)?;
             }
             Ok(())
         })
@@ -212,32 +214,6 @@ impl Store {
             for id in ids {
                 statement.execute([id.0, millis(at_protime)])?;
             }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Takes over the id and the end that the answer of the POST lacked.
-    pub(crate) async fn learn(
-        &self,
-        id: WebhookId,
-        remote_id: String,
-        valid_until: Option<Timestamp>,
-        next_renewal_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        self.write("learn", move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE webhook SET issued_id = coalesce(issued_id, :remote_id), \
-                     issued_valid_until = coalesce(issued_valid_until, :valid_until), \
-                     next_renewal_at = coalesce(next_renewal_at, :next_renewal_at) WHERE id = :id",
-                )?
-                .execute(named_params! {
-                    ":id": id.0,
-                    ":remote_id": remote_id,
-                    ":valid_until": valid_until.map(millis),
-                    ":next_renewal_at": next_renewal_at.map(millis),
-                })?;
             Ok(())
         })
         .await
@@ -345,14 +321,16 @@ fn apply(
     id: WebhookId,
     post_count: i64,
     listed: Option<&RemoteWebhook>,
+    grain: Grain,
     asked_at: Timestamp,
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "UPDATE webhook SET revision = revision + 1, remote_seen_at = :asked_at, \
              remote_status_since = CASE WHEN remote_status = :status THEN min(remote_status_since, :asked_at) \
-             ELSE :asked_at END, list_digits_seen = max(list_digits_seen, :digits), \
+             ELSE :asked_at END, list_grain_seen = max(list_grain_seen, :grain), \
              remote_id = :remote_id, remote_status = :status, remote_valid_until = :valid_until, \
+             remote_local = :local, \
              issued_references = coalesce(:references, issued_references) \
              WHERE id = :id AND post_count = :post_count",
         )?
@@ -366,7 +344,8 @@ fn apply(
             ":references": listed
                 .and_then(|webhook| webhook.references.as_deref())
                 .map(ExternalReference::all),
-            ":digits": digits(listed.and_then(|webhook| webhook.valid_until)),
+            ":local": listed.is_some_and(|webhook| webhook.local_end),
+            ":grain": grain.code(),
         })?;
     Ok(())
 }

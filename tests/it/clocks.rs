@@ -171,3 +171,41 @@ fn what_was_put_off_on_another_clock_is_done_although_protime_is_silent() {
         world.daemon.webhook("clockings")["renewal"].is_null().then_some(())
     });
 }
+
+#[test]
+fn one_list_with_a_wrong_date_makes_nobody_expired() {
+    let world = World::running(&["--lifetime", "1h"], &["clockings", "people"]);
+    let posts = world.sandbox.requests("create").len();
+    let listed = world.daemon.cli(&["remote", "api", "acme", "webhooks"]);
+    let body = String::from_utf8(listed.stdout).unwrap();
+    assert!(body.contains("clockings") && body.contains("people"), "{body}");
+    for date in ["Fri, 01 Jan 2100 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT"] {
+        let wrong = json!({"kind": "status", "status": 200, "body": body, "content_type": "application/json",
+            "headers": {"date": date}});
+        let doubts = world.daemon.log().matches("is not believed before another answer").count();
+        world.sandbox.fault(&json!({"endpoint": "list", "times": 1, "action": wrong}));
+        world.eventually("the wrong Date was heard", || {
+            let now = world.daemon.log().matches("is not believed before another answer").count();
+            (now > doubts).then_some(())
+        });
+        let polls = world.sandbox.requests("list").len();
+        world.eventually("two more polls", || {
+            (world.sandbox.requests("list").len() >= polls + 2).then_some(())
+        });
+        let health = world.daemon.status.get("/v1/health");
+        assert_eq!(health.status, 200, "{}", health.text);
+    }
+    assert_eq!(world.sandbox.requests("create").len(), posts, "{:?}", world.daemon.story("clockings"));
+}
+
+#[test]
+fn a_step_of_protimes_clock_is_followed() {
+    let world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    world.sandbox.settings(&json!({"clock_offset_ms": 1_200_000}));
+    world.eventually("its clock is followed", || {
+        let status = world.daemon.status.get("/v1/status").json();
+        let skew = status["tenants"][0]["clock_skew_seconds"].as_f64()?;
+        ((skew - 1_200.0).abs() < 30.0).then_some(())
+    });
+    world.settled("clockings");
+}

@@ -43,7 +43,7 @@ fn said(output: &Output) -> String {
 
 fn expect_adopted(world: &World, key: &str) {
     world.settled("clockings");
-    assert_eq!(world.daemon.key("clockings").as_deref(), Some(key));
+    assert_eq!(world.daemon.key("clockings").as_deref(), Some(key), "{}", world.daemon.log());
     let body = "{\"name\":\"Zoë\"}".as_bytes().to_vec();
     let verify = "/v1/webhooks/acme/clockings/verify";
     assert_eq!(world.daemon.control.verify(verify, &sign(key, &body), body.clone()).status, 204);

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, with a message that says what was expected"
 )]
 
+mod after_end;
 mod at_night;
 mod at_once;
 mod chaos;
@@ -45,6 +46,7 @@ mod preflight;
 mod proxies;
 mod read;
 mod reasons;
+mod recognised;
 mod references;
 mod reload;
 mod reloading;
@@ -52,6 +54,7 @@ mod remote;
 mod removed;
 mod resync;
 mod schedule;
+mod scopes;
 mod secrets;
 mod signals;
 mod sinks;
@@ -59,6 +62,7 @@ mod sockets;
 mod steady;
 mod support;
 mod tls;
+mod tolerance;
 mod unlearnt;
 mod unsaved;
 mod verify;

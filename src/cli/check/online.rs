@@ -20,8 +20,11 @@ use crate::{
     },
     clock,
     config::{Config, Tenant, Webhook},
-    domain::webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
-    protime::{ApiError, ReadingError, TenantClient, comparable, needed_scopes},
+    domain::{
+        collection,
+        webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
+    },
+    protime::{ApiError, List, Odd, ReadingError, TenantClient, comparable, wanted_scopes},
 };
 
 /// A difference of the clocks that is a problem.
@@ -34,7 +37,7 @@ struct Answer<'c> {
     granted: Option<Vec<String>>,
     missing: Vec<String>,
     skew: Option<SignedDuration>,
-    listed: Result<Vec<RemoteWebhook>, ApiError>,
+    listed: Result<List, ApiError>,
     /// The collections that cannot be read, and why.
     unreadable: Vec<(&'c str, ApiError)>,
 }
@@ -142,12 +145,14 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
     match listed {
         Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
         Ok(listed) => {
+            let (listed, odd) = (&listed.webhooks, &listed.odd);
             let count = match listed.len() {
                 1 => "1 webhook".to_owned(),
                 many => format!("{many} webhooks"),
             };
             lines.push((Mark::Good, format!("list: {count} at Protime")));
             lines.extend(answer.tenant.webhooks.iter().map(|webhook| found(webhook, listed, now)));
+            lines.extend(odd.iter().map(|odd| strange_entry(answer.tenant, odd)));
             lines.extend(strangers(answer.tenant, listed));
         }
     }
@@ -158,28 +163,41 @@ fn until_in(now: Timestamp, at: Timestamp) -> String {
     format!("until {} ({})", moment::exact(at), moment::expiry(now, at))
 }
 
-/// Granted against needed. What is missing is said with what it is needed for.
+/// Granted against wanted. What is missing is said with what it is needed for.
 fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
-    let needed = needed_scopes(&answer.tenant.collections_read());
-    if answer.granted.is_none() {
-        let text = format!("scopes: Protime does not say which it granted; needed are {}", needed.join(", "));
-        return vec![(Mark::Note, text)];
-    }
-    if answer.missing.is_empty() {
-        return vec![(Mark::Good, format!("scopes: {}", needed.join(", ")))];
-    }
-    let explained = |scope: &String| {
-        let purpose = match scope.strip_prefix("connector-protimeapi-").unwrap_or(scope) {
-            "webhooks.read" => "webhooks cannot be listed".to_owned(),
-            "webhooks.write" => "webhooks cannot be created, renewed or deleted".to_owned(),
-            other => format!("collection '{}' cannot be read", other.trim_end_matches(".read")),
-        };
-        let client = &answer.tenant.client_id;
+    let tenant = answer.tenant;
+    let wanted = wanted_scopes(&tenant.collections_read(), &tenant.scopes).join(", ");
+    let explained = |missing: &String| {
+        let client = &tenant.client_id;
+        let purpose = purpose(tenant, missing);
         let text =
-            format!("scope {scope} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
+            format!("scope {missing} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
         (Mark::Wrong, text)
     };
-    answer.missing.iter().map(explained).collect()
+    let missing: Vec<_> = answer.missing.iter().map(explained).collect();
+    match (&answer.granted, missing.is_empty()) {
+        (_, false) => missing,
+        (None, true) => {
+            let text = format!("scopes: Protime does not say which it granted; needed are {wanted}");
+            vec![(Mark::Note, text)]
+        }
+        (Some(_), true) => vec![(Mark::Good, format!("scopes: {wanted}"))],
+    }
+}
+
+/// What cannot be done without a scope.
+fn purpose(tenant: &Tenant, missing: &str) -> String {
+    match missing.strip_prefix("connector-protimeapi-") {
+        Some("webhooks.read") => return "webhooks cannot be listed".to_owned(),
+        Some("webhooks.write") => return "webhooks cannot be created, renewed or deleted".to_owned(),
+        _ => {}
+    }
+    let read = tenant.collections_read();
+    let collection = read.into_iter().find(|collection| collection::scope(collection) == missing);
+    collection.map_or_else(
+        || "what the tenant's `scopes` asks for is not granted".to_owned(),
+        |collection| format!("collection '{collection}' cannot be read, which a resync does"),
+    )
 }
 
 /// What Protime says of a configured webhook.
@@ -196,7 +214,7 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
     let is_over = ours.valid_until.is_some_and(|at| at <= now);
     match &ours.status {
         RemoteStatus::Enabled if !is_over => match &ours.references {
-            Some(theirs) if *theirs != webhook.external_references => {
+            Some(theirs) if have_others(theirs, webhook) => {
                 let theirs = plain(&ExternalReference::all(theirs));
                 let text = format!(
                     "{name}: {status}{end}, with other external references ({}); if the daemon knows no better, it \
@@ -211,6 +229,22 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
             (Mark::Note, format!("{name}: Protime says '{status}' of it{end}"))
         }
         _ => (Mark::Wrong, format!("{name}: {status}{end}: it delivers nothing before the daemon renews it")),
+    }
+}
+
+fn have_others(theirs: &[ExternalReference], webhook: &Webhook) -> bool {
+    let (theirs, ours) =
+        (ExternalReference::all(theirs), ExternalReference::all(&webhook.external_references));
+    !ExternalReference::are_the_same(&theirs, &ours)
+}
+
+/// An entry that is not as documented: the daemon leaves it out, unless it is of a configured webhook.
+fn strange_entry(tenant: &Tenant, odd: &Odd) -> (Mark, String) {
+    match tenant.webhooks.iter().find(|webhook| odd.is(&webhook.pair, &[], true)) {
+        Some(webhook) => (Mark::Wrong, format!("{}: {}", webhook.name, odd.as_error("this webhook"))),
+        None => {
+            (Mark::Note, format!("list: {}; it is not of a configured webhook, and is left out", odd.wrong))
+        }
     }
 }
 
@@ -241,7 +275,7 @@ fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::check::tests::tenant, domain::webhook::Pair};
+    use crate::{cli::check::tests::tenant, domain::webhook::Pair, protime::needed_scopes};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -254,6 +288,7 @@ mod tests {
             },
             status: RemoteStatus::from(status.to_owned()),
             valid_until: Timestamp::from_second(NOW.as_second() + seconds).ok(),
+            local_end: false,
             references: None,
         }
     }
@@ -267,7 +302,7 @@ mod tests {
             granted: Some(needed),
             missing: Vec::new(),
             skew: None,
-            listed: Ok(listed),
+            listed: Ok(List { webhooks: listed, odd: Vec::new() }),
             unreadable: Vec::new(),
         }
     }
@@ -303,7 +338,7 @@ mod tests {
         let mut lacking = answer(&tenant, Vec::new());
         lacking.missing = needed_scopes(&["people"]);
         let lines = judge(&lacking, NOW);
-        for purpose in ["cannot be listed", "cannot be created", "collection 'people' cannot be read"] {
+        for purpose in ["cannot be listed", "cannot be created", "`scopes` asks for is not granted"] {
             assert!(
                 lines.iter().any(|(mark, line)| *mark == Mark::Wrong && line.contains(purpose)),
                 "{lines:?}"

@@ -17,10 +17,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The path is seen from /connector/protimeapi/api/v1/ and may have a query. It is only read. To read a \
-                  collection the client needs the scope connector-protimeapi-COLLECTION.read.\n\n\
+                  collection the client needs the scope connector-protimeapi-COLLECTION.read, and for paid-presences that \
+                  of calculated-totals. Protime mentions debugging endpoints, which still answer for a deleted webhook; its \
+                  documentation does not show their paths.\n\n\
                   Exit codes: 0 for an answer of 2xx, else 1; what was answered is printed in any case.\n\n\
-                  What Protime tells of a deleted webhook is below webhooks/ID too, but its documentation does not show the \
-                  path: ask Protime for it.\n\n\
                   Example: protime-webhookd remote api acme \"people?delta\""
 )]
 pub(super) struct Args {

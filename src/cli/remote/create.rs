@@ -114,7 +114,10 @@ async fn existing(
 ) -> Result<Option<RemoteWebhook>, protime::ApiError> {
     let wanted = comparable(&target.webhook.pair);
     let listed = client.list_webhooks().await?;
-    Ok(listed.into_iter().find(|webhook| comparable(&webhook.pair) == wanted))
+    if let Some(odd) = listed.odd.iter().find(|odd| odd.is(&target.webhook.pair, &[], false)) {
+        return Err(odd.as_error(&full_name(target)));
+    }
+    Ok(listed.webhooks.into_iter().find(|webhook| comparable(&webhook.pair) == wanted))
 }
 
 fn explained(error: PostError, name: &str) -> anyhow::Error {

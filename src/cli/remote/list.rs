@@ -60,9 +60,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 
     let mut webhooks: Vec<Shown> = Vec::new();
     let mut errors: Vec<(String, ApiError)> = Vec::new();
+    let mut odd: Vec<(String, String)> = Vec::new();
     for ((tenant, _), (name, answer)) in clients.iter().zip(answers) {
         match answer {
-            Ok(listed) => webhooks.extend(listed.iter().map(|webhook| Shown::new(tenant, webhook))),
+            Ok(listed) => {
+                webhooks.extend(listed.webhooks.iter().map(|webhook| Shown::new(tenant, webhook)));
+                odd.extend(listed.odd.into_iter().map(|odd| (name.to_string(), odd.wrong)));
+            }
             Err(error) => errors.push((name.to_string(), error)),
         }
     }
@@ -71,11 +75,19 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             .iter()
             .map(|(tenant, error)| json!({"tenant": tenant, "error": error.to_string()}))
             .collect();
-        output::print_json(&json!({"webhooks": webhooks, "errors": errors}))?;
+        let odd: Vec<_> =
+            odd.iter().map(|(tenant, problem)| json!({"tenant": tenant, "problem": problem})).collect();
+        output::print_json(&json!({"webhooks": webhooks, "not_understood": odd, "errors": errors}))?;
     } else if errors.len() < clients.len() {
         output::print(&render(&webhooks, clock::now(), Style::of(&io::stdout())))?;
     }
     let style = Style::of(&io::stderr());
+    for (tenant, problem) in &odd {
+        let warning = style.paint(Paint::Doubtful, "warning:");
+        output::note(&format!(
+            "{warning} tenant '{tenant}': Protime's list is not as documented, {problem}"
+        ))?;
+    }
     for (tenant, error) in &errors {
         output::note(&format!("{} tenant '{tenant}': {error}", style.paint(Paint::Bad, "error:")))?;
     }

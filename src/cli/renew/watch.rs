@@ -21,6 +21,8 @@ pub(super) enum Verdict {
     Open,
     /// All steps are done.
     Succeeded,
+    /// Protime does not renew it now: why.
+    Postponed(String),
     /// Something failed: what, and when it is tried again.
     Failed(String),
 }
@@ -66,6 +68,10 @@ impl Watch {
         }
         let verdict = match renewal.and_then(|renewal| renewal.outcome.as_deref()) {
             Some("succeeded") => Verdict::Succeeded,
+            Some("postponed") => {
+                let why = steps.iter().rev().find_map(|step| step.error.as_deref());
+                Verdict::Postponed(plain(why.unwrap_or("Protime renews it only after its end")))
+            }
             Some(outcome) => {
                 let why = steps.iter().rev().find_map(|step| step.error.as_deref());
                 Verdict::Failed(plain(why.unwrap_or(outcome)))

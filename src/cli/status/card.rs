@@ -111,6 +111,7 @@ fn lines(
         let last = moment::ago(now, audit.last_at);
         lines.push(("audit", format!("{objects} offered by {deltas} while it delivered, the last {last}")));
     }
+    lines.extend(webhook.note.iter().map(|note| ("note", plain(note))));
     lines
 }
 

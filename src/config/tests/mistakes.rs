@@ -298,6 +298,27 @@ fn tenants() {
 }
 
 #[test]
+fn scopes() {
+    judge(&[
+        (
+            "client_id",
+            "scopes = [\"a b\"]\nclient_id",
+            "15:11: `scopes`: \"a b\" is not a valid scope; write one scope without spaces, such as \"connector-protimeapi-clockings.read\"",
+        ),
+        (
+            "client_id",
+            "scopes = \"a\"\nclient_id",
+            "15:10: `scopes`: \"a\" is a string; it is to be an array of texts such as [\"connector-protimeapi-clockings.read\"]",
+        ),
+        (
+            "client_id",
+            "scopes = [\"a\", \"b\", \"a\"]\nclient_id",
+            "15:21: \"a\" is listed twice; keep one of the two",
+        ),
+    ]);
+}
+
+#[test]
 fn a_number_for_a_text_is_told_how_the_text_is_written() {
     judge(&[
         (

@@ -20,5 +20,6 @@ pub(crate) fn webhook(tenant: &str, name: &str) -> Webhook {
         last_error: None,
         key_sinks: Vec::new(),
         audit: None,
+        note: None,
     }
 }

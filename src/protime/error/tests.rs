@@ -5,15 +5,14 @@ use super::*;
 fn decide(endpoint: Endpoint, status: u16, oauth: Option<&str>) -> ApiError {
     let missing = [super::super::WRITE_SCOPE.to_owned()];
     Refusal {
-        endpoint,
         status: StatusCode::from_u16(status).unwrap(),
         detail: Some("code: text"),
         oauth,
         location: Some("https://login.example/x"),
         retry_after: Some(Duration::from_secs(7)),
-        client_id: "my-client",
         scope: endpoint.scope(),
         missing_scopes: &missing,
+        ..Refusal::new(endpoint, "my-client")
     }
     .decide()
 }
@@ -23,7 +22,10 @@ fn an_operator_is_needed_exactly_where_waiting_does_not_help() {
     for endpoint in [Endpoint::Token, Endpoint::List, Endpoint::Get, Endpoint::Post, Endpoint::Delete] {
         for status in 300..600 {
             let error = decide(endpoint, status, None);
-            let operator = [301, 308, 400, 403, 405, 413, 414, 415, 422].contains(&status);
+            // The scope to write is missing.
+            let writes = matches!(endpoint, Endpoint::Post | Endpoint::Delete);
+            let operator =
+                [301, 308, 400, 403, 405, 413, 414, 415, 422].contains(&status) || (status == 401 && writes);
             assert_eq!(matches!(error, ApiError::NeedsOperator { .. }), operator, "{endpoint:?} {status}");
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.retry_after(), (!operator).then_some(Duration::from_secs(7)));
@@ -105,5 +107,47 @@ fn every_refusal_comes_with_advice() {
             let (said, _) = text.split_once(". Protime says").expect("the detail comes last");
             assert!(said.contains("): "), "{endpoint:?}: {text}");
         }
+    }
+}
+
+#[test]
+fn a_401_is_judged_by_what_was_granted() {
+    let (write, people) = (super::super::WRITE_SCOPE, "connector-protimeapi-people.read");
+    let rows = [
+        // missing, besides, known; whether an operator is needed, and what is said
+        (
+            &[write][..],
+            None,
+            true,
+            true,
+            "scope connector-protimeapi-webhooks.write is missing from the token",
+        ),
+        (&[write], Some(people), true, true, "scope connector-protimeapi-webhooks.write is missing"),
+        (&[write], None, false, true, "scope connector-protimeapi-webhooks.write is missing"),
+        (&[], None, true, false, "it refuses a new token too"),
+        (&[], Some(people), true, false, "people.read for this as well, which was not asked for"),
+        (&[people], Some(people), true, true, "people.read for this as well, which it did not grant"),
+        (
+            &[],
+            None,
+            false,
+            false,
+            "does not say which scopes it granted, so check also that it granted connector",
+        ),
+        (&[], Some(people), false, false, "people.read for this as well, which was not asked for"),
+    ];
+    for (missing, besides, scopes_are_known, operator, expected) in rows {
+        let missing: Vec<String> = missing.iter().map(|scope| (*scope).to_owned()).collect();
+        let error = Refusal {
+            status: StatusCode::UNAUTHORIZED,
+            scope: Some(write),
+            besides,
+            missing_scopes: &missing,
+            scopes_are_known,
+            ..Refusal::new(Endpoint::Post, "my-client")
+        }
+        .decide();
+        assert_eq!(matches!(error, ApiError::NeedsOperator { .. }), operator, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -92,8 +92,8 @@ async fn what_is_not_documented_is_refused_whole() {
         ("<html>", "it is not JSON"),
         ("{}", "no object with an array 'value'"),
         (r#"{"value":[{"id":1},7]}"#, "entry 1 is not an object"),
-        (r#"{"value":[],"nextLink":"https://evil.example/p"}"#, "leads to another host"),
-        (r#"{"value":[],"deltaLink":"//evil.example/p"}"#, "leads to another host"),
+        (r#"{"value":7}"#, "no object with an array 'value'"),
+        (r#"{"value":[],"nextLink":"ftp://evil.example/p"}"#, "no link to a page (ftp:)"),
     ];
     for (body, expected) in rows {
         let server = api(body).await;
@@ -106,6 +106,37 @@ async fn what_is_not_documented_is_refused_whole() {
     let server = api("{}").await;
     let link = Query::Link("https://evil.example/kept");
     assert!(client(&server).collection_page("people", link, true).await.is_err());
+}
+
+#[tokio::test]
+async fn an_empty_page_comes_in_many_ways() {
+    for (status, body) in
+        [(200, r#"{"value":[]}"#), (200, r#"{"value":null}"#), (200, "\u{feff}{\"value\":null}"), (204, "")]
+    {
+        let server = answering(status, body).await;
+        let page = client(&server).collection_page("people", first(false), false).await.unwrap();
+        assert!(page.objects.is_empty() && page.next.is_none(), "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_another_host_is_asked_for_at_our_own() {
+    let body = r#"{"value":[],"nextLink":"http://10.0.0.7:5000/n?f=a b","deltaLink":"//evil.example/d"}"#;
+    let server = api(body).await;
+    let page = client(&server).collection_page("people", first(true), false).await.unwrap();
+    let at = |path| Some(server.origin().join(path).unwrap().to_string());
+    assert_eq!((page.next, page.delta), (at("/n?f=a%20b"), at("/d")));
+}
+
+#[tokio::test]
+async fn paid_presences_are_read_with_the_scope_of_calculated_totals() {
+    let server = answering(403, "").await;
+    let error = client(&server).collection_page("paid-presences", first(false), false).await.unwrap_err();
+    assert!(error.to_string().contains("scope connector-protimeapi-calculated-totals.read"), "{error}");
+    assert_eq!(
+        needed_scopes(&["paid-presences", "calculated-totals"])[2..],
+        ["connector-protimeapi-calculated-totals.read"]
+    );
 }
 
 #[tokio::test]

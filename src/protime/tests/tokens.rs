@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::Barrier;
 
 use super::{
-    server::{CREATED, Server, TOKEN, json},
+    server::{Asked, CREATED, Server, TOKEN, json},
     *,
 };
 use crate::protime::{ApiError, PostError};
@@ -19,12 +19,155 @@ fn token(number: usize, life: &str) -> axum::response::Response {
     json(200, &format!(r#"{{"access_token":"tok-{number}","expires_in":{life},"token_type":"bearer"}}"#))
 }
 
+/// A server whose token endpoint refuses whatever asks for one of these scopes, and names what it grants or does not;
+/// its API answers as the function says.
+async fn strict(
+    refuses: &'static [&'static str],
+    tells: bool,
+    answer: fn(&Asked) -> (u16, &'static str),
+) -> Server {
+    let issued = Arc::new(AtomicUsize::new(0));
+    Server::answering(move |asked| {
+        let issued = Arc::clone(&issued);
+        async move {
+            if !asked.is_token() {
+                let (status, body) = answer(&asked);
+                return json(status, body);
+            }
+            let scopes = scopes_of(&asked);
+            if scopes.iter().any(|scope| refuses.contains(&scope.as_str())) {
+                return json(400, r#"{"error":"invalid_scope"}"#);
+            }
+            let number = issued.fetch_add(1, Ordering::SeqCst) + 1;
+            let named = if tells { scopes.join(" ") } else { String::new() };
+            let body =
+                format!(r#"{{"access_token":"tok-{number}","expires_in":1800,"token_type":"bearer","scope":"{named}"}}"#);
+            json(200, &body)
+        }
+    })
+    .await
+}
+
+/// The scopes that a request for a token asks for.
+fn scopes_of(asked: &Asked) -> Vec<String> {
+    let (_, scopes) = asked.body.split_once("scope=").unwrap();
+    scopes.split('+').map(str::to_owned).collect()
+}
+
+fn wanting(server: &Server, scopes: &[&str]) -> TenantClient {
+    let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let settings = Settings { scopes: super::super::wanted_scopes(&[], &scopes), ..settings(server, server) };
+    TenantClient::new(&settings).unwrap()
+}
+
+#[tokio::test]
+async fn a_scope_that_is_not_to_be_had_stops_nobody_else() {
+    let server = strict(&["people", "breaks"], true, |_| (200, EMPTY)).await;
+    let client = wanting(&server, &["clockings", "people", "absences", "breaks"]);
+    client.list_webhooks().await.unwrap();
+    assert_eq!(client.missing_scopes(), ["people", "breaks"]);
+    let granted = client.granted_scopes().unwrap();
+    assert_eq!(granted[2..], ["clockings", "absences"]);
+    // All at once, those of webhooks, and each of the others.
+    assert_eq!(server.counts(), (6, 1));
+    assert_eq!(server.asked()[6].header("authorization"), "Bearer tok-3");
+    client.list_webhooks().await.unwrap();
+    assert_eq!(server.counts(), (6, 2));
+}
+
+#[tokio::test]
+async fn what_is_to_be_had_is_remembered_for_the_next_token() {
+    static REFUSED: AtomicUsize = AtomicUsize::new(0);
+    // Every second request is told that its token is over.
+    let server = strict(&["people"], false, |_| {
+        if REFUSED.fetch_add(1, Ordering::SeqCst) == 1 { (401, "") } else { (200, EMPTY) }
+    })
+    .await;
+    let client = wanting(&server, &["people", "clockings"]);
+    client.list_webhooks().await.unwrap();
+    assert_eq!(server.counts(), (4, 1));
+    client.list_webhooks().await.unwrap();
+    assert_eq!(server.counts(), (5, 3));
+    // What it does not name it may have, and what it refused it has not.
+    assert_eq!((client.granted_scopes(), client.missing_scopes()), (None, vec!["people".to_owned()]));
+}
+
+#[tokio::test]
+async fn even_one_of_the_webhooks_scopes_is_worth_a_token() {
+    let write = "connector-protimeapi-webhooks.write";
+    let server = strict(&["connector-protimeapi-webhooks.write"], true, |_| (200, EMPTY)).await;
+    let client = wanting(&server, &[]);
+    client.list_webhooks().await.unwrap();
+    assert_eq!(client.missing_scopes(), [write]);
+
+    let nothing = strict(
+        &["connector-protimeapi-webhooks.write", "connector-protimeapi-webhooks.read", "people"],
+        true,
+        |_| (200, EMPTY),
+    )
+    .await;
+    let error = wanting(&nothing, &["people"]).list_webhooks().await.unwrap_err();
+    assert!(matches!(error, ApiError::NeedsOperator { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("{write} people")), "{error}");
+    assert_eq!(nothing.counts(), (5, 0));
+}
+
+#[tokio::test]
+async fn a_missing_scope_that_is_a_401_costs_no_token_each_time() {
+    // A token that is told to lack the scope is not replaced at all.
+    let server = strict(&["connector-protimeapi-webhooks.write"], true, |asked| {
+        if asked.method == "POST" { (401, "") } else { (200, EMPTY) }
+    })
+    .await;
+    let told = wanting(&server, &[]);
+    told.list_webhooks().await.unwrap();
+    let tokens = server.counts().0;
+    for _ in 0..5 {
+        let error = told.post_webhook(&pair(), &[]).await.unwrap_err();
+        let PostError::NotProcessed(ApiError::NeedsOperator { message, status: Some(401) }) = &error else {
+            panic!("{error:?}")
+        };
+        assert!(message.contains("scope connector-protimeapi-webhooks.write is missing"), "{message}");
+    }
+    assert_eq!(server.counts().0, tokens);
+
+    // One of which nothing is told is replaced once.
+    let server =
+        strict(&[], false, |asked| if asked.method == "POST" { (401, "") } else { (200, EMPTY) }).await;
+    let silent = wanting(&server, &[]);
+    for _ in 0..5 {
+        let error = silent.post_webhook(&pair(), &[]).await.unwrap_err();
+        assert!(
+            error.to_string().contains("check also that it granted connector-protimeapi-webhooks.write"),
+            "{error}"
+        );
+    }
+    assert_eq!(server.counts(), (2, 6));
+    // That keeps nobody else from a new one.
+    silent.list_webhooks().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_post_may_need_the_collections_own_scope() {
+    for status in [401, 403] {
+        let answer = if status == 401 { |_: &Asked| (401, "") } else { |_: &Asked| (403, "") };
+        let server = strict(&[], true, answer).await;
+        let error = wanting(&server, &[]).post_webhook(&pair(), &[]).await.unwrap_err();
+        let advice = "demand scope connector-protimeapi-clockings.read for this as well, which was not asked for: ask \
+                      Protime to grant it, and add it to the tenant's `scopes`";
+        assert!(error.to_string().contains(advice), "{error}");
+        let granted = wanting(&server, &["connector-protimeapi-clockings.read"]);
+        let error = granted.post_webhook(&pair(), &[]).await.unwrap_err();
+        assert!(!error.to_string().contains("clockings.read"), "{error}");
+    }
+}
+
 /// Lists many times at once and returns every outcome.
 async fn many(client: &TenantClient, count: usize) -> Vec<Result<usize, ApiError>> {
     let tasks: Vec<_> = (0..count)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(async move { client.list_webhooks().await.map(|webhooks| webhooks.len()) })
+            tokio::spawn(async move { client.list_webhooks().await.map(|list| list.webhooks.len()) })
         })
         .collect();
     let mut outcomes = Vec::new();

@@ -2,7 +2,7 @@
 //! may happen to them.
 //!
 //! The model does what the plan says in the way that the store records it. Any step may fail, be cut
-//! off, or take effect without anybody learning it; somebody else may renew the webhook, Protime may
+//! off, or take effect without anybody learning it; lists may lag behind and tell ends in whole minutes; somebody else may renew the webhook, Protime may
 //! disable or lose it, a key sink may take a key late, the process may die, our clock may be set, other references may be configured.
 //! Then the faults end, and what the laws promise must hold: every change reached the receiver, and the
 //! key that we hold is the one that Protime signs with.
@@ -14,7 +14,7 @@ mod world;
 use proptest::prelude::*;
 
 use sinks::SINKS;
-use world::World;
+use world::{Manner, World};
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
@@ -75,9 +75,14 @@ proptest! {
     #[test]
     fn nothing_is_lost_and_the_key_is_right_once_the_faults_end(
         proceed: bool,
+        manner in prop_oneof![
+            3 => Just(Manner { unit: 1, lag: 0 }),
+            1 => Just(Manner { unit: 60, lag: 0 }),
+            1 => Just(Manner { unit: 1, lag: 50 }),
+        ],
         history in proptest::collection::vec(events(), 0..120),
     ) {
-        let mut world = World::new(proceed);
+        let mut world = World::new(proceed, manner);
         for event in history {
             world.happen(event);
         }

@@ -4,6 +4,13 @@ use super::{
     tests::{at, check, listed, wait},
     *,
 };
+use crate::domain::record::{Confirm, Shown};
+
+/// What a list that was asked for at this time shows.
+fn seen(second: i64, id: &str, valid_until: i64) -> Remote {
+    let Remote::Listed(seen) = listed(id, "Enabled", valid_until) else { unreachable!("it is listed") };
+    Remote::Listed(Listed { seen_at: at(second), ..seen })
+}
 
 /// What our POST made, with an end that is not the one that Protime answered; seen at 1,100.
 fn cut_short(status: &str, valid_until: i64) -> Remote {
@@ -16,13 +23,49 @@ fn a_list_right_after_our_post_may_be_older_than_it() {
     check(&[
         ("gone", |r| r.remote = Remote::Absent { seen_at: at(1_002) }, 1_002, wait(1_003)),
         ("so it is asked again", |r| r.remote = Remote::Absent { seen_at: at(1_002) }, 1_003, Plan::Confirm),
+        ("later and later", |r| r.remote = Remote::Absent { seen_at: at(1_003) }, 1_003, wait(1_010)),
+        ("and at last", |r| r.remote = Remote::Absent { seen_at: at(1_059) }, 1_059, wait(1_060)),
         (
             "and then believed",
-            |r| r.remote = Remote::Absent { seen_at: at(1_003) },
+            |r| r.remote = Remote::Absent { seen_at: at(1_060) },
+            1_060,
+            Plan::Begin(Reason::Missing),
+        ),
+        (
+            "or where lists have shown it already",
+            |r| {
+                r.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(at(1_300)) });
+                r.remote = Remote::Absent { seen_at: at(1_003) };
+            },
             1_003,
             Plan::Begin(Reason::Missing),
         ),
-        ("an earlier end", |r| r.remote = listed("zero", "Disabled", 900), 1_002, wait(1_003)),
+        (
+            "which is asked again as well",
+            |r| {
+                r.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(at(1_300)) });
+                r.remote = Remote::Absent { seen_at: at(1_002) };
+            },
+            1_002,
+            wait(1_003),
+        ),
+        ("an earlier end", |r| r.remote = seen(1_002, "zero", 900), 1_002, wait(1_003)),
+        ("for a minute", |r| r.remote = seen(1_031, "one", 900), 1_031, wait(1_060)),
+        (
+            "and no longer",
+            |r| r.remote = seen(1_060, "two", 1_250),
+            1_060,
+            Plan::Begin(Reason::ForeignRotation),
+        ),
+        (
+            "what is asked for another reason is asked then",
+            |r| {
+                r.remote = Remote::Absent { seen_at: at(1_031) };
+                r.confirm = Some(Confirm { at: at(1_040), until: at(1_300) });
+            },
+            1_031,
+            wait(1_040),
+        ),
         (
             "a later end is somebody else's",
             |r| r.remote = listed("one", "Enabled", 1_301),

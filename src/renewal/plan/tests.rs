@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{
+    grain::Grain,
     reason::Step,
     record::{Confirm, Issued, Open, Trouble, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
@@ -32,7 +33,8 @@ pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
         status_since: at(1_000),
         valid_until: Some(at(valid_until)),
         seen_at: at(1_000),
-        digits: 0,
+        local_end: false,
+        grain: Grain::Minute,
     })
 }
 
@@ -54,7 +56,9 @@ pub(super) fn healthy() -> Record {
             key_version: 1,
             fingerprint: "00000000".to_owned(),
             rotated_at: at(1_000),
-            digits: 0,
+            local_end: false,
+            grain: Grain::Minute,
+            shown: None,
         }),
         next_renewal_at: Some(at(1_200)),
         next_action_at: None,
@@ -66,6 +70,9 @@ pub(super) fn healthy() -> Record {
         synced_at: Some(at(1_000)),
         confirm: None,
         unplanned: Vec::new(),
+        fruitless: false,
+        outstanding: false,
+        after_end: false,
         sinks: Vec::new(),
         delta: None,
         audit: None,
@@ -95,7 +102,7 @@ pub(super) fn wait(until: i64) -> Plan {
     Plan::Wait { until: Some(at(until)), contended: false }
 }
 
-fn contended(until: i64) -> Plan {
+pub(super) fn contended(until: i64) -> Plan {
     Plan::Wait { until: Some(at(until)), contended: true }
 }
 
@@ -217,96 +224,6 @@ fn without_an_open_renewal() {
                 Remote::Listed(listed) => Plan::Learn(Box::new(listed)),
                 _ => unreachable!("it is listed"),
             },
-        ),
-    ]);
-}
-
-#[test]
-fn the_cap_on_unplanned_posts() {
-    use Reason::*;
-    check(&[
-        (
-            "one of two used",
-            |r| {
-                r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050)];
-            },
-            1_100,
-            Plan::Begin(ForeignRotation),
-        ),
-        (
-            "two of two used: until the first of them is an hour old",
-            |r| {
-                r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_100,
-            contended(1_050 + 3_600),
-        ),
-        (
-            "what is older than an hour does not count",
-            |r| {
-                r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_050 + 3_600,
-            Plan::Begin(ForeignRotation),
-        ),
-        (
-            "a planned one is never capped",
-            |r| r.unplanned = vec![at(1_050), at(1_060)],
-            1_200,
-            Plan::Begin(Expiring),
-        ),
-        (
-            "nor one after the planned time",
-            |r| {
-                r.remote = listed("one", "Disabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_250,
-            Plan::Begin(Disabled),
-        ),
-        (
-            "nor does a webhook without an end get round it",
-            |r| {
-                r.remote = listed("one", "Disabled", 1_300);
-                r.next_renewal_at = None;
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_100,
-            contended(1_050 + 3_600),
-        ),
-        (
-            "nor one whose life ended as it began: the clock of a proxy is wrong, say",
-            |r| {
-                r.remote = listed("one", "Enabled", 900);
-                r.issued.as_mut().expect("healthy").valid_until = Some(at(900));
-                r.next_renewal_at = Some(at(900));
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_100,
-            contended(1_050 + 3_600),
-        ),
-        (
-            "a first POST whose outcome nobody learns is held up by its retries, not by the cap",
-            |r| {
-                r.issued = None;
-                r.next_renewal_at = None;
-                r.open = open(Stage::Post, Interrupted);
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_100,
-            Plan::Post { unplanned: false },
-        ),
-        (
-            "an open renewal does not get round it",
-            |r| {
-                r.open = open(Stage::Post, ForeignRotation);
-                r.unplanned = vec![at(1_050), at(1_060)];
-            },
-            1_100,
-            contended(1_050 + 3_600),
         ),
     ]);
 }

@@ -15,7 +15,7 @@ use crate::{
         record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
         webhook::ExternalReference,
     },
-    protime::{self, ApiError, PostError},
+    protime::{self, PostError},
     renewal::{plan::differs, unsaved::Awaited},
     stop::Stop,
     store::{Answer, Attempt, Rotation},
@@ -49,13 +49,14 @@ impl Procedure {
                     issued_at: begun.protime,
                     references: self.wanted.references.clone(),
                 };
-                self.keep(attempt, answer, stop).await
+                self.keep(attempt, answer, stop).await?;
+                if record.after_end && self.is_early(record, begun) {
+                    tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
+                    self.store.renews_early(self.id, self.tenant.now().local).await?;
+                }
+                Ok(())
             }
-            Err(PostError::NotProcessed(error)) => {
-                let now = self.tenant.now();
-                let trouble = self.api_trouble(record, &error, now);
-                self.store.post_refused(attempt, trouble, now.local).await
-            }
+            Err(PostError::NotProcessed(error)) => self.refused(record, attempt, &error).await,
             Err(PostError::Unknown(error)) => {
                 let now = self.tenant.now();
                 let trouble = self.api_trouble(record, &error, now);
@@ -102,7 +103,8 @@ impl Procedure {
         match self.tenant.client.get_webhook(&listed.id).await {
             Ok(webhook) => {
                 let references = webhook.references.unwrap_or_default();
-                Ok(ExternalReference::all(&references) != self.wanted.references)
+                let theirs = ExternalReference::all(&references);
+                Ok(!ExternalReference::are_the_same(&theirs, &self.wanted.references))
             }
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(PostError::NotProcessed(error)),
@@ -187,22 +189,27 @@ impl Procedure {
                 Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
             };
         let now = self.tenant.now();
-        let version = self.store.rotate(attempt, self.rotation(&answer, issued, now), now.local).await?;
+        let rotation = self.rotation(&answer, issued, record.after_end, now);
+        let version = self.store.rotate(attempt, rotation, now.local).await?;
         self.rotations.send_modify(|count| *count += 1);
         tracing::info!(webhook = %self.path, renewal = open.id, key_version = version, "key rotated");
         Ok(())
     }
 
-    fn rotation(&self, answer: &Answer, issued: protime::Issued, now: Now) -> Rotation {
+    fn rotation(&self, answer: &Answer, issued: protime::Issued, after_end: bool, now: Now) -> Rotation {
         let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        // An end without an offset may be hours off: the list may know better.
+        let known = issued.valid_until.filter(|_| !issued.local_end);
         Rotation {
             key: issued.key,
             id: issued.id,
             valid_until: issued.valid_until,
-            next_renewal_at: issued.valid_until.map(|end| self.planned(answer.issued_at, end)),
+            local_end: issued.local_end,
+            next_renewal_at: known.map(|end| self.planned(answer.issued_at, end, after_end)),
             issued_at: answer.issued_at,
             references: answer.references.clone(),
             confirm: Confirm { at: now.local, until: now.local + timeout * LATEST },
+            settled_before: now.local - timeout * LATEST,
             gap_end: now.protime,
         }
     }
@@ -227,13 +234,5 @@ impl Procedure {
         trouble.attempts = self.store.posts_since_rotation(self.id).await?;
         trouble.retry_at = self.retry_at(trouble.attempts, now);
         self.store.answer_was_none(attempt, trouble, now.local).await
-    }
-
-    fn api_trouble(&self, record: &Record, error: &ApiError, now: Now) -> crate::domain::record::Trouble {
-        let kind = match error {
-            ApiError::Transient { .. } => TroubleKind::Transient,
-            ApiError::NeedsOperator { .. } => TroubleKind::NeedsOperator,
-        };
-        self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
     }
 }

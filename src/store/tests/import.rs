@@ -59,8 +59,21 @@ async fn a_list_that_was_asked_for_before_is_not_believed() {
     let tenant = TenantName::new("acme").expect("a name");
     let before = bench.store.post_counts(&tenant).await.expect("reads");
     bench.import("theirs", 10).await;
-    bench.store.apply_list(before, HashMap::new(), at(9)).await.expect("applies");
+    bench.store.apply_list(before, HashMap::new(), Grain::Minute, at(9)).await.expect("applies");
     assert_eq!(bench.record().await.remote, Remote::NeverAsked);
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_decided_on_before_a_key_came_is_not_begun_after_it() {
+    let bench = Bench::new().await;
+    let revision = bench.record().await.revision;
+    bench.import("theirs", 10).await;
+    let begun = bench.store.begin_as_of(bench.id, revision, Reason::UnknownKey, None, at(11)).await;
+    assert_eq!(begun.expect("answers"), None);
+    assert!(bench.record().await.open.is_none());
+    let revision = bench.record().await.revision;
+    let begun = bench.store.begin_as_of(bench.id, revision, Reason::Expired, None, at(12)).await;
+    assert!(begun.expect("answers").is_some());
 }
 
 #[tokio::test]

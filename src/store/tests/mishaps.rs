@@ -17,20 +17,23 @@ async fn a_status_is_not_seen_since_a_time_that_is_still_to_come() {
             pair: pair("clockings"),
             status: RemoteStatus::Other("Uninitialized".to_owned()),
             valid_until: Some(at(500)),
+            local_end: false,
         };
         let list = HashMap::from([(bench.id, webhook)]);
-        bench.store.apply_list(before, list, at(asked_at)).await.expect("records");
+        bench.store.apply_list(before, list, Grain::Minute, at(asked_at)).await.expect("records");
         assert_eq!(since(bench.record().await), at(expected));
     }
 }
 
 #[tokio::test]
-async fn the_digits_of_times_are_remembered_for_two_answers() {
+async fn how_finely_times_are_written_is_remembered_for_two_answers() {
     let bench = Bench::new().await;
     let issued = |record: Record| record.issued.expect("issued");
     let renewal = bench.store.begin(bench.id, Reason::Created, None, at(90)).await.expect("begins");
     let tenant = TenantName::new("acme").expect("a name");
-    for (millis, digits) in [(120, 2), (0, 2), (0, 0), (7, 3)] {
+    for (millis, grain) in
+        [(120, Grain::Hundredth), (0, Grain::Hundredth), (0, Grain::Second), (7, Grain::Tick)]
+    {
         let valid_until = Some(at(500) + jiff::SignedDuration::from_millis(millis));
         let step = bench.store.start_step(bench.id, renewal, Step::Rotate, at(95)).await.expect("starts");
         bench
@@ -38,29 +41,35 @@ async fn the_digits_of_times_are_remembered_for_two_answers() {
             .rotate(step, Rotation { valid_until, ..rotation("k", "") }, at(96))
             .await
             .expect("rotates");
-        assert_eq!(issued(bench.record().await).digits, digits, "{millis}");
+        assert_eq!(issued(bench.record().await).grain, grain, "{millis}");
     }
-    for (millis, digits) in [(0, 0), (250, 2), (0, 2)] {
+    for (written, grain) in [
+        (Grain::Second, Grain::Second),
+        (Grain::Hundredth, Grain::Hundredth),
+        (Grain::Second, Grain::Hundredth),
+    ] {
         let before = bench.store.post_counts(&tenant).await.expect("reads");
         let webhook = RemoteWebhook {
             references: None,
             id: "id-of-k".to_owned(),
             pair: pair("clockings"),
             status: RemoteStatus::Enabled,
-            valid_until: Some(at(500) + jiff::SignedDuration::from_millis(millis)),
+            valid_until: Some(at(500)),
+            local_end: false,
         };
-        bench.store.apply_list(before, HashMap::from([(bench.id, webhook)]), at(97)).await.expect("records");
+        let list = HashMap::from([(bench.id, webhook)]);
+        bench.store.apply_list(before, list, written, at(97)).await.expect("records");
         match bench.record().await.remote {
-            Remote::Listed(listed) => assert_eq!(listed.digits, digits, "{millis}"),
+            Remote::Listed(listed) => assert_eq!(listed.grain, grain),
             other => panic!("{other:?}"),
         }
     }
     // What lists showed stays known after the next rotation, and is forgotten after the one after it.
-    for digits in [2, 0] {
+    for grain in [Grain::Hundredth, Grain::Minute] {
         let step = bench.store.start_step(bench.id, renewal, Step::Rotate, at(98)).await.expect("starts");
         bench.store.rotate(step, rotation("k", ""), at(99)).await.expect("rotates");
         match bench.record().await.remote {
-            Remote::Listed(listed) => assert_eq!(listed.digits, digits),
+            Remote::Listed(listed) => assert_eq!(listed.grain, grain),
             other => panic!("{other:?}"),
         }
     }

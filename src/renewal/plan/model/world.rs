@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     domain::{
+        grain::Grain,
         lifetime::{Share, renewal_time},
         reason::Step,
-        record::{Confirm, Issued, Open, Trouble},
+        record::{Confirm, Issued, Open, Shown, Trouble},
     },
     renewal::plan::{
         tests::{at, healthy},
@@ -25,6 +26,8 @@ const CAP: usize = 2;
 const MARGIN: Duration = Duration::from_mins(10);
 /// Protime gives up a delivery after so many seconds of retries; it has to be within the margin.
 const RETRIES: i64 = 300;
+/// So many seconds after its beginning a POST may still be processed.
+const LATEST: i64 = 60;
 
 /// A webhook at the simulated Protime.
 #[derive(Debug, Clone)]
@@ -34,6 +37,15 @@ pub(super) struct Subscription {
     valid_until: i64,
     enabled: bool,
     pub(super) references: u8,
+}
+
+/// How the tenant shows its webhooks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Lists tell ends in whole units of so many seconds.
+    pub(super) unit: i64,
+    /// Lists show what was so many seconds ago.
+    pub(super) lag: i64,
 }
 
 /// What the answer of a POST said.
@@ -49,6 +61,9 @@ pub(super) struct World {
     now: i64,
     /// How far our clock is ahead of it.
     offset: i64,
+    manner: Manner,
+    /// What was at Protime, and since when.
+    past: Vec<(i64, Option<Subscription>)>,
     /// Whether a POST goes ahead although the resync before it failed.
     proceed: bool,
     /// Which external references are configured.
@@ -67,15 +82,19 @@ pub(super) struct World {
     pub(super) missing: Vec<i64>,
     /// What changed before this came with a resync.
     covered: i64,
-    /// The references of POSTs of which nobody learnt the outcome, and that may still be processed.
-    late: Vec<u8>,
+    /// POSTs of which nobody learnt the outcome, and that may still be processed: their references, and when
+    /// they began.
+    late: Vec<(u8, i64)>,
+    /// When POSTs of unknown outcome began, on our clock: since the last rotation, and before it.
+    unknown: Vec<Timestamp>,
+    outstanding: Vec<Timestamp>,
     /// When unplanned POSTs began, since our clock was last set.
     unplanned: Vec<i64>,
     resynced_since_post: bool,
 }
 
 impl World {
-    pub(super) fn new(proceed: bool) -> Self {
+    pub(super) fn new(proceed: bool, manner: Manner) -> Self {
         let mut record = healthy();
         record.remote = Remote::NeverAsked;
         record.issued = None;
@@ -86,6 +105,8 @@ impl World {
         Self {
             now: 1_000_000,
             offset: 0,
+            manner,
+            past: Vec::new(),
             proceed,
             references: 0,
             record,
@@ -97,6 +118,8 @@ impl World {
             missing: Vec::new(),
             covered: 0,
             late: Vec::new(),
+            unknown: Vec::new(),
+            outstanding: Vec::new(),
             unplanned: Vec::new(),
             resynced_since_post: false,
         }
@@ -122,6 +145,9 @@ impl World {
     /// Time passes; every ten seconds something changes in the collection.
     fn pass(&mut self, seconds: i64) {
         for second in self.now + 1..=self.now + seconds {
+            if self.manner.lag > 0 {
+                self.past.push((second - 1, self.subscription.clone()));
+            }
             if let Some(subscription) = &mut self.subscription {
                 subscription.enabled &= second < subscription.valid_until;
             }
@@ -137,23 +163,36 @@ impl World {
         self.subscription.as_ref().is_some_and(|it| it.enabled && self.is_accepted(it.key))
     }
 
+    /// What a list shows.
+    fn listed(&mut self) -> Option<Subscription> {
+        let shown = self.now - self.manner.lag;
+        self.past.retain(|(second, _)| *second >= shown);
+        self.past.first().map_or_else(|| self.subscription.clone(), |(_, then)| then.clone())
+    }
+
     fn poll(&mut self) {
         let (seen_at, now) = (self.local(), self.now());
-        self.record.remote = match &self.subscription {
+        let theirs = self.listed();
+        let cut = |end: i64| end - end.rem_euclid(self.manner.unit);
+        let grain = if self.manner.unit == 1 { Grain::Milli } else { Grain::Minute };
+        self.record.remote = match &theirs {
             None => Remote::Absent { seen_at },
             Some(subscription) => Remote::Listed(Listed {
                 id: subscription.id.to_string(),
                 status: if subscription.enabled { RemoteStatus::Enabled } else { RemoteStatus::Disabled },
                 status_since: seen_at,
-                valid_until: Some(at(subscription.valid_until)),
+                valid_until: Some(at(cut(subscription.valid_until))),
                 seen_at,
-                digits: 0,
+                local_end: false,
+                grain,
             }),
         };
         if proves(&self.record, &self.wanted(), now, seen_at) {
             self.record.proven_at = Some(now.protime);
         }
-        if let (Some(theirs), Some(issued)) = (&self.subscription, &mut self.record.issued) {
+        if let (Some(theirs), Some(issued)) = (&theirs, &mut self.record.issued)
+            && !issued.is_settling(seen_at)
+        {
             issued.references = text(theirs.references);
         }
     }
@@ -177,11 +216,17 @@ impl World {
             Event::Fail => self.act(Outcome::Failure),
             Event::Crash(effect) => self.act(Outcome::Unlearnt { effect }),
             Event::Late => {
-                if let Some(references) = self.late.pop() {
-                    self.effect(references);
+                if let Some((references, begun)) = self.late.pop() {
+                    // Where ends are coarse, it comes in the time in which it is expected, or not at all.
+                    if self.manner.unit == 1 || self.now <= begun + LATEST {
+                        self.effect(references);
+                    }
                 }
             }
             Event::Foreign => {
+                // What comes within two units of ours, of which nobody knows whether they are cut or rounded,
+                // and before a list has shown it, nobody can see.
+                self.pass(if self.manner.unit == 1 { 0 } else { 2 * self.manner.unit });
                 self.effect(0);
             }
             Event::Disable => {
@@ -195,8 +240,13 @@ impl World {
             }
             Event::Lose => self.subscription = None,
             Event::Clock(seconds) => {
+                // How long ago a POST was is measured on our clock: one that is set just then is too much.
+                self.pass(self.manner.lag);
                 self.offset = i64::from(seconds);
                 self.unplanned.clear();
+                if self.manner.unit != 1 {
+                    self.late.clear();
+                }
             }
             Event::References(which) => self.references = which,
             Event::Manual => {

@@ -47,7 +47,10 @@ impl World {
                     self.pass(1);
                 }
             }
-            Plan::Learn(_) => unreachable!("this tenant's answers are complete"),
+            Plan::Learn(listed) => {
+                let issued = self.record.issued.as_mut().expect("a rotation is learnt of");
+                issued.shown = Some(Shown { valid_until: listed.valid_until });
+            }
             Plan::Refresh => unreachable!("this webhook keeps no delta"),
         }
     }
@@ -76,7 +79,9 @@ impl World {
         }
         if let Plan::Begin(reason) = self.plan() {
             let theirs = self.subscription.as_ref().map(|it| it.references);
-            let needless = reason == Reason::ReferencesChanged && theirs == Some(self.references);
+            let certain = self.manner.lag == 0
+                && self.record.issued.as_ref().is_some_and(|issued| !issued.is_settling(self.local()));
+            let needless = certain && reason == Reason::ReferencesChanged && theirs == Some(self.references);
             assert!(!needless || !outcome.succeeds(), "a renewal for references that Protime has");
             self.begin(reason);
         }
@@ -163,8 +168,9 @@ impl World {
                 if effect {
                     self.effect(self.references);
                 } else {
-                    self.late.push(self.references);
+                    self.late.push((self.references, self.now));
                 }
+                self.unknown.push(self.local());
                 self.trouble(Step::Post);
             }
         }
@@ -194,6 +200,8 @@ impl World {
         };
         self.stage(Stage::Post);
         if had_effect {
+            self.unknown.pop();
+            self.record.fruitless = true;
             self.record.open = None;
             self.begin(Reason::Interrupted);
         }
@@ -215,7 +223,9 @@ impl World {
             key_version: u64::from(key),
             fingerprint: String::new(),
             rotated_at: self.local(),
-            digits: 0,
+            local_end: false,
+            grain: Grain::Milli,
+            shown: None,
         });
         self.record.next_renewal_at = Some(renewal_time(
             at(issued_at),
@@ -230,10 +240,17 @@ impl World {
             status_since: self.local(),
             valid_until: Some(at(end)),
             seen_at: self.local(),
-            digits: 0,
+            local_end: false,
+            grain: Grain::Milli,
         });
-        let (at, until) = (self.local(), self.local() + SignedDuration::from_mins(1));
-        self.record.confirm = (!self.late.is_empty()).then_some(Confirm { at, until });
+        let now = self.local();
+        self.outstanding.append(&mut self.unknown);
+        let confirm = Confirm { at: now, until: now + SignedDuration::from_secs(LATEST) };
+        self.record.confirm = (!self.outstanding.is_empty()).then_some(confirm);
+        let earliest = now - SignedDuration::from_secs(LATEST);
+        self.outstanding.retain(|begun| (earliest..=now).contains(begun));
+        self.record.outstanding = !self.outstanding.is_empty();
+        self.record.fruitless = false;
         self.owe_sinks();
         self.stage(Stage::HandOff);
     }

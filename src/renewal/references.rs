@@ -1,0 +1,45 @@
+//! What Protime lists of external references where it is not what is configured.
+//!
+//! A key that was imported may belong to a webhook that is not quite the configured one. That is said and
+//! changes nothing: how Protime writes references in a list is not documented.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::domain::{
+    record::{Record, WebhookId},
+    webhook::ExternalReference,
+};
+
+/// The external references of webhooks that are listed with others than the configured ones.
+#[derive(Debug, Default)]
+pub(super) struct OtherReferences(Mutex<HashMap<WebhookId, String>>);
+
+impl OtherReferences {
+    /// Compares what a list shows with what is wanted, in whatever order; says once where they differ.
+    pub(super) fn compare(&self, record: &Record, listed: Option<&[ExternalReference]>, wanted: &str) {
+        let mut others = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = listed.map(ExternalReference::all).filter(|listed| each(listed) != each(wanted));
+        let Some(listed) = other else {
+            others.remove(&record.id);
+            return;
+        };
+        if others.get(&record.id) != Some(&listed) {
+            tracing::warn!(webhook = %record.path, %listed, %wanted, "Protime lists other external references than are configured");
+        }
+        others.insert(record.id, listed);
+    }
+
+    /// Those that are listed for a webhook, if they are not the configured ones.
+    pub(super) fn of(&self, id: WebhookId) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+}
+
+fn each(references: &str) -> Vec<&str> {
+    let mut each: Vec<&str> = references.split_inclusive(')').collect();
+    each.sort_unstable();
+    each
+}
