@@ -150,10 +150,8 @@ impl Route {
 
     /// What a token must allow; the pages of two collections let a POST need the collection's own scope.
     fn scopes(&self, call: &Call, settings: &Settings) -> Vec<String> {
-        let read = || vec![words::WEBHOOKS_READ.to_owned()];
         let write = || vec![words::WEBHOOKS_WRITE.to_owned()];
         match self {
-            Self::List | Self::Get(_) | Self::Debug(_) => read(),
             Self::Create if settings.post_needs_read.yes() => {
                 let collection = webhooks::collection_of(&call.body);
                 let known = collection.as_deref().and_then(words::known_collection);
@@ -161,7 +159,13 @@ impl Route {
             }
             Self::Create | Self::Delete(_) => write(),
             Self::Collection(name) | Self::Delta(name) => vec![words::collection_scope(name)],
-            Self::Token(_) | Self::WrongMethod | Self::Unknown => read(),
+            // What is not a resource is not told to those who may not even read.
+            Self::List
+            | Self::Get(_)
+            | Self::Debug(_)
+            | Self::Token(_)
+            | Self::WrongMethod
+            | Self::Unknown => vec![words::WEBHOOKS_READ.to_owned()],
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A row of the matrix is a position of every switch. Each row is one short life of three webhooks
 //! against the built binary, which must end with nothing lost. A few rows run always, all of them with
-//! `PROTIME_TEST_THOROUGH=1`; `PROTIME_TEST_ROW=7` runs one alone. What a row that failed has to say is
+//! `PROTIME_TEST_THOROUGH=1`; `PROTIME_TEST_ROW=7,12` runs these alone. What a row that failed has to say is
 //! left in `conformance` below cargo's folder for tests.
 
 mod life;
@@ -41,8 +41,9 @@ fn the_laws_hold_whatever_other_servers_have_done() {
 fn run(name: &str, switches: &[Switch]) {
     let sizes: Vec<usize> = switches.iter().map(|switch| switch.positions.len()).collect();
     let mut rows: Vec<(usize, Vec<usize>)> = pairs::covering(&sizes).into_iter().enumerate().collect();
-    if let Some(only) = env::var("PROTIME_TEST_ROW").ok().and_then(|row| row.parse::<usize>().ok()) {
-        rows.retain(|(number, _)| *number == only);
+    if let Ok(only) = env::var("PROTIME_TEST_ROW") {
+        let only: Vec<usize> = only.split(',').map(|row| row.parse().expect("numbers of rows")).collect();
+        rows.retain(|(number, _)| only.contains(number));
     } else if env::var_os("PROTIME_TEST_THOROUGH").is_none() {
         rows.truncate(ALWAYS);
     }

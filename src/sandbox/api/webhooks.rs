@@ -110,13 +110,14 @@ pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
             blank: false,
             delta: None,
         },
-        Some(text) => match decode::<PageToken>(&text).filter(|token| token.collection == "webhooks") {
-            Some(token) => token,
-            None => {
+        Some(text) => {
+            let known = decode::<PageToken>(&text).filter(|token| token.collection == "webhooks");
+            let Some(token) = known else {
                 let why = "The continuation token is invalid or has expired; start the list over.";
                 return Answer::error(409, "Conflict", why);
-            }
-        },
+            };
+            token
+        }
     };
     let filter = match Filter::parse(&token.filter, &["status", "collection-name"]) {
         Ok(filter) => filter,
