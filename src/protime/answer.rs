@@ -134,7 +134,7 @@ fn text_of(object: &Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// The id in a `Location`, which is a path or a whole URL, and names the webhook as `…/webhooks/ID` or, as
-/// OData does, `…/webhooks('ID')`.
+/// `OData` does, `…/webhooks('ID')`.
 fn id_of_location(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
     let last = unescaped(path.rsplit('/').next()?)?;

@@ -1,6 +1,6 @@
 //! When two spellings of a destination URL are one.
 //!
-//! Protime may list a URL in its normal form and not as it was POSTed. Law: what RFC 3986 (6.2.2 and
+//! Protime may list a URL in its normal form and not as it was sent. Law: what RFC 3986 (6.2.2 and
 //! 6.2.3) calls equivalent is the same, and nothing else is.
 
 use reqwest::Url;
@@ -28,8 +28,9 @@ fn with_plain_escapes(url: &str) -> String {
                 plain.push(char::from(byte));
                 plain.extend(part.get(2..));
             }
-            Some(byte) => {
-                plain.push_str(&format!("%{byte:02X}"));
+            Some(_) => {
+                plain.push('%');
+                plain.push_str(&hex.unwrap_or_default().to_ascii_uppercase());
                 plain.extend(part.get(2..));
             }
             None => {

@@ -96,6 +96,9 @@ impl Walk {
                 });
             }
         }
+        if cause == Cause::Missing {
+            self.collections.iter().for_each(|collection| self.world.shown(collection));
+        }
         if cause == Cause::Interrupted {
             self.lose_an_answer();
         } else {

@@ -79,6 +79,7 @@ fn disabled_because_the_receiver_was_down() {
 #[test]
 fn missing() {
     let world = World::running(LONG, &["clockings"]);
+    world.shown("clockings");
     world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
     world.sandbox.change("clockings", 2);
     world.renewed("clockings", "missing");

@@ -113,6 +113,8 @@ fn usr1_polls_now() {
     config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
     world.start(&config);
     world.settled("clockings");
+    world.daemon.signal(Signal::USR1);
+    world.shown("clockings");
     world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
     let lists = world.sandbox.requests("list").len();
     pause(Duration::from_secs(2));

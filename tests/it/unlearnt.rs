@@ -65,7 +65,7 @@ fn a_refusal_is_no_unknown_outcome() {
     let world = world();
     world
         .sandbox
-        .fault(&json!({"endpoint": "create", "times": 2, "action": {"kind": "status", "status": 409}}));
+        .fault(&json!({"endpoint": "create", "times": 2, "action": {"kind": "status", "status": 429}}));
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.renewed("clockings", "manual");
     let story = world.daemon.story("clockings");

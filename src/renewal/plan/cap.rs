@@ -6,6 +6,7 @@ use super::{
 };
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 fn the_cap_on_unplanned_posts() {
     use Reason::*;
     check(&[

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Procedure, StoreError};
+use super::{Procedure, StoreError, refused::is_early};
 use crate::{
     crash,
     domain::{
@@ -50,7 +50,7 @@ impl Procedure {
                     references: self.wanted.references.clone(),
                 };
                 self.keep(attempt, answer, stop).await?;
-                if record.after_end && self.is_early(record, begun) {
+                if record.after_end && is_early(record, begun) {
                     tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
                     self.store.renews_early(self.id, self.tenant.now().local).await?;
                 }

@@ -97,13 +97,6 @@ impl Procedure {
         }
     }
 
-    /// Whether a POST that is sent now renews a webhook before its end, as far as the list knows.
-    pub(super) fn is_early(&self, record: &Record, now: Now) -> bool {
-        let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
-        let end = end_of(issued, listed);
-        delivers(record, now) && end.is_some_and(|end| now.protime + AROUND_THE_END < end)
-    }
-
     pub(super) fn api_trouble(
         &self,
         record: &Record,
@@ -116,6 +109,13 @@ impl Procedure {
         };
         self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
     }
+}
+
+/// Whether a POST that is sent now renews a webhook before its end, as far as the list knows.
+pub(super) fn is_early(record: &Record, now: Now) -> bool {
+    let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
+    let end = end_of(issued, listed);
+    delivers(record, now) && end.is_some_and(|end| now.protime + AROUND_THE_END < end)
 }
 
 /// What a refusal means.

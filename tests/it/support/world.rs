@@ -120,6 +120,15 @@ impl World {
         })
     }
 
+    /// Waits until a list has shown what the last POST made: before that, lists are taken to lag behind.
+    pub(crate) fn shown(&self, collection: &str) {
+        self.eventually(&format!("a list has shown {collection}"), || {
+            let webhook = self.daemon.webhook(collection);
+            let at = |value: &Value| value.as_str()?.parse::<jiff::Timestamp>().ok();
+            (at(&webhook["remote"]["seen_at"])? > at(&webhook["key"]["rotated_at"])?).then_some(())
+        });
+    }
+
     /// Whether key on the socket = key in the file = key of the tenant.
     pub(crate) fn keys_agree(&self, collection: &str) -> bool {
         let Some(theirs) = self.sandbox.webhook(collection) else { return false };
