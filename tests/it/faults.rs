@@ -135,6 +135,10 @@ fn a_post_that_is_refused_is_tried_again() {
     for (name, action, state) in cases {
         let key = world.daemon.key("clockings");
         world.sandbox.fault(&always("create", &action));
+        if name == "400" {
+            // Of one that still delivers, it could mean that it is renewed after its end: see `after_end`.
+            world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
+        }
         world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
         let webhook = world.eventually(&format!("'{name}' on the POST leads to '{state}'"), || {
             let webhook = world.daemon.webhook("clockings");
