@@ -265,6 +265,10 @@ impl Tenant {
                         )
                 };
                 found.references = found.references.filter(wanted);
+                if let Some(references) = &mut found.references {
+                    // An object has no order; in the one that is sent they compare equal when they are stored.
+                    references.sort_by_key(|one| watched.wanted.references.find(&format!("({one})")));
+                }
                 Some((record.id, found))
             })
             .collect()
