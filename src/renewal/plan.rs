@@ -96,10 +96,23 @@ pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
 
 /// What comes before keeping a delta.
 fn first(record: &Record, wanted: &Wanted, now: Now) -> Plan {
-    let waiting = retry_after(record, wanted, now);
-    if let Some(learn) = unlearnt(record) {
-        return Plan::Learn(Box::new(learn.clone()));
+    match unlearnt(record) {
+        Some(learn) => Plan::Learn(Box::new(learn.clone())),
+        None => after_learning(record, wanted, now),
     }
+}
+
+/// Why another renewal is to take the place of the open one. Asked in the middle of a step, which ends before
+/// anything is learnt from a list: what a list says of a dead key counts all the same.
+pub(crate) fn superseded(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
+    match after_learning(record, wanted, now) {
+        Plan::Supersede(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+fn after_learning(record: &Record, wanted: &Wanted, now: Now) -> Plan {
+    let waiting = retry_after(record, wanted, now);
     let Some(open) = &record.open else {
         return match due(record, wanted, now) {
             Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Begin(reason)),

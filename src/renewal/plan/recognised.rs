@@ -2,7 +2,7 @@
 //! without an offset, and what may hide behind them.
 
 use super::{
-    tests::{at, check, healthy, listed, now, wait, wanted},
+    tests::{at, check, healthy, listed, now, open, wait, wanted},
     *,
 };
 use crate::domain::{
@@ -152,4 +152,15 @@ fn a_planned_time_that_is_not_known_is_learnt() {
     record.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(end(0)) });
     record.next_renewal_at = None;
     assert!(matches!(plan_of(&record), Plan::Learn(_)));
+}
+
+#[test]
+fn a_dead_key_is_seen_in_a_list_that_nothing_was_learnt_from_yet() {
+    let mut record = record((end(0), Grain::Second), (end(0), Grain::Second));
+    record.open = open(Stage::CatchUp, Reason::Manual);
+    assert_eq!(superseded(&record, &wanted(), now(1_100)), None);
+    let Remote::Listed(theirs) = &mut record.remote else { unreachable!("healthy") };
+    theirs.status = RemoteStatus::Disabled;
+    assert!(matches!(plan_of(&record), Plan::Learn(_)));
+    assert_eq!(superseded(&record, &wanted(), now(1_100)), Some(Reason::Disabled));
 }

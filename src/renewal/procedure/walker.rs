@@ -26,7 +26,7 @@ use crate::{
         walk::{Progress, Walk},
     },
     protime::{ApiError, Page, Query},
-    renewal::plan::{Plan, plan},
+    renewal::plan::superseded,
     resync::{Outlet, Read, Target},
 };
 
@@ -228,11 +228,11 @@ impl<'a> Walker<'a> {
         let procedure = self.procedure;
         let record =
             procedure.store.record(procedure.id).await.map_err(|error| Failure::from_store(&error))?;
-        match plan(&record, &procedure.wanted, procedure.tenant.now()) {
-            Plan::Supersede(reason) => Err(Failure::new(format!(
+        match superseded(&record, &procedure.wanted, procedure.tenant.now()) {
+            Some(reason) => Err(Failure::new(format!(
                 "reading the collection was ended for another renewal, whose reason is {reason}"
             ))),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
