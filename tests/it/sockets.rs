@@ -349,7 +349,9 @@ fn check_and_run_agree_on_how_long_a_path_may_be() {
         world.eventually("a command reaches it", || {
             world.daemon.cli(&["status"]).status.success().then_some(())
         });
-        assert!(world.daemon.cli(&["key", "show", "clockings"]).status.success());
+        world.eventually("an order reaches it, once there is a key", || {
+            world.daemon.cli(&["key", "show", "clockings"]).status.success().then_some(())
+        });
         world.daemon.stop();
         let left = fs::read_dir(world.folder())
             .unwrap()
