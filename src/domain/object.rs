@@ -4,7 +4,10 @@
 //! written again. A list shows objects, a delta shows changes of objects; a receiver gets either as
 //! an event.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -88,6 +91,13 @@ impl Object {
         if self.id.is_empty() { "without an id" } else { self.id.trim_matches('"') }
     }
 
+    /// How many objects these tell of. A clocking's deletion may be told twice, by its status and as `Delete`.
+    pub(crate) fn count(objects: &[Self]) -> u64 {
+        let (named, nameless): (Vec<_>, Vec<_>) = objects.iter().partition(|object| !object.id.is_empty());
+        let named: HashSet<&str> = named.into_iter().map(|object| object.id.as_str()).collect();
+        (named.len() + nameless.len()) as u64
+    }
+
     /// Which of some lanes it travels in: all versions of an object in the same.
     pub(crate) fn lane(&self, lanes: usize) -> usize {
         let mut hasher = DefaultHasher::new();
@@ -129,6 +139,21 @@ mod tests {
         let mut line = Vec::new();
         object.write_line(&mut line);
         String::from_utf8(line).expect("UTF-8")
+    }
+
+    #[test]
+    fn an_object_that_is_told_of_twice_counts_once() {
+        let changes = [
+            r#"{"changeType":"InsertOrUpdate","data":{"id":7,"status":"Deleted"}}"#,
+            r#"{"changeType":"Delete","data":{"id":7}}"#,
+            r#"{"changeType":"InsertOrUpdate","data":{"id":"7"}}"#,
+            r#"{"changeType":"InsertOrUpdate","data":{}}"#,
+            r#"{"changeType":"InsertOrUpdate","data":{}}"#,
+        ];
+        let objects: Vec<Object> =
+            changes.iter().map(|change| Object::changed(raw(change)).expect("a change")).collect();
+        assert_eq!(Object::count(&objects), 4);
+        assert_eq!(Object::count(&[]), 0);
     }
 
     #[test]

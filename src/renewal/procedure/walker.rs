@@ -153,7 +153,7 @@ impl<'a> Walker<'a> {
             outlet.page(&page.objects).await?;
             crash::point("deliver:after");
             self.walk.progress.pages += 1;
-            self.walk.progress.objects += page.objects.len() as u64;
+            self.walk.progress.objects += Object::count(&page.objects);
             if page.is_kept && !page.objects.is_empty() {
                 self.has_arrived().await?;
             }
@@ -196,7 +196,7 @@ impl<'a> Walker<'a> {
             })?;
             outlet.page(&objects).await?;
             self.walk.progress.pages += 1;
-            self.walk.progress.objects += objects.len() as u64;
+            self.walk.progress.objects += Object::count(&objects);
         }
         if behind > 0 { self.has_arrived().await } else { Ok(()) }
     }
