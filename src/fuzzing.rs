@@ -133,7 +133,7 @@ fn judged(text: &str) {
     }
 }
 
-/// What somebody wrote for a secret where its place was to be named, as far as it is found nowhere else.
+/// What someone wrote for a secret where its place was to be named, as far as it is found nowhere else.
 fn literal_secrets(text: &str) -> impl Iterator<Item = &str> {
     let values =
         text.lines().filter_map(|line| line.trim().strip_prefix("client_secret = \"")?.split('"').next());
@@ -142,7 +142,7 @@ fn literal_secrets(text: &str) -> impl Iterator<Item = &str> {
     values.filter_map(secret).filter(rare).filter(once)
 }
 
-/// A key that somebody gives us, and the output of a program that got it: the key on the first line, the
+/// A key that someone gives us, and the output of a program that got it: the key on the first line, the
 /// output behind it, in pieces whose length the first byte of it tells.
 fn key_and_output(data: &[u8]) {
     let (line, output) = first_line(data);

@@ -75,7 +75,7 @@ impl Early {
         Ok(())
     }
 
-    /// What has come, once somebody else listens.
+    /// What has come, once someone else listens.
     fn end(self) -> Vec<i32> {
         let came = |caught: &Caught| {
             // In this order: what came in between is told twice, which does no harm.

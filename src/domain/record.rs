@@ -68,9 +68,9 @@ pub(crate) struct Record {
     pub(crate) confirm: Option<Confirm>,
     /// When the unplanned POSTs of the last day began, oldest first, on our clock.
     pub(crate) unplanned: Vec<Timestamp>,
-    /// Whether a POST since the last rotation is known to have issued a key that nobody got.
+    /// Whether a POST since the last rotation is known to have issued a key that no one got.
     pub(crate) fruitless: bool,
-    /// Whether a POST of unknown outcome came shortly before the last rotation, and nobody has learnt
+    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has learnt
     /// since what became of it.
     pub(crate) outstanding: bool,
     /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.

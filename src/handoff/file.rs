@@ -154,7 +154,7 @@ impl FileSink {
         })
     }
 
-    /// Whether whoever reads the path may find this key, be the file of another mode, group or owner than it
+    /// Whether anyone who reads the path may find this key, be the file of another mode, group or owner than it
     /// should be: what cannot be read here may be read by others.
     pub(super) async fn may_show(&self, key: &WebhookKey, version: u64) -> bool {
         let key = key.clone();

@@ -4,7 +4,7 @@
 //! of them stands still during a suspend, the other may be set); one request for a token at a time,
 //! and those who waited for it share its outcome, also a failure; a token that the API refused is
 //! replaced once, however many requests it was refused for; a scope that the endpoint does not grant keeps
-//! nobody from a token who does not need it; and where a new token did not help, none is asked for again
+//! no one from a token who does not need it; and where a new token did not help, none is asked for again
 //! before a while has passed.
 
 pub(super) mod grant;

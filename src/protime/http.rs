@@ -138,7 +138,7 @@ impl Http {
         self.clock().skew()
     }
 
-    /// Protime's time: what its clock showed, and what has passed since by a clock that nobody can set.
+    /// Protime's time: what its clock showed, and what has passed since by a clock that no one can set.
     pub(super) fn protime_time(&self) -> Option<Timestamp> {
         self.clock().time(Instant::now())
     }

@@ -226,7 +226,7 @@ impl TenantClient {
     }
 
     /// Where a link leads: on the tenant's own origin, whatever host it names. A server behind a proxy may
-    /// know itself by another name, and the token goes to nobody else.
+    /// know itself by another name, and the token goes to no one else.
     pub(super) fn followed(&self, current: &Url, link: &str) -> Result<Url, String> {
         let Link { url, named } = self.inner.addresses.next(current, link)?;
         if let Some(named) = named

@@ -2,8 +2,8 @@
 //!
 //! Laws: the pair is the identity, in whatever spelling; of several entries of one pair ours is the one
 //! with our id, for Protime may leave an old one beside the new, or make a second; and an entry with our id
-//! is ours even if its URL is not, for a list may hide a part of it. An entry of somebody else's is never
-//! taken for ours because nobody else is there.
+//! is ours even if its URL is not, for a list may hide a part of it. An entry of someone else's is never
+//! taken for ours because no one else is there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -58,7 +58,7 @@ impl Listing {
             .into_iter()
             .filter(|webhook| !to_the_letter || webhook.pair.destination_url == pair.destination_url)
             .collect();
-        // Should ours have ended, another one that delivers is what somebody's POST has made of it.
+        // Should ours have ended, another one that delivers is what someone's POST has made of it.
         let best = of_pair.iter().copied().max_by_key(|webhook| (webhook.delivers(), webhook.valid_until));
         match (ours, best) {
             (Some(ours), Some(best)) if best.delivers() && !ours.delivers() => Some(best),
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn of_several_entries_ours_is_found() {
         let rows = [
-            ("nobody's", Some("one"), vec![], None),
+            ("no one's", Some("one"), vec![], None),
             ("another URL", Some("one"), vec![entry("two", "https://r.example/d", "Enabled", 9)], None),
             (
                 "another collection with our id",
@@ -158,7 +158,7 @@ mod tests {
                 Some("ours"),
             ),
             (
-                "somebody else's in place of ours that ended",
+                "someone else's in place of ours that ended",
                 Some("ours"),
                 vec![entry("ours", URL, "Disabled", 8), entry("second", URL, "Enabled", 9)],
                 Some("second"),

@@ -184,7 +184,7 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
 /// there is no plan, because Protime told no end. An operator's wish and the end of a lifetime are
 /// explanations, unless it ended as it began; somebody else's POST never is.
 ///
-/// After a POST that issued a key which nobody got, every other one is unplanned as well, whatever it is for:
+/// After a POST that issued a key which no one got, every other one is unplanned as well, whatever it is for:
 /// where no answer is understood, nothing else keeps POSTs from following one another.
 pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
     if record.fruitless && reason != Reason::Manual {

@@ -158,7 +158,7 @@ impl Handle {
         })
     }
 
-    /// Renews a webhook as somebody else would; false if there is none, or the POST is refused.
+    /// Renews a webhook as someone else would; false if there is none, or the POST is refused.
     pub(crate) fn foreign_renew(&self, pair: &Pair) -> bool {
         self.core.with(|tenant, now| {
             tenant.webhooks.by_pair(pair).is_some()

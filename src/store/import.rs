@@ -112,7 +112,7 @@ fn take(
             ":references": import.references,
             ":now": millis(now.local),
         })?;
-    // Whoever brings a key vouches for it.
+    // The one who brings a key vouches for it.
     connection
         .prepare_cached(
             "UPDATE post SET outcome = 'settled' WHERE webhook_id = ? AND outcome IN ('unknown', 'outstanding', 'fruitless')",

@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Opens a renewal that was decided on when the webhook had this revision; nothing if something has
-    /// happened to it since, such as the import of a key, for then it is decided anew.
+    /// happened to it since, such as the import of a key, for then it is decided again.
     pub(crate) async fn begin_as_of(
         &self,
         webhook: WebhookId,
@@ -234,7 +234,7 @@ impl Store {
     }
 }
 
-/// Records that the last POST took effect although nobody learnt its outcome: the key that it issued is lost.
+/// Records that the last POST took effect although no one learnt its outcome: the key that it issued is lost.
 fn note_lost_key(connection: &Connection, webhook: WebhookId) -> Result<(), StoreError> {
     connection
         .prepare_cached(

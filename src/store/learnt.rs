@@ -87,7 +87,7 @@ impl Store {
         .await
     }
 
-    /// Records that Protime renewed a webhook before its end: all webhooks of the tenant are planned anew.
+    /// Records that Protime renewed a webhook before its end: all webhooks of the tenant are planned again.
     pub(crate) async fn renews_early(&self, webhook: WebhookId, now: Timestamp) -> Result<(), StoreError> {
         self.write("renews_early", move |connection| {
             set_after_end(connection, webhook, false)?;

@@ -332,7 +332,7 @@ fn store_rotation(
     settle_posts(connection, webhook, rotation.settled_before, now)
 }
 
-/// Draws the line under what came before a rotation: keys that nobody got are dead, and a POST of unknown
+/// Draws the line under what came before a rotation: keys that no one got are dead, and a POST of unknown
 /// outcome is outstanding only as long as it may still be processed.
 fn settle_posts(
     connection: &Connection,

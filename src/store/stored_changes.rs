@@ -1,7 +1,7 @@
 //! Changes that a kept delta told of and that have not reached the receiver yet.
 //!
 //! Protime need not answer a delta's link twice: with the next one in its answer, what the answer tells
-//! of may be told by nobody any more, and a deletion shows in no list. Law: the answer is stored together
+//! of may be told by no one any more, and a deletion shows in no list. Law: the answer is stored together
 //! with the link that follows it, before anyone is told of it, and kept until it has arrived.
 
 use rusqlite::{Connection, OptionalExtension as _};

@@ -59,7 +59,7 @@ impl Target {
 
     /// Finds out whether [`Self::replace`] would succeed. A file that holds the current key is replaced, by a
     /// copy that nothing tells from it: nothing else proves that it can be. Of any other file the kernel's
-    /// rules are looked at and another one is written beside it, because nobody knows who reads it.
+    /// rules are looked at and another one is written beside it, because no one knows who reads it.
     pub(super) fn rehearse(&self, is_current: impl Fn(&[u8]) -> bool) -> Result<(), FileError> {
         let spot = self.spot()?;
         spot.free()?;

@@ -127,7 +127,7 @@ async fn it_holds_what_has_the_right_content_and_mode() {
     assert!(!sink.holds(&key("old"), 1).await && !sink.holds(&key("newer"), 1).await);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
     assert!(!sink.holds(&key("new"), 1).await, "another mode");
-    assert!(sink.may_show(&key("new"), 1).await, "but whoever reads it finds the key");
+    assert!(sink.may_show(&key("new"), 1).await, "but anyone who reads it finds the key");
     assert!(!sink.may_show(&key("old"), 1).await && !sink.may_show(&key("newer"), 1).await);
     fs::remove_file(&path).expect("removed");
     assert!(!sink.may_show(&key("new"), 1).await, "no file");
@@ -205,9 +205,9 @@ async fn preflight_leaves_the_key_alone() {
         assert_eq!(fs::read(&path).expect("a file"), b"current");
         assert_eq!(names(&folder), ["a.key"]);
         let found = fs::metadata(&path).expect("a file");
-        assert_eq!(found.ino() == before.ino(), same_file, "only what is known to be current is put anew");
+        assert_eq!(found.ino() == before.ino(), same_file, "only what is known to be current is put again");
         let seen = |of: &fs::Metadata| (of.mode(), of.uid(), of.gid(), of.modified().expect("a time"));
-        assert_eq!(seen(&found), seen(&before), "and nobody can tell");
+        assert_eq!(seen(&found), seen(&before), "and no one can tell");
     }
 }
 

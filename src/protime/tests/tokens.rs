@@ -143,7 +143,7 @@ async fn a_missing_scope_that_is_a_401_costs_no_token_each_time() {
         );
     }
     assert_eq!(server.counts(), (2, 6));
-    // That keeps nobody else from a new one.
+    // That keeps no one else from a new one.
     silent.list_webhooks().await.unwrap();
 }
 

@@ -74,7 +74,7 @@ fn the_cap_on_unplanned_posts() {
             contended(1_050 + 3_600),
         ),
         (
-            "a first POST whose outcome nobody learns is held up by its retries, not by the cap",
+            "a first POST whose outcome no one learns is held up by its retries, not by the cap",
             |r| {
                 r.issued = None;
                 r.next_renewal_at = None;
@@ -85,7 +85,7 @@ fn the_cap_on_unplanned_posts() {
             Plan::Post { unplanned: false },
         ),
         (
-            "but by the cap as well, once it is known that keys are issued which nobody gets",
+            "but by the cap as well, once it is known that keys are issued which no one gets",
             |r| {
                 r.issued = None;
                 r.next_renewal_at = None;

@@ -69,7 +69,7 @@ pub(super) fn is_cut_short(issued: &Issued, listed: &Listed) -> bool {
     issued.id.as_ref().is_none_or(|id| same_id(id, &listed.id)) && ends_earlier(issued, listed)
 }
 
-/// Whether what is listed ends before what our rotation made; of an end without an offset nobody knows.
+/// Whether what is listed ends before what our rotation made; of an end without an offset no one knows.
 fn ends_earlier(issued: &Issued, listed: &Listed) -> bool {
     let comparable = issued.local_end == listed.local_end;
     comparable && issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| theirs < ours)
@@ -108,7 +108,7 @@ pub(crate) fn proves(record: &Record, wanted: &Wanted, now: Now, asked_at: Times
 }
 
 /// When to look again at a list that came soon after our POST and is not believed, because it shows what
-/// was before: no webhook, or one that ends earlier than ours. Somebody else's POST leads to a later end.
+/// was before: no webhook, or one that ends earlier than ours. Someone else's POST leads to a later end.
 pub(crate) fn unsettled(record: &Record) -> Option<Timestamp> {
     let issued = record.issued.as_ref()?;
     let (seen_at, patience) = match &record.remote {
@@ -126,7 +126,7 @@ pub(crate) fn unsettled(record: &Record) -> Option<Timestamp> {
     LOOKS.into_iter().map(|look| issued.rotated_at + look).find(|look| *look > seen_at)
 }
 
-/// Whether a POST of ours of which nobody knows whether it was processed after the last one could hide in
+/// Whether a POST of ours of which no one knows whether it was processed after the last one could hide in
 /// what is listed, because Protime writes ends too coarsely to tell two POSTs apart. As long as it may
 /// still come, lists are looked at instead.
 pub(super) fn may_hide_another(record: &Record, now: Now) -> bool {

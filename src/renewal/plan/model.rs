@@ -2,7 +2,7 @@
 //! may happen to them.
 //!
 //! The model does what the plan says in the way that the store records it. Any step may fail, be cut
-//! off, or take effect without anybody learning it; lists may lag behind and tell ends in whole minutes; somebody else may renew the webhook, Protime may
+//! off, or take effect without anybody learning it; lists may lag behind and tell ends in whole minutes; someone else may renew the webhook, Protime may
 //! disable or lose it, a key sink may take a key late, the process may die, our clock may be set, other references may be configured.
 //! Then the faults end, and what the laws promise must hold: every change reached the receiver, and the
 //! key that we hold is the one that Protime signs with.

@@ -54,7 +54,7 @@ impl Procedure {
     }
 }
 
-/// Whether Protime, when it was last asked, delivered events, whoever has the key.
+/// Whether Protime, when it was last asked, delivered events, no matter who has the key.
 fn is_alive(record: &Record, now: Now) -> bool {
     let Remote::Listed(listed) = &record.remote else { return false };
     listed.status == RemoteStatus::Enabled && listed.valid_until.is_none_or(|end| now.protime < end)

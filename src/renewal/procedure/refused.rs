@@ -4,7 +4,7 @@
 //! it is renewed only after its end. Laws: where what is listed is ours, to the id and the end, and
 //! delivers, a refusal is no failure: the renewal is put off until that end, for all webhooks of the
 //! tenant, until a POST before an end succeeds; whatever Protime says in its refusal is passed on; and
-//! where the key of what is listed is nobody's here, only a deletion helps, as it would if its
+//! where the key of what is listed is no one's here, only a deletion helps, as it would if its
 //! references changed.
 
 use std::time::Duration;
@@ -124,7 +124,7 @@ enum Refused {
     Early(Timestamp),
     /// The end has just come by our reckoning, and perhaps not by Protime's.
     AroundTheEnd,
-    /// Protime has it with this id, and nobody here has its key.
+    /// Protime has it with this id, and no one here has its key.
     KeyOfNobody(String),
     /// Anything else.
     Otherwise,

@@ -100,7 +100,7 @@ fn a_history_that_cannot_be_had_closes_and_says_why() {
     model.learn(why(), NOW);
     assert_eq!(model.over, Over::Nothing);
     assert!(text(&model).ends_with("the daemon does not answer"), "{}", text(&model));
-    // Nobody waits for it any more.
+    // No one waits for it any more.
     for key in [Key::History, Key::Leave, Key::Help] {
         press(&mut model, key);
     }

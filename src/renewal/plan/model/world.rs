@@ -82,7 +82,7 @@ pub(super) struct World {
     pub(super) missing: Vec<i64>,
     /// What changed before this came with a resync.
     covered: i64,
-    /// POSTs of which nobody learnt the outcome, and that may still be processed: their references, and when
+    /// POSTs of which no one learnt the outcome, and that may still be processed: their references, and when
     /// they began.
     late: Vec<(u8, i64)>,
     /// When POSTs of unknown outcome began, on our clock: since the last rotation, and before it.
@@ -224,8 +224,8 @@ impl World {
                 }
             }
             Event::Foreign => {
-                // What comes within two units of ours, of which nobody knows whether they are cut or rounded,
-                // and before a list has shown it, nobody can see.
+                // What comes within two units of ours, of which no one knows whether they are cut or rounded,
+                // and before a list has shown it, no one can see.
                 self.pass(if self.manner.unit == 1 { 0 } else { 2 * self.manner.unit });
                 self.effect(0);
             }
