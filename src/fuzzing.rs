@@ -27,12 +27,13 @@ use crate::{
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by its name.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("webhook_list", protime::fuzzing::webhook_list),
     ("post_answer", protime::fuzzing::post_answer),
     ("collection_page", protime::fuzzing::collection_page),
     ("error_body", protime::fuzzing::error_body),
     ("token_answer", protime::fuzzing::token_answer),
+    ("body", protime::fuzzing::body),
     ("link", protime::fuzzing::link),
     ("time", protime::fuzzing::time),
     ("event", event),

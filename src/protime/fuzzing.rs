@@ -5,8 +5,9 @@
 
 use jiff::Timestamp;
 use reqwest::Url;
+use zeroize::Zeroizing;
 
-use super::{address::Addresses, answer, auth::grant, collections, detail, time, wire};
+use super::{address::Addresses, answer, auth::grant, body, collections, detail, time, wire};
 use crate::{
     domain::{object::Object, query::LONGEST},
     fuzzing::{first_line, secret},
@@ -107,6 +108,20 @@ pub(crate) fn error_body(data: &[u8]) {
     one_line(&text);
     assert!(text.chars().count() <= detail::LONGEST + 1, "a message is short");
     assert!(secret.is_none_or(|secret| !text.contains(secret)), "no secret is shown");
+}
+
+/// The body of any answer: its `Content-Encoding` on the first line, then the bytes.
+pub(crate) fn body(data: &[u8]) {
+    const LIMIT: usize = 65_536;
+    let (coding, bytes) = first_line(data);
+    match body::decoded(Zeroizing::new(bytes.to_vec()), coding, LIMIT) {
+        Ok(plain) => {
+            // What has no coding is passed on as it came, and was bounded when it was read.
+            assert!(plain.len() <= LIMIT.max(bytes.len()), "a few bytes do not fill the memory");
+            assert!(plain.ends_with(body::bare(&plain)), "only a mark is taken off");
+        }
+        Err(wrong) => one_line(&wrong),
+    }
 }
 
 /// The answer of a token endpoint.
