@@ -21,7 +21,8 @@ impl OtherReferences {
     /// Compares what a list shows with what is wanted, in whatever order; says once where they differ.
     pub(super) fn compare(&self, record: &Record, listed: Option<&[ExternalReference]>, wanted: &str) {
         let mut others = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let other = listed.map(ExternalReference::all).filter(|listed| each(listed) != each(wanted));
+        let other = listed.map(ExternalReference::all);
+        let other = other.filter(|listed| !ExternalReference::are_the_same(listed, wanted));
         let Some(listed) = other else {
             others.remove(&record.id);
             return;
@@ -36,10 +37,4 @@ impl OtherReferences {
     pub(super) fn of(&self, id: WebhookId) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
-}
-
-fn each(references: &str) -> Vec<&str> {
-    let mut each: Vec<&str> = references.split_inclusive(')').collect();
-    each.sort_unstable();
-    each
 }

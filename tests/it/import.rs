@@ -257,6 +257,37 @@ fn over_the_socket() {
 }
 
 #[test]
+fn references_that_protime_lists_otherwise_are_noted_after_an_import() {
+    let mut world = World::new(LONG);
+    let with = |world: &World, reference: &str| {
+        let mut config = world.config(&["clockings"]);
+        config.webhooks[0].extra = format!("external_references = [\"people,{reference}\"]");
+        config
+    };
+    world.start(&with(&world, "@employee-number"));
+    world.settled("clockings");
+    world.daemon.stop();
+    fs::remove_dir_all(world.path("state")).unwrap();
+    let key = theirs(&world);
+    world.write(&with(&world, "@badge-number"));
+    assert_eq!(import(&world, &["clockings"], key.as_bytes()).status.code(), Some(0));
+    world.daemon.start();
+    for shape in ["lists", "texts", "objects", "array"] {
+        world.sandbox.settings(&json!({ "listed_references": shape }));
+        assert_eq!(world.daemon.control.post("/v1/poll").status, 200);
+        let note = world.daemon.webhook("clockings")["note"].clone();
+        let said = "Protime lists other external references than are configured: (people,@employee-number)";
+        assert_eq!(note, said, "{shape}: {}", world.daemon.log());
+    }
+    // Where none are shown, nothing is known of them.
+    world.sandbox.settings(&json!({"listed_references": "absent"}));
+    assert_eq!(world.daemon.control.post("/v1/poll").status, 200);
+    assert_eq!(world.daemon.webhook("clockings")["note"], Value::Null);
+    assert_eq!(world.sandbox.creates("clockings").len(), 1, "and it causes nothing");
+    assert_eq!(world.daemon.key("clockings"), Some(key));
+}
+
+#[test]
 fn what_is_no_key_is_wrong_usage() {
     let world = taken_over();
     for (words, input) in [
