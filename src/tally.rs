@@ -69,12 +69,11 @@ impl Tally {
 
     /// A list of webhooks had so many entries that are not as documented.
     pub(crate) fn odd_entries(&self, tenant: &str, count: usize) {
-        if count > 0 {
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            let mut counts = self.counts();
-            let total = counts.odd_entries.entry(tenant.to_owned()).or_default();
-            *total = total.saturating_add(count);
-        }
+        // None is counted as well: a counter that begins with its first event has no increase to alert on.
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let mut counts = self.counts();
+        let total = counts.odd_entries.entry(tenant.to_owned()).or_default();
+        *total = total.saturating_add(count);
     }
 
     /// An event was judged.
