@@ -142,6 +142,7 @@ mod tests {
             ("x * * * * *", "second `x`"),
             ("0 , * * * *", "empty item"),
             ("0 5,,6 * * * *", "empty item"),
+            ("*/g\0\u{1b}[31m * * * *", "in part '*/g\\0\\u{1b}[31m'"),
             ("0 0 0 31 2 *", "never comes"),
             ("0 0 0 30 FEB *", "never comes"),
         ] {

@@ -44,8 +44,17 @@ pub(super) struct Wrong {
 impl Wrong {
     /// What is wrong with a text, and what would be right.
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { what: what.into(), help: help.into() }
+        Self { what: visible(what.into()), help: visible(help.into()) }
     }
+}
+
+/// A parser may repeat in its error what it was given, and a control character would speak to the terminal.
+fn visible(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// What has been found in a file so far.
