@@ -159,7 +159,13 @@ impl Issued {
     /// Whether a list that was asked for at this time, on our clock, may be older than the rotation: Protime
     /// does not say that what it has answered shows at once.
     pub(crate) fn is_settling(&self, seen_at: Timestamp) -> bool {
-        (self.rotated_at..self.rotated_at + SETTLING).contains(&seen_at)
+        self.may_be_older(seen_at, SETTLING)
+    }
+
+    /// The same for so long after the rotation. A list from before it counts as well, for it was asked for after
+    /// the POST (the store sees to that), while the answer was on its way; one of long before is of another clock.
+    pub(crate) fn may_be_older(&self, seen_at: Timestamp, patience: SignedDuration) -> bool {
+        (self.rotated_at - SETTLING..self.rotated_at + patience).contains(&seen_at)
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) fn unsettled(record: &Record) -> Option<Timestamp> {
             (may_be_older && differs(issued, listed)).then_some((listed.seen_at, SETTLING))?
         }
     };
-    if !(issued.rotated_at..issued.rotated_at + patience).contains(&seen_at) {
+    if !issued.may_be_older(seen_at, patience) {
         return None;
     }
     LOOKS.into_iter().map(|look| issued.rotated_at + look).find(|look| *look > seen_at)

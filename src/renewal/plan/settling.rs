@@ -22,6 +22,12 @@ fn cut_short(status: &str, valid_until: i64) -> Remote {
 fn a_list_right_after_our_post_may_be_older_than_it() {
     check(&[
         ("gone", |r| r.remote = Remote::Absent { seen_at: at(1_002) }, 1_002, wait(1_003)),
+        (
+            "gone, in a list that was asked for after the POST and before its answer was stored",
+            |r| r.remote = Remote::Absent { seen_at: at(999) },
+            1_002,
+            wait(1_003),
+        ),
         ("so it is asked again", |r| r.remote = Remote::Absent { seen_at: at(1_002) }, 1_003, Plan::Confirm),
         ("later and later", |r| r.remote = Remote::Absent { seen_at: at(1_003) }, 1_003, wait(1_010)),
         ("and at last", |r| r.remote = Remote::Absent { seen_at: at(1_059) }, 1_059, wait(1_060)),
