@@ -78,17 +78,15 @@ impl Chaos {
         }
     }
 
-    /// Other references for one of them, which take a DELETE, or a file that is wrong.
+    /// Other references for one of them, which take a DELETE and which Protime refuses for people where they
+    /// are of activities, or a file that is wrong.
     fn reload(&mut self) {
         let lists = ["[]", "[\"people,@badge-number\"]", "[\"activity-definitions,actDef\"]", "7"];
         let (one, list) = (self.random.usize(0..COLLECTIONS.len()), self.random.choice(lists).unwrap());
         let mut config = self.config.clone();
         config.webhooks[one].extra = format!("external_references = {list}");
         self.world.write(&config);
-        // Whoever does not answer yet may not yet listen to signals, and would die of this one.
-        if self.world.daemon.control.try_get("/v1/health").is_ok() {
-            self.world.daemon.signal(Signal::HUP);
-        }
+        self.hang_up();
         if list == "7" {
             pause(Duration::from_millis(200));
             // A daemon that is started anew would not run with it.
@@ -96,6 +94,15 @@ impl Chaos {
         } else {
             self.config = config;
         }
+    }
+
+    fn hang_up(&self) -> bool {
+        // A daemon that does not answer yet may not yet listen to signals, and would die of this one.
+        let listens = self.world.daemon.control.try_get("/v1/health").is_ok();
+        if listens {
+            self.world.daemon.signal(Signal::HUP);
+        }
+        listens
     }
 
     fn fault(&mut self) -> Value {
@@ -124,8 +131,13 @@ impl Chaos {
         json!({"endpoint": endpoint, "times": self.random.u8(1..4), "action": action})
     }
 
-    /// The faults end; whatever they broke has to heal.
+    /// The faults end, those in the file as well; whatever they broke has to heal.
     fn calm_down(&mut self) {
+        for webhook in &mut self.config.webhooks {
+            webhook.extra = "external_references = [\"people,@badge-number\"]".to_owned();
+        }
+        self.world.write(&self.config);
+        self.world.eventually("the last configuration is loaded", || self.hang_up().then_some(()));
         self.world.sandbox.clear_faults();
         self.world.receiver.down(false);
         self.world.receiver.resync_exit(0);
