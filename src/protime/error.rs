@@ -189,9 +189,15 @@ impl Refusal<'_> {
             (Endpoint::Token, Some("invalid_client" | "unauthorized_client" | "invalid_scope")) => true,
             (Endpoint::Token, Some("temporarily_unavailable" | "server_error")) => false,
             // Pages of Protime's differ in whether a scope that is missing is a 401 or a 403.
-            (_, _) if self.status == StatusCode::UNAUTHORIZED => self.lacks_scope() || self.lacks_another(),
+            (_, _) if self.status == StatusCode::UNAUTHORIZED => self.is_of_scopes(),
             _ => matches!(self.status.as_u16(), 301 | 308 | 400 | 403 | 405 | 413 | 414 | 415 | 422),
         }
+    }
+
+    /// Whether a 401 comes of a scope: of one that the token is known to lack, or of the other one that the
+    /// request may need, whether it was asked for or not.
+    fn is_of_scopes(&self) -> bool {
+        self.lacks_scope() || self.lacks_another() || (self.besides.is_some() && self.scopes_are_known)
     }
 
     /// Whether the token lacks the scope that is needed.
@@ -238,7 +244,7 @@ impl Refusal<'_> {
                 "it may not know this collection; compare it with the names that Protime documents"
             }
             404 | 410 if self.endpoint == Endpoint::Delta => "this delta has ended",
-            401 if self.lacks_scope() || self.lacks_another() => return self.scope_advice(),
+            401 if self.is_of_scopes() => return self.scope_advice(),
             401 => return Some(self.token_refused_advice()),
             403 => return self.scope_advice(),
             404 | 410 if matches!(self.endpoint, Endpoint::Get | Endpoint::Delete) => {

@@ -72,6 +72,35 @@ fn a_scope_that_is_lost_is_named_before_it_is_needed() {
 }
 
 #[test]
+fn a_post_that_needs_the_scope_of_its_collection_names_it_and_asks_for_no_token_per_attempt() {
+    for missing in [401, 403] {
+        let mut world = World::new(&["--lifetime", "1h"]);
+        world.sandbox.settings(&json!({"post_needs_read": "yes", "missing_scope": missing}));
+        // A resync command reads nothing of Protime's, so its scope is not asked for.
+        let mut config = world.config(&["people"]);
+        world.start(&config);
+        let error = world.eventually("people is blocked", || {
+            let webhook = world.daemon.webhook("people");
+            (webhook["state"] == "blocked")
+                .then(|| webhook["last_error"]["message"].as_str().unwrap().to_owned())
+        });
+        let advice = format!(
+            "{PEOPLE} for this as well, which was not asked for: ask Protime to grant it, and add it to the tenant's `scopes`"
+        );
+        assert!(error.contains(&advice), "{missing}: {error}");
+        let (posts, before) = (world.sandbox.creates("people").len(), tokens(&world));
+        world.eventually("two more attempts", || {
+            (world.sandbox.creates("people").len() >= posts + 2).then_some(())
+        });
+        assert!(tokens(&world) <= before + 1, "{} tokens", tokens(&world) - before);
+        config.tenant = format!("scopes = [\"{PEOPLE}\"]");
+        world.daemon.kill();
+        world.start(&config);
+        world.settled("people");
+    }
+}
+
+#[test]
 fn a_tenant_asks_for_the_scopes_that_it_names() {
     let world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);

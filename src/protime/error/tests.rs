@@ -125,7 +125,7 @@ fn a_401_is_judged_by_what_was_granted() {
         (&[write], Some(people), true, true, "scope connector-protimeapi-webhooks.write is missing"),
         (&[write], None, false, true, "scope connector-protimeapi-webhooks.write is missing"),
         (&[], None, true, false, "it refuses a new token too"),
-        (&[], Some(people), true, false, "people.read for this as well, which was not asked for"),
+        (&[], Some(people), true, true, "people.read for this as well, which was not asked for"),
         (&[people], Some(people), true, true, "people.read for this as well, which it did not grant"),
         (
             &[],
