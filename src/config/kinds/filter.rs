@@ -177,8 +177,6 @@ impl Use {
                 ),
             ));
         };
-        let limited =
-            self.delta || self.collection.and_then(|it| it.dated).is_some_and(|it| it.a_year_at_most);
         let too_long = match (begin, end) {
             (Bound::Day(first), Some(Bound::Day(last))) if last < first => {
                 return Err(Objection::new("ends before it begins", "give `date le …` the later day"));
@@ -191,7 +189,7 @@ impl Use {
             (Bound::Day(_) | Bound::Place(Place::LastYear), Some(Bound::Place(_))) => true,
             (_, None) | (Bound::Place(_), _) => false,
         };
-        if limited && too_long {
+        if self.is_limited_to_a_year() && too_long {
             let help = if self.delta {
                 "remove `date le …`: a delta needs no end".to_owned()
             } else {
@@ -202,8 +200,21 @@ impl Use {
         Ok(())
     }
 
-    /// Says what a filter leaves out that Protime takes.
+    fn is_limited_to_a_year(self) -> bool {
+        self.delta || self.collection.and_then(|it| it.dated).is_some_and(|it| it.a_year_at_most)
+    }
+
+    /// Says what Protime may refuse of a filter, and what the filter leaves out that Protime takes.
     fn warn(self, value: &Value<'_>, (begin, end): Ends) {
+        if let (Some(Bound::Day(first)), Some(Bound::Day(last))) = (begin, end)
+            && self.is_limited_to_a_year()
+            && last == first.saturating_add(1.year())
+        {
+            value.warn(
+                "spans a year and a day, both ends counted, and Protime takes a year: whether it counts both \
+                 is not documented; end it a day earlier",
+            );
+        }
         let gap = |bound: Option<Bound>, places: [Place; 2]| matches!(bound, Some(Bound::Place(place)) if places.contains(&place));
         if self.delta {
             // What is right today must not keep a daemon from starting in a year: so no more than a warning.

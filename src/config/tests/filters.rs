@@ -285,6 +285,12 @@ fn what_a_filter_leaves_out_is_said() {
             "of objects of later days, such as an absence of next month; remove `filter`, and the daemon reads further, or write kind",
         ),
         (
+            "list",
+            "date ge '2026-01-01' and date le '2027-01-01'",
+            "",
+            "spans a year and a day, both ends counted",
+        ),
+        (
             "delta",
             "date ge '2026-01-01'",
             "",
@@ -307,9 +313,11 @@ fn what_a_filter_leaves_out_is_said() {
         let found = warnings("clockings", &format!("kind = \"{kind}\"\nfilter = \"{filter}\"{more}"));
         assert!(found.len() == 1 && found[0].contains(expected), "{filter}{more}\n{found:#?}");
     }
-    for (kind, filter) in
-        [("list", "date ge {from_date}\"\nlookback = \"31d"), ("delta", "date ge {last_year}")]
-    {
+    for (kind, filter) in [
+        ("list", "date ge {from_date}\"\nlookback = \"31d"),
+        ("list", "date ge '2026-01-01' and date le '2026-12-31'"),
+        ("delta", "date ge {last_year}"),
+    ] {
         assert!(
             warnings("clockings", &format!("kind = \"{kind}\"\nfilter = \"{filter}\"")).is_empty(),
             "{filter}"
