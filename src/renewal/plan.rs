@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     gap::Gap,
-    reason::Reason,
+    reason::{Reason, Step},
     record::{Listed, Now, Record, Remote, Stage, TroubleKind},
     report::State,
     webhook::RemoteStatus,
@@ -125,7 +125,8 @@ fn after_learning(record: &Record, wanted: &Wanted, now: Now) -> Plan {
         Stage::Post => wait_or(waiting, Plan::Post { unplanned: is_unplanned(record, open.reason, now) })
             .unless(capped(record, wanted, now, open.reason)),
         Stage::Posting => wait_or(waiting, Plan::Resolve),
-        Stage::Rotate => wait_or(waiting, Plan::Rotate),
+        // An answer waits for nothing that went wrong before it came.
+        Stage::Rotate => wait_or(waiting.filter(|_| failed_at(record, Step::Rotate)), Plan::Rotate),
         Stage::HandOff | Stage::Late if !settled(record, wanted, open.stage) => {
             match due(record, wanted, now) {
                 // A sink that does not take the key is no reason to miss the next renewal.
@@ -270,6 +271,11 @@ fn capped(record: &Record, wanted: &Wanted, now: Now, reason: Reason) -> Option<
     let allowed = usize::try_from(wanted.max_unplanned_per_hour).unwrap_or(usize::MAX);
     let oldest_that_counts = recent.len().checked_sub(allowed)?;
     Some(Plan::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
+}
+
+/// Whether the last thing that went wrong was this step.
+fn failed_at(record: &Record, step: Step) -> bool {
+    record.trouble.as_ref().is_some_and(|trouble| trouble.step == step)
 }
 
 fn retry_after(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {

@@ -159,7 +159,8 @@ impl Procedure {
         let now = self.tenant.now();
         let gap = self.gap(&record, now);
         let stuck = record.open.as_ref().zip(record.trouble.as_ref()).filter(|(open, trouble)| {
-            trouble.kind == TroubleKind::NeedsOperator && open.stage == Stage::Rotate
+            trouble.kind == TroubleKind::NeedsOperator
+                && (open.stage, trouble.step) == (Stage::Rotate, Step::Rotate)
         });
         let renewal = match stuck {
             Some((open, trouble)) => {

@@ -122,7 +122,8 @@ impl Store {
         self.write("post_had_no_effect", move |connection| set_stage(connection, renewal, Stage::Post)).await
     }
 
-    /// Records Protime's answer as it came, before anybody looks for the key in it.
+    /// Records Protime's answer as it came, before anybody looks for the key in it. Until someone has, what went
+    /// wrong before is not over.
     pub(crate) async fn post_answered(
         &self,
         attempt: Attempt,
@@ -133,7 +134,6 @@ impl Store {
             insert_answer(connection, attempt.renewal, &answer, now)?;
             end_step(connection, attempt, StepOutcome::Succeeded, None, None, now)?;
             end_post(connection, attempt, "answered")?;
-            clear_trouble(connection, attempt.webhook)?;
             set_stage(connection, attempt.renewal, Stage::Rotate)
         })
         .await

@@ -71,6 +71,15 @@ fn rotation(key: &str, references: &str) -> Rotation {
     }
 }
 
+fn answer() -> Answer {
+    Answer {
+        location: None,
+        body: zeroize::Zeroizing::new(b"{}".to_vec()),
+        issued_at: at(93),
+        references: String::new(),
+    }
+}
+
 /// A store with one webhook.
 struct Bench {
     store: Store,
@@ -105,13 +114,7 @@ impl Bench {
         self.store.resynced(resync, StepOutcome::Succeeded, None, None, at(92)).await.expect("records");
         let post = self.store.start_post(self.id, renewal, true, at(93)).await.expect("starts");
         let post = post.expect("it stands before its POST");
-        let answer = Answer {
-            location: None,
-            body: zeroize::Zeroizing::new(b"{}".to_vec()),
-            issued_at: at(93),
-            references: String::new(),
-        };
-        self.store.post_answered(post, answer, at(94)).await.expect("records");
+        self.store.post_answered(post, answer(), at(94)).await.expect("records");
         let rotate = self.store.start_step(self.id, renewal, Step::Rotate, at(95)).await.expect("starts");
         self.store.rotate(rotate, rotation(key, ""), at(96)).await.expect("rotates")
     }

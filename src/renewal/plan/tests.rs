@@ -3,7 +3,6 @@
 use super::*;
 use crate::domain::{
     grain::Grain,
-    reason::Step,
     record::{Confirm, Issued, Open, Trouble, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
@@ -237,6 +236,25 @@ fn with_an_open_renewal() {
         ("post, unplanned", |r| r.open = open(Stage::Post, Disabled), 1_100, Plan::Post { unplanned: true }),
         ("a POST of unknown outcome", |r| r.open = open(Stage::Posting, Expiring), 1_200, Plan::Resolve),
         ("rotate", |r| r.open = open(Stage::Rotate, Expiring), 1_200, Plan::Rotate),
+        (
+            "whatever went wrong before the answer came",
+            |r| {
+                r.open = open(Stage::Rotate, Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_500);
+            },
+            1_200,
+            Plan::Rotate,
+        ),
+        (
+            "but not for an answer that has no key in it",
+            |r| {
+                r.open = open(Stage::Rotate, Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_500);
+                r.trouble.as_mut().expect("some").step = Step::Rotate;
+            },
+            1_200,
+            wait(1_500),
+        ),
         ("hand off, without a sink", |r| r.open = open(Stage::HandOff, Created), 1_100, Plan::Settle),
         ("catch up", |r| r.open = open(Stage::CatchUp, Created), 1_100, Plan::CatchUp),
         (

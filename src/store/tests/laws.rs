@@ -180,6 +180,22 @@ async fn success_in_one_step_does_not_make_the_failures_of_another_forgotten() {
 }
 
 #[tokio::test]
+async fn an_answer_ends_no_failure_before_its_key_is_current() {
+    let bench = Bench::new().await;
+    let renewal = bench.before_its_post().await;
+    let failure = trouble(Step::Post, TroubleKind::Transient);
+    let post = bench.post(renewal, 93).await;
+    bench.store.post_unknown(post, failure.clone(), at(94)).await.expect("records");
+    bench.store.post_had_no_effect(renewal).await.expect("records");
+    let post = bench.post(renewal, 95).await;
+    bench.store.post_answered(post, answer(), at(96)).await.expect("records");
+    assert_eq!(bench.record().await.trouble, Some(failure), "it may be a page of a proxy's");
+    let rotate = bench.step(renewal, Step::Rotate).await;
+    bench.store.rotate(rotate, rotation("one", ""), at(97)).await.expect("rotates");
+    assert_eq!(bench.record().await.trouble, None);
+}
+
+#[tokio::test]
 async fn a_proof_is_never_taken_back_by_an_older_one() {
     let bench = Bench::new().await;
     for (at_protime, expected) in [(200, 200), (150, 200), (300, 300)] {

@@ -12,7 +12,6 @@ use crate::{
     domain::{
         grain::Grain,
         lifetime::{Share, renewal_time},
-        reason::Step,
         record::{Confirm, Issued, Open, Shown, Trouble},
     },
     renewal::plan::{
