@@ -255,11 +255,24 @@ async fn a_post_that_got_401_is_repeated_once_and_no_more() {
         .await;
     let error = client(&stubborn).post_webhook(&pair(), &[]).await.unwrap_err();
     assert!(
+        matches!(&error, PostError::NotProcessed(ApiError::NeedsOperator { status: Some(401), .. })),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("connector-protimeapi-clockings.read for this as well"), "{error}");
+    assert_eq!(stubborn.counts(), (2, 2));
+
+    // Where no scope can be what it lacks, the token is.
+    let granting = Server::answering(|asked| async move {
+        let granted = TOKEN.replace(".write", ".write connector-protimeapi-clockings.read");
+        if asked.is_token() { json(200, &granted) } else { json(401, "") }
+    })
+    .await;
+    let error = client(&granting).post_webhook(&pair(), &[]).await.unwrap_err();
+    assert!(
         matches!(&error, PostError::NotProcessed(ApiError::Transient { status: Some(401), .. })),
         "{error:?}"
     );
     assert!(error.to_string().contains("refuses a new token too"), "{error}");
-    assert_eq!(stubborn.counts(), (2, 2));
 }
 
 #[tokio::test]
