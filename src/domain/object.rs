@@ -18,6 +18,8 @@ pub(crate) struct Object {
     raw: Box<RawValue>,
     /// The id as JSON writes it; empty where there is none.
     id: String,
+    /// Whether it says which version it is.
+    is_versioned: bool,
     form: Form,
 }
 
@@ -33,9 +35,18 @@ enum Form {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Identified<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    change_version: Option<&'a RawValue>,
+}
+
+impl Identified<'_> {
+    fn id(&self) -> String {
+        self.id.map_or_else(String::new, |id| id.get().to_owned())
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,8 +63,7 @@ impl Object {
     pub(crate) fn listed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Identified<'_> =
             serde_json::from_str(raw.get()).map_err(|_| "is not an object".to_owned())?;
-        let id = found.id.map_or_else(String::new, |id| id.get().to_owned());
-        Ok(Self { id, raw, form: Form::Listed })
+        Ok(Self { id: found.id(), is_versioned: found.change_version.is_some(), raw, form: Form::Listed })
     }
 
     /// An entry of a fresh delta: an object, as Protime documents it. The change of one is understood as
@@ -70,8 +80,8 @@ impl Object {
     pub(crate) fn changed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Change<'_> = serde_json::from_str(raw.get())
             .map_err(|_| "is not an object with a changeType and an object data".to_owned())?;
-        let id = found.data.id.map_or_else(String::new, |id| id.get().to_owned());
-        Ok(Self { id, raw, form: Form::Change })
+        let Change { data, .. } = found;
+        Ok(Self { id: data.id(), is_versioned: data.change_version.is_some(), raw, form: Form::Change })
     }
 
     /// Objects as an array of JSON, each as it was read.
@@ -84,6 +94,19 @@ impl Object {
     pub(crate) fn changes(array: &[u8]) -> Result<Vec<Self>, String> {
         let raw: Vec<Box<RawValue>> = serde_json::from_slice(array).map_err(|error| error.to_string())?;
         raw.into_iter().map(Self::changed).collect()
+    }
+
+    /// Whether it may be older than what a receiver has learnt since it was read, without that showing: one
+    /// without a version is taken for newer than what is known.
+    pub(crate) fn may_be_overtaken(&self) -> bool {
+        !self.is_versioned && !self.id.is_empty()
+    }
+
+    /// Whether it shows something else than an earlier reading of the same object, or is in none of them.
+    pub(crate) fn differs_from_all(&self, earlier: &[Self]) -> bool {
+        let value = |object: &Self| serde_json::from_str::<serde_json::Value>(object.raw.get()).ok();
+        let same = |other: &Self| other.id == self.id && value(other) == value(self);
+        !earlier.iter().any(same)
     }
 
     /// Its id, for messages.

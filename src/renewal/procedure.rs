@@ -33,6 +33,7 @@ use crate::{
 mod closing;
 mod delivery;
 mod import;
+mod overtaken;
 mod post;
 mod preflight;
 mod reading;

@@ -3,6 +3,7 @@
 mod collections;
 mod delta;
 mod list;
+mod overtaken;
 mod pipe;
 mod resume;
 

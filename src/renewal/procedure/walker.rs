@@ -51,6 +51,10 @@ pub(super) struct Walker<'a> {
     left: VecDeque<Days>,
     seen: HashSet<u64>,
     restarts: u32,
+    /// Whether an event may have overtaken what was delivered since a delta was last asked for.
+    pub(super) doubtful: bool,
+    /// How often a delta was asked again for that.
+    pub(super) readings: u32,
     /// Whether a page has arrived when it is delivered, and not only with the end of a program.
     each_page_arrives: bool,
 }
@@ -78,7 +82,7 @@ pub(super) struct Walked {
 }
 
 /// Why there is no page.
-enum NoPage {
+pub(super) enum NoPage {
     /// Protime does not know the link any more.
     Gone(ApiError),
     Failed(Failure),
@@ -102,10 +106,22 @@ impl<'a> Walker<'a> {
             left: VecDeque::new(),
             seen: HashSet::new(),
             restarts: 0,
+            doubtful: false,
+            readings: 0,
             each_page_arrives: matches!(read.target, Target::Replay(_)),
         };
         walker.lay_out();
         walker
+    }
+
+    /// Whether it reads a delta.
+    pub(super) fn reads_a_delta(&self) -> bool {
+        self.read.is_delta()
+    }
+
+    /// Whether a page has arrived when it is delivered.
+    pub(super) fn each_page_arrives(&self) -> bool {
+        self.each_page_arrives
     }
 
     /// Finds the days that are left.
@@ -157,7 +173,16 @@ impl<'a> Walker<'a> {
             if page.is_kept && !page.objects.is_empty() {
                 self.has_arrived().await?;
             }
+            self.deliver_the_overtaken(&page, outlet).await?;
+            self.doubtful |= self.may_be_overtaken(&page);
             let delta = if self.read.is_delta() { page.delta } else { None };
+            if let Some(next) = &delta
+                && self.asks_again()
+                && self.follow(next.clone()).is_ok()
+            {
+                self.record().await?;
+                continue;
+            }
             match page.next {
                 Some(next) => self.follow(next)?,
                 None => match self.left.pop_front() {
@@ -287,7 +312,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Asks for the page of the place, again if it may help.
-    async fn page(&self) -> Result<Page, NoPage> {
+    pub(super) async fn page(&self) -> Result<Page, NoPage> {
         let procedure = self.procedure;
         let filter = self.read.filter.as_ref().zip(self.walk.days);
         let filter = filter.map(|(filter, days)| filter.fill(self.from, self.walk.began.at, days));
