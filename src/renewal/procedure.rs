@@ -33,7 +33,6 @@ use crate::{
 mod closing;
 mod delivery;
 mod import;
-mod overtaken;
 mod post;
 mod preflight;
 mod reading;

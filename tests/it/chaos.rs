@@ -137,7 +137,8 @@ impl Chaos {
             webhook.extra = "external_references = [\"people,@badge-number\"]".to_owned();
         }
         self.world.write(&self.config);
-        self.world.eventually("the last configuration is loaded", || self.hang_up().then_some(()));
+        self.world
+            .eventually("the daemon is told of the last configuration", || self.hang_up().then_some(()));
         self.world.sandbox.clear_faults();
         self.world.receiver.down(false);
         self.world.receiver.resync_exit(0);

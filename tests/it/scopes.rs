@@ -26,6 +26,14 @@ fn problems(world: &World) -> Vec<Value> {
     world.daemon.status.get("/v1/health").json()["problems"].as_array().cloned().unwrap_or_default()
 }
 
+/// What is said of people once it is blocked.
+fn why_blocked(world: &World) -> String {
+    world.eventually("people is blocked", || {
+        let webhook = world.daemon.webhook("people");
+        (webhook["state"] == "blocked").then(|| webhook["last_error"]["message"].as_str().unwrap().to_owned())
+    })
+}
+
 #[test]
 fn a_resync_without_its_scope_is_blocked_and_others_are_renewed_on() {
     let mut world = World::new(&["--lifetime", "6s"]);
@@ -35,10 +43,7 @@ fn a_resync_without_its_scope_is_blocked_and_others_are_renewed_on() {
         "content_type": "application/json"});
     world.sandbox.fault(&json!({"endpoint": "token", "times": 1, "action": refusal}));
     world.start(&config(&world));
-    let error = world.eventually("people is blocked", || {
-        let webhook = world.daemon.webhook("people");
-        (webhook["state"] == "blocked").then(|| webhook["last_error"]["message"].as_str().unwrap().to_owned())
-    });
+    let error = why_blocked(&world);
     let expected = format!(
         "scope {PEOPLE} is missing from the token; ask Protime to grant it to client 'sandbox-client'"
     );
@@ -79,11 +84,7 @@ fn a_post_that_needs_the_scope_of_its_collection_names_it_and_asks_for_no_token_
         // A resync command reads nothing of Protime's, so its scope is not asked for.
         let mut config = world.config(&["people"]);
         world.start(&config);
-        let error = world.eventually("people is blocked", || {
-            let webhook = world.daemon.webhook("people");
-            (webhook["state"] == "blocked")
-                .then(|| webhook["last_error"]["message"].as_str().unwrap().to_owned())
-        });
+        let error = why_blocked(&world);
         let advice = format!(
             "{PEOPLE} for this as well, which was not asked for: ask Protime to grant it, and add it to the tenant's `scopes`"
         );

@@ -5,6 +5,8 @@
 //! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a kept delta
 //! tells of is stored before it is delivered, because it need not be told twice.
 
+mod overtaken;
+
 use std::{
     collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -52,9 +54,9 @@ pub(super) struct Walker<'a> {
     seen: HashSet<u64>,
     restarts: u32,
     /// Whether an event may have overtaken what was delivered since a delta was last asked for.
-    pub(super) doubtful: bool,
+    doubtful: bool,
     /// How often a delta was asked again for that.
-    pub(super) readings: u32,
+    readings: u32,
     /// Whether a page has arrived when it is delivered, and not only with the end of a program.
     each_page_arrives: bool,
 }
@@ -82,7 +84,7 @@ pub(super) struct Walked {
 }
 
 /// Why there is no page.
-pub(super) enum NoPage {
+enum NoPage {
     /// Protime does not know the link any more.
     Gone(ApiError),
     Failed(Failure),
@@ -112,16 +114,6 @@ impl<'a> Walker<'a> {
         };
         walker.lay_out();
         walker
-    }
-
-    /// Whether it reads a delta.
-    pub(super) fn reads_a_delta(&self) -> bool {
-        self.read.is_delta()
-    }
-
-    /// Whether a page has arrived when it is delivered.
-    pub(super) fn each_page_arrives(&self) -> bool {
-        self.each_page_arrives
     }
 
     /// Finds the days that are left.
@@ -312,7 +304,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Asks for the page of the place, again if it may help.
-    pub(super) async fn page(&self) -> Result<Page, NoPage> {
+    async fn page(&self) -> Result<Page, NoPage> {
         let procedure = self.procedure;
         let filter = self.read.filter.as_ref().zip(self.walk.days);
         let filter = filter.map(|(filter, days)| filter.fill(self.from, self.walk.began.at, days));

@@ -50,7 +50,8 @@ fn an_event_that_overtakes_a_kept_delta_is_not_undone_by_it() {
     let (world, id) = late("delta", "delta");
     let mut asked = world.sandbox.requests("delta").len();
     world.daemon.control.post("/v1/webhooks/acme/activity-durations/renew");
-    // The first change comes too late for the resync's answer, and so into the catch-up's; the second one overtakes it there.
+    // The first change comes too late for the resync's answer, and so into the catch-up's; the second one
+    // overtakes it there.
     for _ in 0..2 {
         world.eventually("it is asked", || (world.sandbox.requests("delta").len() > asked).then_some(()));
         asked = world.sandbox.requests("delta").len();

@@ -5,7 +5,7 @@
 //! more after they have arrived, and what differs is sent again, until a reading brings nothing new: what changes
 //! after that reading has its event after it. A delta is asked what has changed since.
 
-use super::walker::{NoPage, Walker};
+use super::{NoPage, Walker};
 use crate::{
     domain::{errand::Failure, object::Object},
     protime::Page,
@@ -18,7 +18,7 @@ const READINGS: u32 = 10;
 impl Walker<'_> {
     /// Whether a page has objects that an event may have overtaken.
     pub(super) fn may_be_overtaken(&self, page: &Page) -> bool {
-        self.each_page_arrives() && page.objects.iter().any(Object::may_be_overtaken)
+        self.each_page_arrives && page.objects.iter().any(Object::may_be_overtaken)
     }
 
     /// Whether a delta is to be asked at once what has changed since it was asked for.
@@ -36,7 +36,7 @@ impl Walker<'_> {
         page: &Page,
         outlet: &Outlet<'_>,
     ) -> Result<(), Failure> {
-        if self.reads_a_delta() || !self.may_be_overtaken(page) {
+        if self.read.is_delta() || !self.may_be_overtaken(page) {
             return Ok(());
         }
         let mut before = None;
