@@ -165,9 +165,10 @@ fn key_sink(record: &Record, sink: &KeySink) -> report::KeySink {
     let id = sink.id();
     let outbox = record.sinks.iter().find(|outbox| outbox.sink == id);
     let failing = outbox.filter(|outbox| outbox.failure.is_some());
+    let is_gone = record.had_key(&id) && !record.has_key(&id);
     report::KeySink {
         sink: sink.label(),
-        version: outbox.map(|outbox| outbox.version).filter(|version| *version > 0),
+        version: outbox.map(|outbox| outbox.version).filter(|version| *version > 0 && !is_gone),
         attempts: outbox.map_or(0, |outbox| outbox.attempts),
         last_error: failing.and_then(|outbox| Some(outbox.failure.as_ref()?.message.clone())),
         retry_at: failing.and_then(|outbox| outbox.retry_at),

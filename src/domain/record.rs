@@ -88,9 +88,18 @@ pub(crate) struct Record {
 impl Record {
     /// Whether a sink has the current key.
     pub(crate) fn has_key(&self, sink: &str) -> bool {
-        self.issued.as_ref().is_some_and(|issued| {
-            self.sinks.iter().any(|outbox| outbox.sink == sink && outbox.version == issued.key_version)
-        })
+        self.took_key(sink).is_some_and(|outbox| outbox.retry_at.is_none())
+    }
+
+    /// Whether a sink has, or had, the current key: where it is gone from the sink, whoever has read it there holds it
+    /// still.
+    pub(crate) fn had_key(&self, sink: &str) -> bool {
+        self.took_key(sink).is_some()
+    }
+
+    fn took_key(&self, sink: &str) -> Option<&Outbox> {
+        let current = self.issued.as_ref()?.key_version;
+        self.sinks.iter().find(|outbox| outbox.sink == sink && outbox.version == current)
     }
 }
 

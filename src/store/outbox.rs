@@ -209,7 +209,7 @@ impl Store {
             let version = i64::try_from(version).unwrap_or(i64::MAX);
             let changed = connection
                 .prepare_cached(
-                    "UPDATE sink SET version = 0, attempts = 0, retry_at = ?4 \
+                    "UPDATE sink SET attempts = 0, retry_at = ?4 \
                      WHERE webhook_id = ?1 AND sink = ?2 AND version = ?3 AND retry_at IS NULL",
                 )?
                 .execute((webhook.0, sink, version, millis(now)))?;
