@@ -91,8 +91,8 @@ impl Record {
         self.took_key(sink).is_some_and(|outbox| outbox.retry_at.is_none())
     }
 
-    /// Whether a sink has, or had, the current key: where it is gone from the sink, whoever has read it there holds it
-    /// still.
+    /// Whether a sink has, or had, the current key: a receiver that has read it there holds it still when it is gone
+    /// from the sink.
     pub(crate) fn had_key(&self, sink: &str) -> bool {
         self.took_key(sink).is_some()
     }

@@ -161,7 +161,7 @@ fn a_key_file_that_is_a_link_is_followed_from_creation_to_renewal() {
 
     // What it leads to is not there, as after a boot: nothing is sent, and what is wrong is said of both ends.
     fs::rename(world.path("run"), world.path("gone")).unwrap();
-    // Also once that is known: whoever has read the key holds it still.
+    // Also once that is known: a receiver that has read the key holds it still.
     world.eventually("it is missed", || {
         world.daemon.webhook("clockings")["key_sinks"][0]["version"].is_null().then_some(())
     });

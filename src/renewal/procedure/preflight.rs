@@ -17,10 +17,10 @@ impl Procedure {
     /// What holds up a POST, if anything does.
     ///
     /// With our key, a sink that never had it has nothing to lose and holds up nothing; where it is gone from a
-    /// sink, whoever read it there may hold it still. Where others are ready, one that is not holds up the POST
-    /// only while there is time. With a key that we do not have, any sink may be where the living receiver has it
-    /// from; but where a key of ours was in force before, those who follow our sinks are refusing events already,
-    /// and one sink that is ready is enough.
+    /// sink, a receiver that read it there may hold it still. Where others are ready, one that is not holds up the
+    /// POST only while there is time. With a key that we do not have, any sink may be where the living receiver
+    /// has it from; but where a key of ours was in force before, those who follow our sinks are refusing events
+    /// already, and one sink that is ready is enough.
     pub(super) async fn unready(&self, record: &Record) -> Result<Option<Failure>, StoreError> {
         let now = self.tenant.now();
         if !is_alive(record, now) {

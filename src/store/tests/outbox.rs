@@ -160,6 +160,8 @@ async fn sinks_come_and_go_with_the_configuration() {
     assert!(bench.due(200).await.is_empty());
     assert!(bench.lacks(1, 202).await);
     assert_eq!(bench.due(202).await, [FILE], "it was found to lack it");
+    let record = bench.record().await;
+    assert!(record.had_key(FILE) && !record.has_key(FILE), "a receiver may hold it still");
 }
 
 #[tokio::test]
