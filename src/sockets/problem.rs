@@ -99,7 +99,8 @@ impl Problem {
             kind: "post-in-flight",
             title: "A POST to Protime is in flight",
             detail: format!(
-                "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at                  the key in force, and import only if it is wrong"
+                "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
+                 key in force, and import only if it is wrong"
             ),
         }
     }
@@ -199,5 +200,44 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.response(self.body())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::webhook::{TenantName, WebhookName};
+
+    use super::*;
+
+    #[test]
+    fn every_problem_is_said_in_clean_sentences() {
+        let path = WebhookPath {
+            tenant: TenantName::new("acme").expect("a name"),
+            name: WebhookName::new("people").expect("a name"),
+        };
+        let given = || "given".to_owned();
+        let problems = [
+            Problem::unknown_path("/v2"),
+            Problem::method("PUT", "/v1/status"),
+            Problem::control_only("POST", "/v1/poll"),
+            Problem::unknown_webhook(&path),
+            Problem::invalid_name(given()),
+            Problem::query(given()),
+            Problem::body_not_understood(given()),
+            Problem::post_in_flight(&path),
+            Problem::too_large(1),
+            Problem::no_key(&path),
+            Problem::stopping(),
+            Problem::too_many_connections(1),
+            Problem::not_genuine("mismatch", given()),
+            Problem::configuration(given()),
+            Problem::from(Unavailable::from(crate::store::StoreError::Closed)),
+        ];
+        for problem in problems {
+            for text in [problem.kind, problem.title, &problem.detail] {
+                let clean = !text.contains("  ") && !text.contains('\n') && text == text.trim();
+                assert!(clean && !text.is_empty(), "{text:?}");
+            }
+        }
     }
 }
