@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -34,6 +34,7 @@ use crate::{
     protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
 };
+use retrying::Retrying;
 
 /// A wrong signature leads to another list only so long after the last that did.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -119,7 +120,7 @@ pub(crate) struct Tenant {
     begun: AtomicU64,
     latest: tokio::sync::Mutex<Latest>,
     polls: Mutex<Polls>,
-    retrying: AtomicBool,
+    retrying: Retrying,
     suspected: Mutex<Option<Instant>>,
     other_references: OtherReferences,
 }
@@ -152,7 +153,7 @@ impl Tenant {
             begun: AtomicU64::new(0),
             latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
             polls: Mutex::new(Polls::default()),
-            retrying: AtomicBool::new(false),
+            retrying: Retrying::default(),
             suspected: Mutex::new(None),
             other_references: OtherReferences::default(),
         }
@@ -189,15 +190,6 @@ impl Tenant {
         latest.outcome.clone()
     }
 
-    /// Gets a fresh list after a failure, unless that is under way already.
-    pub(crate) async fn retry(&self) {
-        if !self.retrying.swap(true, Ordering::SeqCst) {
-            // A failure is noted with the tenant and leads to the next retry.
-            let _noted = self.refresh().await;
-            self.retrying.store(false, Ordering::SeqCst);
-        }
-    }
-
     /// Gets a fresh list because an event was signed with a key that nobody knows: somebody else may
     /// have renewed its webhook. Whoever forges events cannot make us ask more often than seldom.
     pub(crate) async fn suspect(&self) {
@@ -211,12 +203,6 @@ impl Tenant {
         tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether somebody else renewed its webhook");
         // A failure is noted with the tenant and leads to a retry.
         let _noted = self.refresh().await;
-    }
-
-    /// Whether the list is to be asked for again after a failure, and nobody does yet.
-    pub(crate) fn wants_retry(&self) -> bool {
-        let due = self.polls().failing.is_some_and(|failing| failing.retry_at <= Instant::now());
-        due && !self.retrying.load(Ordering::SeqCst)
     }
 
     async fn poll(&self) -> Result<(), PollError> {
@@ -393,4 +379,5 @@ impl Tenant {
 }
 
 mod odd;
+mod retrying;
 mod scopes;
