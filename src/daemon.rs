@@ -112,7 +112,7 @@ pub(crate) enum DaemonError {
     },
     /// The retry policy.
     #[error("[renewal] retry_initial and retry_max: {0}")]
-    Backoff(#[from] crate::renewal::backoff::InvalidBackoff),
+    Backoff(#[from] crate::domain::backoff::InvalidBackoff),
     /// Signals.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),

@@ -5,6 +5,8 @@
 //!
 //! `change` and `key` are what a receiver needs, too; the rest speaks of the daemon's work.
 
+#[cfg(feature = "daemon")]
+pub(crate) mod backoff;
 pub(crate) mod change;
 #[cfg(feature = "daemon")]
 pub(crate) mod collection;
@@ -27,6 +29,8 @@ pub(crate) mod object;
 pub(crate) mod orphan;
 #[cfg(feature = "daemon")]
 pub(crate) mod outbox;
+#[cfg(feature = "daemon")]
+pub(crate) mod plan;
 #[cfg(feature = "daemon")]
 pub(crate) mod query;
 #[cfg(feature = "daemon")]

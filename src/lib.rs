@@ -8,7 +8,7 @@
 //! # The idea
 //!
 //! What is to be done about a webhook is a pure function of what is stored, what Protime last said,
-//! the policy and *now* (`renewal::plan`). Whatever happens (a tick of the cron, a deadline, a signal,
+//! the policy and *now* (`domain::plan`). Whatever happens (a tick of the cron, a deadline, a signal,
 //! a request, a start after a crash) only leads to that function being asked again, and one place
 //! does what it says (`renewal::procedure`).
 //!
@@ -59,7 +59,7 @@
 //! For a receiver, see [`receiver`]. The feature `daemon`, on by default, is everything else: the program
 //! and all that it depends on.
 //!
-//! `domain`, `renewal::plan` and `renewal::backoff` are pure. `protime`, `resync`, `handoff` and `store`
+//! `domain`, `domain::plan` and `domain::backoff` are pure. `protime`, `resync`, `handoff` and `store`
 //! never import one another; `renewal` joins them. Only `daemon` and `cli` see the whole configuration.
 
 mod domain;

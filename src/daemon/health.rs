@@ -6,15 +6,12 @@ use super::picture;
 use crate::{
     clock,
     domain::{
+        plan::{delivers, unsettled},
         record::{Record, Remote},
         report::{self, ConfigError, Problem, State},
         webhook::RemoteStatus,
     },
-    renewal::{
-        plan::{delivers, unsettled},
-        procedure::Procedure,
-        reconcile::Tenant,
-    },
+    renewal::{procedure::Procedure, reconcile::Tenant},
     resync::Resync,
 };
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         orphan::{OnRemove, Orphan},
+        plan::{plan, state},
         reason::Step,
         record::{Ended, Issued, Open, Record, Remote, Stage, Trouble},
         report::{self, State},
     },
     handoff::KeySink,
     renewal::{
-        plan::{plan, state},
         procedure::Procedure,
         reconcile::{Polls, Tenant},
     },

@@ -9,6 +9,8 @@ use crate::{
     clock,
     config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
     domain::{
+        backoff::Backoff,
+        plan::Wanted,
         record::WebhookId,
         webhook::{ExternalReference, WebhookPath},
     },
@@ -16,8 +18,6 @@ use crate::{
     outbound::Outbound,
     protime::{self, TenantClient},
     renewal::{
-        backoff::Backoff,
-        plan::Wanted,
         procedure::{Procedure, Timing},
         reconcile::{Tenant, Watched},
     },

@@ -10,16 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use super::{
-    backoff::Backoff,
-    plan::{LOOKS, Plan, Wanted, plan},
-    reconcile::Tenant,
-    unsaved::KeysInMemory,
-};
+use super::{reconcile::Tenant, unsaved::KeysInMemory};
 use crate::{
     domain::{
+        backoff::Backoff,
         errand::{Context, Failure, FailureKind},
         lifetime::{Share, renewal_time},
+        plan::{LOOKS, Plan, Wanted, plan},
         reason::{Reason, RenewalOutcome, Step},
         record::{Listed, Now, Open, Record, Stage, Trouble, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, WebhookPath},

@@ -16,18 +16,15 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{
-    backoff::Backoff,
-    listing::Listing,
-    plan::{Plan, Wanted, plan, proves},
-    references::OtherReferences,
-};
+use super::{listing::Listing, references::OtherReferences};
 use crate::{
     bulletin::Bulletin,
     clock,
     domain::{
+        backoff::Backoff,
         event::{Event, Kind},
         orphan::Orphan,
+        plan::{Plan, Wanted, plan, proves},
         record::{Now, Record, Remote, TroubleKind, WebhookId},
         webhook::{ExternalReference, Pair, RemoteWebhook, TenantName},
     },

@@ -13,8 +13,6 @@ const TOO_LONG: usize = 400;
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     // Pure: no runtime, no network, no database, no log, and `now` is an argument.
     ("domain", PURE),
-    ("renewal/plan", PURE),
-    ("renewal/backoff", PURE),
     // For other programs: of the crate it knows `domain` alone, so that it can be had without the daemon.
     ("receiver", PURE),
     ("receiver", &["renewal", "stop", "logging", "unix_group", "regular_file", "crash"]),
@@ -152,7 +150,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// `src/renewal/plan/tests.rs` is `renewal/plan/tests`.
+/// `src/domain/plan/tests.rs` is `domain/plan/tests`.
 fn module(path: &Path) -> String {
     path.strip_prefix("src").unwrap().with_extension("").to_str().unwrap().to_owned()
 }

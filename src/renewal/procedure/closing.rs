@@ -11,11 +11,11 @@ use crate::{
     domain::{
         errand::{Done, Failure, FailureKind},
         gap::Gap,
+        plan::{gap, is_known_everywhere},
         reason::{Step, StepOutcome},
         record::{Now, Open, Record},
         walk::Began,
     },
-    renewal::plan::{gap, is_known_everywhere},
     resync::Resync,
     stop::Stop,
     store::StoreError,

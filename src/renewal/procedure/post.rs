@@ -11,12 +11,13 @@ use super::{Procedure, StoreError, refused::is_early};
 use crate::{
     crash,
     domain::{
+        plan::differs,
         reason::{Reason, RenewalOutcome, Step},
         record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
         webhook::ExternalReference,
     },
     protime::{self, PostError},
-    renewal::{plan::differs, unsaved::Awaited},
+    renewal::unsaved::Awaited,
     stop::Stop,
     store::{Answer, Attempt, Rotation},
 };

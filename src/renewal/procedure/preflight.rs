@@ -4,13 +4,11 @@
 //! that would leave everyone with a dead key.
 
 use super::{Procedure, StoreError};
-use crate::{
-    domain::{
-        errand::Failure,
-        record::{Now, Record, Remote},
-        webhook::RemoteStatus,
-    },
-    renewal::plan::delivers,
+use crate::domain::{
+    errand::Failure,
+    plan::delivers,
+    record::{Now, Record, Remote},
+    webhook::RemoteStatus,
 };
 
 impl Procedure {

@@ -14,12 +14,12 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use super::{Procedure, StoreError, later};
 use crate::{
     domain::{
+        plan::{delivers, differs, end_of},
         reason::{Reason, Step},
         record::{Now, Record, Remote, TroubleKind},
         webhook::RemoteStatus,
     },
     protime::ApiError,
-    renewal::plan::{delivers, differs, end_of},
     store::Attempt,
 };
 

@@ -23,12 +23,12 @@ use crate::{
         errand::{Failure, FailureKind},
         filter::Days,
         object::Object,
+        plan::superseded,
         query::is_of_kept_delta,
         reason::Step,
         walk::{Progress, Walk},
     },
     protime::{ApiError, Page, Query},
-    renewal::plan::superseded,
     resync::{Outlet, Read, Target},
 };
 

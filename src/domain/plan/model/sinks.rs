@@ -4,7 +4,7 @@
 use super::world::World;
 use crate::{
     domain::outbox::{Outbox, SinkFailure},
-    renewal::plan::{Wanted, tests},
+    domain::plan::{Wanted, tests},
 };
 
 /// How many there are.

@@ -4,7 +4,7 @@ use super::*;
 
 /// How a step goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::renewal::plan::model) enum Outcome {
+pub(in crate::domain::plan::model) enum Outcome {
     Success,
     Failure,
     /// The process dies or the answer is lost; a POST may have taken effect.

@@ -9,14 +9,14 @@ use super::{
     sinks::{self, SINKS, outboxes},
 };
 use crate::{
+    domain::plan::{
+        tests::{at, healthy},
+        *,
+    },
     domain::{
         grain::Grain,
         lifetime::{Share, renewal_time},
         record::{Confirm, Issued, Open, Shown, Trouble},
-    },
-    renewal::plan::{
-        tests::{at, healthy},
-        *,
     },
 };
 
