@@ -132,7 +132,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let mut signals = Signals::listen(early).map_err(DaemonError::Signals)?;
     limits::allow_many_listeners();
     let store = Store::open(&config.daemon.state_dir)?;
-    store.note_cut_off_steps(clock::now()).await?;
+    store.restarted(clock::now()).await?;
     let lasting = Lasting::new(store);
     let setup = Setup::build(&config, &lasting).await?;
     let (sweep, sweeps) = mpsc::channel(1);

@@ -15,8 +15,10 @@
 //! thing. The laws it keeps: nothing is done before its intent is recorded; a POST whose outcome is
 //! unknown is resolved by asking Protime; a received key is persisted before it is looked at.
 
+pub(crate) mod import;
 mod listing;
 pub(crate) mod procedure;
 pub(crate) mod reconcile;
 mod references;
+pub(crate) mod timing;
 pub(crate) mod unsaved;

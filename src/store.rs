@@ -2,27 +2,20 @@
 //!
 //! Laws: one daemon per state directory (an exclusive lock, taken before anything else is touched);
 //! whoever gets an answer from a write gets it after the fsync; a file that is damaged or newer than
-//! this program is named and left alone. The store speaks in operations of the domain, not in rows:
-//! [`webhooks`] for what is known of each webhook, [`journal`] for the steps of its renewals, [`rotation`]
-//! for the dangerous one among them, [`outbox`] for what its key sinks are owed and [`import`] for a key
-//! that somebody else got.
+//! this program is named and left alone. The store holds no rule: it loads states and commits what
+//! `domain::transition` has made of them, under the revision that they came of.
 
-mod history;
-mod import;
-mod journal;
-mod learnt;
+mod answers;
+mod commit;
+mod configuration;
+mod cursors;
+mod feed;
+mod keys;
+mod load;
 mod lock;
-mod marks;
-mod news;
-mod orphans;
-mod outbox;
-mod reading;
-mod record;
 mod rescue;
-mod rotation;
 mod schema;
-mod stored_changes;
-mod webhooks;
+mod state;
 mod writer;
 
 #[cfg(test)]
@@ -32,19 +25,19 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
-pub(crate) use import::{Imported, KeyImport};
-pub(crate) use journal::{Attempt, Unfinished};
-pub(crate) use learnt::Learnt;
-pub(crate) use news::{Of, Position, RenewalNews};
-pub(crate) use outbox::Undelivered;
-pub(crate) use rotation::{Answer, Rotation};
-pub(crate) use webhooks::{Configuration, Configured, Keys, StoredKey};
+pub(crate) use answers::Answer;
+pub(crate) use commit::{Commit, OfTenant};
+pub(crate) use configuration::Configured;
+pub(crate) use cursors::Move;
+pub(crate) use feed::Of;
+pub(crate) use keys::{Keys, StoredKey};
 use writer::Worker;
 
 use crate::crash;
@@ -143,6 +136,8 @@ pub(crate) struct Store {
     reader: Worker,
     /// Counts writes that are on disk.
     commits: watch::Sender<u64>,
+    /// The newest number of a renewal.
+    renewals: Arc<AtomicI64>,
     state_dir: PathBuf,
 }
 
@@ -163,14 +158,23 @@ impl Store {
         schema::examine(&path)?;
         let connection = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         schema::migrate(&connection, &path)?;
+        schema::fill_fingerprints(&connection)
+            .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         rescue::take_over(&connection, state_dir)?;
-        outbox::forget_running(&connection)
+        let newest = connection
+            .query_row("SELECT coalesce(max(renewal), 0) FROM webhook", [], |row| row.get(0))
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         let reading = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         Worker::start("store-writer", connection, Some(lock))
             .and_then(|writer| {
                 let reader = Worker::start("store-reader", reading, None)?;
-                Ok(Self { writer, reader, commits: watch::Sender::new(0), state_dir: state_dir.to_owned() })
+                Ok(Self {
+                    writer,
+                    reader,
+                    commits: watch::Sender::new(0),
+                    renewals: Arc::new(AtomicI64::new(newest)),
+                    state_dir: state_dir.to_owned(),
+                })
             })
             .map_err(|source| OpenError::Io { path, source })
     }
@@ -181,13 +185,27 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.write_unless(name, change, |_| false).await
+    }
+
+    /// The same for a change that may turn out to be none, as its outcome tells: then nothing was committed.
+    async fn write_unless<T, F>(
+        &self,
+        name: &'static str,
+        change: F,
+        is_none: impl FnOnce(&T) -> bool,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
         crash::point(&format!("store:{name}:before"));
-        let outcome = self.writer.run(change).await;
-        if outcome.is_ok() {
+        let outcome = self.writer.run(change).await?;
+        if !is_none(&outcome) {
             self.commits.send_modify(|count| *count += 1);
+            crash::point(&format!("store:{name}:after"));
         }
-        crash::point(&format!("store:{name}:after"));
-        outcome
+        Ok(outcome)
     }
 
     /// Runs a query on what is committed.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-pub(crate) use crate::store::Imported;
+pub(crate) use crate::renewal::import::Imported;
 use crate::{
     domain::key::WebhookKey,
     store::{StoreError, StoredKey},

@@ -62,7 +62,7 @@ pub(super) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
                 Some(trouble) => format!("{CONTENDED}; the last thing that failed: {}", trouble.message),
                 None => CONTENDED.to_owned(),
             },
-            record.unplanned.iter().copied().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
+            record.unplanned().into_iter().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => (
             "not created at Protime yet; that follows the first poll that succeeds, and needs nobody"

@@ -18,12 +18,14 @@ use crate::{
     clock,
     domain::{
         event::{Event, Kind},
+        journal::{Entry, InRenewal, What},
         record::{Record, WebhookId},
         report::{Problem, State},
+        webhook::WebhookPath,
     },
     renewal::procedure::Procedure,
     stop::Stop,
-    store::{Of, Position, RenewalNews, StoreError},
+    store::{Of, StoreError},
 };
 
 /// The longest time between two looks: some states change only because time passes.
@@ -38,11 +40,9 @@ const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 /// Reads the journal and tells the news.
 pub(super) struct Herald {
     live: Live,
-    position: Position,
+    position: i64,
     /// The state of each webhook that was last told.
     states: HashMap<WebhookId, State>,
-    /// The newest key of each webhook that was told, or was there before anybody could listen.
-    keys: HashMap<WebhookId, u64>,
     compared: Instant,
     /// Since when each subject has a problem, and whether the log says so.
     problems: BTreeMap<String, (Timestamp, bool)>,
@@ -51,19 +51,17 @@ pub(super) struct Herald {
 impl Herald {
     /// Takes everything up to now as told.
     pub(super) async fn new(live: Live) -> Result<Self, StoreError> {
-        let newest = live.lasting.store.newest().await?;
-        let news = live.lasting.store.news(newest, Of::All).await?;
+        let end = live.lasting.store.feed_end().await?;
+        let news = live.lasting.store.feed(end, Of::All).await?;
         let mut herald = Self {
             live,
             position: news.position,
             states: HashMap::new(),
-            keys: HashMap::new(),
             compared: Instant::now(),
             problems: BTreeMap::new(),
         };
         for (record, procedure) in &herald.served(news.records) {
             herald.states.insert(record.id, picture::webhook(record, procedure).state);
-            herald.keys.insert(record.id, version(record));
         }
         Ok(herald)
     }
@@ -103,14 +101,14 @@ impl Herald {
     async fn tell(&mut self) -> Result<bool, StoreError> {
         let whole = self.compared.elapsed() >= COMPARE;
         let of = if whole { Of::All } else { Of::TheNews };
-        let news = self.live.lasting.store.news(self.position.clone(), of).await?;
+        let news = self.live.lasting.store.feed(self.position, of).await?;
         self.position = news.position;
-        for renewal in &news.renewals {
-            self.tell_renewal(renewal);
-        }
         // Only now: what is known of a webhook may be of its next renewal already.
-        let newest: BTreeMap<WebhookId, &RenewalNews> =
-            news.renewals.iter().map(|renewal| (renewal.webhook, renewal)).collect();
+        let mut newest: BTreeMap<WebhookId, InRenewal> = BTreeMap::new();
+        for (id, path, entry) in &news.entries {
+            self.tell_entry(path, entry);
+            newest.extend(entry.renewal.map(|renewal| (*id, renewal)));
+        }
         let known = self.served(news.records);
         for (record, procedure) in &known {
             self.compare(record, procedure, newest.get(&record.id).copied());
@@ -119,60 +117,55 @@ impl Herald {
             self.compared = Instant::now();
             let present: HashSet<WebhookId> = known.iter().map(|(record, _)| record.id).collect();
             self.states.retain(|id, _| present.contains(id));
-            self.keys.retain(|id, _| present.contains(id));
             self.note_problems(&known);
         }
         Ok(whole)
     }
 
-    fn tell_renewal(&mut self, renewal: &RenewalNews) {
+    fn tell_entry(&self, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
         let lasting = self.live.lasting.clone();
-        let event = |kind, at| Event {
-            renewal_id: Some(renewal.id),
-            reason: Some(renewal.reason.clone()),
-            ..Event::of_webhook(kind, at, &renewal.path)
+        let event = |kind| Event {
+            renewal_id: renewal.map(|renewal| renewal.id),
+            reason: renewal.map(|renewal| renewal.reason.to_string()),
+            ..Event::of_webhook(kind, *at, path)
         };
-        if renewal.begun {
-            lasting.bulletin.publish(&event(Kind::RenewalStarted, renewal.started_at));
-        }
-        for step in &renewal.steps {
-            let of_step = |at| Event { step: Some(step.step.clone()), ..event(Kind::RenewalStep, at) };
-            if step.begun {
-                let started = "started".to_owned();
-                lasting.bulletin.publish(&Event { outcome: Some(started), ..of_step(step.started_at) });
+        let told = match what {
+            What::Began => event(Kind::RenewalStarted),
+            What::StepBegan { step, .. } => Event {
+                step: Some(step.to_string()),
+                outcome: Some("started".to_owned()),
+                ..event(Kind::RenewalStep)
+            },
+            What::StepEnded { step, began_at, outcome, error, .. } => {
+                let took = Duration::try_from(at.duration_since(*began_at)).unwrap_or_default();
+                lasting.tally.step(step.as_str(), took);
+                Event {
+                    step: Some(step.to_string()),
+                    outcome: Some(outcome.to_string()),
+                    error: error.clone(),
+                    ..event(Kind::RenewalStep)
+                }
             }
-            let Some(end) = &step.ended else { continue };
-            lasting.bulletin.publish(&Event {
-                outcome: Some(end.outcome.clone()),
-                error: end.error.clone(),
-                ..of_step(end.at)
-            });
-            let took = Duration::try_from(end.at.duration_since(step.started_at)).unwrap_or_default();
-            lasting.tally.step(&step.step, took);
-            if let Some(key) = &step.key
-                && self.keys.get(&renewal.webhook).is_none_or(|told| key.version > *told)
-            {
-                self.keys.insert(renewal.webhook, key.version);
-                lasting.bulletin.publish(&Event {
-                    key_version: Some(key.version),
-                    fingerprint: Some(key.key.fingerprint()),
-                    ..event(Kind::KeyRotated, end.at)
-                });
+            What::Rotated { version, fingerprint } => Event {
+                key_version: Some(*version),
+                fingerprint: Some(fingerprint.clone()),
+                ..event(Kind::KeyRotated)
+            },
+            What::Ended { outcome, error } => {
+                let reason = renewal.map_or("", |renewal| renewal.reason.as_str());
+                lasting.tally.renewal(reason, outcome.as_str());
+                Event {
+                    outcome: Some(outcome.to_string()),
+                    error: error.clone(),
+                    ..event(Kind::RenewalFinished)
+                }
             }
-        }
-        if let Some(end) = &renewal.ended {
-            lasting.bulletin.publish(&Event {
-                outcome: Some(end.outcome.clone()),
-                error: end.error.clone(),
-                ..event(Kind::RenewalFinished, end.at)
-            });
-            lasting.tally.renewal(&renewal.reason, &end.outcome);
-        }
+        };
+        lasting.bulletin.publish(&told);
     }
 
-    /// Tells if the key or the state is another than was last told.
-    fn compare(&mut self, record: &Record, procedure: &Procedure, renewal: Option<&RenewalNews>) {
-        self.tell_key(record);
+    /// Tells if the state is another than was last told.
+    fn compare(&mut self, record: &Record, procedure: &Procedure, renewal: Option<InRenewal>) {
         let picture = picture::webhook(record, procedure);
         let before = self.states.insert(record.id, picture.state);
         if before == Some(picture.state) {
@@ -181,26 +174,14 @@ impl Herald {
         let open = picture.renewal;
         self.live.lasting.bulletin.publish(&Event {
             renewal_id: open.as_ref().map(|open| open.id).or(renewal.map(|renewal| renewal.id)),
-            reason: open.map(|open| open.reason).or_else(|| renewal.map(|renewal| renewal.reason.clone())),
+            reason: open
+                .map(|open| open.reason)
+                .or_else(|| renewal.map(|renewal| renewal.reason.to_string())),
             error: picture.last_error.map(|error| error.message),
             state: Some(picture.state.as_str().to_owned()),
             previous_state: before.map(|before| before.as_str().to_owned()),
             ..Event::of_webhook(Kind::WebhookState, clock::now(), &record.path)
         });
-    }
-
-    /// Tells the current key if nobody has yet: it may have been imported, without a renewal.
-    fn tell_key(&mut self, record: &Record) {
-        let told = self.keys.insert(record.id, version(record));
-        if let Some(issued) = &record.issued
-            && told.is_some_and(|told| issued.key_version > told)
-        {
-            self.live.lasting.bulletin.publish(&Event {
-                key_version: Some(issued.key_version),
-                fingerprint: Some(issued.fingerprint.clone()),
-                ..Event::of_webhook(Kind::KeyRotated, issued.rotated_at, &record.path)
-            });
-        }
     }
 
     /// Those of the records whose webhooks somebody looks after.
@@ -240,9 +221,4 @@ impl Herald {
             }
         }
     }
-}
-
-/// The version of a webhook's current key; 0 if it has none.
-fn version(record: &Record) -> u64 {
-    record.issued.as_ref().map_or(0, |issued| issued.key_version)
 }

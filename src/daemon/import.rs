@@ -14,7 +14,8 @@ use crate::{
         record::Now,
         webhook::{ExternalReference, WebhookPath},
     },
-    store::{Configured, KeyImport, OpenError, Store, StoreError},
+    renewal::import,
+    store::{Configured, OpenError, Store, StoreError},
 };
 
 /// Why a key was not taken over.
@@ -75,10 +76,15 @@ pub(crate) async fn import_key(
     let now = clock::now();
     // Protime's clock is not known here; the daemon asks Protime before it draws any conclusion.
     let now = Now { local: now, protime: now };
-    let configured =
-        Configured { path: path.clone(), pair: webhook.pair.clone(), on_remove: webhook.on_remove };
+    let configured = Configured {
+        path: path.clone(),
+        pair: webhook.pair.clone(),
+        on_remove: webhook.on_remove,
+        sinks: Vec::new(),
+    };
+    let id = store.add_configured(configured, now.local).await?;
     let references = ExternalReference::all(&webhook.external_references);
-    Ok(store.import_key_of(configured, KeyImport { key, references }, now).await?)
+    Ok(import::import(&store, id, key, references, || now).await?)
 }
 
 fn check_owner(state_dir: &std::path::Path) -> Result<(), ImportError> {

@@ -7,7 +7,8 @@ use crate::{
         orphan::{OnRemove, Orphan},
         plan::{plan, state},
         reason::Step,
-        record::{Ended, Issued, Open, Record, Remote, Stage, Trouble},
+        record::{Issued, Record, Remote},
+        renewal::{Ended, Open, Stage, Trouble},
         report::{self, State},
     },
     handoff::KeySink,
@@ -132,7 +133,7 @@ fn open(open: &Open) -> report::OpenRenewal {
         id: open.id,
         reason: open.reason.to_string(),
         step: Stage::step(open.stage).to_string(),
-        attempt: open.attempts.max(1),
+        attempt: open.attempts().max(1),
         started_at: open.started_at,
         progress: open
             .progress

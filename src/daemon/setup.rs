@@ -18,11 +18,12 @@ use crate::{
     outbound::Outbound,
     protime::{self, TenantClient},
     renewal::{
-        procedure::{Procedure, Timing},
+        procedure::Procedure,
         reconcile::{Tenant, Watched},
+        timing::Timing,
     },
     resync::Resync,
-    store::{Configuration, Configured, Store, StoreError},
+    store::{Configured, Store, StoreError},
     tally::Tally,
 };
 
@@ -131,7 +132,7 @@ impl Setup {
                 let had = record.has_key(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
                     // A rotation may have come since the record was read.
-                    if store.hand_off_again(*id, name, key.version, clock::now()).await? {
+                    if procedure.hand_off_again(name, key.version).await? {
                         tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
                         self.lasting.deliveries.notify_one();
                     }
@@ -161,11 +162,9 @@ impl<'a> Prepared<'a> {
         shared: &Shared,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
-        let sink_ids = equipment.sink_ids();
         let Equipment { sinks, resync } = equipment;
         let wanted = Wanted {
             references: ExternalReference::all(&webhook.external_references),
-            sinks: sink_ids,
             max_unplanned_per_hour: shared.max_unplanned_per_hour,
             longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
@@ -241,7 +240,7 @@ impl Shared {
             client,
             self.lasting.store.clone(),
             watched,
-            self.timing.backoff,
+            self.timing,
             Arc::clone(&self.lasting.wake),
             self.lasting.bulletin.clone(),
         ))
@@ -279,19 +278,20 @@ async fn adopt(
     equipment: &[Vec<Equipment>],
     store: &Store,
 ) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
-    let of = |tenant, webhook: &config::Webhook| Configured {
+    let of = |tenant, webhook: &config::Webhook, equipment: &Equipment| Configured {
         path: path(tenant, webhook),
         pair: webhook.pair.clone(),
         on_remove: webhook.on_remove,
+        sinks: equipment.sink_ids(),
     };
-    let webhooks = config
-        .tenants
-        .iter()
-        .flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| of(tenant, webhook)));
-    let configured: Configuration =
-        webhooks.zip(equipment.iter().flatten().map(Equipment::sink_ids)).collect();
-    let paths: Vec<WebhookPath> = configured.iter().map(|(webhook, _)| webhook.path.clone()).collect();
-    let ids = store.adopt(configured, clock::now()).await?;
+    let webhooks =
+        config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
+    let configured: Vec<Configured> = webhooks
+        .zip(equipment.iter().flatten())
+        .map(|((tenant, webhook), equipment)| of(tenant, webhook, equipment))
+        .collect();
+    let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
+    let ids = store.sync_configuration(configured, clock::now()).await?;
     Ok(paths.into_iter().zip(ids).collect())
 }
 

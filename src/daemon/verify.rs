@@ -15,11 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{
-        key::WebhookKey,
-        record::{Record, Stage},
-        webhook::WebhookPath,
-    },
+    domain::{key::WebhookKey, record::Record, renewal::Stage, webhook::WebhookPath},
     renewal::procedure::Procedure,
     store::Keys,
 };

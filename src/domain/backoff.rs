@@ -23,6 +23,11 @@ impl Backoff {
         if initial.is_zero() || initial > max { Err(InvalidBackoff) } else { Ok(Self { initial, max }) }
     }
 
+    /// A policy whose delay stays below the same duration. A duration of zero means: at once.
+    pub(crate) fn fixed(delay: Duration) -> Self {
+        Self { initial: delay, max: delay }
+    }
+
     /// The delay after the given number of failed attempts, from 1; `draw` is random, from 0 to 1.
     pub(crate) fn delay(self, attempts: u32, draw: f64) -> Duration {
         let doubled = 2_u32.checked_pow(attempts.saturating_sub(1)).unwrap_or(u32::MAX);

@@ -4,9 +4,10 @@
 //! after the last change in it, and until then gaps are merged and never shortened.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A span of Protime's time whose changes the receiver may lack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gap {
     /// Its beginning; `None` stands for everything, as at the first sync.
     pub(crate) from: Option<Timestamp>,

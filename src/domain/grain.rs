@@ -5,9 +5,11 @@
 //! round number is no licence.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A unit in which times are written, the coarsest first: every time of one unit is one of all that follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Grain {
     /// Whole minutes.
     Minute,
@@ -24,9 +26,6 @@ pub(crate) enum Grain {
 }
 
 impl Grain {
-    const ALL: [Self; 6] =
-        [Self::Minute, Self::Second, Self::Tenth, Self::Hundredth, Self::Tick, Self::Milli];
-
     /// The coarsest unit that a moment can be written in.
     pub(crate) fn of(moment: Timestamp) -> Self {
         let millis = moment.as_millisecond();
@@ -59,16 +58,6 @@ impl Grain {
         let known = |(moment, grain): (Timestamp, Self)| grain.max(Self::of(moment));
         apart < known(one).min(known(other)).tolerance()
     }
-
-    /// The number under which it is stored.
-    pub(crate) fn code(self) -> i64 {
-        self as i64
-    }
-
-    /// Reads a stored number; one that is not known is taken for the finest.
-    pub(crate) fn from_code(code: i64) -> Self {
-        Self::ALL.into_iter().find(|grain| grain.code() == code).unwrap_or(Self::Milli)
-    }
 }
 
 #[cfg(test)]
@@ -96,9 +85,6 @@ mod tests {
         ];
         for (millis, expected) in rows {
             assert_eq!(Grain::of(ms(millis)), expected, "{millis}");
-        }
-        for grain in Grain::ALL {
-            assert_eq!(Grain::from_code(grain.code()), grain);
         }
     }
 

@@ -4,14 +4,16 @@
 //! longer lists them, and are only deleted there where the configuration had asked for it.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    record::{Remote, WebhookId},
+    record::{Record, Remote, WebhookId},
     webhook::{Pair, WebhookPath},
 };
 
 /// What happens at Protime when a webhook leaves the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum OnRemove {
     /// It stays there until it expires.
     Keep,
@@ -20,17 +22,12 @@ pub(crate) enum OnRemove {
 }
 
 impl OnRemove {
-    /// The word of the configuration, as it is stored and shown.
+    /// The word of the configuration, as it is shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Delete => "delete",
         }
-    }
-
-    /// Reads a stored word.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Keep, Self::Delete].into_iter().find(|word| word.as_str() == text)
     }
 }
 
@@ -52,6 +49,13 @@ pub(crate) struct Orphan {
 }
 
 impl Orphan {
+    /// What is known of a webhook that left; nothing of one that did not, or that Protime is known not to have.
+    pub(crate) fn of(record: Record) -> Option<Self> {
+        let left_at = record.left_at.filter(|_| !record.configured)?;
+        let Record { id, path, pair, on_remove, remote, .. } = record;
+        Some(Self { id, path, pair, on_remove, left_at, remote })
+    }
+
     /// Protime's id, if Protime is to delete it and was seen to have it since it left.
     pub(crate) fn to_delete(&self) -> Option<&str> {
         match &self.remote {

@@ -4,9 +4,10 @@
 //! and the count of its failures begins anew with every key.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The outbox of one sink of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     /// The sink's stable name. It may hold a secret: it is for the database, not for people.
     pub(crate) sink: String,
@@ -14,14 +15,28 @@ pub(crate) struct Outbox {
     pub(crate) version: u64,
     /// How many attempts to give it the current key have failed.
     pub(crate) attempts: u32,
+    /// Since when an attempt runs, on our clock; `None`: none does.
+    pub(crate) started_at: Option<Timestamp>,
     /// When it is tried next, on our clock; `None` where it has what there is.
     pub(crate) retry_at: Option<Timestamp>,
     /// How the last attempt failed, until one succeeds.
     pub(crate) failure: Option<SinkFailure>,
 }
 
+impl Outbox {
+    /// The outbox of a sink that never had a key.
+    pub(crate) fn new(sink: String) -> Self {
+        Self { sink, version: 0, attempts: 0, started_at: None, retry_at: None, failure: None }
+    }
+
+    /// Whether an attempt runs, or a first one is about to.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.started_at.is_some() || (self.retry_at.is_some() && self.attempts == 0)
+    }
+}
+
 /// How an attempt to give a key to a sink failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SinkFailure {
     /// When, on our clock.
     pub(crate) at: Timestamp,

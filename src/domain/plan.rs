@@ -13,13 +13,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     gap::Gap,
+    outbox::Outbox,
     reason::{Reason, Step},
-    record::{Listed, Now, Record, Remote, Stage, TroubleKind},
+    record::{Listed, Now, Record, Remote},
+    renewal::{Stage, TroubleKind},
     report::State,
     webhook::RemoteStatus,
 };
 
-pub(crate) use evidence::{LOOKS, delivers, differs, end_of, proves, unsettled};
+pub(crate) use evidence::{delivers, differs, end_of, next_look, proves, unsettled};
 use evidence::{is_cut_short, may_hide_another};
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
@@ -35,8 +37,6 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) struct Wanted {
     /// The external references as they are sent.
     pub(crate) references: String,
-    /// The key sinks by their stable names.
-    pub(crate) sinks: Vec<String>,
     /// How many POSTs that no plan explains are allowed in an hour.
     pub(crate) max_unplanned_per_hour: u32,
     /// The longest time that a retry is ever put off: a later one was computed on another clock.
@@ -74,8 +74,6 @@ pub(crate) enum Plan {
     Settle,
     /// Run the resync for what is still owed.
     CatchUp,
-    /// Take over what the answer of the POST left out and the list shows.
-    Learn(Box<Listed>),
     /// Ask Protime whether what we stored is still what it lists.
     Confirm,
     /// Ask for the delta that Protime keeps, so that it does not end.
@@ -94,24 +92,16 @@ pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
     }
 }
 
-/// What comes before keeping a delta.
-fn first(record: &Record, wanted: &Wanted, now: Now) -> Plan {
-    match unlearnt(record) {
-        Some(learn) => Plan::Learn(Box::new(learn.clone())),
-        None => after_learning(record, wanted, now),
-    }
-}
-
-/// Why another renewal is to take the place of the open one. Asked in the middle of a step, which ends before
-/// anything is learnt from a list: what a list says of a dead key counts all the same.
+/// Why another renewal is to take the place of the open one.
 pub(crate) fn superseded(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
-    match after_learning(record, wanted, now) {
+    match first(record, wanted, now) {
         Plan::Supersede(reason) => Some(reason),
         _ => None,
     }
 }
 
-fn after_learning(record: &Record, wanted: &Wanted, now: Now) -> Plan {
+/// What comes before keeping a delta.
+fn first(record: &Record, wanted: &Wanted, now: Now) -> Plan {
     let waiting = retry_after(record, wanted, now);
     let Some(open) = &record.open else {
         return match due(record, wanted, now) {
@@ -127,7 +117,7 @@ fn after_learning(record: &Record, wanted: &Wanted, now: Now) -> Plan {
         Stage::Posting => wait_or(waiting, Plan::Resolve),
         // An answer waits for nothing that went wrong before it came.
         Stage::Rotate => wait_or(waiting.filter(|_| failed_at(record, Step::Rotate)), Plan::Rotate),
-        Stage::HandOff | Stage::Late if !settled(record, wanted, open.stage) => {
+        Stage::HandOff | Stage::Late if !settled(record, open.stage) => {
             match due(record, wanted, now) {
                 // A sink that does not take the key is no reason to miss the next renewal.
                 Some(reason) if capped(record, wanted, now, reason).is_none() => Plan::Supersede(reason),
@@ -188,7 +178,7 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
 /// After a POST that issued a key which no one got, every other one is unplanned as well, whatever it is for:
 /// where no answer is understood, nothing else keeps POSTs from following one another.
 pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
-    if record.fruitless && reason != Reason::Manual {
+    if record.is_fruitless() && reason != Reason::Manual {
         return true;
     }
     let issued = record.issued.as_ref();
@@ -263,9 +253,8 @@ fn capped(record: &Record, wanted: &Wanted, now: Now, reason: Reason) -> Option<
         return None;
     }
     let recent: Vec<Timestamp> = record
-        .unplanned
-        .iter()
-        .copied()
+        .unplanned()
+        .into_iter()
         .filter(|&at| at > now.local - HOUR && at <= now.local + HOUR)
         .collect();
     let allowed = usize::try_from(wanted.max_unplanned_per_hour).unwrap_or(usize::MAX);
@@ -302,18 +291,9 @@ fn wait_or(waiting: Option<Timestamp>, effect: Plan) -> Plan {
 
 /// Whether the renewal need not wait for a sink: each has the key, or, so that one that fails keeps the
 /// receiver from nothing, was at least tried. After a catch-up only the former counts.
-fn settled(record: &Record, wanted: &Wanted, stage: Stage) -> bool {
-    let tried = |sink: &String| {
-        stage == Stage::HandOff
-            && record.sinks.iter().any(|outbox| outbox.sink == *sink && outbox.attempts > 0)
-    };
-    wanted.sinks.iter().all(|sink| record.has_key(sink) || tried(sink))
-}
-
-/// Whether every sink has the current key. Only a catch-up that begins after that pays what is owed: until
-/// then the receiver may have refused events for want of the key.
-pub(crate) fn is_known_everywhere(record: &Record, wanted: &Wanted) -> bool {
-    wanted.sinks.iter().all(|sink| record.has_key(sink))
+fn settled(record: &Record, stage: Stage) -> bool {
+    let tried = |outbox: &Outbox| stage == Stage::HandOff && outbox.attempts > 0;
+    record.sinks.iter().all(|outbox| record.has_key(&outbox.sink) || tried(outbox))
 }
 
 fn confirm_due(record: &Record, now: Now) -> bool {
@@ -325,7 +305,8 @@ fn confirm_at(record: &Record) -> Option<Timestamp> {
     [record.confirm.map(|confirm| confirm.at), unsettled(record)].into_iter().flatten().min()
 }
 
-fn unlearnt(record: &Record) -> Option<&Listed> {
+/// What a list shows of our last rotation that is not known of it yet.
+pub(crate) fn unlearnt(record: &Record) -> Option<&Listed> {
     let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote) else { return None };
     let lacks = issued.id.is_none() || (issued.valid_until.is_none() && listed.valid_until.is_some());
     // What a rotation takes over as listed has been seen in the moment of the rotation, and in no list.
@@ -365,7 +346,7 @@ mod cap;
 #[cfg(test)]
 mod gaps;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 #[cfg(test)]
 mod recognised;
 #[cfg(test)]

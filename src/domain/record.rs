@@ -5,13 +5,16 @@
 //! in Protime's time; times that only we use (retries) are in ours. See [`Now`].
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{
     gap::Gap,
     grain::Grain,
+    orphan::OnRemove,
     outbox::Outbox,
-    reason::{Reason, RenewalOutcome, Step},
-    walk::{Audit, Progress, Warmth},
+    post::{Post, PostOutcome},
+    renewal::{Ended, Open, Trouble},
+    walk::{Audit, Warmth},
     webhook::{Pair, RemoteStatus, WebhookPath},
 };
 
@@ -36,7 +39,7 @@ impl Now {
 pub(crate) struct WebhookId(pub(crate) i64);
 
 /// Everything that is stored of one webhook.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     /// Its number.
     pub(crate) id: WebhookId,
@@ -44,6 +47,13 @@ pub(crate) struct Record {
     pub(crate) path: WebhookPath,
     /// What identifies it at Protime.
     pub(crate) pair: Pair,
+    /// What happens to it at Protime should it leave the configuration.
+    pub(crate) on_remove: OnRemove,
+    /// When it left the configuration, on our clock; `None` while it is in it, and once Protime is known
+    /// not to have it any more.
+    pub(crate) left_at: Option<Timestamp>,
+    /// Whether it is in the configuration.
+    pub(crate) configured: bool,
     /// What Protime last said of it.
     pub(crate) remote: Remote,
     /// What the last rotation stored.
@@ -66,13 +76,17 @@ pub(crate) struct Record {
     pub(crate) synced_at: Option<Timestamp>,
     /// Whether a POST whose outcome we never learnt may still be processed late.
     pub(crate) confirm: Option<Confirm>,
-    /// When the unplanned POSTs of the last day began, oldest first, on our clock.
-    pub(crate) unplanned: Vec<Timestamp>,
-    /// Whether a POST since the last rotation is known to have issued a key that no one got.
-    pub(crate) fruitless: bool,
-    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has learnt
-    /// since what became of it.
-    pub(crate) outstanding: bool,
+    /// The POSTs of the last day that may still matter, in the order in which they began.
+    pub(crate) posts: Vec<Post>,
+    /// Counts the beginnings and ends of POSTs: a list that was asked for before the last of them may be
+    /// older than it.
+    pub(crate) post_marks: u64,
+    /// What another list means that shows the same.
+    pub(crate) standing: Standing,
+    /// How finely lists wrote times before the last rotation, and since.
+    pub(crate) list_grains: ListGrains,
+    /// How many renewals there were.
+    pub(crate) renewals: u64,
     /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.
     pub(crate) after_end: bool,
     /// The outboxes of the key sinks.
@@ -86,6 +100,79 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// A webhook of which nothing is known, and which is not configured yet.
+    pub(crate) fn new(path: WebhookPath, pair: Pair) -> Self {
+        Self {
+            id: WebhookId(0),
+            path,
+            pair,
+            on_remove: OnRemove::Keep,
+            left_at: None,
+            configured: false,
+            remote: Remote::NeverAsked,
+            issued: None,
+            next_renewal_at: None,
+            next_action_at: None,
+            open: None,
+            last: None,
+            trouble: None,
+            owed: None,
+            proven_at: None,
+            synced_at: None,
+            confirm: None,
+            posts: Vec::new(),
+            post_marks: 0,
+            standing: Standing::No,
+            list_grains: ListGrains::UNKNOWN,
+            renewals: 0,
+            after_end: false,
+            sinks: Vec::new(),
+            delta: None,
+            audit: None,
+            revision: 0,
+        }
+    }
+
+    /// The state with what its tenant's last list adds to it, which is stored once for all webhooks of the tenant.
+    pub(crate) fn seen_in(mut self, list: LastList) -> Self {
+        if self.standing != Standing::No {
+            match &mut self.remote {
+                Remote::NeverAsked => {}
+                Remote::Absent { seen_at } | Remote::Listed(Listed { seen_at, .. }) => {
+                    *seen_at = list.asked_at;
+                }
+            }
+        }
+        if self.standing == Standing::Proven {
+            self.proven_at = self.proven_at.max(list.asked_at_protime);
+        }
+        self
+    }
+
+    /// When the unplanned POSTs of the last day began that may have had an effect, oldest first, on our clock.
+    pub(crate) fn unplanned(&self) -> Vec<Timestamp> {
+        let mut begun: Vec<_> = self.posts.iter().filter(|it| it.unplanned).map(|it| it.begun_at).collect();
+        begun.sort_unstable();
+        begun
+    }
+
+    /// Whether a POST since the last rotation is known to have issued a key that no one got.
+    pub(crate) fn is_fruitless(&self) -> bool {
+        self.posts.iter().any(|post| post.outcome == PostOutcome::Fruitless)
+    }
+
+    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has learnt since
+    /// what became of it.
+    pub(crate) fn has_outstanding(&self) -> bool {
+        self.posts.iter().any(|post| post.outcome == PostOutcome::Outstanding)
+    }
+
+    /// Whether every key sink has the current key. Only a catch-up that begins after that pays what is owed:
+    /// until then the receiver may have refused events for want of the key.
+    pub(crate) fn is_known_everywhere(&self) -> bool {
+        self.sinks.iter().all(|outbox| self.has_key(&outbox.sink))
+    }
+
     /// Whether a sink has the current key.
     pub(crate) fn has_key(&self, sink: &str) -> bool {
         self.took_key(sink).is_some_and(|outbox| outbox.retry_at.is_none())
@@ -103,8 +190,31 @@ impl Record {
     }
 }
 
+/// What another list means that shows the same as the last one. It is not written; that the tenant was asked is
+/// known of the tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// Something has happened since the last list.
+    No,
+    /// It was seen so again.
+    Seen,
+    /// It was seen so again, which proves another delivery.
+    Proven,
+}
+
+/// When a tenant last answered with a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastList {
+    /// When it was asked for, on our clock.
+    pub(crate) asked_at: Timestamp,
+    /// The same on Protime's clock, if that was known.
+    pub(crate) asked_at_protime: Option<Timestamp>,
+}
+
 /// What Protime last said of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Remote {
     /// It was never asked.
     NeverAsked,
@@ -117,8 +227,23 @@ pub(crate) enum Remote {
     Listed(Listed),
 }
 
+impl Remote {
+    /// The same, seen when another was.
+    pub(crate) fn seen_as(&self, other: &Self) -> Self {
+        let seen = match other {
+            Self::NeverAsked => return self.clone(),
+            Self::Absent { seen_at } | Self::Listed(Listed { seen_at, .. }) => *seen_at,
+        };
+        match self {
+            Self::NeverAsked => Self::NeverAsked,
+            Self::Absent { .. } => Self::Absent { seen_at: seen },
+            Self::Listed(listed) => Self::Listed(Listed { seen_at: seen, ..listed.clone() }),
+        }
+    }
+}
+
 /// A webhook as Protime listed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     /// Protime's id.
     pub(crate) id: String,
@@ -140,7 +265,7 @@ pub(crate) struct Listed {
 pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a rotation stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Issued {
     /// Protime's id; `None` where the answer had none and no list has shown it yet.
     pub(crate) id: Option<String>,
@@ -178,130 +303,35 @@ impl Issued {
     }
 }
 
+/// How finely a tenant's lists were seen to write times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListGrains {
+    /// Before the last rotation.
+    pub(crate) before: Grain,
+    /// Since then.
+    pub(crate) since: Grain,
+}
+
+impl ListGrains {
+    /// Nothing was seen yet.
+    pub(crate) const UNKNOWN: Self = Self { before: Grain::Minute, since: Grain::Minute };
+
+    /// The finest of both.
+    pub(crate) fn finest(self) -> Grain {
+        self.before.max(self.since)
+    }
+}
+
 /// How the list writes what a rotation made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shown {
     /// Its end, to the letter; `None` where the list tells none.
     pub(crate) valid_until: Option<Timestamp>,
 }
 
-/// A renewal under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Open {
-    /// Its number.
-    pub(crate) id: i64,
-    /// Why it runs.
-    pub(crate) reason: Reason,
-    /// Where it stands.
-    pub(crate) stage: Stage,
-    /// How often the step of this stage was begun.
-    pub(crate) attempts: u32,
-    /// When it began.
-    pub(crate) started_at: Timestamp,
-    /// How far the walk of this stage is, where there is one.
-    pub(crate) progress: Option<Progress>,
-}
-
-/// A renewal that ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    /// Its number.
-    pub(crate) id: i64,
-    /// Why it ran.
-    pub(crate) reason: Reason,
-    /// How it ended.
-    pub(crate) outcome: RenewalOutcome,
-    /// When it began.
-    pub(crate) started_at: Timestamp,
-    /// When it ended.
-    pub(crate) finished_at: Timestamp,
-    /// What went wrong, if it failed.
-    pub(crate) error: Option<String>,
-}
-
-/// Where an open renewal stands. It is stored before the effect that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// The resync has not succeeded yet.
-    Resync,
-    /// The resync is done; nothing was sent.
-    Post,
-    /// A POST was begun and nobody knows what became of it.
-    Posting,
-    /// Protime's answer is stored; its key is not current yet.
-    Rotate,
-    /// The key is current; not every sink has it.
-    HandOff,
-    /// Every sink has the key, or was tried; the time since the resync began is still owed.
-    CatchUp,
-    /// The catch-up ran while a sink still lacked the key: another one follows once it has it.
-    Late,
-}
-
-impl Stage {
-    /// The stage as it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Resync => "resync",
-            Self::Post => "post",
-            Self::Posting => "posting",
-            Self::Rotate => "rotate",
-            Self::HandOff => "hand_off",
-            Self::CatchUp => "catch_up",
-            Self::Late => "late",
-        }
-    }
-
-    /// Reads a stored stage.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Resync, Self::Post, Self::Posting, Self::Rotate, Self::HandOff, Self::CatchUp, Self::Late]
-            .into_iter()
-            .find(|stage| stage.as_str() == text)
-    }
-
-    /// The step of the procedure that this stage belongs to.
-    pub(crate) fn step(self) -> Step {
-        match self {
-            Self::Resync => Step::Resync,
-            Self::Post | Self::Posting => Step::Post,
-            Self::Rotate => Step::Rotate,
-            Self::HandOff | Self::Late => Step::HandOff,
-            Self::CatchUp => Step::CatchUp,
-        }
-    }
-}
-
-/// A failure that has not been overcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// When it last happened.
-    pub(crate) at: Timestamp,
-    /// When it first happened.
-    pub(crate) since: Timestamp,
-    /// In which step.
-    pub(crate) step: Step,
-    /// What happened, and what would help.
-    pub(crate) message: String,
-    /// Whether it passes by itself.
-    pub(crate) kind: TroubleKind,
-    /// How often running.
-    pub(crate) attempts: u32,
-    /// When to try again, on our clock.
-    pub(crate) retry_at: Timestamp,
-}
-
-/// Whether a failure passes by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TroubleKind {
-    /// It may.
-    Transient,
-    /// It takes an operator.
-    NeedsOperator,
-}
-
 /// A POST of unknown outcome came before the last rotation: Protime may process it late, and then
 /// the key that we stored is dead without anybody having told us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Confirm {
     /// When to ask Protime, on our clock.
     pub(crate) at: Timestamp,

@@ -1,11 +1,12 @@
 //! Where a walk through a collection is: what must be known to go on after an interruption.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{filter::Days, reason::Step};
 
 /// A walk through a list or a fresh delta, as it stands after the last page that was delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Walk {
     /// The renewal that it serves.
     pub(crate) renewal: i64,
@@ -24,7 +25,7 @@ pub(crate) struct Walk {
 }
 
 /// When a resync began: what changed before is covered when it ends well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Began {
     /// On Protime's clock.
     pub(crate) at: Timestamp,
@@ -33,7 +34,7 @@ pub(crate) struct Began {
 }
 
 /// What a walk has delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// Pages.
     pub(crate) pages: u64,
@@ -42,7 +43,7 @@ pub(crate) struct Progress {
 }
 
 /// A delta that Protime keeps, of which everything before has been delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// What is read, in words.
     pub(crate) shape: String,
@@ -51,7 +52,7 @@ pub(crate) struct Kept {
 }
 
 /// When a kept delta was asked for, both on our clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Warmth {
     /// The last time.
     pub(crate) asked_at: Timestamp,
@@ -60,7 +61,7 @@ pub(crate) struct Warmth {
 }
 
 /// What asking between renewals has brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audit {
     /// How often it was asked.
     pub(crate) refreshes: u64,

@@ -10,46 +10,31 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use super::{reconcile::Tenant, unsaved::KeysInMemory};
+use super::{reconcile::Tenant, timing::Timing, unsaved::KeysInMemory};
 use crate::{
     domain::{
-        backoff::Backoff,
         errand::{Context, Failure, FailureKind},
-        lifetime::{Share, renewal_time},
-        plan::{LOOKS, Plan, Wanted, plan},
+        plan::{Plan, Wanted, next_look, plan},
+        post::PostId,
         reason::{Reason, RenewalOutcome, Step},
-        record::{Listed, Now, Open, Record, Stage, Trouble, TroubleKind, WebhookId},
+        record::{Now, Record, WebhookId},
+        renewal::{Stage, TroubleKind},
+        transition::{Attempt, Event, Setback, Transition, apply, later},
         webhook::{ExternalReference, Pair, WebhookPath},
     },
     handoff::KeySink,
     resync::Resync,
     stop::Stop,
-    store::{Attempt, Learnt, Store, StoreError, Unfinished},
+    store::{Commit, Move, Store, StoreError},
 };
 
 mod closing;
 mod delivery;
-mod import;
 mod post;
 mod preflight;
 mod reading;
 mod refused;
 mod walker;
-
-/// The durations and shares of the policy.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timing {
-    /// How long before the end to renew.
-    pub(crate) renew_before: Share,
-    /// Over which part of the lifetime to spread.
-    pub(crate) jitter: Share,
-    /// How much earlier than the last proof of delivery a gap begins.
-    pub(crate) gap_margin: Duration,
-    /// How failures are retried.
-    pub(crate) backoff: Backoff,
-    /// After this a POST is given up, and its outcome unknown.
-    pub(crate) request_timeout: Duration,
-}
 
 /// Everything that renewals of one webhook need.
 #[derive(Debug)]
@@ -134,59 +119,96 @@ impl Procedure {
             }
             Plan::Begin(Reason::ReferencesChanged) => self.change_references().await?,
             Plan::Begin(reason) => self.begin(record, reason, now).await?,
-            Plan::Supersede(reason) => self.supersede(record, reason, now).await?,
+            Plan::Supersede(reason) => self.supersede(record, reason).await?,
             Plan::Resync => return self.resync(record, stop).await,
             Plan::Post { unplanned } => self.post(record, unplanned, stop).await?,
             Plan::Resolve => self.resolve(record).await?,
             Plan::Rotate => self.rotate(record).await?,
-            Plan::Settle => self.settle(record).await?,
+            Plan::Settle => {
+                self.decide("settle", record, &Event::HandOffSettled).await?;
+            }
             Plan::CatchUp => return self.catch_up(record, stop).await,
-            Plan::Learn(listed) => self.learn(record, *listed).await?,
             Plan::Confirm => self.confirm(record).await?,
             Plan::Refresh => return self.refresh(record, stop).await,
         }
         Ok(Advance::Acted)
     }
 
-    /// Opens a renewal because somebody asks for it, and returns its number. One that is open already
+    /// Commits a decision that was made on this state; nothing if something has happened to the webhook since, for
+    /// then it is decided again. `name` is the failpoint's.
+    async fn decide(
+        &self,
+        name: &'static str,
+        record: &Record,
+        decision: &Event,
+    ) -> Result<Option<Transition>, StoreError> {
+        let transition = apply(record, decision, self.tenant.now());
+        if !transition.changes(record) {
+            return Ok(None);
+        }
+        let committed = self.store.commit(name, vec![transition.clone().into()], None).await?;
+        if !committed {
+            tracing::debug!(webhook = %self.path, ?decision, "not done: something has happened since");
+        }
+        Ok(committed.then_some(transition))
+    }
+
+    /// Applies an outcome to the state as it is by now, with the places that move with it, and returns what
+    /// became of it.
+    async fn learn(&self, name: &'static str, outcome: &Event, moves: &[Move]) -> Result<Record, StoreError> {
+        loop {
+            let record = self.store.record(self.id).await?;
+            let transition = apply(&record, outcome, self.tenant.now());
+            if !transition.changes(&record) {
+                for one in moves {
+                    self.store.move_cursor(self.id, one.clone()).await?;
+                }
+                return Ok(record);
+            }
+            let state = transition.state.clone();
+            let commit = Commit { transition, moves: moves.to_vec() };
+            if self.store.commit(name, vec![commit], None).await? {
+                return Ok(state);
+            }
+        }
+    }
+
+    /// Records that a step starts; `None` if something has happened since it was decided on.
+    async fn start(&self, record: &Record, step: Step) -> Result<Option<Attempt>, StoreError> {
+        let begun = self.decide("start_step", record, &Event::StepBegan(step)).await?;
+        Ok(begun.and_then(|transition| transition.attempt()))
+    }
+
+    /// Opens a renewal because someone asks for it, and returns its number. One that is open already
     /// is tried at once instead, unless it is stuck with an answer that has no key in it, when only another
     /// POST can bring one, or held up by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
-        let record = self.store.record(self.id).await?;
-        let now = self.tenant.now();
-        let gap = self.gap(&record, now);
-        let stuck = record.open.as_ref().zip(record.trouble.as_ref()).filter(|(open, trouble)| {
-            trouble.kind == TroubleKind::NeedsOperator
-                && (open.stage, trouble.step) == (Stage::Rotate, Step::Rotate)
-        });
-        let renewal = match stuck {
-            Some((open, trouble)) => {
-                let unfinished = unfinished(open, RenewalOutcome::Failed, trouble.message.clone());
-                self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
-            }
-            None => match &record.open {
-                // Only a wish gets past the cap.
-                Some(open) if is_contended(&plan(&record, &self.wanted, now)) => {
-                    let error = "another renewal took over: someone asked for it".to_owned();
-                    let unfinished = unfinished(open, RenewalOutcome::Failed, error);
-                    self.store.supersede(self.id, unfinished, Reason::Manual, gap, now.local).await?
+        loop {
+            let record = self.store.record(self.id).await?;
+            let now = self.tenant.now();
+            let decision = match (&record.open, why_superseded(&record, &self.wanted, now)) {
+                (Some(_), Some(error)) => {
+                    self.take_over(&record, RenewalOutcome::Failed, error, Reason::Manual, now)
                 }
-                _ => self.store.begin(self.id, Reason::Manual, gap, now.local).await?,
-            },
-        };
-        tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
-        Ok(renewal)
+                (Some(_), None) => Event::Hurry,
+                (None, _) => self.beginning(&record, Reason::Manual, now),
+            };
+            if let Some(transition) = self.decide("renew_now", &record, &decision).await? {
+                let renewal = transition.state.open.map_or(0, |open| open.id);
+                tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
+                return Ok(renewal);
+            }
+        }
+    }
+
+    fn beginning(&self, record: &Record, reason: Reason, now: Now) -> Event {
+        Event::Begin { renewal: self.store.new_renewal(), reason, gap: self.gap(record, now) }
     }
 
     async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
-        let gap = self.gap(record, now);
-        match self.store.begin_as_of(self.id, record.revision, reason, gap, now.local).await? {
-            Some(renewal) => {
-                tracing::info!(webhook = %self.path, renewal, %reason, "renewal started");
-            }
-            None => {
-                tracing::debug!(webhook = %self.path, %reason, "not renewed: something has happened since");
-            }
+        let begun = self.decide("begin", record, &self.beginning(record, reason, now)).await?;
+        if let Some(open) = begun.and_then(|transition| transition.state.open) {
+            tracing::info!(webhook = %self.path, renewal = open.id, %reason, "renewal started");
         }
         Ok(())
     }
@@ -203,71 +225,53 @@ impl Procedure {
         }
     }
 
-    async fn supersede(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
+    async fn supersede(&self, record: &Record, reason: Reason) -> Result<(), StoreError> {
         let error = record.trouble.as_ref().map_or_else(
             || format!("another renewal took over: {reason}"),
             |trouble| trouble.message.clone(),
         );
-        self.take_over(record, RenewalOutcome::Failed, error, reason, now).await
+        self.replace(record, RenewalOutcome::Failed, error, reason).await
     }
 
-    async fn take_over(
+    async fn replace(
+        &self,
+        record: &Record,
+        outcome: RenewalOutcome,
+        error: String,
+        reason: Reason,
+    ) -> Result<(), StoreError> {
+        let decision = self.take_over(record, outcome, error, reason, self.tenant.now());
+        let begun = self.decide("supersede", record, &decision).await?;
+        if let Some(open) = begun.and_then(|transition| transition.state.open) {
+            tracing::warn!(webhook = %self.path, renewal = open.id, %reason, "renewal started in place of one that could not finish");
+        }
+        Ok(())
+    }
+
+    fn take_over(
         &self,
         record: &Record,
         outcome: RenewalOutcome,
         error: String,
         reason: Reason,
         now: Now,
-    ) -> Result<(), StoreError> {
-        let Some(open) = &record.open else { return Ok(()) };
-        let gap = self.gap(record, now);
-        let unfinished = unfinished(open, outcome, error);
-        let renewal = self.store.supersede(self.id, unfinished, reason, gap, now.local).await?;
-        tracing::warn!(webhook = %self.path, renewal, %reason, "renewal started in place of one that could not finish");
-        Ok(())
-    }
-
-    async fn learn(&self, record: &Record, listed: Listed) -> Result<(), StoreError> {
-        let Some(issued) = &record.issued else { return Ok(()) };
-        let keeps = issued.valid_until.is_some() && (!issued.local_end || listed.local_end);
-        let end = if keeps { issued.valid_until } else { listed.valid_until };
-        let planned = end.map(|end| self.planned(issued.at, end, record.after_end));
-        let learnt = Learnt {
-            id: listed.id,
-            shown: listed.valid_until,
-            valid_until: end,
-            local_end: if keeps { issued.local_end } else { listed.local_end },
-            next_renewal_at: planned,
-        };
-        self.store.learn(self.id, learnt, record.revision).await
+    ) -> Event {
+        let (renewal, gap) = (self.store.new_renewal(), self.gap(record, now));
+        Event::Supersede { renewal, reason, gap, outcome, error }
     }
 
     async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
         let asked = self.tenant.refresh().await;
-        let now = self.tenant.now().local;
+        let now = self.tenant.now();
         let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
-        let rotated_at = record.issued.as_ref().map_or(now, |issued| issued.rotated_at);
-        let next = if asked.is_err() {
-            let delay = self.timing.backoff.delay(3, fastrand::f64()).max(Duration::from_millis(100));
-            Some(now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(1)))
+        let next = if asked.is_ok() {
+            next_look(record, timeout, now)
         } else {
-            // The last look ends the time in which a difference is our own doing.
-            record.confirm.and_then(|confirm| {
-                let looks = LOOKS.into_iter().chain([timeout]).map(|after| rotated_at + after);
-                let looks = looks.filter(|look| *look < confirm.until).chain([confirm.until]);
-                looks.filter(|look| now < *look).min()
-            })
+            let delay = self.timing.backoff.delay(3, fastrand::f64());
+            Some(later(now, delay.max(Duration::from_millis(100))))
         };
-        self.store.confirm_next(self.id, record.confirm, next).await
-    }
-
-    /// When to renew a webhook; at its end, where Protime refuses before.
-    fn planned(&self, issued_at: Timestamp, valid_until: Timestamp, after_end: bool) -> Timestamp {
-        if after_end {
-            return valid_until;
-        }
-        let Timing { renew_before, jitter, .. } = self.timing;
-        renewal_time(issued_at, valid_until, renew_before, jitter, fastrand::f64())
+        self.learn("confirmed", &Event::Confirmed { before: record.confirm, next }, &[]).await?;
+        Ok(())
     }
 
     fn context(
@@ -291,19 +295,12 @@ impl Procedure {
         }
     }
 
-    async fn stopped(&self, attempt: Attempt, failure: Failure, now: Now) -> Result<Advance, StoreError> {
-        self.store.step_stopped(attempt, failure.output, now.local).await?;
+    async fn stopped(&self, attempt: Attempt, failure: Failure) -> Result<Advance, StoreError> {
+        self.learn("step_stopped", &Event::StepStopped(attempt, failure.output), &[]).await?;
         Ok(Advance::Waiting)
     }
 
-    async fn fail(
-        &self,
-        attempt: Attempt,
-        record: &Record,
-        step: Step,
-        failure: Failure,
-        now: Now,
-    ) -> Result<(), StoreError> {
+    async fn fail(&self, attempt: Attempt, step: Step, failure: Failure) -> Result<(), StoreError> {
         let (kind, wait) = match failure.kind {
             FailureKind::NeedsOperator => (TroubleKind::NeedsOperator, None),
             FailureKind::Later(wait) => (TroubleKind::Transient, Some(wait)),
@@ -311,49 +308,40 @@ impl Procedure {
                 (TroubleKind::Transient, None)
             }
         };
-        let trouble = self.trouble(record, step, failure.message, kind, wait, now);
-        self.store.step_failed(attempt, trouble, failure.output, now.local).await
+        let setback = self.setback(step, failure.message, kind, wait);
+        let state =
+            self.learn("step_failed", &Event::StepFailed(attempt, setback, failure.output), &[]).await?;
+        self.tell_failure(&state);
+        Ok(())
     }
 
-    fn retry_at(&self, attempts: u32, now: Now) -> Timestamp {
-        later(now, self.timing.backoff.delay(attempts, fastrand::f64()))
+    fn setback(&self, step: Step, message: String, kind: TroubleKind, at_least: Option<Duration>) -> Setback {
+        Setback { step, message, kind, at_least, retry: self.timing.retry() }
     }
 
-    /// A failure with the time of its retry; the attempts at the same step are counted on.
-    fn trouble(
-        &self,
-        record: &Record,
-        step: Step,
-        message: String,
-        kind: TroubleKind,
-        retry_after: Option<Duration>,
-        now: Now,
-    ) -> Trouble {
-        let before = record.trouble.as_ref().filter(|trouble| trouble.step == step);
-        let attempts = before.map_or(0, |trouble| trouble.attempts).saturating_add(1);
-        let delay = match kind {
-            TroubleKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
-            TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
-        };
-        let delay = delay.max(retry_after.unwrap_or_default());
-        let retry_at = later(now, delay);
-        tracing::warn!(webhook = %self.path, %step, attempts, %retry_at, error = %message, "a step failed");
-        let since = before.map_or(now.local, |trouble| trouble.since);
-        Trouble { at: now.local, since, step, message, kind, attempts, retry_at }
+    fn tell_failure(&self, record: &Record) {
+        if let Some(trouble) = &record.trouble {
+            tracing::warn!(webhook = %self.path, step = %trouble.step, attempts = trouble.attempts, retry_at = %trouble.retry_at, error = %trouble.message, "a step failed");
+        }
     }
 }
 
-fn is_contended(plan: &Plan) -> bool {
-    matches!(plan, Plan::Wait { contended: true, .. })
+/// Why a renewal that someone asks for takes the place of the open one, if it does.
+fn why_superseded(record: &Record, wanted: &Wanted, now: Now) -> Option<String> {
+    let open = record.open.as_ref()?;
+    let stuck = record.trouble.as_ref().filter(|trouble| {
+        trouble.kind == TroubleKind::NeedsOperator
+            && (open.stage, trouble.step) == (Stage::Rotate, Step::Rotate)
+    });
+    match stuck {
+        Some(trouble) => Some(trouble.message.clone()),
+        // Only a wish gets past the cap.
+        None => matches!(plan(record, wanted, now), Plan::Wait { contended: true, .. })
+            .then(|| "another renewal took over: someone asked for it".to_owned()),
+    }
 }
 
-fn unfinished(open: &Open, outcome: RenewalOutcome, error: String) -> Unfinished {
-    Unfinished { renewal: open.id, stage: open.stage, outcome, error }
-}
-
-fn later(now: Now, delay: Duration) -> Timestamp {
-    SignedDuration::try_from(delay)
-        .ok()
-        .and_then(|delay| now.local.checked_add(delay).ok())
-        .unwrap_or(now.local)
+/// A number for a POST, which no other has.
+fn new_post() -> PostId {
+    PostId(fastrand::u64(..))
 }

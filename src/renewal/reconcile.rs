@@ -16,17 +16,18 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{listing::Listing, references::OtherReferences};
+use super::{listing::Listing, references::OtherReferences, timing::Timing};
 use crate::{
     bulletin::Bulletin,
     clock,
     domain::{
-        backoff::Backoff,
-        event::{Event, Kind},
+        event::{self, Kind},
         orphan::Orphan,
-        plan::{Plan, Wanted, plan, proves},
-        record::{Now, Record, Remote, TroubleKind, WebhookId},
-        webhook::{ExternalReference, Pair, RemoteWebhook, TenantName},
+        plan::Wanted,
+        record::{LastList, Now, WebhookId},
+        renewal::TroubleKind,
+        transition::{Event, apply},
+        webhook::{Pair, TenantName},
     },
     protime::{ApiError, TenantClient, comparable},
     store::{Store, StoreError},
@@ -111,7 +112,7 @@ pub(crate) struct Tenant {
     pub(crate) client: TenantClient,
     store: Store,
     webhooks: HashMap<WebhookId, Watched>,
-    backoff: Backoff,
+    timing: Timing,
     wake: Arc<Notify>,
     bulletin: Bulletin,
     begun: AtomicU64,
@@ -135,7 +136,7 @@ impl Tenant {
         client: TenantClient,
         store: Store,
         webhooks: HashMap<WebhookId, Watched>,
-        backoff: Backoff,
+        timing: Timing,
         wake: Arc<Notify>,
         bulletin: Bulletin,
     ) -> Self {
@@ -144,7 +145,7 @@ impl Tenant {
             client,
             store,
             webhooks,
-            backoff,
+            timing,
             wake,
             bulletin,
             begun: AtomicU64::new(0),
@@ -204,57 +205,24 @@ impl Tenant {
 
     async fn poll(&self) -> Result<(), PollError> {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_attempt = Some(clock::now());
-        let mut before = self.store.post_counts(&self.name).await?;
-        // A reload may have made others known meanwhile: what nobody looks for here is not absent.
-        before.retain(|id, _| self.webhooks.contains_key(id));
-        let asked_at = clock::now();
-        // Measured before the list, on a clock that nobody can set; the first list proves nothing.
+        // A reload may make others known meanwhile: what no one looks for here is not absent.
+        let before: HashMap<WebhookId, u64> = self
+            .store
+            .records_of(&self.name)
+            .await?
+            .into_iter()
+            .filter(|record| !record.configured || self.webhooks.contains_key(&record.id))
+            .map(|record| (record.id, record.post_marks))
+            .collect();
+        // Measured before the list, on a clock that no one can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
+        let list = LastList { asked_at: clock::now(), asked_at_protime };
         let listed = self.client.list_webhooks().await?;
         self.refuse_odd_ones_of_ours(&listed).await?;
         let listing = Listing::new(listed.webhooks);
-        let found = self.find(&listing, &self.store.records_of(&self.name).await?, asked_at);
-        self.store.apply_list(before, found, listing.grain(), asked_at).await?;
-        self.look_after_orphans(&listing, asked_at).await?;
-        self.judge(asked_at, asked_at_protime).await?;
+        while !self.take(&listing, &before, list).await? {}
+        self.wake.notify_one();
         Ok(())
-    }
-
-    /// Which of the listed webhooks are ours.
-    fn find(
-        &self,
-        listing: &Listing,
-        records: &[Record],
-        asked_at: Timestamp,
-    ) -> HashMap<WebhookId, RemoteWebhook> {
-        let pairs = self.pairs();
-        records
-            .iter()
-            .filter_map(|record| {
-                let watched = self.webhooks.get(&record.id)?;
-                let id = record.issued.as_ref().and_then(|issued| issued.id.as_deref());
-                let mut found = listing.find(&watched.pair, id, &pairs)?.clone();
-                let listed = found.references.as_deref();
-                self.other_references.compare(record, listed, &watched.wanted.references);
-                // A list can spare a renewal for other references and not cause one: how Protime writes
-                // them in it is not documented, and a spelling that never fits would renew for ever.
-                // One that may be older than our POST does not know of those that were sent with it.
-                let settled = record.issued.as_ref().is_none_or(|issued| !issued.is_settling(asked_at));
-                let wanted = |listed: &Vec<_>| {
-                    settled
-                        && ExternalReference::are_the_same(
-                            &ExternalReference::all(listed),
-                            &watched.wanted.references,
-                        )
-                };
-                found.references = found.references.filter(wanted);
-                if let Some(references) = &mut found.references {
-                    // An object has no order; in the one that is sent they compare equal when they are stored.
-                    references.sort_by_key(|one| watched.wanted.references.find(&format!("({one})")));
-                }
-                Some((record.id, found))
-            })
-            .collect()
     }
 
     /// The configured pairs, in a form in which they can be compared.
@@ -267,29 +235,23 @@ impl Tenant {
         self.other_references.of(id)
     }
 
-    /// Stores what the list has of webhooks that left the configuration.
-    async fn look_after_orphans(&self, listing: &Listing, asked_at: Timestamp) -> Result<(), StoreError> {
-        let orphans = self.store.orphans_of(&self.name).await?;
-        if orphans.is_empty() {
-            return Ok(());
-        }
-        let pairs = self.pairs();
-        let find = |orphan: &Orphan| {
-            let id = match &orphan.remote {
-                Remote::Listed(listed) => Some(listed.id.as_str()),
-                Remote::Absent { .. } | Remote::NeverAsked => None,
-            };
-            (orphan.id, listing.find(&orphan.pair, id, &pairs).cloned())
-        };
-        let seen = orphans.iter().map(find).collect();
-        self.store.saw_orphans(seen, asked_at).await
-    }
-
     /// Deletes at Protime a webhook that left the configuration; one that is gone already is as good.
     pub(crate) async fn delete_orphan(&self, orphan: &Orphan, remote_id: &str) -> Result<(), PollError> {
         match self.client.delete_webhook(remote_id).await {
             Err(error) if error.status() != Some(404) => Err(error.into()),
-            Ok(()) | Err(_) => Ok(self.store.orphan_deleted(orphan.id, clock::now()).await?),
+            Ok(()) | Err(_) => Ok(self.note_gone(orphan.id).await?),
+        }
+    }
+
+    async fn note_gone(&self, id: WebhookId) -> Result<(), StoreError> {
+        loop {
+            let (record, now) = (self.store.record(id).await?, self.now());
+            let transition = apply(&record, &Event::Gone(now.local), now);
+            if !transition.changes(&record)
+                || self.store.commit("orphan_deleted", vec![transition.into()], None).await?
+            {
+                return Ok(());
+            }
         }
     }
 
@@ -306,43 +268,13 @@ impl Tenant {
             && other.webhooks.values().any(|watched| comparable(&watched.pair) == comparable(pair))
     }
 
-    /// Draws the consequences of a list: proofs of delivery, and who wants attention.
-    async fn judge(
-        &self,
-        asked_at: Timestamp,
-        asked_at_protime: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let records = self.store.records_of(&self.name).await?;
-        let mut proven = Vec::new();
-        for record in &records {
-            let Some(watched) = self.webhooks.get(&record.id) else { continue };
-            if proves(record, &watched.wanted, now, asked_at) {
-                proven.push(record.id);
-            }
-            let next = match plan(record, &watched.wanted, now) {
-                Plan::Wait { until, .. } => until,
-                _ => Some(now.local),
-            };
-            if next != record.next_action_at {
-                // If it is refused, something happened to the webhook and it is looked at anyway.
-                self.store.schedule(record.id, next, record.revision).await?;
-            }
-        }
-        if let Some(asked_at_protime) = asked_at_protime {
-            self.store.prove(proven, asked_at_protime).await?;
-        }
-        self.wake.notify_one();
-        Ok(())
-    }
-
     fn tell(&self, outcome: &Result<(), PollError>) {
         let error = outcome.as_ref().err().map(ToString::to_string);
         let word = if error.is_none() { "succeeded" } else { "failed" };
-        self.bulletin.publish(&Event {
+        self.bulletin.publish(&event::Event {
             outcome: Some(word.to_owned()),
             error,
-            ..Event::of_tenant(Kind::PollFinished, clock::now(), &self.name)
+            ..event::Event::of_tenant(Kind::PollFinished, clock::now(), &self.name)
         });
     }
 
@@ -361,8 +293,8 @@ impl Tenant {
                     polls.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
                 let attempts = attempts + 1;
                 let delay = match error.kind() {
-                    TroubleKind::Transient => self.backoff.delay(attempts, fastrand::f64()),
-                    TroubleKind::NeedsOperator => self.backoff.slow(fastrand::f64()),
+                    TroubleKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
+                    TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
                 };
                 let delay = delay.max(error.retry_after().unwrap_or_default());
                 tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");
@@ -378,3 +310,4 @@ impl Tenant {
 mod odd;
 mod retrying;
 mod scopes;
+mod taking;

@@ -13,22 +13,30 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{
-    Answer, Attempt, OpenError, Store, StoreError,
-    rotation::{count_post, insert_answer},
+use super::{Answer, OpenError, Store, StoreError, answers, commit, state};
+use crate::{
+    clock,
+    domain::{
+        post::PostId,
+        record::{Now, WebhookId},
+        transition::{Event, apply},
+    },
 };
-use crate::domain::record::{Stage, WebhookId};
 
 const PREFIX: &str = "rescued-answer-";
 
 #[derive(Serialize, Deserialize)]
 struct Rescued {
     webhook: i64,
-    renewal: i64,
+    /// Of which POST; files of earlier versions name the renewal instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    post: Option<PostId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renewal: Option<i64>,
     issued_at: Timestamp,
     location: Option<String>,
     references: String,
@@ -36,25 +44,26 @@ struct Rescued {
 }
 
 impl Store {
-    /// Puts an answer into the emergency file of its renewal.
-    pub(crate) async fn rescue(&self, attempt: Attempt, answer: &Answer) -> io::Result<PathBuf> {
+    /// Puts an answer into the emergency file of its POST.
+    pub(crate) async fn rescue(&self, answer: &Answer) -> io::Result<PathBuf> {
         let rescued = Rescued {
-            webhook: attempt.webhook.0,
-            renewal: attempt.renewal,
+            webhook: answer.webhook.0,
+            post: Some(answer.post),
+            renewal: None,
             issued_at: answer.issued_at,
             location: answer.location.clone(),
             references: answer.references.clone(),
             body_base64: Zeroizing::new(STANDARD.encode(answer.body.as_slice())),
         };
-        let path = self.rescue_path(attempt.renewal);
+        let path = self.rescue_path(answer.post);
         let target = path.clone();
         tokio::task::spawn_blocking(move || write(&target, &rescued)).await.map_err(io::Error::other)??;
         Ok(path)
     }
 
-    /// Removes the emergency file of a renewal, if there is one: its content is in the database.
-    pub(crate) fn forget_rescued(&self, attempt: Attempt) {
-        let path = self.rescue_path(attempt.renewal);
+    /// Removes the emergency file of a POST, if there is one: its content is in the database.
+    pub(crate) fn forget_rescued(&self, post: PostId) {
+        let path = self.rescue_path(post);
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -64,8 +73,8 @@ impl Store {
         }
     }
 
-    fn rescue_path(&self, renewal: i64) -> PathBuf {
-        self.state_dir.join(format!("{PREFIX}{renewal}.json"))
+    fn rescue_path(&self, post: PostId) -> PathBuf {
+        self.state_dir.join(format!("{PREFIX}{post}.json"))
     }
 }
 
@@ -97,10 +106,10 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
         // The writer may have died before it gave the file its name: it is whole, or was none yet.
         let unfinished = path.extension().is_some_and(|extension| extension == "new");
         match read(&path) {
-            Ok((id, renewal, answer)) => {
+            Ok(rescued) => {
                 // Whoever went on without it would POST again.
-                let waited_for = store(connection, id, renewal, &answer)
-                    .map_err(|error| failed(&path, io::Error::other(error)))?;
+                let waited_for =
+                    store(connection, rescued).map_err(|error| failed(&path, io::Error::other(error)))?;
                 if waited_for {
                     tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
                 } else {
@@ -120,42 +129,42 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
     Ok(())
 }
 
-fn read(path: &Path) -> io::Result<(WebhookId, i64, Answer)> {
+fn read(path: &Path) -> io::Result<Rescued> {
     let json = Zeroizing::new(fs::read(path)?);
     let rescued: Rescued = serde_json::from_slice(&json)?;
-    let body = STANDARD.decode(rescued.body_base64.as_bytes()).map_err(io::Error::other)?;
-    let answer = Answer {
-        location: rescued.location,
-        body: Zeroizing::new(body),
-        issued_at: rescued.issued_at,
-        references: rescued.references,
-    };
-    Ok((WebhookId(rescued.webhook), rescued.renewal, answer))
+    // It is whole only if its body is.
+    STANDARD.decode(rescued.body_base64.as_bytes()).map_err(io::Error::other)?;
+    Ok(rescued)
 }
 
 /// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
 /// Tells whether it did.
-fn store(
-    connection: &Connection,
-    webhook: WebhookId,
-    renewal: i64,
-    answer: &Answer,
-) -> Result<bool, StoreError> {
+fn store(connection: &Connection, rescued: Rescued) -> Result<bool, StoreError> {
+    let body = STANDARD
+        .decode(rescued.body_base64.as_bytes())
+        .map_err(|error| StoreError::Unexpected(error.to_string()))?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcome = (|| {
-        let waits = connection
-            .query_row(
-                "SELECT 1 FROM renewal WHERE id = ? AND webhook_id = ? AND finished_at IS NULL AND stage = ?",
-                (renewal, webhook.0, Stage::Posting.as_str()),
-                |_| Ok(()),
-            )
-            .optional()?;
-        if waits.is_some() {
-            insert_answer(connection, renewal, answer, crate::clock::now())?;
-            super::marks::set_stage(connection, renewal, Stage::Rotate)?;
-            count_post(connection, webhook)?;
+        let record = state::of(connection, WebhookId(rescued.webhook))?;
+        let open = record.open.as_ref();
+        let of_old = open.filter(|open| Some(open.id) == rescued.renewal).and_then(|open| open.post);
+        let Some(post) = rescued.post.or(of_old) else { return Ok(false) };
+        let now = clock::now();
+        let transition = apply(&record, &Event::Answered(post), Now { local: now, protime: now });
+        let waits = open.is_some_and(|open| open.post == Some(post)) && transition.changes(&record);
+        if waits {
+            let answer = Answer {
+                post,
+                webhook: record.id,
+                location: rescued.location,
+                body: Zeroizing::new(body),
+                issued_at: rescued.issued_at,
+                references: rescued.references,
+            };
+            answers::insert(connection, &answer, now)?;
+            commit::write(connection, &transition.into())?;
         }
-        Ok(waits.is_some())
+        Ok(waits)
     })();
     connection.execute_batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     outcome

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::OpenError;
+use crate::domain::key::WebhookKey;
 
 /// Every version's step, in order. What has been released is never changed, only added to.
 const MIGRATIONS: &[&str] = &[
@@ -17,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/005.sql"),
     include_str!("schema/006.sql"),
     include_str!("schema/007.sql"),
+    include_str!("schema/008.sql"),
 ];
 
 fn known() -> i64 {
@@ -60,6 +62,26 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
         Ok(())
     };
     run().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+}
+
+/// Gives every current key its fingerprint, which no statement of a migration can compute.
+pub(super) fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()> {
+    let mut without = connection.prepare(
+        "SELECT id, key FROM webhook JOIN key ON webhook_id = id AND retired_at IS NULL \
+         WHERE json_extract(state, '$.issued.fingerprint') = ''",
+    )?;
+    let without = without
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (id, key) in without {
+        // An empty key is none, and was never stored.
+        let Some(key) = WebhookKey::new(key) else { continue };
+        connection.execute(
+            "UPDATE webhook SET state = json_set(state, '$.issued.fingerprint', ?2) WHERE id = ?1",
+            (id, key.fingerprint()),
+        )?;
+    }
+    Ok(())
 }
 
 fn user_version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -16,11 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::{Daemon, RUNTIME, eventually, pause};
+use super::support::{Daemon, RUNTIME, database, eventually, pause};
 
 const ROOT: &str = "/connector/protimeapi/api/v1";
 
@@ -241,9 +240,7 @@ fn a_webhook_whose_end_is_brought_forward_has_expired() {
     settled(&daemon, 1);
     // For a minute after a POST, an earlier end could be that of a list that lags behind.
     daemon.stop();
-    let database = Connection::open(folder.path().join("state/state.db")).unwrap();
-    assert_eq!(database.execute("UPDATE key SET rotated_at = rotated_at - 61000", ()).unwrap(), 1);
-    drop(database);
+    database::rotated_a_minute_earlier(&folder.path().join("state"));
     daemon.start();
     tenant.change(|webhook| {
         webhook.ends = Timestamp::now() - SignedDuration::from_secs(1);

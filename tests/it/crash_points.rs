@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::support::{Config, World, until};
+use super::support::{Config, World, database, until};
 
 const CRASH_AT: &str = "PROTIME_WEBHOOKD_CRASH_AT";
 const CRASH_LOG: &str = "PROTIME_WEBHOOKD_CRASH_LOG";
@@ -126,8 +126,8 @@ impl Walk {
             Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
             Cause::Expiring => {
                 // The planned time comes earlier, so that nobody has to wait for it.
-                let database = rusqlite::Connection::open(self.world.path("state/state.db")).unwrap();
-                database.execute("UPDATE webhook SET next_renewal_at = issued_at", []).unwrap();
+                let issued = "json_extract(state, '$.issued.at')";
+                database::set(&self.world.path("state"), "$.next_renewal_at", issued);
             }
             Cause::References => self.references = !self.references,
             _ => {}

@@ -12,7 +12,7 @@ use std::{
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::support::{Config, World, pause};
+use super::support::{Config, World, database, pause};
 
 /// So seldom that only the tests of this module ask for lists.
 const NEVER: &str = "status_poll = \"0 0 0 1 1 *\"\nlog_level = \"debug\"\nlog_format = \"text\"";
@@ -61,7 +61,8 @@ fn a_reload_whose_client_hangs_up_is_done_all_the_same() {
     world.start(&config);
     world.settled("clockings");
     world.settled("people");
-    let adoptions = || fs::read_to_string(&points).unwrap().matches("store:adopt:before").count();
+    let adoptions =
+        || fs::read_to_string(&points).unwrap().matches("store:sync_configuration:before").count();
     let before = adoptions();
 
     world.write(&quiet(&world, &["people", "absences"]));
@@ -192,15 +193,7 @@ fn a_journal_that_cannot_be_read_is_asked_for_seldom() {
     let config = quiet(&world, &["clockings"]);
     world.start(&config);
     world.settled("clockings");
-    let database = Connection::open(world.path("state/state.db")).unwrap();
-    database.busy_timeout(Duration::from_secs(5)).unwrap();
-    database
-        .execute(
-            "UPDATE webhook SET trouble_step = 'dance', trouble_at = 0, trouble_since = 0, trouble_message = '', \
-             trouble_needs_operator = 0, trouble_attempts = 0, trouble_retry_at = 0",
-            [],
-        )
-        .unwrap();
+    database::set(&world.path("state"), "$.trouble", "'dance'");
     let refusals = || world.daemon.log().matches("the journal could not be read for its news").count();
     world.eventually("it cannot be read", || (refusals() > 0).then_some(()));
     let seconds = 8;

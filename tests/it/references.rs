@@ -3,10 +3,9 @@
 
 use std::{fs, time::Duration};
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::support::{Config, World, pause, until};
+use super::support::{Config, World, database, pause, until};
 
 const LONG: &[&str] = &["--lifetime", "1h", "--retry-delay", "50ms", "--retries", "40"];
 
@@ -161,11 +160,10 @@ fn references_that_protime_lists_as_wanted_cause_nothing() {
     world.settled("clockings");
     world.daemon.stop();
     // As after a takeover, when nobody knew with which references the webhook was made.
-    let database = Connection::open(world.path("state/state.db")).unwrap();
-    assert_eq!(database.execute("UPDATE webhook SET issued_references = ''", ()).unwrap(), 1);
+    let state = world.path("state");
+    database::set(&state, "$.issued.references", "''");
     // A list within a minute of our POST could be older than it.
-    assert_eq!(database.execute("UPDATE key SET rotated_at = rotated_at - 61000", ()).unwrap(), 1);
-    drop(database);
+    database::rotated_a_minute_earlier(&state);
     world.daemon.start();
     world.eventually("it has seen the list", || {
         let polls = world.daemon.control.post("/v1/poll");

@@ -3,6 +3,7 @@
 
 mod config;
 mod daemon;
+pub(crate) mod database;
 mod events;
 mod http;
 mod listener;

@@ -1,9 +1,10 @@
 //! The days that a filter asks for: where they begin and end, and in which pieces they are asked for.
 
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::Offset};
+use serde::{Deserialize, Serialize};
 
 /// Days, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Days {
     /// The first.
     pub(crate) from: Date,

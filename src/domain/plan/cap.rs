@@ -4,6 +4,7 @@ use super::{
     tests::{at, check, contended, listed, open},
     *,
 };
+use crate::domain::post::PostOutcome;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
@@ -14,7 +15,7 @@ fn the_cap_on_unplanned_posts() {
             "one of two used",
             |r| {
                 r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050)];
+                r.posted(&[1_050]);
             },
             1_100,
             Plan::Begin(ForeignRotation),
@@ -23,7 +24,7 @@ fn the_cap_on_unplanned_posts() {
             "two of two used: until the first of them is an hour old",
             |r| {
                 r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             contended(1_050 + 3_600),
@@ -32,22 +33,17 @@ fn the_cap_on_unplanned_posts() {
             "what is older than an hour does not count",
             |r| {
                 r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_050 + 3_600,
             Plan::Begin(ForeignRotation),
         ),
-        (
-            "a planned one is never capped",
-            |r| r.unplanned = vec![at(1_050), at(1_060)],
-            1_200,
-            Plan::Begin(Expiring),
-        ),
+        ("a planned one is never capped", |r| r.posted(&[1_050, 1_060]), 1_200, Plan::Begin(Expiring)),
         (
             "nor one after the planned time",
             |r| {
                 r.remote = listed("one", "Disabled", 1_300);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_250,
             Plan::Begin(Disabled),
@@ -57,7 +53,7 @@ fn the_cap_on_unplanned_posts() {
             |r| {
                 r.remote = listed("one", "Disabled", 1_300);
                 r.next_renewal_at = None;
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             contended(1_050 + 3_600),
@@ -68,7 +64,7 @@ fn the_cap_on_unplanned_posts() {
                 r.remote = listed("one", "Enabled", 900);
                 r.issued.as_mut().expect("healthy").valid_until = Some(at(900));
                 r.next_renewal_at = Some(at(900));
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             contended(1_050 + 3_600),
@@ -79,7 +75,7 @@ fn the_cap_on_unplanned_posts() {
                 r.issued = None;
                 r.next_renewal_at = None;
                 r.open = open(Stage::Post, Created);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             Plan::Post { unplanned: false },
@@ -89,9 +85,9 @@ fn the_cap_on_unplanned_posts() {
             |r| {
                 r.issued = None;
                 r.next_renewal_at = None;
-                r.fruitless = true;
+                r.posted_with(PostOutcome::Fruitless);
                 r.open = open(Stage::Post, Interrupted);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             contended(1_050 + 3_600),
@@ -99,9 +95,9 @@ fn the_cap_on_unplanned_posts() {
         (
             "whatever the reason was",
             |r| {
-                r.fruitless = true;
+                r.posted_with(PostOutcome::Fruitless);
                 r.open = open(Stage::Post, Expiring);
-                r.unplanned = vec![at(1_250), at(1_260)];
+                r.posted(&[1_250, 1_260]);
             },
             1_270,
             contended(1_250 + 3_600),
@@ -112,9 +108,9 @@ fn the_cap_on_unplanned_posts() {
                 r.issued = None;
                 r.next_renewal_at = None;
                 r.remote = Remote::Absent { seen_at: at(1_090) };
-                r.fruitless = true;
+                r.posted_with(PostOutcome::Fruitless);
                 r.open = open(Stage::Post, Created);
-                r.unplanned = vec![at(1_050)];
+                r.posted(&[1_050]);
             },
             1_100,
             Plan::Post { unplanned: true },
@@ -122,9 +118,9 @@ fn the_cap_on_unplanned_posts() {
         (
             "an operator's wish is not held up",
             |r| {
-                r.fruitless = true;
+                r.posted_with(PostOutcome::Fruitless);
                 r.open = open(Stage::Post, Manual);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             Plan::Post { unplanned: false },
@@ -133,7 +129,7 @@ fn the_cap_on_unplanned_posts() {
             "an open renewal does not get round it",
             |r| {
                 r.open = open(Stage::Post, ForeignRotation);
-                r.unplanned = vec![at(1_050), at(1_060)];
+                r.posted(&[1_050, 1_060]);
             },
             1_100,
             contended(1_050 + 3_600),

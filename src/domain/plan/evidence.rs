@@ -15,10 +15,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Wanted, is_known_everywhere};
 use crate::domain::{
     grain::Grain,
-    record::{Issued, Listed, Now, Record, Remote, SETTLING, Stage},
+    record::{Issued, Listed, Now, Record, Remote, SETTLING},
+    renewal::Stage,
     webhook::{RemoteStatus, same_id},
 };
 
@@ -27,7 +27,7 @@ use crate::domain::{
 const CAUGHT_UP: SignedDuration = SignedDuration::from_secs(3);
 
 /// How long after a POST a list is looked at again that may be older.
-pub(crate) const LOOKS: [SignedDuration; 4] =
+const LOOKS: [SignedDuration; 4] =
     [CAUGHT_UP, SignedDuration::from_secs(10), SignedDuration::from_secs(30), SETTLING];
 
 /// Offsets from UTC are whole quarters of an hour, from the first to the last of these.
@@ -100,11 +100,11 @@ pub(crate) fn delivers(record: &Record, now: Now) -> bool {
 
 /// Whether the list that was asked for at `asked_at`, on our clock, proves that the webhook delivered
 /// with a key that everybody had.
-pub(crate) fn proves(record: &Record, wanted: &Wanted, now: Now, asked_at: Timestamp) -> bool {
+pub(crate) fn proves(record: &Record, now: Now, asked_at: Timestamp) -> bool {
     let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
     let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
-    let certain = record.confirm.is_none() && !record.outstanding;
-    fresh && quiet && certain && is_known_everywhere(record, wanted) && delivers(record, now)
+    let certain = record.confirm.is_none() && !record.has_outstanding();
+    fresh && quiet && certain && record.is_known_everywhere() && delivers(record, now)
 }
 
 /// When to look again at a list that came soon after our POST and is not believed, because it shows what
@@ -126,13 +126,23 @@ pub(crate) fn unsettled(record: &Record) -> Option<Timestamp> {
     LOOKS.into_iter().map(|look| issued.rotated_at + look).find(|look| *look > seen_at)
 }
 
+/// When Protime is to be asked again whether the key is still the one that it signs with, after it was asked just
+/// now; `None`: enough. The last look ends the time in which a difference is our own doing.
+pub(crate) fn next_look(record: &Record, request_timeout: SignedDuration, now: Now) -> Option<Timestamp> {
+    let confirm = record.confirm?;
+    let rotated_at = record.issued.as_ref().map_or(now.local, |issued| issued.rotated_at);
+    let looks = LOOKS.into_iter().chain([request_timeout]).map(|after| rotated_at + after);
+    let looks = looks.filter(|look| *look < confirm.until).chain([confirm.until]);
+    looks.filter(|look| now.local < *look).min()
+}
+
 /// Whether a POST of ours of which no one knows whether it was processed after the last one could hide in
 /// what is listed, because Protime writes ends too coarsely to tell two POSTs apart. As long as it may
 /// still come, lists are looked at instead.
 pub(super) fn may_hide_another(record: &Record, now: Now) -> bool {
     let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
     let waiting = record.confirm.is_some_and(|confirm| now.local < confirm.until);
-    if !record.outstanding || waiting {
+    if !record.has_outstanding() || waiting {
         return false;
     }
     let known = |end: Option<Timestamp>, grain: Grain| end.map(|end| grain.max(Grain::of(end)));

@@ -16,9 +16,11 @@ use proptest::prelude::*;
 use sinks::SINKS;
 use world::{Manner, World};
 
+use crate::domain::record::Record;
+
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
-enum Event {
+pub(crate) enum Event {
     /// Nothing, for some seconds.
     Pass(u16),
     /// The daemon tries a sink that lacks the key; if the flag is set, the sink takes it.
@@ -66,6 +68,20 @@ fn events() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// Histories to be lived through.
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(events(), 0..120)
+}
+
+/// Every state that a webhook has in such a history.
+pub(crate) fn states(history: Vec<Event>) -> Vec<Record> {
+    let mut world = World::new(false, Manner { unit: 1, lag: 0 });
+    for event in history {
+        world.happen(event);
+    }
+    world.committed
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: ProptestConfig::default().cases.max(600),
@@ -80,7 +96,7 @@ proptest! {
             1 => Just(Manner { unit: 60, lag: 0 }),
             1 => Just(Manner { unit: 1, lag: 50 }),
         ],
-        history in proptest::collection::vec(events(), 0..120),
+        history in histories(),
     ) {
         let mut world = World::new(proceed, manner);
         for event in history {
@@ -92,7 +108,7 @@ proptest! {
         prop_assert!(key.is_some());
         prop_assert_eq!(world.held, key, "the key that is held");
         prop_assert_eq!(world.sinks, [key; SINKS], "the key that each sink has");
-        prop_assert_eq!(world.record.owed, None);
+        prop_assert_eq!(world.stored.owed, None);
         let references = world.subscription.map(|it| it.references);
         prop_assert_eq!(references, Some(world.references), "the references that were configured");
     }

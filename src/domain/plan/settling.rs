@@ -113,7 +113,7 @@ fn an_earlier_end_is_not_somebody_elses_post() {
             "it came, and counts towards the cap like everything that no plan explains",
             |r| {
                 r.remote = cut_short("Enabled", 1_150);
-                r.unplanned = vec![at(1_155), at(1_156)];
+                r.posted(&[1_155, 1_156]);
             },
             1_160,
             Plan::Wait { until: Some(at(1_155) + HOUR), contended: true },

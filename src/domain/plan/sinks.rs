@@ -13,13 +13,10 @@ fn sink(name: &str, version: u64, attempts: u32) -> Outbox {
         sink: name.to_owned(),
         version,
         attempts,
+        started_at: None,
         retry_at: (version == 0).then(|| at(1_150)),
         failure: (attempts > 0).then_some(failure),
     }
-}
-
-fn two() -> Wanted {
-    Wanted { sinks: vec!["a".to_owned(), "b".to_owned()], ..wanted() }
 }
 
 fn wait(until: i64) -> Plan {
@@ -71,7 +68,7 @@ fn a_renewal_waits_for_no_sink_longer_than_the_laws_ask() {
         let mut record = healthy();
         record.open = stage.and_then(|stage| open(stage, Reason::Created));
         record.sinks = sinks.into();
-        assert_eq!(plan(&record, &two(), now(second)), expected, "{name}");
+        assert_eq!(plan(&record, &wanted(), now(second)), expected, "{name}");
     }
 }
 
@@ -82,10 +79,10 @@ fn a_dead_key_is_replaced_whatever_the_sinks_do() {
         record.open = open(stage, Reason::Created);
         record.sinks = vec![sink("a", 1, 0), sink("b", 0, 0)];
         record.remote = listed("one", "Disabled", 1_300);
-        assert_eq!(plan(&record, &two(), now(1_100)), Plan::Supersede(Reason::Disabled));
-        record.unplanned = vec![at(1_050), at(1_060)];
+        assert_eq!(plan(&record, &wanted(), now(1_100)), Plan::Supersede(Reason::Disabled));
+        record.posted(&[1_050, 1_060]);
         let capped = Plan::Wait { until: Some(at(1_050 + 3_600)), contended: true };
-        assert_eq!(plan(&record, &two(), now(1_100)), capped, "unless the cap forbids it");
+        assert_eq!(plan(&record, &wanted(), now(1_100)), capped, "unless the cap forbids it");
     }
 }
 
@@ -93,10 +90,10 @@ fn a_dead_key_is_replaced_whatever_the_sinks_do() {
 fn a_sink_that_fails_is_seen() {
     let mut record = healthy();
     record.sinks = vec![sink("a", 1, 0), sink("b", 0, 2)];
-    let plan = plan(&record, &two(), now(1_100));
+    let plan = plan(&record, &wanted(), now(1_100));
     assert_eq!(state(&record, &plan, None), State::Retrying);
-    assert!(!is_known_everywhere(&record, &two()));
+    assert!(!record.is_known_everywhere());
     record.sinks = vec![sink("a", 1, 0), sink("b", 1, 0)];
     assert_eq!(state(&record, &plan, None), State::Active);
-    assert!(is_known_everywhere(&record, &two()));
+    assert!(record.is_known_everywhere());
 }

@@ -1,7 +1,7 @@
 //! What a webhook is said to do.
 
 use super::{
-    tests::{at, healthy, listed, now, open, trouble, wanted},
+    tests::{healthy, listed, now, open, trouble, wanted},
     *,
 };
 
@@ -46,7 +46,7 @@ fn states_in_a_word() {
         state_of(
             |r| {
                 r.remote = listed("two", "Enabled", 1_300);
-                r.unplanned = vec![at(1_090), at(1_095)];
+                r.posted(&[1_090, 1_095]);
             },
             None
         ),

@@ -41,7 +41,7 @@ fn it_is_asked_for_while_a_renewal_waits() {
     assert_eq!(planned(waiting, 1_150), Plan::Post { unplanned: false });
     let contended = |r: &mut Record| {
         r.remote = listed("two", "Enabled", 1_300);
-        r.unplanned = vec![at(1_090), at(1_095)];
+        r.posted(&[1_090, 1_095]);
     };
     let until = Some(at(1_110));
     assert_eq!(planned(contended, 1_100), Plan::Wait { until, contended: true });

@@ -11,9 +11,11 @@ use crate::{
     domain::{
         errand::{Done, Failure, FailureKind},
         gap::Gap,
-        plan::{gap, is_known_everywhere},
+        plan::gap,
         reason::{Step, StepOutcome},
-        record::{Now, Open, Record},
+        record::{Now, Record},
+        renewal::Open,
+        transition::{Attempt, Covered, Event},
         walk::Began,
     },
     resync::Resync,
@@ -35,54 +37,55 @@ impl Procedure {
 
     pub(super) async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let local = self.tenant.now().local;
-        let attempt = self.store.start_step(self.id, open.id, Step::Resync, local).await?;
-        let outcome = self.run_resync(record, open, Step::Resync, stop).await;
-        let now = self.tenant.now();
-        match outcome {
-            Ok(Ran { done, began }) => {
-                let (outcome, covered) = settled(done.skipped, began);
-                self.store.resynced(attempt, outcome, covered, done.output, now.local).await?;
+        let Some(attempt) = self.start(record, Step::Resync).await? else { return Ok(Advance::Acted) };
+        match self.run_resync(record, open, Step::Resync, stop).await {
+            Ok(ran) => {
+                let (outcome, covered, output) = ran.settled();
+                self.learn("resynced", &Event::Resynced(attempt, outcome, covered, output), &[]).await?;
             }
             // Only the key that comes of the POST helps, and what is owed is paid after it.
             Err(failure) if failure.kind == FailureKind::KeyRefused => {
                 tracing::warn!(webhook = %self.path, error = %failure, "the receiver does not accept the present key; renewing first, the resync stays owed");
-                self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
+                self.pass_over(attempt, failure).await?;
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
-                return self.stopped(attempt, failure, now).await;
+                return self.stopped(attempt, failure).await;
             }
             Err(failure) if self.proceed => {
                 tracing::warn!(webhook = %self.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
-                self.store.resync_passed_over(attempt, failure.message, failure.output, now.local).await?;
+                self.pass_over(attempt, failure).await?;
             }
-            Err(failure) => self.fail(attempt, record, Step::Resync, failure, now).await?,
+            Err(failure) => self.fail(attempt, Step::Resync, failure).await?,
         }
         Ok(Advance::Acted)
     }
 
+    async fn pass_over(&self, attempt: Attempt, failure: Failure) -> Result<(), StoreError> {
+        let event = Event::ResyncPassedOver(attempt, failure.message, failure.output);
+        self.learn("resync_passed_over", &event, &[]).await?;
+        Ok(())
+    }
+
     pub(super) async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let local = self.tenant.now().local;
-        let attempt = self.store.start_step(self.id, open.id, Step::CatchUp, local).await?;
-        let outcome = self.run_resync(record, open, Step::CatchUp, stop).await;
-        let now = self.tenant.now();
-        match outcome {
-            Ok(Ran { done, began }) => {
-                let (outcome, covered) = settled(done.skipped, began);
+        let Some(attempt) = self.start(record, Step::CatchUp).await? else { return Ok(Advance::Acted) };
+        match self.run_resync(record, open, Step::CatchUp, stop).await {
+            Ok(ran) => {
+                let (outcome, covered, output) = ran.settled();
                 // As it was when the resync began: a sink that got the key since then came too late for it.
-                if is_known_everywhere(record, &self.wanted) {
-                    self.store.caught_up(attempt, outcome, covered, done.output, now.local).await?;
+                let everywhere = record.is_known_everywhere();
+                let event = Event::CaughtUp(attempt, outcome, covered, output, everywhere);
+                let state = self.learn("caught_up", &event, &[]).await?;
+                if state.last.as_ref().is_some_and(|last| last.id == open.id) {
                     tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
                 } else {
-                    self.store.caught_up_in_part(attempt, outcome, covered, done.output, now.local).await?;
                     tracing::warn!(webhook = %self.path, renewal = open.id, "caught up, and once more when the last key sink has the key");
                 }
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
-                return self.stopped(attempt, failure, now).await;
+                return self.stopped(attempt, failure).await;
             }
-            Err(failure) => self.fail(attempt, record, Step::CatchUp, failure, now).await?,
+            Err(failure) => self.fail(attempt, Step::CatchUp, failure).await?,
         }
         Ok(Advance::Acted)
     }
@@ -101,7 +104,7 @@ impl Procedure {
         crash::point(&format!("{which}:before"));
         let outcome = match &self.resync {
             Resync::Read(read) => self.read(read, record, &context, began, stop).await,
-            other => other.run(&context, stop.requested()).await.map(|done| Ran { done, began }),
+            other => other.run(&context, stop.requested()).await.map(|done| Ran { done, began, from }),
         };
         crash::point(&format!("{which}:after"));
         outcome
@@ -118,18 +121,25 @@ impl Procedure {
 pub(super) struct Ran {
     pub(super) done: Done,
     pub(super) began: Began,
+    /// From where on it was asked to close the gap; `None`: everything.
+    pub(super) from: Option<Timestamp>,
 }
 
-/// How a resync is recorded, and up to when it covers everything.
-///
-/// While Protime's clock is not known, a resync covers nothing: ours may be ahead by a day, and what
-/// changes until then would count as covered.
-pub(super) fn settled(skipped: bool, began: Began) -> (StepOutcome, Option<Timestamp>) {
-    match (skipped, began.known) {
-        (true, _) => (StepOutcome::Skipped, None),
-        (false, false) => (StepOutcome::Succeeded, None),
-        (false, true) => (StepOutcome::Succeeded, Some(began.at - SLACK)),
+impl Ran {
+    /// How it is recorded, and what it covered.
+    ///
+    /// While Protime's clock is not known, a resync covers nothing: ours may be ahead by a day, and what
+    /// changes until then would count as covered.
+    fn settled(self) -> (StepOutcome, Option<Covered>, Option<String>) {
+        let outcome = if self.done.skipped { StepOutcome::Skipped } else { StepOutcome::Succeeded };
+        let to = covered(self.began).filter(|_| !self.done.skipped);
+        (outcome, to.map(|to| Covered { from: self.from, to }), self.done.output)
     }
+}
+
+/// Up to when a resync that began so covers everything.
+pub(super) fn covered(began: Began) -> Option<Timestamp> {
+    began.known.then(|| began.at - SLACK)
 }
 
 #[cfg(test)]
@@ -141,15 +151,17 @@ mod tests {
     #[test]
     fn a_resync_covers_what_changed_before_it_began_by_a_clock_that_is_known() {
         let at = |second| Timestamp::from_second(second).expect("in range");
-        let covered = at(1_000) - SignedDuration::from_secs(5);
+        let reached = Covered { from: Some(at(900)), to: at(1_000) - SignedDuration::from_secs(5) };
         for (skipped, knew_the_time, expected) in [
-            (false, true, (StepOutcome::Succeeded, Some(covered))),
+            (false, true, (StepOutcome::Succeeded, Some(reached))),
             (false, false, (StepOutcome::Succeeded, None)),
             (true, true, (StepOutcome::Skipped, None)),
             (true, false, (StepOutcome::Skipped, None)),
         ] {
             let began = Began { at: at(1_000), known: knew_the_time };
-            assert_eq!(settled(skipped, began), expected, "{skipped} {knew_the_time}");
+            let ran = Ran { done: Done { skipped, output: None }, began, from: Some(at(900)) };
+            let (outcome, covered, _) = ran.settled();
+            assert_eq!((outcome, covered), expected, "{skipped} {knew_the_time}");
         }
     }
 }

@@ -4,43 +4,35 @@
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
 //! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::{Procedure, later};
+use super::Procedure;
 use crate::{
     crash,
     domain::{
         errand::{Failure, FailureKind},
         reason::{Reason, Step},
-        record::{Now, Record},
+        record::Record,
+        transition::{Event, apply},
     },
     handoff::KeySink,
     stop::Stop,
-    store::{StoreError, Undelivered},
+    store::{StoreError, StoredKey},
 };
 
 /// How long to wait before a database that refused the outcome of an attempt is tried again.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
-    /// Lets the renewal go on from its hand-off.
-    pub(super) async fn settle(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(open) = &record.open else { return Ok(()) };
-        let now = self.tenant.now().local;
-        self.store.hand_off_settled(self.id, open.id, self.sinks.is_empty(), now).await
-    }
-
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
     pub(crate) async fn deliver(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
         let begun = self.tenant.now();
+        let name = sink.id();
         // Before the attempt is recorded: nothing but its own end may come between it and its record.
-        let record = self.store.record(self.id).await?;
-        let Some(delivery) = self.store.start_delivery(self.id, sink.id(), begun.local).await? else {
-            return Ok(());
-        };
-        let version = delivery.key.version;
+        let Some((record, key)) = self.start_delivery(&name).await? else { return Ok(()) };
+        let version = key.version;
         let (reason, renewal) = match (&record.open, &record.last) {
             (Some(open), _) => (open.reason, open.id),
             (None, Some(last)) => (last.reason, last.id),
@@ -50,16 +42,13 @@ impl Procedure {
         crash::point("sink:before");
         let outcome = {
             let given_up = std::pin::pin!(self.given_up(version, stop));
-            sink.deliver(&context, &delivery.key.key, version, given_up).await
+            sink.deliver(&context, &key.key, version, given_up).await
         };
         crash::point("sink:after");
-        let now = self.tenant.now();
-        match outcome {
+        let event = match outcome {
             Ok(done) => {
                 tracing::info!(webhook = %self.path, sink = %sink.label(), key_version = version, "key handed off");
-                let record =
-                    || self.store.delivered(self.id, sink.id(), version, done.output.clone(), now.local);
-                self.insist(record, stop).await
+                Event::Delivered(name, version, done.output)
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
                 let why = if stop.is_requested() {
@@ -67,19 +56,38 @@ impl Procedure {
                 } else {
                     "ended because a newer key is there"
                 };
-                let record = || {
-                    let output = failure.output.clone();
-                    self.store.delivery_given_up(self.id, sink.id(), why, output, now.local)
-                };
-                self.insist(record, stop).await
+                Event::DeliveryGivenUp(name, why, failure.output)
             }
-            Err(failure) => {
-                let failure = self.undelivered(sink, delivery.failures, failure, now);
-                let record =
-                    || self.store.undelivered(self.id, sink.id(), version, failure.clone(), now.local);
-                self.insist(record, stop).await
+            Err(failure) => self.undelivered(sink, version, failure),
+        };
+        let state = self.insist(&event, stop).await?;
+        if matches!(event, Event::Undelivered(..)) {
+            self.tell_undelivered(sink, &state);
+        }
+        Ok(())
+    }
+
+    /// Records that a sink is about to get the current key; `None` if it has it, or gets it already.
+    async fn start_delivery(&self, sink: &str) -> Result<Option<(Record, StoredKey)>, StoreError> {
+        let begun = Event::DeliveryBegan(sink.to_owned());
+        loop {
+            let record = self.store.record(self.id).await?;
+            let Some(key) = self.store.keys(self.id).await?.current else { return Ok(None) };
+            let transition = apply(&record, &begun, self.tenant.now());
+            if !transition.changes(&record) {
+                return Ok(None);
+            }
+            if self.store.commit("start_delivery", vec![transition.into()], None).await? {
+                return Ok(Some((record, key)));
             }
         }
+    }
+
+    /// Owes a sink the key again, because it was found to lack this version of it; false if that is not
+    /// what it has to have any more, or it gets a key already.
+    pub(crate) async fn hand_off_again(&self, sink: String, version: u64) -> Result<bool, StoreError> {
+        let state = self.learn("key_gone", &Event::KeyGone(sink.clone(), version), &[]).await?;
+        Ok(state.had_key(&sink) && !state.has_key(&sink))
     }
 
     /// A webhook that leaves the configuration leaves its couriers, too: what takes no time is handed off
@@ -95,19 +103,23 @@ impl Procedure {
     /// Records that an attempt ended without anybody learning how.
     pub(crate) async fn delivery_broke(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
         let Some(current) = self.store.keys(self.id).await?.current else { return Ok(()) };
-        let now = self.tenant.now();
         let failure = Failure::new("the delivery ended abnormally; the log says more");
-        let failure = self.undelivered(sink, 0, failure, now);
-        let record =
-            || self.store.undelivered(self.id, sink.id(), current.version, failure.clone(), now.local);
-        self.insist(record, stop).await
+        let event = self.undelivered(sink, current.version, failure);
+        let state = self.insist(&event, stop).await?;
+        self.tell_undelivered(sink, &state);
+        Ok(())
     }
 
-    fn undelivered(&self, sink: &KeySink, failures: u32, failure: Failure, now: Now) -> Undelivered {
-        let attempts = failures.saturating_add(1);
-        let retry_at = later(now, self.timing.backoff.delay(attempts, fastrand::f64()));
-        tracing::warn!(webhook = %self.path, sink = %sink.label(), attempts, %retry_at, error = %failure, "a key sink does not take the key");
-        Undelivered { message: failure.message, output: failure.output, retry_at }
+    fn undelivered(&self, sink: &KeySink, version: u64, failure: Failure) -> Event {
+        Event::Undelivered(sink.id(), version, failure.message, failure.output, self.timing.retry())
+    }
+
+    fn tell_undelivered(&self, sink: &KeySink, record: &Record) {
+        let outbox = record.sinks.iter().find(|outbox| outbox.sink == sink.id());
+        if let Some((outbox, failure)) = outbox.and_then(|it| Some((it, it.failure.as_ref()?))) {
+            let retry_at = outbox.retry_at.unwrap_or(failure.at);
+            tracing::warn!(webhook = %self.path, sink = %sink.label(), attempts = outbox.attempts, %retry_at, error = %failure.message, "a key sink does not take the key");
+        }
     }
 
     /// Ready when an attempt with this version of the key is of no use any more.
@@ -134,12 +146,9 @@ impl Procedure {
 
     /// Records the end of an attempt, however long the database refuses: until then the sink counts as
     /// being served. A stop ends the waiting; the next start knows that nothing runs.
-    async fn insist<F>(&self, mut record: impl FnMut() -> F, stop: &Stop) -> Result<(), StoreError>
-    where
-        F: Future<Output = Result<(), StoreError>>,
-    {
+    async fn insist(&self, outcome: &Event, stop: &Stop) -> Result<Record, StoreError> {
         loop {
-            match record().await {
+            match self.learn("delivery_ended", outcome, &[]).await {
                 Err(error) if !stop.is_requested() && !matches!(error, StoreError::Closed) => {
                     tracing::error!(webhook = %self.path, %error, "the database refuses the outcome of a hand-off; trying again");
                     tokio::time::sleep(DATABASE_RETRY).await;

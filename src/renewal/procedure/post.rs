@@ -7,19 +7,21 @@
 
 use std::time::Duration;
 
-use super::{Procedure, StoreError, refused::is_early};
+use super::{Procedure, StoreError, new_post, refused::is_early};
 use crate::{
     crash,
     domain::{
         plan::differs,
         reason::{Reason, RenewalOutcome, Step},
-        record::{Confirm, Issued, Listed, Now, Record, Remote, TroubleKind},
+        record::{Issued, Listed, Record, Remote},
+        renewal::TroubleKind,
+        transition::{Attempt, Event, Rotation, apply},
         webhook::ExternalReference,
     },
     protime::{self, PostError},
     renewal::unsaved::Awaited,
     stop::Stop,
-    store::{Answer, Attempt, Rotation},
+    store::Answer,
 };
 
 /// After so many times the limit of a request, a POST of ours is no longer suspected to be processed late.
@@ -30,38 +32,39 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
     pub(super) async fn post(&self, record: &Record, unplanned: bool, stop: &Stop) -> Result<(), StoreError> {
-        let Some(open) = &record.open else { return Ok(()) };
         if let Some(failure) = self.unready(record).await? {
-            let now = self.tenant.now();
-            let attempt = self.store.start_step(self.id, open.id, Step::Post, now.local).await?;
-            return self.fail(attempt, record, Step::Post, failure, now).await;
+            let Some(attempt) = self.start(record, Step::Post).await? else { return Ok(()) };
+            return self.fail(attempt, Step::Post, failure).await;
         }
-        let begun = self.tenant.now();
-        let Some(attempt) = self.store.start_post(self.id, open.id, unplanned, begun.local).await? else {
+        let (begun, post) = (self.tenant.now(), new_post());
+        if self.decide("start_post", record, &Event::PostBegan { post, unplanned }).await?.is_none() {
             return Ok(());
-        };
+        }
         match self.send(record).await {
             Ok((answer, awaited)) => {
                 self.keys_in_memory.hold(&self.path);
                 drop(awaited);
                 let answer = Answer {
+                    post,
+                    webhook: self.id,
                     location: answer.location,
                     body: answer.body,
                     issued_at: begun.protime,
                     references: self.wanted.references.clone(),
                 };
-                self.keep(attempt, answer, stop).await?;
+                self.keep(answer, stop).await?;
                 if record.after_end && is_early(record, begun) {
                     tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
-                    self.store.renews_early(self.id, self.tenant.now().local).await?;
+                    self.tenant_renews(false, None).await?;
                 }
                 Ok(())
             }
-            Err(PostError::NotProcessed(error)) => self.refused(record, attempt, &error).await,
+            Err(PostError::NotProcessed(error)) => self.refused(post, &error).await,
             Err(PostError::Unknown(error)) => {
-                let now = self.tenant.now();
-                let trouble = self.api_trouble(record, &error, now);
-                self.store.post_unknown(attempt, trouble, now.local).await
+                let event = Event::PostUnknown(post, self.api_setback(&error));
+                let state = self.learn("post_unknown", &event, &[]).await?;
+                self.tell_failure(&state);
+                Ok(())
             }
         }
     }
@@ -115,17 +118,17 @@ impl Procedure {
     /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
     /// it is also put into an emergency file, and health says so. Only when that file is written does
     /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
-    async fn keep(&self, attempt: Attempt, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
+    async fn keep(&self, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
         let mut rescued = false;
+        let outcome = self.outcome(&answer);
         loop {
-            let now = self.tenant.now().local;
-            let error = match self.store.post_answered(attempt, answer.clone(), now).await {
+            let error = match self.store_answer(&answer, &outcome).await {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.keys_in_memory.refused(&self.path, now);
+            self.keys_in_memory.refused(&self.path, self.tenant.now().local);
             if !rescued {
-                match self.store.rescue(attempt, &answer).await {
+                match self.store.rescue(&answer).await {
                     Ok(path) => {
                         rescued = true;
                         self.keys_in_memory.rescued(&self.path);
@@ -143,20 +146,51 @@ impl Procedure {
         }
         if self.keys_in_memory.remove(&self.path) {
             tracing::warn!(webhook = %self.path, "the database took the new key after all");
-            self.store.forget_rescued(attempt);
+            self.store.forget_rescued(answer.post);
         }
         Ok(())
+    }
+
+    /// What the arrival of an answer makes of the webhook: the key in it becomes current; where none is found,
+    /// what came is kept to be looked at.
+    fn outcome(&self, answer: &Answer) -> Event {
+        match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+            Ok(issued) => Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))),
+            Err(_) => Event::Answered(answer.post),
+        }
+    }
+
+    async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
+        let record = self.store.record(self.id).await?;
+        let now = self.tenant.now();
+        let transition = apply(&record, outcome, now);
+        let state = transition.state.clone();
+        if self.store.store_answer(answer.clone(), transition.into(), now.local).await? {
+            self.tell_rotation(outcome, &state);
+            return Ok(());
+        }
+        let state = self.learn("answered", outcome, &[]).await?;
+        self.tell_rotation(outcome, &state);
+        Ok(())
+    }
+
+    fn tell_rotation(&self, outcome: &Event, record: &Record) {
+        if let (Event::Rotated(..), Some(issued), Some(open)) = (outcome, &record.issued, &record.open) {
+            self.rotations.send_modify(|count| *count += 1);
+            tracing::info!(webhook = %self.path, renewal = open.id, key_version = issued.key_version, "key rotated");
+        }
     }
 
     /// Learns what became of a POST whose answer never came.
     pub(super) async fn resolve(&self, record: &Record) -> Result<(), StoreError> {
         let Some(open) = &record.open else { return Ok(()) };
         if let Err(error) = self.tenant.refresh().await {
-            let now = self.tenant.now();
             let message =
                 format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
-            let trouble = self.trouble(record, Step::Post, message, error.kind(), error.retry_after(), now);
-            return self.store.hinder(self.id, trouble).await;
+            let setback = self.setback(Step::Post, message, error.kind(), error.retry_after());
+            let state = self.learn("hindered", &Event::Hindered(setback), &[]).await?;
+            self.tell_failure(&state);
+            return Ok(());
         }
         let record = self.store.record(self.id).await?;
         let had_effect = match (&record.remote, &record.issued) {
@@ -166,74 +200,68 @@ impl Procedure {
         };
         if !had_effect {
             tracing::info!(webhook = %self.path, renewal = open.id, "the POST whose answer was lost has had no effect");
-            return self.store.post_had_no_effect(open.id).await;
+            self.learn("post_had_no_effect", &Event::PostHadNoEffect, &[]).await?;
+            return Ok(());
         }
         let error = "the answer of the POST was lost, and with it the new key".to_owned();
-        let now = self.tenant.now();
-        self.take_over(&record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now).await
+        self.replace(&record, RenewalOutcome::Interrupted, error, Reason::Interrupted).await
     }
 
+    /// Looks for the key in an answer that was stored without anyone having found it.
     pub(super) async fn rotate(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(open) = &record.open else { return Ok(()) };
-        let Some(answer) = self.store.answer(open.id).await? else {
-            let error = "the stored answer of the POST is gone".to_owned();
-            let now = self.tenant.now();
-            return self
-                .take_over(record, RenewalOutcome::Interrupted, error, Reason::Interrupted, now)
-                .await;
+        let post = record.open.as_ref().and_then(|open| open.post);
+        let answer = match post {
+            Some(post) => self.store.answer(post).await?,
+            None => None,
         };
-        let now = self.tenant.now();
-        let attempt = self.store.start_step(self.id, open.id, Step::Rotate, now.local).await?;
-        let issued =
-            match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-                Ok(issued) => issued,
-                Err(no_key) => return self.no_key(attempt, record, &no_key, now).await,
-            };
-        let now = self.tenant.now();
-        let rotation = self.rotation(&answer, issued, record.after_end, now);
-        let version = self.store.rotate(attempt, rotation, now.local).await?;
-        self.rotations.send_modify(|count| *count += 1);
-        tracing::info!(webhook = %self.path, renewal = open.id, key_version = version, "key rotated");
-        Ok(())
+        let Some(answer) = answer else {
+            let error = "the stored answer of the POST is gone".to_owned();
+            return self.replace(record, RenewalOutcome::Interrupted, error, Reason::Interrupted).await;
+        };
+        let Some(attempt) = self.start(record, Step::Rotate).await? else { return Ok(()) };
+        match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+            Ok(issued) => {
+                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, issued)));
+                let state = self.learn("rotate", &event, &[]).await?;
+                self.tell_rotation(&event, &state);
+                Ok(())
+            }
+            Err(no_key) => self.no_key(attempt, &answer, &no_key).await,
+        }
     }
 
-    fn rotation(&self, answer: &Answer, issued: protime::Issued, after_end: bool, now: Now) -> Rotation {
+    fn rotation(&self, answer: &Answer, issued: protime::Issued) -> Rotation {
         let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
-        // An end without an offset may be hours off: the list may know better.
-        let known = issued.valid_until.filter(|_| !issued.local_end);
         Rotation {
             key: issued.key,
             id: issued.id,
             valid_until: issued.valid_until,
             local_end: issued.local_end,
-            next_renewal_at: known.map(|end| self.planned(answer.issued_at, end, after_end)),
             issued_at: answer.issued_at,
             references: answer.references.clone(),
-            confirm: Confirm { at: now.local, until: now.local + timeout * LATEST },
-            settled_before: now.local - timeout * LATEST,
-            gap_end: now.protime,
+            latest: timeout * LATEST,
+            schedule: self.timing.schedule(),
         }
     }
 
     /// An object without a key may hold it under a name that an operator can tell us. Anything else is
-    /// no answer of Protime's but a proxy's, say: the outcome of the POST is unknown.
+    /// not an answer of Protime's but a proxy's, say: the outcome of the POST is unknown.
     async fn no_key(
         &self,
         attempt: Attempt,
-        record: &Record,
+        answer: &Answer,
         no_key: &protime::NoKey,
-        now: Now,
     ) -> Result<(), StoreError> {
-        if no_key.is_object {
+        let (name, event) = if no_key.is_object {
             let kind = TroubleKind::NeedsOperator;
-            let trouble = self.trouble(record, Step::Rotate, no_key.to_string(), kind, None, now);
-            return self.store.step_failed(attempt, trouble, None, now.local).await;
-        }
-        let kind = TroubleKind::Transient;
-        let mut trouble = self.trouble(record, Step::Post, no_key.to_string(), kind, None, now);
-        // That an answer came ended the count of failures, but this was none.
-        trouble.attempts = self.store.posts_since_rotation(self.id).await?;
-        trouble.retry_at = self.retry_at(trouble.attempts, now);
-        self.store.answer_was_none(attempt, trouble, now.local).await
+            let setback = self.setback(Step::Rotate, no_key.to_string(), kind, None);
+            ("step_failed", Event::StepFailed(attempt, setback, None))
+        } else {
+            let setback = self.setback(Step::Post, no_key.to_string(), TroubleKind::Transient, None);
+            ("no_answer", Event::NoAnswer(attempt, setback, answer.location.is_some()))
+        };
+        let state = self.learn(name, &event, &[]).await?;
+        self.tell_failure(&state);
+        Ok(())
     }
 }

@@ -10,8 +10,7 @@ use tokio::{select, time::sleep};
 
 use super::{
     Advance, Procedure,
-    closing::{Ran, settled},
-    later,
+    closing::{Ran, covered},
     walker::{Purpose, Walked, Walker},
 };
 use crate::{
@@ -20,14 +19,14 @@ use crate::{
         errand::{Context, Done, Failure, FailureKind},
         filter::Filter,
         key::WebhookKey,
-        plan::is_known_everywhere,
         reason::{Reason, Step},
         record::Record,
+        transition::{Event, later},
         walk::{Began, Kept, Progress, Walk},
     },
     resync::{Outlet, Read, Resync, Target},
     stop::Stop,
-    store::StoreError,
+    store::{Move, StoreError},
 };
 
 impl Failure {
@@ -48,7 +47,7 @@ impl Procedure {
         stop: &Stop,
     ) -> Result<Ran, Failure> {
         if context.step == Step::Resync && of_one_gap(read) {
-            self.store.forget_delta(self.id).await.map_err(|error| Failure::from_store(&error))?;
+            self.forget_delta().await.map_err(|error| Failure::from_store(&error))?;
         }
         let key = match self.signing_key(read, record).await? {
             Signing::With(key) => Some(key),
@@ -57,7 +56,7 @@ impl Procedure {
             Signing::NotEverywhere(key) if context.step == Step::CatchUp => Some(key),
             Signing::NotEverywhere(_) | Signing::NotYet if context.step == Step::Resync => {
                 tracing::info!(webhook = %self.path, "the receiver has no key yet that objects could be signed with; they follow when it has one");
-                return Ok(Ran { done: Done { output: None, skipped: true }, began });
+                return Ok(Ran { done: Done { output: None, skipped: true }, began, from: context.from });
             }
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
@@ -70,7 +69,8 @@ impl Procedure {
         if read.is_delta() {
             self.keep_delta(walk.shape, delta).await.map_err(|error| Failure::from_store(&error))?;
         }
-        Ok(Ran { done: Done { output: Some(output), skipped: false }, began: walk.began })
+        let done = Done { output: Some(output), skipped: false };
+        Ok(Ran { done, began: walk.began, from: context.from })
     }
 
     /// Where to go on, or where to begin.
@@ -82,8 +82,9 @@ impl Procedure {
         purpose: Purpose,
     ) -> Result<Walk, StoreError> {
         let shape = self.shape(read);
+        let (walk, kept) = self.store.cursor(self.id).await?;
         if purpose == Purpose::Resumable
-            && let Some(walk) = self.store.walk(self.id).await?
+            && let Some(walk) = walk
             && (walk.renewal, walk.step, &walk.shape) == (context.renewal_id, context.step, &shape)
             && walk.progress.pages > 0
         {
@@ -91,8 +92,7 @@ impl Procedure {
             tracing::info!(webhook = %self.path, pages, objects, "reading the collection goes on where it was interrupted");
             return Ok(walk);
         }
-        let kept = if read.is_delta() { self.store.kept_delta(self.id).await? } else { None };
-        let link = kept.filter(|kept| kept.shape == shape).map(|kept| kept.link);
+        let link = kept.filter(|kept| read.is_delta() && kept.shape == shape).map(|kept| kept.link);
         Ok(Walk {
             renewal: context.renewal_id,
             step: context.step,
@@ -146,37 +146,43 @@ impl Procedure {
     async fn keep_delta(&self, shape: String, delta: Option<String>) -> Result<(), StoreError> {
         let Some(link) = delta else {
             tracing::warn!(webhook = %self.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
-            return self.store.forget_delta(self.id).await;
+            return self.forget_delta().await;
         };
-        self.store.keep_delta(self.id, Kept { shape, link }, self.tenant.now().local).await
+        self.learn("keep_delta", &Event::Delta(true), &[Move::Delta(Kept { shape, link })]).await?;
+        Ok(())
+    }
+
+    /// Forgets a delta that has ended or is of no use any more.
+    pub(super) async fn forget_delta(&self) -> Result<(), StoreError> {
+        self.learn("forget_delta", &Event::Delta(false), &[Move::NoDelta]).await?;
+        Ok(())
     }
 
     /// Asks for the kept delta between renewals, so that it does not end. What it brings is delivered
     /// before its new link is stored: only so is nothing lost, should one of the events be.
     pub(super) async fn refresh(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
-        let kept = self.store.kept_delta(self.id).await?;
+        let (_, kept) = self.store.cursor(self.id).await?;
         let (Resync::Read(read), Some(kept)) = (&self.resync, kept) else {
-            self.store.forget_delta(self.id).await?;
+            self.forget_delta().await?;
             return Ok(Advance::Acted);
         };
         if kept.shape != self.shape(read) {
-            self.store.forget_delta(self.id).await?;
+            self.forget_delta().await?;
             return Ok(Advance::Acted);
         }
         let failure = match self.refreshed(read, kept, record, stop).await {
             Ok(Walked { walk, delta: Some(link), gone: false }) => {
                 let objects = walk.progress.objects;
                 let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
-                let (_, covered) = settled(false, walk.began);
+                let event = Event::Refreshed(covered(walk.began), counted);
                 let kept = Kept { shape: walk.shape, link };
-                let now = self.tenant.now().local;
-                self.store.refreshed(self.id, kept, covered, counted, now).await?;
+                self.learn("refreshed", &event, &[Move::Delta(kept)]).await?;
                 tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
             Ok(Walked { .. }) => {
                 tracing::warn!(webhook = %self.path, "the delta has ended at Protime; the next resync reads everything, which does not show what was deleted");
-                self.store.forget_delta(self.id).await?;
+                self.forget_delta().await?;
                 return Ok(Advance::Acted);
             }
             Err(failure) => failure,
@@ -190,7 +196,7 @@ impl Procedure {
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
         let retry_at = later(now, delay.min(self.wanted.longest_retry));
         tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
-        self.store.refresh_failed(self.id, retry_at).await?;
+        self.learn("refresh_failed", &Event::RefreshFailed(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }
 
@@ -231,7 +237,7 @@ impl Procedure {
         if let Target::Pipe(_) = read.target {
             return Ok(Signing::NotNeeded);
         }
-        let everybody_has_it = is_known_everywhere(record, &self.wanted);
+        let everybody_has_it = record.is_known_everywhere();
         let keys = self.store.keys(self.id).await.map_err(|error| Failure::from_store(&error))?;
         Ok(match keys.current {
             Some(current) if everybody_has_it => Signing::With(current.key),

@@ -11,16 +11,20 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::{Procedure, StoreError, later};
+use super::{Procedure, StoreError};
 use crate::{
     domain::{
+        backoff::Backoff,
         plan::{delivers, differs, end_of},
+        post::PostId,
         reason::{Reason, Step},
-        record::{Now, Record, Remote, TroubleKind},
+        record::{Now, Record, Remote},
+        renewal::TroubleKind,
+        transition::{Event, Retry, Setback, apply},
         webhook::RemoteStatus,
     },
     protime::ApiError,
-    store::Attempt,
+    store::{Commit, OfTenant},
 };
 
 /// So long after its end a webhook may be refused because clocks differ; it is asked for again soon.
@@ -31,14 +35,8 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Procedure {
     /// Draws the consequences of a POST that was not processed.
-    pub(super) async fn refused(
-        &self,
-        record: &Record,
-        attempt: Attempt,
-        error: &ApiError,
-    ) -> Result<(), StoreError> {
-        let now = self.tenant.now();
-        let mut trouble = self.api_trouble(record, error, now);
+    pub(super) async fn refused(&self, post: PostId, error: &ApiError) -> Result<(), StoreError> {
+        let mut setback = self.api_setback(error);
         // Protime's documents name no status; a proxy or a missing scope speak otherwise.
         let may_be_early = matches!(error.status(), Some(400 | 409));
         if may_be_early && self.tenant.refresh().await.is_ok() {
@@ -48,25 +46,49 @@ impl Procedure {
                     let end_text = end.round(Unit::Second).unwrap_or(end);
                     let why = format!("Protime renews it only after its end, {end_text}: {error}");
                     tracing::warn!(webhook = %self.path, %end, %error, "Protime refuses to renew a webhook that it still delivers to; it is renewed after its end");
-                    return self.store.post_postponed(attempt, why, now.local).await;
+                    return self.tenant_renews(true, Some(&Event::PostPostponed(post, why))).await;
                 }
                 Refused::AroundTheEnd => {
-                    trouble.kind = TroubleKind::Transient;
-                    trouble.retry_at = later(now, SOON);
+                    setback.kind = TroubleKind::Transient;
+                    setback.at_least = None;
+                    setback.retry = Retry { backoff: Backoff::fixed(SOON), draw: 1.0 };
                 }
                 Refused::KeyOfNobody(id) => {
                     tracing::warn!(webhook = %self.path, %error, "Protime gives no key for a webhook that exists; deleting it, so that it can be created");
                     match self.tenant.client.delete_webhook(&id).await {
-                        Err(error) if error.status() != Some(404) => {
-                            trouble = self.api_trouble(&record, &error, now);
-                        }
-                        Ok(()) | Err(_) => trouble.kind = TroubleKind::Transient,
+                        Err(error) if error.status() != Some(404) => setback = self.api_setback(&error),
+                        Ok(()) | Err(_) => setback.kind = TroubleKind::Transient,
                     }
                 }
                 Refused::Otherwise => {}
             }
         }
-        self.store.post_refused(attempt, trouble, self.tenant.now().local).await
+        let state = self.learn("post_refused", &Event::PostRefused(post, setback), &[]).await?;
+        self.tell_failure(&state);
+        Ok(())
+    }
+
+    /// Records for all webhooks of the tenant whether it renews them only after their end; and with that what it
+    /// means for this one.
+    pub(super) async fn tenant_renews(&self, after_end: bool, own: Option<&Event>) -> Result<(), StoreError> {
+        loop {
+            let now = self.tenant.now();
+            let mut commits: Vec<Commit> = Vec::new();
+            for record in self.store.records_of(&self.path.tenant).await? {
+                let event = Event::RenewedAfterEnd(after_end, self.timing.schedule());
+                let mut transition = apply(&record, &event, now);
+                if let Some(own) = own.filter(|_| record.id == self.id) {
+                    transition = transition.then(&record, own, now);
+                }
+                if transition.changes(&record) {
+                    commits.push(transition.into());
+                }
+            }
+            let tenant = OfTenant::AfterEnd(self.path.tenant.clone(), after_end);
+            if self.store.commit("tenant_renews", commits, Some(tenant)).await? {
+                return Ok(());
+            }
+        }
     }
 
     fn judge_refusal(&self, record: &Record, error: &ApiError, now: Now) -> Refused {
@@ -97,17 +119,12 @@ impl Procedure {
         }
     }
 
-    pub(super) fn api_trouble(
-        &self,
-        record: &Record,
-        error: &ApiError,
-        now: Now,
-    ) -> crate::domain::record::Trouble {
+    pub(super) fn api_setback(&self, error: &ApiError) -> Setback {
         let kind = match error {
             ApiError::Transient { .. } => TroubleKind::Transient,
             ApiError::NeedsOperator { .. } => TroubleKind::NeedsOperator,
         };
-        self.trouble(record, Step::Post, error.to_string(), kind, error.retry_after(), now)
+        self.setback(Step::Post, error.to_string(), kind, error.retry_after())
     }
 }
 

@@ -26,10 +26,12 @@ use crate::{
         plan::superseded,
         query::is_of_kept_delta,
         reason::Step,
+        transition::Event,
         walk::{Progress, Walk},
     },
     protime::{ApiError, Page, Query},
     resync::{Outlet, Read, Target},
+    store::Move,
 };
 
 /// How often a page is asked for before the step fails; the next attempt goes on at this page.
@@ -223,11 +225,8 @@ impl<'a> Walker<'a> {
         let procedure = self.procedure;
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
         let next = page.next.clone().or_else(|| page.delta.clone());
-        procedure
-            .store
-            .took_changes(procedure.id, changes, next)
-            .await
-            .map_err(|error| Failure::from_store(&error))
+        let told = Move::Told(changes, next);
+        procedure.store.move_cursor(procedure.id, told).await.map_err(|error| Failure::from_store(&error))
     }
 
     /// Forgets what was stored, unless only the end of a program says that it has arrived.
@@ -236,7 +235,8 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        procedure.store.delivered_changes(procedure.id).await.map_err(|error| Failure::from_store(&error))
+        let arrived = procedure.store.move_cursor(procedure.id, Move::Arrived).await;
+        arrived.map_err(|error| Failure::from_store(&error))
     }
 
     /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal
@@ -259,11 +259,10 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        procedure
-            .store
-            .walked(procedure.id, self.walk.clone())
-            .await
-            .map_err(|error| Failure::from_store(&error))
+        let Walk { renewal, step, progress, .. } = self.walk;
+        let event = Event::Walked { renewal, step, progress };
+        let walked = procedure.learn("walked", &event, &[Move::Walk(self.walk.clone())]).await;
+        walked.map(drop).map_err(|error| Failure::from_store(&error))
     }
 
     fn follow(&mut self, next: String) -> Result<(), Failure> {
@@ -287,7 +286,7 @@ impl<'a> Walker<'a> {
             tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
-            procedure.store.forget_delta(procedure.id).await.map_err(|error| Failure::from_store(&error))?;
+            procedure.forget_delta().await.map_err(|error| Failure::from_store(&error))?;
         }
         self.walk.began = procedure.began();
         self.walk.link = None;

@@ -1,29 +1,14 @@
 //! The key sinks of the model: an event is accepted where every sink has its key, for any of them may
 //! serve the part of the receiver that it is for.
 
-use super::world::World;
-use crate::{
-    domain::outbox::{Outbox, SinkFailure},
-    domain::plan::{Wanted, tests},
-};
+use super::world::{World, retry};
+use crate::domain::transition::Event;
 
 /// How many there are.
 pub(super) const SINKS: usize = 2;
 
-pub(super) fn wanted() -> Wanted {
-    Wanted { sinks: outboxes().into_iter().map(|outbox| outbox.sink).collect(), ..tests::wanted() }
-}
-
-/// No sink has a key yet.
-pub(super) fn outboxes() -> Vec<Outbox> {
-    let outbox = |number: usize| Outbox {
-        sink: format!("file:/run/{number}"),
-        version: 0,
-        attempts: 0,
-        retry_at: None,
-        failure: None,
-    };
-    (0..SINKS).map(outbox).collect()
+pub(super) fn names() -> Vec<String> {
+    (0..SINKS).map(|number| format!("file:/run/{number}")).collect()
 }
 
 impl World {
@@ -32,33 +17,18 @@ impl World {
         self.sinks.iter().all(|sink| *sink == Some(key))
     }
 
-    /// Another key is current.
-    pub(super) fn owe_sinks(&mut self) {
-        let local = self.local();
-        for outbox in &mut self.record.sinks {
-            outbox.attempts = 0;
-            outbox.retry_at = Some(local);
-        }
-    }
-
     /// An attempt to give a sink the key that is current.
     pub(super) fn deliver(&mut self, sink: usize, takes: bool) {
-        let now = self.local();
-        let Some(issued) = &self.record.issued else { return };
-        let outbox = &mut self.record.sinks[sink];
-        if outbox.version == issued.key_version {
+        let name = names()[sink].clone();
+        let version = self.record().issued.map_or(0, |issued| issued.key_version);
+        if !self.commit(&Event::DeliveryBegan(name.clone())) {
             return;
         }
         if takes {
             self.sinks[sink] = self.held;
-            outbox.version = issued.key_version;
-            outbox.attempts = 0;
-            outbox.retry_at = None;
-            outbox.failure = None;
+            self.commit(&Event::Delivered(name, version, None));
         } else {
-            outbox.attempts += 1;
-            outbox.retry_at = Some(now);
-            outbox.failure = Some(SinkFailure { at: now, since: now, message: String::new() });
+            self.commit(&Event::Undelivered(name, version, "no".to_owned(), None, retry()));
         }
     }
 }

@@ -6,18 +6,20 @@ use steps::Outcome;
 
 use super::{
     Event,
-    sinks::{self, SINKS, outboxes},
+    sinks::{SINKS, names},
 };
-use crate::{
-    domain::plan::{
-        tests::{at, healthy},
-        *,
-    },
-    domain::{
-        grain::Grain,
-        lifetime::{Share, renewal_time},
-        record::{Confirm, Issued, Open, Shown, Trouble},
-    },
+use crate::domain::{
+    backoff::Backoff,
+    grain::Grain,
+    key::WebhookKey,
+    lifetime::Share,
+    orphan::OnRemove,
+    plan::{tests::at, *},
+    post::PostId,
+    reason::{RenewalOutcome, Step, StepOutcome},
+    record::LastList,
+    transition::{self, Covered, Retry, Rotation, Schedule, Seen, Setback, apply},
+    webhook::{ExternalReference, Pair, RemoteWebhook, TenantName, WebhookName, WebhookPath},
 };
 
 const LIFETIME: i64 = 3_600;
@@ -67,7 +69,13 @@ pub(super) struct World {
     proceed: bool,
     /// Which external references are configured.
     pub(super) references: u8,
-    pub(super) record: Record,
+    /// The state as it was committed, and the tenant's last list.
+    pub(super) stored: Record,
+    list: Option<LastList>,
+    /// Every state that was committed, for whoever wants to store them.
+    pub(super) committed: Vec<Record>,
+    /// Counts renewals and POSTs.
+    numbers: u32,
     /// What Protime has.
     pub(super) subscription: Option<Subscription>,
     /// Counts POSTs that took effect; each gives a new key.
@@ -84,9 +92,6 @@ pub(super) struct World {
     /// POSTs of which no one learnt the outcome, and that may still be processed: their references, and when
     /// they began.
     late: Vec<(u8, i64)>,
-    /// When POSTs of unknown outcome began, on our clock: since the last rotation, and before it.
-    unknown: Vec<Timestamp>,
-    outstanding: Vec<Timestamp>,
     /// When unplanned POSTs began, since our clock was last set.
     unplanned: Vec<i64>,
     resynced_since_post: bool,
@@ -94,21 +99,23 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(proceed: bool, manner: Manner) -> Self {
-        let mut record = healthy();
-        record.remote = Remote::NeverAsked;
-        record.issued = None;
-        record.next_renewal_at = None;
-        record.proven_at = None;
-        record.synced_at = None;
-        record.sinks = outboxes();
-        Self {
+        let path = WebhookPath {
+            tenant: TenantName::new("acme").expect("a name"),
+            name: WebhookName::new("clockings").expect("a name"),
+        };
+        let pair =
+            Pair { destination_url: "https://r.example/c".to_owned(), collection: "clockings".to_owned() };
+        let mut world = Self {
             now: 1_000_000,
             offset: 0,
             manner,
             past: Vec::new(),
             proceed,
             references: 0,
-            record,
+            stored: Record::new(path.clone(), pair),
+            list: None,
+            committed: Vec::new(),
+            numbers: 0,
             subscription: None,
             keys: 0,
             held: None,
@@ -117,11 +124,44 @@ impl World {
             missing: Vec::new(),
             covered: 0,
             late: Vec::new(),
-            unknown: Vec::new(),
-            outstanding: Vec::new(),
             unplanned: Vec::new(),
             resynced_since_post: false,
+        };
+        world.commit(&transition::Event::Configured(path, OnRemove::Keep, names()));
+        world
+    }
+
+    /// The state as the store gives it back.
+    pub(super) fn record(&self) -> Record {
+        match self.list {
+            Some(list) => self.stored.clone().seen_in(list),
+            None => self.stored.clone(),
         }
+    }
+
+    /// Something was decided or has happened; tells whether that changed anything.
+    pub(super) fn commit(&mut self, event: &transition::Event) -> bool {
+        use transition::Event::{CaughtUp, Resynced};
+        let before = self.record();
+        let after = apply(&before, event, self.now());
+        if !after.changes(&before) {
+            return false;
+        }
+        if let (Some(owed), false) = (before.owed, matches!(event, Resynced(..) | CaughtUp(..))) {
+            let kept = after.state.owed.is_some_and(|now| now.from <= owed.from && now.to >= owed.to);
+            assert!(kept, "{owed:?} was shortened to {:?} by {event:?}", after.state.owed);
+        }
+        if let Some(key) = &after.key {
+            self.held = Some(key.0.expose().parse().expect("keys are numbers here"));
+        }
+        self.committed.push(after.state.clone());
+        self.stored = after.state;
+        true
+    }
+
+    fn number(&mut self) -> u32 {
+        self.numbers += 1;
+        self.numbers
     }
 
     fn now(&self) -> Now {
@@ -134,11 +174,11 @@ impl World {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.record, &self.wanted(), self.now())
+        plan(&self.record(), &self.wanted(), self.now())
     }
 
     fn wanted(&self) -> Wanted {
-        Wanted { references: text(self.references), ..sinks::wanted() }
+        Wanted { references: text(self.references), ..tests::wanted() }
     }
 
     /// Time passes; every ten seconds something changes in the collection.
@@ -170,30 +210,35 @@ impl World {
     }
 
     fn poll(&mut self) {
-        let (seen_at, now) = (self.local(), self.now());
+        let (asked_at, now) = (self.local(), self.now());
         let theirs = self.listed();
         let cut = |end: i64| end - end.rem_euclid(self.manner.unit);
-        let grain = if self.manner.unit == 1 { Grain::Milli } else { Grain::Minute };
-        self.record.remote = match &theirs {
-            None => Remote::Absent { seen_at },
-            Some(subscription) => Remote::Listed(Listed {
-                id: subscription.id.to_string(),
-                status: if subscription.enabled { RemoteStatus::Enabled } else { RemoteStatus::Disabled },
-                status_since: seen_at,
-                valid_until: Some(at(cut(subscription.valid_until))),
-                seen_at,
-                local_end: false,
-                grain,
-            }),
+        let entry = theirs.map(|subscription| RemoteWebhook {
+            id: subscription.id.to_string(),
+            pair: self.stored.pair.clone(),
+            status: if subscription.enabled { RemoteStatus::Enabled } else { RemoteStatus::Disabled },
+            valid_until: Some(at(cut(subscription.valid_until))),
+            local_end: false,
+            // As the poller does: only what is wanted, and not from before a POST, is believed.
+            references: self.believed(&subscription, asked_at),
+        });
+        let list = LastList { asked_at, asked_at_protime: Some(now.protime) };
+        let seen = Seen {
+            post_marks: self.stored.post_marks,
+            entry,
+            grain: if self.manner.unit == 1 { Grain::Milli } else { Grain::Minute },
+            asked_at,
+            asked_at_protime: list.asked_at_protime,
+            schedule: schedule(),
         };
-        if proves(&self.record, &self.wanted(), now, seen_at) {
-            self.record.proven_at = Some(now.protime);
-        }
-        if let (Some(theirs), Some(issued)) = (&theirs, &mut self.record.issued)
-            && !issued.is_settling(seen_at)
-        {
-            issued.references = text(theirs.references);
-        }
+        self.commit(&transition::Event::Listed(Box::new(seen)));
+        self.list = Some(list);
+    }
+
+    fn believed(&self, theirs: &Subscription, asked_at: Timestamp) -> Option<Vec<ExternalReference>> {
+        let issued = self.stored.issued.as_ref();
+        let settled = issued.is_none_or(|issued| !issued.is_settling(asked_at));
+        (settled && theirs.references == self.references).then(|| listed_references(theirs.references))
     }
 
     /// A POST takes effect at Protime. The references of a webhook that exists stay as they are.
@@ -249,12 +294,13 @@ impl World {
             }
             Event::References(which) => self.references = which,
             Event::Manual => {
-                if self.record.open.is_none() && !matches!(self.record.remote, Remote::NeverAsked) {
+                if self.stored.open.is_none() && !matches!(self.stored.remote, Remote::NeverAsked) {
                     self.begin(Reason::Manual);
                 }
             }
         }
-        let known = self.record.proven_at.max(self.record.synced_at);
+        let record = self.record();
+        let known = record.proven_at.max(record.synced_at);
         assert!(known <= Some(at(self.now)), "nothing is proven of a time that is still to come");
     }
 
@@ -281,7 +327,22 @@ impl World {
     }
 }
 
+pub(super) fn retry() -> Retry {
+    Retry { backoff: Backoff::fixed(Duration::from_secs(5)), draw: 1.0 }
+}
+
+fn schedule() -> Schedule {
+    Schedule { renew_before: Share::Fraction(1.0 / 3.0), jitter: Share::Fraction(0.05), draw: 0.5 }
+}
+
 /// The references as they are sent.
 fn text(references: u8) -> String {
-    if references == 0 { String::new() } else { format!("(people,reference-{references})") }
+    ExternalReference::all(&listed_references(references))
+}
+
+/// The same as they are listed.
+fn listed_references(references: u8) -> Vec<ExternalReference> {
+    let reference =
+        |it| ExternalReference { collection: "people".to_owned(), reference: format!("reference-{it}") };
+    (references > 0).then(|| reference(references)).into_iter().collect()
 }

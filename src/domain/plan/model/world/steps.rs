@@ -1,6 +1,8 @@
-//! What the daemon of the model does, as the procedure does it and the store records it.
+//! What the daemon of the model does, as the procedure does it: each thing is decided, done and recorded by the
+//! functions of the product.
 
 use super::*;
+use crate::domain::transition::Event;
 
 /// How a step goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,49 +29,52 @@ impl World {
             }
             Plan::Begin(Reason::ReferencesChanged) => self.change_references(outcome),
             Plan::Begin(reason) => self.begin(reason),
-            Plan::Supersede(reason) => {
-                self.record.open = None;
-                self.begin(reason);
-            }
-            Plan::Resync => self.resync(outcome, Stage::Resync),
-            Plan::CatchUp => self.resync(outcome, Stage::CatchUp),
+            Plan::Supersede(reason) => self.supersede(reason, RenewalOutcome::Failed),
+            Plan::Resync => self.resync(outcome, Step::Resync),
+            Plan::CatchUp => self.resync(outcome, Step::CatchUp),
             Plan::Post { unplanned } => self.post(outcome, unplanned),
             Plan::Resolve => self.resolve(outcome),
-            Plan::Rotate => self.rotate(outcome),
-            Plan::Settle => self.stage(Stage::CatchUp),
-            Plan::Confirm => {
+            Plan::Rotate => {
                 if outcome.succeeds() {
-                    self.poll();
-                    let local = self.local();
-                    let more = self.record.confirm.filter(|confirm| local < confirm.until);
-                    self.record.confirm = more.map(|confirm| Confirm { at: confirm.until, ..confirm });
-                } else {
-                    self.pass(1);
+                    self.commit(&Event::StepBegan(Step::Rotate));
+                    self.rotate();
                 }
             }
-            Plan::Learn(listed) => {
-                let issued = self.record.issued.as_mut().expect("a rotation is learnt of");
-                issued.shown = Some(Shown { valid_until: listed.valid_until });
+            Plan::Settle => {
+                assert!(self.commit(&Event::HandOffSettled), "a settled hand-off goes on");
+            }
+            Plan::Confirm => {
+                let before = self.stored.confirm;
+                let next = if outcome.succeeds() {
+                    self.poll();
+                    next_look(&self.record(), SignedDuration::from_secs(LATEST / 10), self.now())
+                } else {
+                    self.pass(1);
+                    Some(self.local() + SignedDuration::from_secs(1))
+                };
+                self.commit(&Event::Confirmed { before, next });
+                if !outcome.succeeds() {
+                    self.pass(1);
+                }
             }
             Plan::Refresh => unreachable!("this webhook keeps no delta"),
         }
     }
 
+    fn gap(&self) -> Gap {
+        gap(&self.record(), MARGIN, self.now())
+    }
+
     pub(super) fn begin(&mut self, reason: Reason) {
-        assert!(self.record.open.is_none());
-        let gap = gap(&self.record, MARGIN, self.now());
-        if let Some(owed) = self.record.owed {
-            assert!(gap.from <= owed.from && gap.to >= owed.to, "{owed:?} was shortened to {gap:?}");
-        }
-        self.record.owed = Some(gap);
-        self.record.open = Some(Open {
-            id: 1,
-            reason,
-            stage: Stage::Resync,
-            attempts: 1,
-            started_at: self.local(),
-            progress: None,
-        });
+        assert!(self.stored.open.is_none());
+        let (renewal, gap) = (i64::from(self.number()), Some(self.gap()));
+        assert!(self.commit(&Event::Begin { renewal, reason, gap }));
+    }
+
+    fn supersede(&mut self, reason: Reason, outcome: RenewalOutcome) {
+        let (renewal, gap) = (i64::from(self.number()), Some(self.gap()));
+        let error = "another took over".to_owned();
+        assert!(self.commit(&Event::Supersede { renewal, reason, gap, outcome, error }));
     }
 
     /// Protime is asked first; if it does not answer, what is known has to do.
@@ -80,70 +85,58 @@ impl World {
         if let Plan::Begin(reason) = self.plan() {
             let theirs = self.subscription.as_ref().map(|it| it.references);
             let certain = self.manner.lag == 0
-                && self.record.issued.as_ref().is_some_and(|issued| !issued.is_settling(self.local()));
+                && self.stored.issued.as_ref().is_some_and(|issued| !issued.is_settling(self.local()));
             let needless = certain && reason == Reason::ReferencesChanged && theirs == Some(self.references);
             assert!(!needless || !outcome.succeeds(), "a renewal for references that Protime has");
             self.begin(reason);
         }
     }
 
-    fn stage(&mut self, stage: Stage) {
-        self.record.open.as_mut().expect("a renewal is open").stage = stage;
-        self.record.trouble = None;
-    }
-
-    fn trouble(&mut self, step: Step) {
-        let attempts = self.record.trouble.as_ref().map_or(1, |trouble| trouble.attempts + 1);
-        self.record.trouble = Some(Trouble {
-            at: self.local(),
-            since: self.local(),
-            step,
-            message: String::new(),
-            kind: TroubleKind::Transient,
-            attempts,
-            retry_at: self.local() + SignedDuration::from_secs(5),
-        });
+    fn start(&mut self, step: Step) -> transition::Attempt {
+        assert!(self.commit(&Event::StepBegan(step)));
+        let open = self.stored.open.as_ref().expect("a renewal is open");
+        let running = open.running.as_ref().expect("it was begun");
+        transition::Attempt { renewal: open.id, step: running.number }
     }
 
     /// A resync brings over what changed from the beginning of the gap until it began, nothing else.
-    fn resync(&mut self, outcome: Outcome, stage: Stage) {
-        let began = self.now;
-        let everywhere = is_known_everywhere(&self.record, &self.wanted());
-        let from = self.record.owed.expect("a renewal owes").from;
+    fn resync(&mut self, outcome: Outcome, step: Step) {
+        let (began, everywhere) = (self.now, self.stored.is_known_everywhere());
+        let from = self.stored.owed.expect("a renewal owes").from;
+        let attempt = self.start(step);
         self.pass(3);
-        if !outcome.succeeds() {
-            if self.proceed && stage == Stage::Resync {
-                self.resynced_since_post = true;
-                return self.stage(Stage::Post);
+        self.resynced_since_post |= step == Step::Resync && (outcome.succeeds() || self.proceed);
+        let event = match outcome {
+            Outcome::Success => {
+                self.missing.retain(|&change| change > began || from.is_some_and(|from| at(change) < from));
+                self.covered = began;
+                let covered = Some(Covered { from, to: at(began) });
+                match step {
+                    Step::Resync => Event::Resynced(attempt, StepOutcome::Succeeded, covered, None),
+                    _ => Event::CaughtUp(attempt, StepOutcome::Succeeded, covered, None, everywhere),
+                }
             }
-            return self.trouble(stage.step());
+            Outcome::Failure if self.proceed && step == Step::Resync => {
+                Event::ResyncPassedOver(attempt, "no".to_owned(), None)
+            }
+            Outcome::Failure => Event::StepFailed(attempt, setback(step), None),
+            Outcome::Unlearnt { .. } => Event::Restarted,
+        };
+        if matches!(event, Event::Restarted) {
+            self.resynced_since_post &= step != Step::Resync;
         }
-        self.missing.retain(|&change| change > began || from.is_some_and(|from| at(change) < from));
-        self.record.synced_at = Some(at(began));
-        self.covered = began;
-        if stage == Stage::Resync {
-            self.resynced_since_post = true;
-            self.record.owed = Some(Gap { from: Some(at(began)), to: at(began) });
-            self.stage(Stage::Post);
-        } else if !everywhere {
-            self.record.owed = Some(Gap { from: Some(at(began)), to: at(began) });
-            self.stage(Stage::Late);
-        } else {
-            self.record.owed = None;
-            self.record.trouble = None;
-            self.record.open = None;
-        }
+        assert!(self.commit(&event));
     }
 
     fn post(&mut self, outcome: Outcome, unplanned: bool) {
         assert!(self.resynced_since_post, "a POST before its resync was tried");
         self.check_law_four(unplanned);
+        let post = PostId(u64::from(self.number()));
+        assert!(self.commit(&Event::PostBegan { post, unplanned }));
         if unplanned {
             self.unplanned.push(self.now);
-            self.record.unplanned.push(self.local());
         }
-        self.stage(Stage::Posting);
-        if self.record.issued.as_ref().is_some_and(|it| it.references != text(self.references)) {
+        if self.stored.issued.as_ref().is_some_and(|it| it.references != text(self.references)) {
             // Whatever becomes of the POST, there was a DELETE before it.
             self.subscription = None;
         }
@@ -154,14 +147,17 @@ impl World {
                 self.pass(1);
                 self.answered = Some(Answered { subscription, issued_at });
                 self.resynced_since_post = false;
-                self.stage(Stage::Rotate);
+                // The key is recognised as it comes, or it is looked for later.
+                if self.keys.is_multiple_of(2) {
+                    self.rotate();
+                } else {
+                    self.commit(&Event::Answered(post));
+                }
             }
             Outcome::Failure => {
-                self.stage(Stage::Post);
-                self.trouble(Step::Post);
+                self.commit(&Event::PostRefused(post, setback(Step::Post)));
                 if unplanned {
                     self.unplanned.pop();
-                    self.record.unplanned.pop();
                 }
             }
             Outcome::Unlearnt { effect } => {
@@ -170,14 +166,18 @@ impl World {
                 } else {
                     self.late.push((self.references, self.now));
                 }
-                self.unknown.push(self.local());
-                self.trouble(Step::Post);
+                // The answer is lost, or the process with it.
+                if self.numbers.is_multiple_of(2) {
+                    self.commit(&Event::PostUnknown(post, setback(Step::Post)));
+                } else {
+                    self.commit(&Event::Restarted);
+                }
             }
         }
     }
 
     fn check_law_four(&self, unplanned: bool) {
-        let (reason, issued) = (self.record.open.as_ref().expect("open").reason, &self.record.issued);
+        let (reason, issued) = (self.stored.open.as_ref().expect("open").reason, &self.stored.issued);
         if let Some(issued) = issued
             && matches!(reason, Reason::Expiring | Reason::Expired)
         {
@@ -190,68 +190,43 @@ impl World {
 
     fn resolve(&mut self, outcome: Outcome) {
         if !outcome.succeeds() {
-            return self.trouble(Step::Post);
+            self.commit(&Event::Hindered(setback(Step::Post)));
+            return;
         }
         self.poll();
-        let had_effect = match (&self.record.remote, &self.record.issued) {
+        let record = self.record();
+        let had_effect = match (&record.remote, &record.issued) {
             (Remote::Listed(listed), Some(issued)) => differs(issued, listed),
             (Remote::Listed(_), None) => true,
             _ => false,
         };
-        self.stage(Stage::Post);
         if had_effect {
-            self.unknown.pop();
-            self.record.fruitless = true;
-            self.record.open = None;
-            self.begin(Reason::Interrupted);
+            self.supersede(Reason::Interrupted, RenewalOutcome::Interrupted);
+        } else {
+            assert!(self.commit(&Event::PostHadNoEffect));
         }
     }
 
-    fn rotate(&mut self, outcome: Outcome) {
-        if !outcome.succeeds() {
-            return;
-        }
-        // What the answer said, whatever has happened since.
+    /// What the answer said becomes current, whatever has happened since.
+    fn rotate(&mut self) {
         let Answered { subscription, issued_at } = self.answered.take().expect("an answer is stored");
-        let (key, end, id) = (subscription.key, subscription.valid_until, subscription.id.to_string());
-        self.held = Some(key);
-        self.record.issued = Some(Issued {
-            id: Some(id.clone()),
-            valid_until: Some(at(end)),
-            at: at(issued_at),
+        let post = self.stored.open.as_ref().and_then(|open| open.post).expect("a POST was begun");
+        let key = WebhookKey::new(subscription.key.to_string()).expect("a number is a text");
+        let rotation = Rotation {
+            key,
+            id: Some(subscription.id.to_string()),
+            valid_until: Some(at(subscription.valid_until)),
+            local_end: false,
+            issued_at: at(issued_at),
             references: text(subscription.references),
-            key_version: u64::from(key),
-            fingerprint: String::new(),
-            rotated_at: self.local(),
-            local_end: false,
-            grain: Grain::Milli,
-            shown: None,
-        });
-        self.record.next_renewal_at = Some(renewal_time(
-            at(issued_at),
-            at(end),
-            Share::Fraction(1.0 / 3.0),
-            Share::Fraction(0.05),
-            0.5,
-        ));
-        self.record.remote = Remote::Listed(Listed {
-            id,
-            status: RemoteStatus::Enabled,
-            status_since: self.local(),
-            valid_until: Some(at(end)),
-            seen_at: self.local(),
-            local_end: false,
-            grain: Grain::Milli,
-        });
-        let now = self.local();
-        self.outstanding.append(&mut self.unknown);
-        let confirm = Confirm { at: now, until: now + SignedDuration::from_secs(LATEST) };
-        self.record.confirm = (!self.outstanding.is_empty()).then_some(confirm);
-        let earliest = now - SignedDuration::from_secs(LATEST);
-        self.outstanding.retain(|begun| (earliest..=now).contains(begun));
-        self.record.outstanding = !self.outstanding.is_empty();
-        self.record.fruitless = false;
-        self.owe_sinks();
-        self.stage(Stage::HandOff);
+            latest: SignedDuration::from_secs(LATEST),
+            schedule: schedule(),
+        };
+        assert!(self.commit(&Event::Rotated(post, Box::new(rotation))));
     }
+}
+
+fn setback(step: Step) -> Setback {
+    let (message, kind, retry) = ("no".to_owned(), TroubleKind::Transient, retry());
+    Setback { step, message, kind, at_least: None, retry }
 }

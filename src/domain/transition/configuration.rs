@@ -1,0 +1,64 @@
+//! What the configuration and the process make of a webhook.
+
+use jiff::Timestamp;
+
+use super::Change;
+use crate::domain::{
+    orphan::OnRemove,
+    outbox::Outbox,
+    record::Remote,
+    renewal::{Stage, TroubleKind},
+    webhook::WebhookPath,
+};
+
+impl Change {
+    /// What waits for an operator is tried at once, because they may have changed something; a sink that lacks the
+    /// current key is due.
+    pub(super) fn configure(&mut self, path: &WebhookPath, on_remove: OnRemove, sinks: &[String]) {
+        let now = self.now.local;
+        self.state.path = path.clone();
+        self.state.on_remove = on_remove;
+        self.state.configured = true;
+        self.state.left_at = None;
+        self.state.next_action_at = Some(now);
+        if let Some(trouble) = &mut self.state.trouble
+            && trouble.kind == TroubleKind::NeedsOperator
+        {
+            trouble.retry_at = now;
+        }
+        self.state.sinks.retain(|outbox| sinks.contains(&outbox.sink));
+        for sink in sinks {
+            if !self.state.sinks.iter().any(|outbox| outbox.sink == *sink) {
+                self.state.sinks.push(Outbox::new(sink.clone()));
+            }
+        }
+        if let Some(issued) = &self.state.issued {
+            for outbox in self.state.sinks.iter_mut().filter(|it| it.version != issued.key_version) {
+                outbox.retry_at.get_or_insert(now);
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        if self.state.configured {
+            self.state.configured = false;
+            self.state.left_at = Some(self.now.local);
+        }
+    }
+
+    /// It is forgotten only by a list of after it left, and when no POST of ours may bring it back.
+    pub(super) fn gone(&mut self, asked_at: Timestamp) {
+        let left = self.state.left_at.is_some_and(|left_at| left_at <= asked_at);
+        if left && !self.state.configured && !self.stands_at(Stage::Posting) {
+            self.state.left_at = None;
+            self.state.remote = Remote::Absent { seen_at: asked_at };
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.cut_off("the daemon ended while this ran");
+        for outbox in &mut self.state.sinks {
+            outbox.started_at = None;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a tenant's list says of a webhook.
+//!
+//! Laws: a list that was asked for before the last POST began or ended is not believed; how the first list shows
+//! what our rotation made is learnt from it; a list that changes nothing is not written: that the tenant was asked
+//! is known of the tenant ([`Record::seen_in`] adds it).
+
+use jiff::Timestamp;
+
+use super::{Change, Schedule};
+use crate::domain::{
+    grain::Grain,
+    plan::{proves, unlearnt},
+    post::PostOutcome,
+    record::{Confirm, Listed, Record, Remote, Shown, Standing},
+    webhook::{ExternalReference, RemoteWebhook},
+};
+
+/// A list, as far as it concerns one webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// The webhook's count of POSTs when the list was asked for.
+    pub(crate) post_marks: u64,
+    /// Its entry, if there is one; with external references only where they are to be believed.
+    pub(crate) entry: Option<RemoteWebhook>,
+    /// How finely the whole list writes times.
+    pub(crate) grain: Grain,
+    /// When it was asked for, on our clock.
+    pub(crate) asked_at: Timestamp,
+    /// The same on Protime's clock, if that is known.
+    pub(crate) asked_at_protime: Option<Timestamp>,
+    /// How a renewal is planned of which nothing else is known.
+    pub(crate) schedule: Schedule,
+}
+
+impl Change {
+    pub(super) fn listed(&mut self, seen: &Seen) {
+        if self.state.post_marks != seen.post_marks {
+            return;
+        }
+        let before = self.state.clone();
+        self.see(seen);
+        self.learn(seen.schedule);
+        let proven = proves(&self.state, self.now, seen.asked_at).then_some(seen.asked_at_protime).flatten();
+        self.state.standing = if proven.is_some() { Standing::Proven } else { Standing::Seen };
+        self.state.proven_at = self.state.proven_at.max(proven);
+        let same = Record {
+            remote: before.remote.seen_as(&self.state.remote),
+            proven_at: self.state.proven_at,
+            ..before.clone()
+        };
+        if same == self.state {
+            self.state = before;
+        }
+    }
+
+    fn see(&mut self, seen: &Seen) {
+        let asked_at = seen.asked_at;
+        self.state.list_grains.since = self.state.list_grains.since.max(seen.grain);
+        let Some(entry) = &seen.entry else {
+            self.state.remote = Remote::Absent { seen_at: asked_at };
+            return;
+        };
+        let status_since = match &self.state.remote {
+            Remote::Listed(before) if before.status == entry.status => before.status_since.min(asked_at),
+            _ => asked_at,
+        };
+        self.state.remote = Remote::Listed(Listed {
+            id: entry.id.clone(),
+            status: entry.status.clone(),
+            status_since,
+            valid_until: entry.valid_until,
+            seen_at: asked_at,
+            local_end: entry.local_end,
+            grain: self.state.list_grains.finest(),
+        });
+        if let (Some(references), Some(issued)) = (&entry.references, &mut self.state.issued) {
+            issued.references = ExternalReference::all(references);
+        }
+    }
+
+    /// Takes over how a list shows what the last rotation made, and what the answer of the POST lacked; with that,
+    /// nothing is left to be asked but what became of another POST, if there is one.
+    fn learn(&mut self, schedule: Schedule) {
+        let Some(listed) = unlearnt(&self.state).cloned() else { return };
+        let Some(issued) = &mut self.state.issued else { return };
+        let keeps = issued.valid_until.is_some() && (!issued.local_end || listed.local_end);
+        issued.id.get_or_insert(listed.id);
+        if !keeps {
+            (issued.valid_until, issued.local_end) = (listed.valid_until, listed.local_end);
+        }
+        issued.shown = Some(Shown { valid_until: listed.valid_until });
+        if self.state.next_renewal_at.is_none() {
+            let planned = |end| schedule.renewal(issued.at, end, self.state.after_end);
+            self.state.next_renewal_at = issued.valid_until.map(planned);
+        }
+        let unlearnt = |outcome| {
+            matches!(outcome, PostOutcome::Unknown | PostOutcome::Outstanding | PostOutcome::Settled)
+        };
+        if !self.state.posts.iter().any(|post| unlearnt(post.outcome)) {
+            self.state.confirm = None;
+        }
+    }
+
+    /// A wish that came since it was asked, because of a key that was imported, stays.
+    pub(super) fn confirmed(&mut self, before: Option<Confirm>, next: Option<Timestamp>) {
+        if self.state.confirm.map(|confirm| confirm.at) == before.map(|confirm| confirm.at) {
+            let until = self.state.confirm.map(|confirm| confirm.until);
+            self.state.confirm = next.map(|at| Confirm { at, until: until.unwrap_or(at) });
+        }
+    }
+}

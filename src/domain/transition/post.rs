@@ -1,0 +1,150 @@
+//! The dangerous middle: a POST kills the old key, and its answer has the only copy of the new one.
+
+use jiff::SignedDuration;
+
+use super::{Attempt, Change, Schedule, Setback};
+use crate::domain::{
+    post::{Post, PostId, PostOutcome},
+    reason::{Step, StepOutcome},
+    renewal::Stage,
+};
+
+/// What is known of a POST is of use for an hour; it is kept for a day. What lies that far ahead began on a
+/// clock that was wrong.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+impl Change {
+    pub(super) fn begin_post(&mut self, post: PostId, unplanned: bool) {
+        if !self.stands_at(Stage::Post) {
+            return;
+        }
+        self.stage(Stage::Posting);
+        self.begin_step(Step::Post);
+        if let Some(open) = &mut self.state.open {
+            open.post = Some(post);
+        }
+        self.state.posts.push(Post {
+            id: post,
+            begun_at: self.now.local,
+            unplanned,
+            outcome: PostOutcome::Unknown,
+            before_rotation: false,
+        });
+        self.state.post_marks += 1;
+    }
+
+    /// Ends the step of a POST, if that is the one under way; tells whether it was.
+    fn end_post(&mut self, post: PostId, outcome: StepOutcome, error: Option<&String>) -> bool {
+        self.state.post_marks += 1;
+        let open = self.state.open.as_ref();
+        let open = open.filter(|open| open.stage == Stage::Posting && open.post == Some(post));
+        let Some(open) = open else { return false };
+        let step = open.running.as_ref().filter(|running| running.step == Step::Post);
+        if let Some(step) = step {
+            let attempt = Attempt { renewal: open.id, step: step.number };
+            self.end_step(attempt, outcome, error, None);
+        }
+        true
+    }
+
+    pub(super) fn set_post(&mut self, post: PostId, outcome: PostOutcome) {
+        if let Some(post) = self.state.posts.iter_mut().find(|it| it.id == post) {
+            post.outcome = outcome;
+        }
+    }
+
+    fn had_none(&mut self, post: PostId) {
+        self.state.posts.retain(|it| it.id != post);
+    }
+
+    pub(super) fn refused(&mut self, post: PostId, setback: &Setback) {
+        self.had_none(post);
+        if self.end_post(post, StepOutcome::Failed, Some(&setback.message)) {
+            self.fail(setback);
+            self.stage(Stage::Post);
+        }
+    }
+
+    pub(super) fn unknown(&mut self, post: PostId, setback: &Setback) {
+        if self.end_post(post, StepOutcome::Unknown, Some(&setback.message)) {
+            self.fail(setback);
+        }
+    }
+
+    /// What is owed is paid, and the renewal ends with that.
+    pub(super) fn postponed(&mut self, post: PostId, why: &String) {
+        self.had_none(post);
+        if self.end_post(post, StepOutcome::Skipped, Some(why)) {
+            self.state.trouble = None;
+            if let Some(open) = &mut self.state.open {
+                open.put_off = Some(why.clone());
+            }
+            self.stage(Stage::CatchUp);
+        }
+    }
+
+    /// What Protime does with one webhook of a tenant before its end it does with all of them.
+    pub(super) fn renewed_after_end(&mut self, after_end: bool, schedule: Schedule) {
+        if self.state.after_end == after_end {
+            return;
+        }
+        self.state.after_end = after_end;
+        let Some(issued) = &self.state.issued else { return };
+        if let (Some(end), Some(_)) = (issued.valid_until, self.state.next_renewal_at) {
+            self.state.next_renewal_at = Some(schedule.renewal(issued.at, end, after_end));
+        }
+    }
+
+    /// Until someone has found the key in it, what went wrong before is not over.
+    pub(super) fn answered(&mut self, post: PostId) {
+        self.set_post(post, PostOutcome::Answered);
+        if self.end_post(post, StepOutcome::Succeeded, None) {
+            self.stage(Stage::Rotate);
+        }
+    }
+
+    pub(super) fn no_answer(&mut self, attempt: Attempt, setback: &Setback, made: bool) {
+        if !self.end_step(attempt, StepOutcome::Failed, Some(&setback.message), None) {
+            return;
+        }
+        if let Some(post) = self.state.open.as_ref().and_then(|open| open.post) {
+            self.set_post(post, if made { PostOutcome::Fruitless } else { PostOutcome::Unknown });
+        }
+        self.state.post_marks += 1;
+        self.fail(setback);
+        // That an answer came ended the count of failures, but this was none.
+        let since_rotation = self.state.posts.iter().filter(|post| !post.before_rotation).count();
+        let attempts = u32::try_from(since_rotation).unwrap_or(u32::MAX);
+        let retry_at = self.retry_at(setback, attempts);
+        if let Some(trouble) = &mut self.state.trouble {
+            (trouble.attempts, trouble.retry_at) = (attempts, retry_at);
+        }
+        self.stage(Stage::Posting);
+    }
+
+    pub(super) fn had_no_effect(&mut self) {
+        if self.stands_at(Stage::Posting) {
+            self.cut_off_step();
+            self.stage(Stage::Post);
+        }
+    }
+
+    /// The last POST took effect although no one learnt its outcome: the key that it issued is lost.
+    pub(super) fn note_lost_key(&mut self) {
+        if let Some(post) = self.state.posts.last_mut()
+            && matches!(post.outcome, PostOutcome::Unknown | PostOutcome::Answered)
+        {
+            post.outcome = PostOutcome::Fruitless;
+        }
+    }
+
+    /// Keeps of POSTs what may still matter.
+    pub(super) fn forget_old_posts(&mut self) {
+        let now = self.now.local;
+        let kept = now - KEPT..=now + KEPT;
+        self.state.posts.retain(|post| {
+            let counts = post.unplanned || !post.before_rotation || post.outcome != PostOutcome::Answered;
+            kept.contains(&post.begun_at) && counts
+        });
+    }
+}

@@ -1,0 +1,73 @@
+//! Taking over a key that Protime signs with already: a receiver that lives changes hands without a rotation.
+//!
+//! A wrong key cannot be told from a right one, since Protime never shows a key again. It shows when
+//! events do not match, and another renewal fixes it.
+
+use super::procedure::Procedure;
+use crate::{
+    domain::{
+        key::WebhookKey,
+        record::{Now, WebhookId},
+        renewal::Stage,
+        transition::{Event, apply},
+    },
+    store::{Store, StoreError},
+};
+
+/// What became of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// The key is current now.
+    New {
+        /// Its version.
+        version: u64,
+    },
+    /// It was current already.
+    Same {
+        /// Its version.
+        version: u64,
+    },
+    /// A POST is in flight: the key is about to be another one.
+    PostInFlight,
+}
+
+impl Procedure {
+    /// Makes a key current without a POST, unless one is in flight.
+    pub(crate) async fn import_key(&self, key: WebhookKey) -> Result<Imported, StoreError> {
+        let references = self.wanted.references.clone();
+        let imported = import(&self.store, self.id, key, references, || self.tenant.now()).await?;
+        if let Imported::New { version } = imported {
+            self.rotations.send_modify(|count| *count += 1);
+            tracing::info!(webhook = %self.path, key_version = version, "a key was imported");
+        }
+        Ok(imported)
+    }
+}
+
+/// Makes a key current that Protime is said to sign with already. The webhook is taken to have the configured
+/// external references.
+pub(crate) async fn import(
+    store: &Store,
+    id: WebhookId,
+    key: WebhookKey,
+    references: String,
+    now: impl Fn() -> Now,
+) -> Result<Imported, StoreError> {
+    let event = Event::Imported(key.clone(), references);
+    loop {
+        let record = store.record(id).await?;
+        if record.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Posting | Stage::Rotate)) {
+            return Ok(Imported::PostInFlight);
+        }
+        if let Some(current) = store.keys(id).await?.current
+            && current.key == key
+        {
+            return Ok(Imported::Same { version: current.version });
+        }
+        let transition = apply(&record, &event, now());
+        let version = transition.state.issued.as_ref().map_or(0, |issued| issued.key_version);
+        if store.commit("import_key", vec![transition.into()], None).await? {
+            return Ok(Imported::New { version });
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Committing what has become of webhooks: a state with its journal and its key, under the revision that it
+//! came of.
+//!
+//! Law: all of it or nothing. A state that is not the one any more from which a transition was computed takes
+//! nothing; whoever computed it does so again.
+
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+use super::{
+    Store, StoreError, cursors,
+    cursors::Move,
+    keys,
+    state::{self, millis},
+};
+use crate::domain::{
+    journal::{Entry, What},
+    outbox::Outbox,
+    post::PostId,
+    record::{LastList, Record, WebhookId},
+    transition::Transition,
+    webhook::TenantName,
+};
+
+/// So many renewals of a webhook are kept.
+pub(super) const KEPT_RENEWALS: u64 = 500;
+
+/// What becomes of one webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    /// Its new state; what it replaces is the revision before.
+    pub(crate) transition: Transition,
+    /// Where the reading of its collection is, if that moves with it.
+    pub(crate) moves: Vec<Move>,
+}
+
+impl From<Transition> for Commit {
+    fn from(transition: Transition) -> Self {
+        Self { transition, moves: Vec::new() }
+    }
+}
+
+/// What becomes of a tenant beside its webhooks.
+#[derive(Debug, Clone)]
+pub(crate) enum OfTenant {
+    /// It answered with a list.
+    Listed(TenantName, LastList),
+    /// It renews webhooks only after their end, or before it after all.
+    AfterEnd(TenantName, bool),
+}
+
+impl Store {
+    /// Commits what has become of webhooks, all in one transaction; false, and nothing is changed, if one of
+    /// them has another revision by now. `name` is the failpoint's.
+    pub(crate) async fn commit(
+        &self,
+        name: &'static str,
+        commits: Vec<Commit>,
+        tenant: Option<OfTenant>,
+    ) -> Result<bool, StoreError> {
+        let change = move |connection: &Connection| {
+            for commit in &commits {
+                if !is_current(connection, &commit.transition.state)? {
+                    return Ok(false);
+                }
+            }
+            for commit in &commits {
+                write(connection, commit)?;
+            }
+            match &tenant {
+                None => {}
+                Some(OfTenant::Listed(tenant, list)) => {
+                    connection
+                        .prepare_cached(
+                            "INSERT INTO tenant (tenant, list) VALUES (?1, ?2) \
+                             ON CONFLICT (tenant) DO UPDATE SET list = excluded.list",
+                        )?
+                        .execute((tenant.as_str(), state::to_json(list)?))?;
+                }
+                Some(OfTenant::AfterEnd(tenant, after_end)) => {
+                    connection
+                        .prepare_cached(
+                            "INSERT INTO tenant (tenant, after_end) VALUES (?1, ?2) \
+                             ON CONFLICT (tenant) DO UPDATE SET after_end = excluded.after_end",
+                        )?
+                        .execute((tenant.as_str(), after_end))?;
+                }
+            }
+            Ok(true)
+        };
+        self.write_unless(name, change, |is_current| !is_current).await
+    }
+}
+
+/// Whether a state's predecessor is what is stored.
+pub(super) fn is_current(connection: &Connection, state: &Record) -> Result<bool, StoreError> {
+    let revision: Option<i64> = connection
+        .prepare_cached("SELECT revision FROM webhook WHERE id = ?")?
+        .query_row([state.id.0], |row| row.get(0))
+        .optional()?;
+    Ok(revision == Some(state.revision - 1))
+}
+
+/// Writes a commit whose predecessor is what is stored.
+pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
+    let Transition { state, journal, key, spent } = &commit.transition;
+    connection
+        .prepare_cached(
+            "UPDATE webhook SET name = :name, configured = :configured, orphaned = :orphaned, \
+             revision = :revision, next_action_at = :next_action_at, renewal = max(renewal, :renewal), \
+             state = :state WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": state.id.0,
+            ":name": state.path.name.as_str(),
+            ":configured": state.configured,
+            ":orphaned": state.left_at.is_some() && !state.configured,
+            ":revision": state.revision,
+            ":next_action_at": state.next_action_at.map(millis),
+            ":renewal": state::newest_renewal(state),
+            ":state": state::document(state)?,
+        })?;
+    write_sinks(connection, state.id, &state.sinks)?;
+    for entry in journal {
+        write_entry(connection, state, entry)?;
+    }
+    if let (Some(key), Some(issued)) = (key, &state.issued) {
+        keys::replace(connection, state.id, &key.0, issued)?;
+    }
+    if let Some(post) = spent {
+        forget_answer(connection, *post)?;
+    }
+    cursors::apply(connection, state.id, &commit.moves)
+}
+
+pub(super) fn forget_answer(connection: &Connection, post: PostId) -> Result<(), StoreError> {
+    connection.prepare_cached("DELETE FROM answer WHERE post = ?")?.execute([post.to_string()])?;
+    Ok(())
+}
+
+fn write_entry(connection: &Connection, state: &Record, entry: &Entry) -> Result<(), StoreError> {
+    let nth = i64::try_from(state.renewals).unwrap_or(i64::MAX);
+    connection.prepare_cached("INSERT INTO journal (webhook_id, nth, entry) VALUES (?, ?, ?)")?.execute((
+        state.id.0,
+        nth,
+        state::to_json(entry)?,
+    ))?;
+    if entry.what == What::Began && state.renewals > KEPT_RENEWALS {
+        let oldest = i64::try_from(state.renewals - KEPT_RENEWALS).unwrap_or(i64::MAX);
+        connection
+            .prepare_cached("DELETE FROM journal WHERE webhook_id = ? AND nth <= ?")?
+            .execute((state.id.0, oldest))?;
+    }
+    Ok(())
+}
+
+fn write_sinks(connection: &Connection, id: WebhookId, sinks: &[Outbox]) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO sink (webhook_id, sink, due_at, outbox) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (webhook_id, sink) DO UPDATE SET due_at = excluded.due_at, outbox = excluded.outbox \
+         WHERE sink.outbox <> excluded.outbox",
+    )?;
+    for outbox in sinks {
+        let due_at = outbox.retry_at.filter(|_| outbox.started_at.is_none()).map(millis);
+        insert.execute((id.0, &outbox.sink, due_at, state::to_json(outbox)?))?;
+    }
+    let names: Vec<&str> = sinks.iter().map(|outbox| outbox.sink.as_str()).collect();
+    connection
+        .prepare_cached(
+            "DELETE FROM sink WHERE webhook_id = ? AND sink NOT IN (SELECT value FROM json_each(?))",
+        )?
+        .execute((id.0, state::to_json(&names)?))?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Making the configuration known: which webhooks there are, and which sinks each has.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{Store, StoreError, commit, state};
+use crate::domain::{
+    orphan::OnRemove,
+    record::{Now, Record, WebhookId},
+    transition::{Event, Transition, apply},
+    webhook::{Pair, WebhookPath},
+};
+
+/// A webhook that the configuration names.
+#[derive(Debug, Clone)]
+pub(crate) struct Configured {
+    /// What it is called.
+    pub(crate) path: WebhookPath,
+    /// What identifies it.
+    pub(crate) pair: Pair,
+    /// What happens to it should it leave.
+    pub(crate) on_remove: OnRemove,
+    /// The stable names of its key sinks.
+    pub(crate) sinks: Vec<String>,
+}
+
+impl Store {
+    /// Makes the configured webhooks known and all others forgotten-but-kept, and wants a look at each. A webhook
+    /// is recognised by its pair: what is known of it survives another name. Answers in the order of the argument.
+    pub(crate) async fn sync_configuration(
+        &self,
+        configured: Vec<Configured>,
+        now: Timestamp,
+    ) -> Result<Vec<WebhookId>, StoreError> {
+        self.write("sync_configuration", move |connection| {
+            let ids: Vec<WebhookId> =
+                configured.iter().map(|webhook| known(connection, webhook)).collect::<Result<_, _>>()?;
+            for record in state::select(connection, "configured = 1", &[])? {
+                if !ids.contains(&record.id) {
+                    change(connection, &record, &Event::Left, now)?;
+                }
+            }
+            for (webhook, id) in configured.iter().zip(&ids) {
+                configure(connection, *id, webhook, now)?;
+            }
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// The same for one webhook, where no daemon runs: no other is touched.
+    pub(crate) async fn add_configured(
+        &self,
+        webhook: Configured,
+        now: Timestamp,
+    ) -> Result<WebhookId, StoreError> {
+        self.write("add_configured", move |connection| {
+            let id = known(connection, &webhook)?;
+            // What is not said of its sinks stays as it is.
+            let sinks = state::of(connection, id)?.sinks.into_iter().map(|outbox| outbox.sink).collect();
+            configure(connection, id, &Configured { sinks, ..webhook }, now)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Records what was running when the last process ended, once at the start.
+    pub(crate) async fn restarted(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("restarted", move |connection| {
+            for record in state::select(connection, "TRUE", &[])? {
+                change(connection, &record, &Event::Restarted, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn configure(
+    connection: &Connection,
+    id: WebhookId,
+    webhook: &Configured,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Configured { path, on_remove, sinks, .. } = webhook.clone();
+    change(connection, &state::of(connection, id)?, &Event::Configured(path, on_remove, sinks), now)
+}
+
+fn change(connection: &Connection, record: &Record, event: &Event, now: Timestamp) -> Result<(), StoreError> {
+    // Nothing here depends on Protime's clock.
+    let transition: Transition = apply(record, event, Now { local: now, protime: now });
+    if transition.changes(record) { commit::write(connection, &transition.into()) } else { Ok(()) }
+}
+
+/// The number of a webhook, which gets one if it has none.
+fn known(connection: &Connection, webhook: &Configured) -> Result<WebhookId, StoreError> {
+    let pair = (
+        webhook.path.tenant.as_str(),
+        webhook.pair.destination_url.as_str(),
+        webhook.pair.collection.as_str(),
+    );
+    let id: Option<i64> = connection
+        .prepare_cached("SELECT id FROM webhook WHERE tenant = ? AND destination_url = ? AND collection = ?")?
+        .query_row(pair, |row| row.get(0))
+        .optional()?;
+    if let Some(id) = id {
+        return Ok(WebhookId(id));
+    }
+    let new = Record::new(webhook.path.clone(), webhook.pair.clone());
+    connection
+        .prepare_cached(
+            "INSERT INTO webhook (tenant, destination_url, collection, name, configured, orphaned, revision, \
+             renewal, state) VALUES (?, ?, ?, ?, 0, 0, 0, 0, ?)",
+        )?
+        .execute((pair.0, pair.1, pair.2, webhook.path.name.as_str(), state::document(&new)?))?;
+    Ok(WebhookId(connection.last_insert_rowid()))
+}

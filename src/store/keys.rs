@@ -1,0 +1,84 @@
+//! The keys of a webhook: the current one and the one before it. SECRET.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::{
+    Store, StoreError,
+    state::{millis, moment, optional_moment},
+};
+use crate::domain::{
+    key::WebhookKey,
+    record::{Issued, WebhookId},
+};
+
+/// A webhook's keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    /// The one that Protime signs with, as far as we know.
+    pub(crate) current: Option<StoredKey>,
+    /// The one before it.
+    pub(crate) previous: Option<StoredKey>,
+}
+
+/// A key with its dates, on our clock.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredKey {
+    /// Counts up by one per rotation.
+    pub(crate) version: u64,
+    /// The key.
+    pub(crate) key: WebhookKey,
+    /// When it became current.
+    pub(crate) rotated_at: Timestamp,
+    /// When the next one took its place.
+    pub(crate) retired_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// A webhook's current and previous key.
+    pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
+        self.read(move |connection| stored(connection, id)).await
+    }
+}
+
+fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, key, rotated_at, retired_at FROM key WHERE webhook_id = ? ORDER BY version DESC",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let mut keys = Keys { current: None, previous: None };
+    while let Some(row) = rows.next()? {
+        let broken = || StoreError::Unexpected("a key is broken".to_owned());
+        let key = StoredKey {
+            version: u64::try_from(row.get::<_, i64>(0)?).map_err(|_| broken())?,
+            key: WebhookKey::new(row.get(1)?).ok_or_else(broken)?,
+            rotated_at: moment(row.get(2)?)?,
+            retired_at: optional_moment(row.get(3)?)?,
+        };
+        let place = if key.retired_at.is_none() { &mut keys.current } else { &mut keys.previous };
+        place.get_or_insert(key);
+    }
+    Ok(keys)
+}
+
+/// Retires the current key, forgets the one before it, and makes the new one current.
+pub(super) fn replace(
+    connection: &Connection,
+    id: WebhookId,
+    key: &WebhookKey,
+    issued: &Issued,
+) -> Result<(), StoreError> {
+    let rotated_at = millis(issued.rotated_at);
+    connection
+        .prepare_cached("DELETE FROM key WHERE webhook_id = ? AND retired_at IS NOT NULL")?
+        .execute([id.0])?;
+    connection
+        .prepare_cached("UPDATE key SET retired_at = ?2 WHERE webhook_id = ?1")?
+        .execute([id.0, rotated_at])?;
+    let version = i64::try_from(issued.key_version)
+        .map_err(|_| StoreError::Unexpected("a key version is out of range".to_owned()))?;
+    connection
+        .prepare_cached("INSERT INTO key (webhook_id, version, key, rotated_at) VALUES (?, ?, ?, ?)")?
+        .execute((id.0, version, key.expose(), rotated_at))?;
+    Ok(())
+}

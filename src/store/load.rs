@@ -1,0 +1,141 @@
+//! Loading states: of one webhook, of a tenant, of all; and who is due.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+
+use super::{
+    Store, StoreError,
+    state::{self, millis, optional_moment},
+};
+use crate::domain::{
+    orphan::Orphan,
+    record::{Record, WebhookId},
+    webhook::TenantName,
+};
+
+impl Store {
+    /// What is known of one webhook.
+    pub(crate) async fn record(&self, id: WebhookId) -> Result<Record, StoreError> {
+        self.read(move |connection| state::of(connection, id)).await
+    }
+
+    /// What is known of every configured webhook, by tenant and name.
+    pub(crate) async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        self.read(|connection| state::select(connection, "configured = 1", &[])).await
+    }
+
+    /// What is known of every webhook of a tenant, of those that left the configuration as well if Protime may
+    /// still have them.
+    pub(crate) async fn records_of(&self, tenant: &TenantName) -> Result<Vec<Record>, StoreError> {
+        let tenant = tenant.as_str().to_owned();
+        self.read(move |connection| {
+            state::select(connection, "tenant = ? AND (configured = 1 OR orphaned = 1)", &[&tenant])
+        })
+        .await
+    }
+
+    /// What is known of every webhook that left the configuration and may still live at Protime.
+    pub(crate) async fn orphans(&self) -> Result<Vec<Orphan>, StoreError> {
+        self.read(|connection| {
+            let left = state::select(connection, "orphaned = 1", &[])?;
+            Ok(left.into_iter().filter_map(Orphan::of).collect())
+        })
+        .await
+    }
+
+    /// The webhooks to look at by now, the longest due first.
+    pub(crate) async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<WebhookId>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id FROM webhook WHERE configured = 1 AND next_action_at <= ?1 \
+                 ORDER BY next_action_at LIMIT ?2",
+            )?;
+            let ids =
+                statement.query_map([millis(now), i64::from(limit)], |row| row.get(0).map(WebhookId))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The first moment after `now` at which a webhook is to be looked at.
+    pub(crate) async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |connection| {
+            let next = connection
+                .prepare_cached(
+                    "SELECT min(next_action_at) FROM webhook WHERE configured = 1 AND next_action_at > ?1",
+                )?
+                .query_row([millis(now)], |row| row.get(0))?;
+            optional_moment(next)
+        })
+        .await
+    }
+
+    /// The sinks to be tried by now, the longest due first. A time after `latest` was computed on another
+    /// clock, and is not waited for.
+    pub(crate) async fn due_deliveries(
+        &self,
+        now: Timestamp,
+        latest: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(WebhookId, String)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT webhook_id, sink FROM sink JOIN webhook ON webhook.id = webhook_id \
+                 WHERE configured = 1 AND (due_at <= ?1 OR due_at > ?2) ORDER BY due_at LIMIT ?3",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let due = statement.query_map([millis(now), millis(latest), limit], |row| {
+                Ok((WebhookId(row.get(0)?), row.get(1)?))
+            })?;
+            Ok(due.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The first moment after `now` at which a sink is to be tried.
+    pub(crate) async fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |connection| {
+            let next = connection
+                .prepare_cached(
+                    "SELECT min(due_at) FROM sink JOIN webhook ON webhook.id = webhook_id \
+                     WHERE configured = 1 AND due_at > ?1",
+                )?
+                .query_row([millis(now)], |row| row.get(0))?;
+            optional_moment(next)
+        })
+        .await
+    }
+
+    /// Sets when to look at a webhook again, unless something happened to it since `revision` was read: then it
+    /// answers false, and the decision must be taken anew.
+    pub(crate) async fn schedule(
+        &self,
+        id: WebhookId,
+        at: Option<Timestamp>,
+        revision: i64,
+    ) -> Result<bool, StoreError> {
+        self.write("schedule", move |connection| {
+            let changed = connection
+                .prepare_cached("UPDATE webhook SET next_action_at = ?2 WHERE id = ?1 AND revision = ?3")?
+                .execute((id.0, at.map(millis), revision))?;
+            Ok(changed == 1)
+        })
+        .await
+    }
+
+    /// Wants a look at every configured webhook, because the deadlines may be of another clock.
+    pub(crate) async fn look_again(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("look_again", move |connection| {
+            connection
+                .execute("UPDATE webhook SET next_action_at = ? WHERE configured = 1", [millis(now)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A number for a renewal that no other has.
+    pub(crate) fn new_renewal(&self) -> i64 {
+        self.renewals.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

@@ -1,0 +1,103 @@
+//! What is new and what is known belong together.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    domain::journal::What,
+    store::{Of, commit::KEPT_RENEWALS},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_is_never_younger_than_the_news_that_come_with_it() {
+    const ROTATIONS: u64 = 40;
+    let bench = Arc::new(Bench::new(&[]).await);
+    let mut position = bench.store.feed_end().await.expect("reads");
+    let writer = tokio::spawn({
+        let bench = Arc::clone(&bench);
+        async move {
+            for number in 0..ROTATIONS {
+                bench.rotate(&format!("key-{number}")).await;
+                bench.finish().await;
+            }
+        }
+    });
+    let mut told = 0;
+    while told < ROTATIONS {
+        // Read to the end once the writer is done, so that a rotation that is never told fails the test.
+        let last = writer.is_finished();
+        let news = bench.store.feed(position, Of::All).await.expect("reads");
+        position = news.position;
+        let rotations = news.entries.iter().filter(|(.., entry)| matches!(entry.what, What::Rotated { .. }));
+        told += rotations.count() as u64;
+        let known = news.records[0].issued.as_ref().map_or(0, |issued| issued.key_version);
+        assert_eq!(known, told, "the record and the news disagree");
+        assert!(!last || told == ROTATIONS, "{told} rotations were told");
+    }
+    writer.await.expect("writes");
+}
+
+#[tokio::test]
+async fn everything_is_told_once_and_in_its_order() {
+    let bench = Bench::new(&[]).await;
+    let position = bench.store.feed_end().await.expect("reads");
+    bench.rotate("one").await;
+    let news = bench.store.feed(position, Of::TheNews).await.expect("reads");
+    let words: Vec<String> = news
+        .entries
+        .iter()
+        .map(|(id, path, entry)| {
+            assert_eq!((*id, path.to_string()), (bench.id, "acme/clockings".to_owned()));
+            match &entry.what {
+                What::Began => "began".to_owned(),
+                What::StepBegan { step, .. } => format!("{step} …"),
+                What::StepEnded { step, .. } => step.to_string(),
+                What::Rotated { version, .. } => format!("key {version}"),
+                What::Ended { .. } => "ended".to_owned(),
+            }
+        })
+        .collect();
+    assert_eq!(words, ["began", "resync …", "resync", "post …", "post", "rotate …", "rotate", "key 1"]);
+    assert_eq!(news.records[0].issued.as_ref().expect("issued").key_version, 1);
+    let nothing = bench.store.feed(news.position, Of::TheNews).await.expect("reads");
+    assert!(nothing.entries.is_empty() && nothing.records.is_empty(), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn the_history_is_limited_and_its_oldest_renewals_are_forgotten() {
+    let bench = Bench::new(&[]).await;
+    let renewals = i64::try_from(KEPT_RENEWALS).expect("few") + 3;
+    for second in 0..renewals {
+        bench.begin(Reason::Manual, None, second).await;
+        bench
+            .happen(&Event::Imported(WebhookKey::new("k".to_owned()).expect("a key"), String::new()), second)
+            .await;
+        bench
+            .happen(
+                &Event::Supersede {
+                    renewal: bench.store.new_renewal(),
+                    reason: Reason::Manual,
+                    gap: None,
+                    outcome: crate::domain::reason::RenewalOutcome::Failed,
+                    error: "no".to_owned(),
+                },
+                second,
+            )
+            .await;
+        if second == 2 {
+            let three = bench.store.history(bench.id, 3).await.expect("reads");
+            assert_eq!(three.len(), 3);
+            assert!(three[0].id > three[2].id && three[0].outcome.is_none(), "newest first");
+        }
+        if bench.record().await.renewals > KEPT_RENEWALS + 2 {
+            break;
+        }
+    }
+    let all = bench.store.history(bench.id, 10_000).await.expect("reads");
+    assert_eq!(all.len() as u64, KEPT_RENEWALS);
+    let open =
+        Event::StepFailed(bench.start(Step::Resync, 1).await, setback(Step::Resync), Some("out".to_owned()));
+    bench.happen(&open, 2).await;
+    let newest = &bench.store.history(bench.id, 1).await.expect("reads")[0];
+    assert_eq!(newest.steps[0].output.as_deref(), Some("out"));
+}

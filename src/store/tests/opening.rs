@@ -1,0 +1,108 @@
+//! The directory, the lock, and files that are not ours or not whole.
+
+use super::*;
+
+#[tokio::test]
+async fn the_directory_and_the_files_are_private() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("made/when/absent");
+    let _store = Store::open(&state).expect("opens");
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for file in ["state.db", "state.db-wal", "state.db-shm", "lock"] {
+        assert_eq!(mode(&state.join(file)), 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_one_learns_who_has_the_lock() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let first = Store::open(dir.path()).expect("opens");
+    let error = Store::open(dir.path()).expect_err("locked").to_string();
+    assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+    drop(first);
+    Store::open(dir.path()).expect("free again");
+}
+
+#[tokio::test]
+async fn a_newer_or_damaged_database_is_named_and_left_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("state.db");
+    drop(Store::open(dir.path()).expect("opens"));
+    let connection = Connection::open(&path).expect("opens");
+    connection.pragma_update(None, "user_version", 99).expect("writes");
+    drop(connection);
+    let before = fs::read(&path).expect("reads");
+    let error = Store::open(dir.path()).expect_err("newer").to_string();
+    assert!(error.contains("99") && error.contains("state.db"), "{error}");
+    assert_eq!(fs::read(&path).expect("reads"), before);
+
+    fs::write(&path, b"this is no database, but it is somebody's file").expect("writes");
+    let error = Store::open(dir.path()).expect_err("damaged").to_string();
+    assert!(error.contains("damaged") && error.contains("state.db"), "{error}");
+    assert!(fs::read(&path).expect("reads").starts_with(b"this is no database"));
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_understood_is_named() {
+    let bench = Bench::new(&[]).await;
+    let spoil = |sql: &str| {
+        let other = Connection::open(bench.dir.path().join("state.db")).expect("opens");
+        other.execute_batch(sql).expect("writes");
+    };
+    spoil("UPDATE webhook SET state = json_set(state, '$.remote', 'lost')");
+    let error = bench.store.record(bench.id).await.expect_err("not understood").to_string();
+    assert!(error.contains("the state of acme/clockings") && error.contains("lost"), "{error}");
+}
+
+/// A POST in flight whose answer went into an emergency file.
+async fn rescued() -> (Bench, PathBuf) {
+    let bench = Bench::new(&[]).await;
+    bench.begin(Reason::Created, None, 90).await;
+    let attempt = bench.start(Step::Resync, 91).await;
+    bench.happen(&Event::Resynced(attempt, StepOutcome::Succeeded, None, None), 92).await;
+    let post = PostId(7);
+    bench.happen(&Event::PostBegan { post, unplanned: false }, 93).await;
+    let answer = Answer {
+        post,
+        webhook: bench.id,
+        location: None,
+        body: zeroize::Zeroizing::new(b"{\"key\":\"k\"}".to_vec()),
+        issued_at: at(93),
+        references: String::new(),
+    };
+    let file = bench.store.rescue(&answer).await.expect("writes");
+    (bench, file)
+}
+
+#[tokio::test]
+async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
+    let (Bench { store, id, dir }, file) = rescued().await;
+    drop(store);
+    let other = Connection::open(dir.path().join("state.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    let error = Store::open(dir.path()).expect_err("locked").to_string();
+    assert!(error.contains("rescued-answer-") && error.contains("locked"), "{error}");
+    assert!(file.exists(), "it is kept");
+    other.execute_batch("ROLLBACK").expect("unlocks");
+    drop(other);
+    let store = Store::open(dir.path()).expect("opens");
+    assert_eq!(store.record(id).await.expect("reads").open.expect("open").stage, Stage::Rotate);
+    let answer = store.answer(PostId(7)).await.expect("reads").expect("stored");
+    assert_eq!(answer.body.as_slice(), b"{\"key\":\"k\"}");
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn an_emergency_file_of_before_names_the_renewal() {
+    let (Bench { store, id, dir }, file) = rescued().await;
+    drop(store);
+    let text = fs::read_to_string(&file).expect("reads");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    json.as_object_mut().expect("an object").remove("post");
+    json["renewal"] = 1.into();
+    fs::write(dir.path().join("rescued-answer-1.json"), json.to_string()).expect("writes");
+    fs::remove_file(file).expect("removes");
+    let store = Store::open(dir.path()).expect("opens");
+    assert_eq!(store.record(id).await.expect("reads").open.expect("open").stage, Stage::Rotate);
+}
