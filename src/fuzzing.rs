@@ -12,15 +12,17 @@
 use std::{fmt::Write as _, path::Path};
 
 use jiff::{Timestamp, ToSpan as _};
+use protime_webhook_receiver::Event;
 use zeroize::Zeroizing;
 
 use crate::{
     command::Tail,
     config,
-    domain::{filter::Filter, key::WebhookKey},
-    protime,
-    receiver::Event,
-    sockets,
+    domain::{
+        filter::Filter,
+        key::{self, WebhookKey},
+    },
+    protime, sockets,
 };
 
 /// A target: its name, and what it does with any bytes.
@@ -148,7 +150,7 @@ fn literal_secrets(text: &str) -> impl Iterator<Item = &str> {
 fn key_and_output(data: &[u8]) {
     let (line, output) = first_line(data);
     let line = line.unwrap_or_default();
-    if let Ok(key) = WebhookKey::imported(Zeroizing::new(line.to_owned())) {
+    if let Ok(key) = key::imported(Zeroizing::new(line.to_owned())) {
         let text = key.expose();
         assert!(!text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace()), "{text:?}");
         assert_eq!(format!("{key:?}"), "[redacted]", "a key does not print");

@@ -52,83 +52,56 @@
 //! | `daemon` | the composition root: builds all this, runs it, drains it |
 //! | `cli` | the command line, mostly a client of the sockets |
 //! | `sandbox` | a simulated Protime that shares no code with the client |
-//! | `receiver` | what a receiver in Rust uses: the only public part |
 //! | `fuzzing` | what must hold for any bytes from outside; only in tests and for `fuzz/` |
 //! | `crash` | points at which a test lets the daemon die; empty in a release build |
 //!
-//! For a receiver, see [`receiver`]. The feature `daemon`, on by default, is everything else: the program
-//! and all that it depends on.
+//! What a receiver in Rust uses is a crate of its own, `protime-webhook-receiver`, and this one builds on it.
 //!
 //! `domain`, `domain::plan` and `domain::backoff` are pure. `protime`, `resync`, `handoff` and `store`
 //! never import one another; `renewal` joins them. Only `daemon` and `cli` see the whole configuration.
 
 mod domain;
 
-pub mod receiver;
-
-#[cfg(feature = "daemon")]
 mod clock;
-#[cfg(feature = "daemon")]
 mod stop;
 
-#[cfg(feature = "daemon")]
 mod config;
 
-#[cfg(feature = "daemon")]
 mod renewal;
 
-#[cfg(feature = "daemon")]
 mod bulletin;
-#[cfg(feature = "daemon")]
 mod tally;
 
-#[cfg(feature = "daemon")]
 mod protime;
-#[cfg(feature = "daemon")]
 mod store;
 
-#[cfg(feature = "daemon")]
 mod resync;
 
-#[cfg(feature = "daemon")]
 mod handoff;
 
-#[cfg(feature = "daemon")]
 mod command;
-#[cfg(feature = "daemon")]
 mod outbound;
-#[cfg(feature = "daemon")]
 mod regular_file;
-#[cfg(feature = "daemon")]
 mod unix_group;
 
-#[cfg(feature = "daemon")]
 mod scheduler;
-#[cfg(feature = "daemon")]
 mod signals;
-#[cfg(feature = "daemon")]
 mod sockets;
 
-#[cfg(feature = "daemon")]
 mod logging;
 
-#[cfg(feature = "daemon")]
 mod daemon;
 
-#[cfg(feature = "daemon")]
 mod cli;
 
-#[cfg(feature = "daemon")]
 mod sandbox;
 
-#[cfg(feature = "daemon")]
 mod crash;
 
-#[cfg(all(feature = "daemon", any(test, fuzzing)))]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
 /// Runs the program: everything from its arguments to its exit code.
-#[cfg(feature = "daemon")]
 #[must_use]
 pub fn main() -> std::process::ExitCode {
     cli::main()

@@ -13,7 +13,10 @@ use super::{client::Client, failure::Failure, output, remote::access::configured
 use crate::{
     config::Config,
     daemon::{self, Imported},
-    domain::{errand::wiped_json, key::WebhookKey},
+    domain::{
+        errand::wiped_json,
+        key::{WebhookKey, imported},
+    },
 };
 
 /// More than any key has; what is longer is not read.
@@ -144,5 +147,5 @@ fn key_from_stdin() -> anyhow::Result<WebhookKey> {
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("what is there is not text in UTF-8"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned());
-    Ok(WebhookKey::imported(text).map_err(|error| wrong(&error.to_string()))?)
+    Ok(imported(text).map_err(|error| wrong(&error.to_string()))?)
 }

@@ -16,7 +16,10 @@ use super::{
     query::{Named, Parameters},
     read::Source,
 };
-use crate::{daemon::Imported, domain::key::WebhookKey};
+use crate::{
+    daemon::Imported,
+    domain::key::{WebhookKey, imported},
+};
 
 /// The largest body of an import, in bytes.
 pub(super) const LARGEST_BODY: usize = 64 * 1024;
@@ -55,7 +58,7 @@ pub(super) fn read(body: &[u8]) -> Result<WebhookKey, Problem> {
             error.column()
         ))
     })?;
-    WebhookKey::imported(key).map_err(|wrong| {
+    imported(key).map_err(|wrong| {
         Problem::body_not_understood(format!("the key cannot be one: {wrong}; send it as Protime showed it"))
     })
 }

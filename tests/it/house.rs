@@ -13,9 +13,6 @@ const TOO_LONG: usize = 400;
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     // Pure: no runtime, no network, no database, no log, and `now` is an argument.
     ("domain", PURE),
-    // For other programs: of the crate it knows `domain` alone, so that it can be had without the daemon.
-    ("receiver", PURE),
-    ("receiver", &["renewal", "stop", "logging", "unix_group", "regular_file", "crash"]),
     // Leaves: they serve everybody and know nobody.
     ("stop", ROOMS),
     ("logging", ROOMS),
@@ -248,11 +245,23 @@ fn the_whole_configuration_is_for_two() {
 
 #[test]
 fn every_file_says_why_it_exists_and_is_short() {
-    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, text) in ["src", "crates", "tests"].into_iter().flat_map(sources) {
         assert!(text.starts_with("//! "), "{} does not open with //!", path.display());
         let lines = text.lines().count();
         assert!(lines < TOO_LONG, "{} has {lines} lines", path.display());
     }
+}
+
+/// A receiver that uses the crate must not get the daemon with it.
+#[test]
+fn the_receivers_crate_knows_no_daemon() {
+    for (path, text) in sources("crates/receiver") {
+        for stranger in ["::tokio", "::reqwest", "::rusqlite", "::tracing", "::axum", "::protime_webhookd"] {
+            assert!(!knows(&code(&text), stranger), "{} knows {stranger}", path.display());
+        }
+    }
+    let manifest = fs::read_to_string("crates/receiver/Cargo.toml").unwrap();
+    assert!(!manifest.contains("path ="), "it can be published alone");
 }
 
 #[test]
@@ -278,6 +287,16 @@ fn the_reader_of_imports_reads() {
     assert!(knows("use tokio::sync;", "::tokio") && !knows("use my_tokio::sync;", "::tokio"));
 }
 
+/// Where a module of that path can be: of the program's tests, of its library, or of the crate that its first part names.
+fn files(parts: &[&str]) -> Vec<String> {
+    let path = parts.join("/");
+    let mut files = vec![format!("tests/it/{path}.rs"), format!("src/{path}.rs")];
+    if let [of_crate, rest @ ..] = parts {
+        files.push(format!("crates/{of_crate}/src/{}.rs", rest.join("/")));
+    }
+    files
+}
+
 /// The table of promises names tests; one that is renamed or removed must not go on being promised.
 #[test]
 fn every_test_that_is_promised_exists() {
@@ -293,17 +312,11 @@ fn every_test_that_is_promised_exists() {
         let parts: Vec<&str> = name.split("::").collect();
         let (module, function) = parts.split_at(parts.len() - 1);
         let function = function[0];
-        let is_file = |parts: &[&str]| {
-            let path = parts.join("/");
-            ["tests/it", "src"].iter().any(|root| Path::new(&format!("{root}/{path}.rs")).exists())
-        };
+        let is_file = |parts: &[&str]| files(parts).iter().any(|file| Path::new(file).exists());
         let text = |parts: &[&str]| {
-            let path = parts.join("/");
-            let inline = parts.split_last().map(|(_, outer)| outer.join("/")).unwrap_or_default();
-            [format!("tests/it/{path}.rs"), format!("src/{path}.rs"), format!("src/{inline}.rs")]
-                .iter()
-                .filter_map(|path| fs::read_to_string(path).ok())
-                .collect::<String>()
+            let inline = parts.split_last().map(|(_, outer)| files(outer)).unwrap_or_default();
+            let files = files(parts).into_iter().chain(inline);
+            files.filter_map(|path| fs::read_to_string(path).ok()).collect::<String>()
         };
         let is_test = text(module).contains(&format!("fn {function}("));
         assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is no test");

@@ -142,7 +142,7 @@ async fn event(
         Err(status) => return status,
     };
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !receiver.key(collection).is_some_and(|key| key.signed(authorization, &body)) {
+    if receiver.key(collection).is_none_or(|key| key.verify(authorization, &body).is_err()) {
         return StatusCode::UNAUTHORIZED;
     }
     let Ok(Event { change_type, data }) = serde_json::from_slice(&body) else {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::Event;
-use crate::domain::change::ChangeVersion;
+use crate::change::ChangeVersion;
 
 /// What a [`Deduplicator`] thinks of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,7 +77,7 @@ impl Judgement {
 ///
 /// ```
 /// use std::num::NonZeroUsize;
-/// use protime_webhookd::receiver::{Deduplicator, Event, Judgement};
+/// use protime_webhook_receiver::{Deduplicator, Event, Judgement};
 ///
 /// let event = |change, version| {
 ///     let body = format!(r#"{{"changeType": "{change}", "data": {{"id": 7, "changeVersion": "{version}"}}}}"#);

@@ -1,7 +1,7 @@
 //! For receivers of Protime's events: signatures, events, and which of them to ignore.
 //!
 //! A receiver is the program at a webhook's destination URL. Whatever framework it is written with, it
-//! does three things with every request, and this module has them, without I/O and without a clock:
+//! does three things with every request, and this crate has them, without I/O and without a clock:
 //!
 //! 1. [`WebhookKey::verify`] the `Authorization` header against the raw body;
 //! 2. [`Event::parse`] the body;
@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use std::num::NonZeroUsize;
-//! use protime_webhookd::receiver::{ChangeVersion, Deduplicator, Event, WebhookKey};
+//! use protime_webhook_receiver::{ChangeVersion, Deduplicator, Event, WebhookKey};
 //!
 //! # #[derive(Default)]
 //! # struct Store(std::collections::HashMap<String, ChangeVersion>);
@@ -50,23 +50,20 @@
 //!
 //! # What comes with it
 //!
-//! The crate is first of all a daemon, and its default feature brings all that a daemon depends on: an
-//! HTTP client and server, SQLite, a terminal. A receiver does without:
-//!
-//! ```toml
-//! protime-webhookd = { version = "0.1", default-features = false }
-//! ```
-//!
-//! leaves this module and its few dependencies (HMAC, SHA-256, Base64, JSON). Of those only `serde` is
-//! part of the interface.
+//! Few dependencies: HMAC, SHA-256, Base64, JSON. Of those only `serde` is part of the interface. The crate
+//! knows nothing of the daemon `protime-webhookd`, which uses it for its own side of a signature.
 
+mod change;
 mod dedup;
 mod event;
+mod key;
 
+pub use change::ChangeVersion;
 pub use dedup::{Deduplicator, Judgement};
 pub use event::{ChangeType, DataError, Event, InvalidEvent};
+pub use key::{Refused, WebhookKey};
 
-pub use crate::domain::{
-    change::ChangeVersion,
-    key::{Refused, WebhookKey},
-};
+/// The example there is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::domain::change::ChangeVersion;
+use crate::change::ChangeVersion;
 
 /// What happened to an object, in the word of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub struct DataError(serde_json::Error);
 /// A change of one object, as Protime tells it.
 ///
 /// ```
-/// use protime_webhookd::receiver::{ChangeType, Event};
+/// use protime_webhook_receiver::{ChangeType, Event};
 ///
 /// let body = r#"{"changeType": "InsertOrUpdate", "data": {"changeVersion": "00000B1400007AE0001F", "id": 40112233,
 ///     "person": {"id": 4711, "externalReferences": {"@badge-number": "00912"}}, "date": "2031-02-03"}}"#;

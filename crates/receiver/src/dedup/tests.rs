@@ -5,7 +5,7 @@ use std::{collections::HashMap, convert::Infallible};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::receiver::ChangeType;
+use crate::ChangeType;
 
 const COLLECTIONS: [&str; 2] = ["clockings", "people"];
 

@@ -11,7 +11,7 @@ use std::fmt;
 /// of one object; between two objects it does not have to.
 ///
 /// ```
-/// use protime_webhookd::receiver::ChangeVersion;
+/// use protime_webhook_receiver::ChangeVersion;
 ///
 /// let stored = ChangeVersion::from("00000B1400007AE0001F");
 /// assert!(ChangeVersion::from("00000B1400007AE00020") > stored);
