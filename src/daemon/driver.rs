@@ -200,7 +200,7 @@ impl Driver {
             self.asking = Some(tokio::spawn(async move {
                 live.sweep().await;
                 // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
-                if let Err(error) = live.lasting.store.look_again(clock::now()).await {
+                if let Err(error) = live.lasting.store.clock_set(clock::now()).await {
                     tracing::error!(%error, "the deadlines could not be set anew");
                 }
                 live.lasting.wake.notify_one();

@@ -267,10 +267,12 @@ fn failed_at(record: &Record, step: Step) -> bool {
     record.trouble.as_ref().is_some_and(|trouble| trouble.step == step)
 }
 
+/// What failed later than now failed on another clock, and so did what is to be retried later than it can be.
 fn retry_after(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {
-    let retry_at = record.trouble.as_ref()?.retry_at;
+    let trouble = record.trouble.as_ref().filter(|trouble| trouble.at <= now.local)?;
     let longest = SignedDuration::try_from(wanted.longest_retry).unwrap_or(HOUR);
-    (retry_at > now.local && retry_at.duration_since(now.local) <= longest).then_some(retry_at)
+    let (retry_at, ahead) = (trouble.retry_at, trouble.retry_at.duration_since(now.local));
+    (ahead > SignedDuration::ZERO && ahead <= longest).then_some(retry_at)
 }
 
 /// When the kept delta is to be asked for. Times that lie further ahead than they can were written on

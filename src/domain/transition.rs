@@ -179,6 +179,7 @@ impl Change {
             Event::Left => self.leave(),
             Event::Gone(asked_at) => self.gone(*asked_at),
             Event::Restarted => self.restart(),
+            Event::ClockSet => self.forget_other_clock(),
         }
     }
 

@@ -66,10 +66,17 @@ impl Store {
 
     /// Records what was running when the last process ended, once at the start.
     pub(crate) async fn restarted(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write("restarted", move |connection| {
-            for record in state::select(connection, "TRUE", &[])? {
-                change(connection, &record, &Event::Restarted, now)?;
-            }
+        self.write("restarted", move |connection| change_all(connection, &Event::Restarted, now)).await
+    }
+
+    /// Our clock was set: wants a look at every configured webhook, because the deadlines may be of another clock.
+    pub(crate) async fn clock_set(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("clock_set", move |connection| {
+            change_all(connection, &Event::ClockSet, now)?;
+            connection.execute(
+                "UPDATE webhook SET next_action_at = ? WHERE configured = 1",
+                [state::millis(now)],
+            )?;
             Ok(())
         })
         .await
@@ -84,6 +91,12 @@ fn configure(
 ) -> Result<(), StoreError> {
     let Configured { path, on_remove, sinks, .. } = webhook.clone();
     change(connection, &state::of(connection, id)?, &Event::Configured(path, on_remove, sinks), now)
+}
+
+fn change_all(connection: &Connection, event: &Event, now: Timestamp) -> Result<(), StoreError> {
+    state::select(connection, "TRUE", &[])?
+        .iter()
+        .try_for_each(|record| change(connection, record, event, now))
 }
 
 fn change(connection: &Connection, record: &Record, event: &Event, now: Timestamp) -> Result<(), StoreError> {

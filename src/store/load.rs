@@ -124,16 +124,6 @@ impl Store {
         .await
     }
 
-    /// Wants a look at every configured webhook, because the deadlines may be of another clock.
-    pub(crate) async fn look_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write("look_again", move |connection| {
-            connection
-                .execute("UPDATE webhook SET next_action_at = ? WHERE configured = 1", [millis(now)])?;
-            Ok(())
-        })
-        .await
-    }
-
     /// A number for a renewal that no other has.
     pub(crate) fn new_renewal(&self) -> i64 {
         self.renewals.fetch_add(1, Ordering::Relaxed) + 1

@@ -84,6 +84,37 @@ fn protimes_clock_an_hour_ahead() {
     world.nothing_lost();
 }
 
+/// Less than the longest wait for a retry, so that its length betrays nothing.
+#[test]
+fn what_failed_while_our_clock_was_ahead_is_tried_again_at_once() {
+    for restart in [false, true] {
+        let mut world = world(&["--lifetime", "1h"]);
+        set_clock(&world, 3_000);
+        world.receiver.resync_exit(1);
+        world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
+        let webhook = |world: &World| world.daemon.status.get("/v1/webhooks/acme/clockings").json();
+        world.eventually("it fails on that clock", || {
+            let now = jiff::Timestamp::now();
+            let at: jiff::Timestamp = webhook(&world)["last_error"]["at"].as_str()?.parse().ok()?;
+            (at > now + jiff::SignedDuration::from_mins(40)).then_some(())
+        });
+        if restart {
+            world.daemon.stop();
+        }
+        set_clock(&world, 0);
+        world.receiver.resync_exit(0);
+        if restart {
+            world.daemon.start();
+        }
+        world.eventually("it goes on", || {
+            let webhook = webhook(&world);
+            (webhook["state"] == "active" && webhook["last_renewal"]["outcome"] == "succeeded").then_some(())
+        });
+        world.sandbox.steady(&["clockings"], 0.0);
+        world.nothing_lost();
+    }
+}
+
 #[test]
 fn a_host_that_was_off_for_a_month() {
     let mut world = world(&["--lifetime", "1h"]);

@@ -284,6 +284,16 @@ fn with_an_open_renewal() {
             Plan::Post { unplanned: false },
         ),
         (
+            "nor one that began on another clock, however near its end",
+            |r| {
+                r.open = open(Stage::Post, Expiring);
+                r.trouble = trouble(TroubleKind::Transient, 1_800);
+                r.trouble.as_mut().expect("some").at = at(1_790);
+            },
+            1_205,
+            Plan::Post { unplanned: false },
+        ),
+        (
             "a catch-up that keeps failing does not keep the webhook from being renewed",
             |r| {
                 r.open = open(Stage::CatchUp, Created);

@@ -60,5 +60,17 @@ impl Change {
         for outbox in &mut self.state.sinks {
             outbox.started_at = None;
         }
+        self.forget_other_clock();
+    }
+
+    /// A sink that failed later than now failed on another clock, as a renewal's step can: the plan sees that by
+    /// itself, but sinks are tried when it is written.
+    pub(super) fn forget_other_clock(&mut self) {
+        let now = self.now.local;
+        for outbox in &mut self.state.sinks {
+            if outbox.failure.as_ref().is_some_and(|failure| failure.at > now) {
+                outbox.retry_at = outbox.retry_at.map(|at| at.min(now));
+            }
+        }
     }
 }

@@ -183,4 +183,6 @@ pub(crate) enum Event {
     Gone(Timestamp),
     /// The process started: whatever ran ended with the one before.
     Restarted,
+    /// Our clock was set.
+    ClockSet,
 }

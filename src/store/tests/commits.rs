@@ -134,7 +134,7 @@ async fn a_decision_on_an_old_picture_does_not_put_a_webhook_to_sleep() {
     let new = bench.record().await.revision;
     assert!(bench.store.schedule(bench.id, Some(at(9_000)), new).await.expect("answers"));
     assert_eq!(bench.store.next_due(at(50)).await.expect("reads"), Some(at(9_000)));
-    bench.store.look_again(at(60)).await.expect("writes");
+    bench.store.clock_set(at(60)).await.expect("writes");
     assert_eq!(bench.store.due(at(60), 10).await.expect("reads"), [bench.id]);
 }
 

@@ -121,6 +121,24 @@ fn an_attempt_that_is_given_up_stays_due() {
 }
 
 #[test]
+fn what_failed_on_another_clock_is_due() {
+    for event in [Event::Restarted, Event::ClockSet] {
+        let mut bench = Bench::new(&[FILE, COMMAND]);
+        bench.rotate("one");
+        bench.carry(FILE, 96);
+        bench.fail(FILE, 1, 97);
+        assert!(bench.carry(COMMAND, 900));
+        bench.fail(COMMAND, 1, 901);
+        let file = bench.outbox(FILE);
+        bench.happen(&event, 100);
+        assert_eq!(bench.outbox(FILE), file, "it failed before now, so its retry is believed");
+        let expected = (Some(at(100)), 1);
+        let outbox = bench.outbox(COMMAND);
+        assert_eq!((outbox.retry_at, outbox.attempts), expected);
+    }
+}
+
+#[test]
 fn sinks_come_and_go_with_the_configuration() {
     let mut bench = Bench::new(&[FILE]);
     bench.rotate("one");
