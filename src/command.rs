@@ -45,7 +45,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config,
-    domain::errand::{Done, Failure, FailureKind},
+    domain::task::{Done, Failure, FailureKind},
 };
 
 pub(crate) use self::{

@@ -13,19 +13,19 @@ mod address;
 mod cron;
 pub(crate) mod error;
 mod files;
-mod hide;
 mod include;
 mod keys;
 mod kinds;
 mod length;
 mod raw;
+mod redact;
 pub(crate) mod secret;
 mod sections;
 mod source;
+mod suggestions;
 mod tenant;
 mod units;
 mod webhook;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +45,7 @@ use crate::{
     domain::{
         filter::Filter,
         lifetime::Share,
-        orphan::OnRemove,
+        removed::OnRemove,
         webhook::{ExternalReference, Pair, TenantName, WebhookName},
     },
 };

@@ -5,7 +5,6 @@
 
 pub(crate) mod backoff;
 pub(crate) mod collection;
-pub(crate) mod errand;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod gap;
@@ -14,15 +13,16 @@ pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod lifetime;
 pub(crate) mod object;
-pub(crate) mod orphan;
 pub(crate) mod outbox;
+pub(crate) mod page_cursor;
 pub(crate) mod plan;
 pub(crate) mod post;
 pub(crate) mod query;
 pub(crate) mod reason;
-pub(crate) mod record;
+pub(crate) mod removed;
 pub(crate) mod renewal;
 pub(crate) mod report;
+pub(crate) mod state;
+pub(crate) mod task;
 pub(crate) mod transition;
-pub(crate) mod walk;
 pub(crate) mod webhook;

@@ -16,13 +16,14 @@ use protime_webhook_receiver::Event;
 use zeroize::Zeroizing;
 
 use crate::{
+    api,
     command::Tail,
     config,
     domain::{
         filter::Filter,
         key::{self, WebhookKey},
     },
-    protime, sockets,
+    protime,
 };
 
 /// A target: its name, and what it does with any bytes.
@@ -42,7 +43,7 @@ pub const TARGETS: [Target; 14] = [
     ("filter", filter),
     ("configuration", configuration),
     ("settings", settings),
-    ("socket_request", sockets::fuzzing::request),
+    ("socket_request", api::fuzzing::request),
     ("key_and_output", key_and_output),
 ];
 

@@ -12,10 +12,10 @@ use std::future::Future;
 use crate::{
     config,
     domain::{
-        errand::{Context, Done, Failure},
         key::WebhookKey,
+        task::{Context, Done, Failure},
     },
-    outbound::{BuildError, Outbound},
+    http::{BuildError, Outbound},
 };
 
 use self::{command::CommandSink, file::FileSink, http::HttpSink};

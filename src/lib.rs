@@ -10,7 +10,7 @@
 //! What is to be done about a webhook is a pure function of what is stored, what Protime last said,
 //! the policy and *now* (`domain::plan`). Whatever happens (a tick of the cron, a deadline, a signal,
 //! a request, a start after a crash) only leads to that function being asked again, and one place
-//! does what it says (`renewal::procedure`).
+//! does what it says (`renewal::procedure`). What becomes of a webhook by that is another (`domain::transition`).
 //!
 //! # The laws
 //!
@@ -28,75 +28,67 @@
 //!
 //! # The rooms, in reading order
 //!
+//! An import goes down only, and never to a neighbour on the same floor (`tests/it/house.rs`).
+//!
 //! | room | what it is |
 //! |---|---|
-//! | `domain` | the vocabulary: values without I/O, time always an argument |
+//! | `domain` | the vocabulary and the rules, pure: `plan` says what to do next, `transition` what has become of a webhook |
 //! | `clock` | the only reader of wall-clock time |
-//! | `stop` | the wish to stop, as an argument |
 //! | `config` | the checked configuration, or every problem of the file at once |
-//! | `renewal` | the procedure: what to do (pure), and doing it |
-//! | `bulletin` | tells any number of listeners what happened, in order |
-//! | `tally` | counts what happened, for the metrics |
+//! | `store` | SQLite: loads states, and commits what it is given under a condition |
+//! | `command` | runs a program of the operator's |
+//! | `http` | speaks with a server of the operator's; how an HTTP client is built |
 //! | `protime` | the client of the API: answers become decisions |
-//! | `store` | SQLite: what is known, recorded and owed |
 //! | `resync` | brings the receiver up to date for a gap |
 //! | `handoff` | gives a new key to those who check signatures with it |
-//! | `command` | runs a program of the operator's for either of them |
-//! | `outbound` | speaks with a server of the operator's for either of them; how an HTTP client is built |
-//! | `unix_group` | groups by name, for key files and sockets |
-//! | `regular_file` | reads what is a file, and waits for nothing that is not |
-//! | `scheduler` | the cron that wakes the poll, and nothing else |
-//! | `sockets` | HTTP on two Unix sockets: status and control |
-//! | `signals` | signals become wishes |
-//! | `logging` | the log, without secrets |
-//! | `daemon` | the composition root: builds all this, runs it, drains it |
+//! | `renewal` | asks the plan, does what it says, and applies what came of it; the poller of a tenant's list |
+//! | `views` | from states to what is shown: JSON, health, metrics |
+//! | `engine` | the loops that do the work, the setup in force, the reload |
+//! | `service` | what the sockets and the command line may ask for |
+//! | `api` | HTTP on two Unix sockets and on loopback: status, control, events, metrics |
+//! | `app` | the composition root: builds all this, runs it until it is stopped, drains it |
 //! | `cli` | the command line, mostly a client of the sockets |
-//! | `sandbox` | a simulated Protime that shares no code with the client |
-//! | `fuzzing` | what must hold for any bytes from outside; only in tests and for `fuzz/` |
-//! | `crash` | points at which a test lets the daemon die; empty in a release build |
+//!
+//! Beside them stand what everyone may use and what knows no one: `event_bus` (tells any number of subscribers what
+//! happened, in order), `counters` (for the metrics), `logging` (the log, without secrets), `signals`, `unix_group`,
+//! `regular_file` (reads what is a file, and waits for nothing that is not), `failpoint` (where a test lets the daemon
+//! die; empty in a release build). `sandbox` is a simulated Protime that shares no code with the client; `fuzzing` says
+//! what must hold for any bytes from outside, for tests and `fuzz/` only.
 //!
 //! What a receiver in Rust uses is a crate of its own, `protime-webhook-receiver`, and this one builds on it.
-//!
-//! `domain`, `domain::plan` and `domain::backoff` are pure. `protime`, `resync`, `handoff` and `store`
-//! never import one another; `renewal` joins them. Only `daemon` and `cli` see the whole configuration.
 
 mod domain;
 
 mod clock;
-mod stop;
-
 mod config;
-
-mod renewal;
-
-mod bulletin;
-mod tally;
-
-mod protime;
-mod store;
-
-mod resync;
-
-mod handoff;
-
-mod command;
-mod outbound;
+mod counters;
+mod event_bus;
+mod failpoint;
+mod logging;
 mod regular_file;
+mod signals;
 mod unix_group;
 
-mod scheduler;
-mod signals;
-mod sockets;
+mod store;
 
-mod logging;
+mod command;
+mod http;
 
-mod daemon;
+mod handoff;
+mod protime;
+mod resync;
 
+mod renewal;
+mod views;
+
+mod engine;
+mod service;
+
+mod api;
+mod app;
 mod cli;
 
 mod sandbox;
-
-mod crash;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

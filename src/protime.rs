@@ -42,9 +42,9 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::{
+    counters::Counters,
     domain::{collection, webhook::TenantName},
-    outbound::ClientError,
-    tally::Tally,
+    http::ClientError,
 };
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
@@ -106,7 +106,7 @@ pub(crate) struct Settings {
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
     /// Counts the requests.
-    pub(crate) tally: Tally,
+    pub(crate) counters: Counters,
 }
 
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.

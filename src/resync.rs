@@ -11,8 +11,8 @@ use std::future::Future;
 
 use crate::{
     config::{self, ResyncKind},
-    domain::errand::{Context, Done, Failure},
-    outbound::{BuildError, Outbound},
+    domain::task::{Context, Done, Failure},
+    http::{BuildError, Outbound},
 };
 
 use self::{command::CommandResync, http::HttpResync};

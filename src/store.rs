@@ -6,14 +6,14 @@
 //! `domain::transition` has made of them, under the revision that they came of.
 
 mod answers;
+mod change_feed;
 mod commit;
 mod configuration;
 mod cursors;
-mod feed;
+mod emergency;
 mod keys;
 mod load;
 mod lock;
-mod rescue;
 mod schema;
 mod state;
 mod writer;
@@ -33,14 +33,14 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
 pub(crate) use answers::Answer;
+pub(crate) use change_feed::Of;
 pub(crate) use commit::{Commit, OfTenant};
 pub(crate) use configuration::Configured;
 pub(crate) use cursors::Move;
-pub(crate) use feed::Of;
 pub(crate) use keys::{Keys, StoredKey};
 use writer::Worker;
 
-use crate::crash;
+use crate::failpoint;
 
 /// What a person can do about a directory that cannot be used.
 fn advice(error: &io::Error) -> &'static str {
@@ -160,7 +160,7 @@ impl Store {
         schema::migrate(&connection, &path)?;
         schema::fill_fingerprints(&connection)
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
-        rescue::take_over(&connection, state_dir)?;
+        emergency::take_over(&connection, state_dir)?;
         let newest = connection
             .query_row("SELECT coalesce(max(renewal), 0) FROM webhook", [], |row| row.get(0))
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
@@ -199,11 +199,11 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        crash::point(&format!("store:{name}:before"));
+        failpoint::hit(&format!("store:{name}:before"));
         let outcome = self.writer.run(change).await?;
         if !is_none(&outcome) {
             self.commits.send_modify(|count| *count += 1);
-            crash::point(&format!("store:{name}:after"));
+            failpoint::hit(&format!("store:{name}:after"));
         }
         Ok(outcome)
     }

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
-    daemon, outbound, unix_group,
+    engine::setup,
+    http, unix_group,
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 pub(super) fn report(config: &Config, style: Style) -> String {
     let warnings = config.warnings.iter().cloned().chain(unknown_groups(config));
     // No more than warnings: they are of this moment and this user, who need not be the daemon's.
-    let warnings: Vec<String> = warnings.chain(daemon::unfit_sinks(config)).collect();
+    let warnings: Vec<String> = warnings.chain(setup::unfit_sinks(config)).collect();
     summary(&config.tenants, &warnings, style)
 }
 
@@ -47,7 +48,7 @@ pub(super) fn report(config: &Config, style: Style) -> String {
 /// is a `ca_file` without certificates.
 pub(super) fn named(config: &Config) -> Result<(), Failure> {
     let secrets = config.resolve_secrets().err().into_iter().flatten().map(|error| error.to_string());
-    let ca_file = outbound::check_ca_file(&config.api).err().map(|error| error.to_string());
+    let ca_file = http::check_ca_file(&config.api).err().map(|error| error.to_string());
     let wrong: Vec<String> = secrets.chain(ca_file).collect();
     if wrong.is_empty() {
         return Ok(());
@@ -122,7 +123,7 @@ pub(super) mod tests {
     use crate::{
         config::{OnFailure, Resync, SecretSource, Webhook},
         domain::{
-            orphan::OnRemove,
+            removed::OnRemove,
             webhook::{Pair, TenantName, WebhookName},
         },
     };

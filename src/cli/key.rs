@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 use super::{client::Client, failure::Failure, output, remote::access::configured, target};
 use crate::{
     config::Config,
-    daemon::{self, Imported},
     domain::{
-        errand::wiped_json,
         key::{WebhookKey, imported},
+        task::wiped_json,
     },
+    service::{self, Imported},
 };
 
 /// More than any key has; what is longer is not read.
@@ -117,7 +117,7 @@ async fn import_alone(
     path: &crate::domain::webhook::WebhookPath,
     key: WebhookKey,
 ) -> anyhow::Result<u64> {
-    match daemon::import_key(config, path, key).await {
+    match service::import_key(config, path, key).await {
         Ok(Imported::New { version } | Imported::Same { version }) => Ok(version),
         Ok(Imported::PostInFlight) => anyhow::bail!(
             "the daemon ended in the middle of a POST for '{path}', so this key may be dead: start the daemon, which \

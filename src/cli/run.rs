@@ -3,7 +3,7 @@
 use std::{io, process::ExitCode};
 
 use super::{check, sandbox};
-use crate::{config::Config, daemon, logging, signals::Early};
+use crate::{app, config::Config, logging, signals::Early};
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
@@ -11,7 +11,7 @@ pub(super) fn run(config: Config, early: Option<Early>) -> anyhow::Result<ExitCo
     check::named(&config)?;
     logging::init(&config.daemon.log_level, config.daemon.log_format);
     let runtime = runtime()?;
-    let done = runtime.block_on(daemon::run(config, early));
+    let done = runtime.block_on(app::run(config, early));
     // What still blocks (a DNS query, say) must not hold up the end.
     runtime.shutdown_background();
     done?;

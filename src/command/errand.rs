@@ -4,7 +4,7 @@
 use super::{Invocation, STOP_GRACE};
 use crate::{
     config,
-    domain::{errand::Context, key::WebhookKey},
+    domain::{key::WebhookKey, task::Context},
 };
 
 /// The program, and what it must not be told.

@@ -16,9 +16,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     error::{Problem, Shown},
-    hide, keys,
+    keys, redact,
     source::Source,
-    words,
+    suggestions,
 };
 
 use found::Found;
@@ -160,7 +160,7 @@ pub(super) fn document<T>(
     }
     match syntax {
         Some(reported) => {
-            for span in hide::unparsed(source.text) {
+            for span in redact::unparsed(source.text) {
                 report.hide(source.at(span));
             }
             Err(reported)
@@ -318,8 +318,8 @@ impl<'a> Table<'a> {
             if asked.contains(&word) || tolerated.contains(&word) {
                 continue;
             }
-            let meant = words::nearest(word, asked.iter().copied());
-            if !hide::harmless(word, meant) {
+            let meant = suggestions::nearest(word, asked.iter().copied());
+            if !redact::harmless(word, meant) {
                 // Whatever it is, it may be a secret under a mistyped name.
                 hide_strings(self.report, value);
             }
@@ -329,7 +329,7 @@ impl<'a> Table<'a> {
             } else {
                 let home = keys::home(word).map(|home| format!("it belongs {home}; ")).unwrap_or_default();
                 self.report.found.borrow_mut().is_misplaced(word, self.at(key.span()).start);
-                format!("{home}{} knows {}", self.name, words::all(&asked))
+                format!("{home}{} knows {}", self.name, suggestions::all(&asked))
             };
             let span = self.at(key.span());
             let written = self.report.source.quoted(&span);

@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     error::{ConfigError, Problem, Shown},
-    hide, raw,
+    raw, redact,
 };
 use crate::regular_file;
 
@@ -37,7 +37,7 @@ pub(super) struct Source<'a> {
 impl<'a> Source<'a> {
     /// Takes the text of a file whose first byte has the offset `base`.
     pub(super) fn new(file: &Path, text: &'a str, base: usize) -> Self {
-        Self { file: file.to_owned(), text, shown: hide::blanked(text, &hide::secrets(text)), base }
+        Self { file: file.to_owned(), text, shown: redact::blanked(text, &redact::secrets(text)), base }
     }
 
     /// The offsets of a part of the text.
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
         Shown {
             name: self.file.display().to_string(),
             base: self.base,
-            text: hide::blanked(&self.shown, &hidden),
+            text: redact::blanked(&self.shown, &hidden),
         }
     }
 

@@ -6,12 +6,12 @@ use super::{
     ReadKind, ReadResync, Resync, ResyncKind, Webhook, address, kinds,
     length::Addresses,
     raw::{Checked, Table, Value, Wrong},
+    suggestions,
     tenant::{Firsts, Seen, invalid_name},
-    words,
 };
 use crate::domain::{
     collection::{COLLECTIONS, Collection, find, predefined_references},
-    orphan::OnRemove,
+    removed::OnRemove,
     webhook::{ExternalReference, Pair, WebhookName},
 };
 
@@ -161,7 +161,7 @@ fn collection(value: &Value<'_>) -> Checked<String> {
     let collection = value.parse(collection_name)?;
     let known = || COLLECTIONS.iter().map(|known| known.name);
     if !known().any(|name| name == collection) {
-        match words::nearest(&collection, known()) {
+        match suggestions::nearest(&collection, known()) {
             Some(meant) => {
                 value.warn(&format!("is not a collection that is known; did you mean \"{meant}\"?"));
             }
@@ -241,7 +241,7 @@ fn expected(item: &Value<'_>, reference: &ExternalReference, of: Option<&'static
     let name = reference.reference.as_str();
     let all = predefined_references();
     if name.starts_with('@') && !all.contains(&name) {
-        match words::nearest(name, all) {
+        match suggestions::nearest(name, all) {
             Some(meant) => {
                 item.warn(&format!("names no predefined reference that is known; did you mean {meant}?"));
             }
@@ -260,7 +260,7 @@ fn expected(item: &Value<'_>, reference: &ExternalReference, of: Option<&'static
             item.warn(&format!(
                 "is of a collection that Protime documents no references of for {}; there are {}",
                 of.name,
-                words::all(&names)
+                suggestions::all(&names)
             ));
         }
         Some((_, known)) if name.starts_with('@') && !known.contains(&name) => {

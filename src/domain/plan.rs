@@ -15,9 +15,9 @@ use crate::domain::{
     gap::Gap,
     outbox::Outbox,
     reason::{Reason, Step},
-    record::{Listed, Now, Record, Remote},
     renewal::{Stage, TroubleKind},
     report::State,
+    state::{Listed, Now, Record, Remote},
     webhook::RemoteStatus,
 };
 
@@ -344,20 +344,4 @@ fn idle(record: &Record, now: Now) -> Plan {
 }
 
 #[cfg(test)]
-mod cap;
-#[cfg(test)]
-mod gaps;
-#[cfg(test)]
-pub(crate) mod model;
-#[cfg(test)]
-mod recognised;
-#[cfg(test)]
-mod settling;
-#[cfg(test)]
-mod sinks;
-#[cfg(test)]
-mod states;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod warmth;
+pub(crate) mod tests;

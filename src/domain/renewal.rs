@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    page_cursor::Progress,
     post::PostId,
     reason::{Reason, RenewalOutcome, Step},
-    walk::Progress,
 };
 
 /// A renewal under way.

@@ -38,8 +38,8 @@ use super::{
     key::WebhookKey,
     post::PostId,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
-    record::{Now, Record, Standing},
     renewal::{Ended, Open, Running, Stage, Trouble, TroubleKind},
+    state::{Now, Record, Standing},
 };
 
 /// What came of an event.

@@ -7,8 +7,8 @@ use crate::{
     command::{self, Program},
     config,
     domain::{
-        errand::{Context, Done, Failure},
         key::WebhookKey,
+        task::{Context, Done, Failure},
     },
 };
 
@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{errand::tests::context, reason::Step},
+        domain::{reason::Step, task::tests::context},
         handoff::KeySink,
     };
 
@@ -72,7 +72,7 @@ mod tests {
                 timeout: Duration::from_mins(1),
             }),
             &[],
-            &crate::outbound::tests::outbound(),
+            &crate::http::tests::outbound(),
         )
         .expect("a sink")
     }

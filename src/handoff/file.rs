@@ -27,8 +27,8 @@ use zeroize::Zeroizing;
 use crate::{
     config::KeyFormat,
     domain::{
-        errand::{Context, Done, Failure, wiped_json},
         key::WebhookKey,
+        task::{Context, Done, Failure, wiped_json},
     },
     regular_file,
 };

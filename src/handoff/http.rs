@@ -9,10 +9,10 @@ use reqwest::Method;
 
 use crate::{
     domain::{
-        errand::{Context, Done, Failure},
         key::WebhookKey,
+        task::{Context, Done, Failure},
     },
-    outbound::Endpoint,
+    http::Endpoint,
 };
 
 /// The server.

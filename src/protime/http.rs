@@ -29,9 +29,9 @@ use super::{
 };
 use crate::{
     clock,
+    counters::Counters,
     domain::webhook::TenantName,
-    outbound::{Trust, deepest, is_local, not_connected},
-    tally::Tally,
+    http::{Trust, deepest, is_local, not_connected},
 };
 
 /// Answers of which a token, a webhook or an error is read.
@@ -109,7 +109,7 @@ pub(super) struct Http {
     limiter: Limiter,
     hold: Hold,
     clock: Mutex<ProtimeClock>,
-    tally: Tally,
+    counters: Counters,
 }
 
 impl Http {
@@ -129,7 +129,7 @@ impl Http {
             limiter: Limiter::new(settings.max_requests_per_minute),
             hold: Hold::default(),
             clock: Mutex::default(),
-            tally: settings.tally.clone(),
+            counters: settings.counters.clone(),
         })
     }
 
@@ -144,8 +144,8 @@ impl Http {
     }
 
     /// Where requests are counted.
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Whether another answer is needed to know the time at all.
@@ -184,7 +184,7 @@ impl Http {
 
     /// The one place that every request passes, with its endpoint and what came of it.
     fn observe(&self, endpoint: Endpoint, code: &str, method: &Method, url: &Url, elapsed: Duration) {
-        self.tally.request(self.tenant.as_str(), endpoint.as_str(), code);
+        self.counters.request(self.tenant.as_str(), endpoint.as_str(), code);
         tracing::debug!(
             tenant = %self.tenant,
             endpoint = endpoint.as_str(),

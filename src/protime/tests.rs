@@ -31,7 +31,7 @@ fn settings(api: &Server, token: &Server) -> Settings {
         request_timeout: Duration::from_secs(30),
         max_requests_per_minute: 6000,
         ca_file: None,
-        tally: crate::tally::Tally::default(),
+        counters: crate::counters::Counters::default(),
     }
 }
 

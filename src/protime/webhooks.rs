@@ -244,7 +244,7 @@ impl TenantClient {
     /// Counts entries that are not understood, and tells of them when they change.
     fn note_odd(&self, odd: &[Odd]) {
         let inner = &self.inner;
-        inner.http.tally().odd_entries(inner.tenant.as_str(), odd.len());
+        inner.http.counters().odd_entries(inner.tenant.as_str(), odd.len());
         let found: Vec<String> = odd.iter().map(|one| one.wrong.clone()).collect();
         let mut noted = inner.odd_noted.lock().unwrap_or_else(PoisonError::into_inner);
         if *noted == found {

@@ -7,8 +7,8 @@ use super::procedure::Procedure;
 use crate::{
     domain::{
         key::WebhookKey,
-        record::{Now, WebhookId},
         renewal::Stage,
+        state::{Now, WebhookId},
         transition::{Event, apply},
     },
     store::{Store, StoreError},

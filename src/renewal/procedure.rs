@@ -8,23 +8,23 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{reconcile::Tenant, timing::Timing, unsaved::KeysInMemory};
+use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys};
 use crate::{
     domain::{
-        errand::{Context, Failure, FailureKind},
         plan::{Plan, Wanted, next_look, plan},
         post::PostId,
         reason::{Reason, RenewalOutcome, Step},
-        record::{Now, Record, WebhookId},
         renewal::{Stage, TroubleKind},
+        state::{Now, Record, WebhookId},
+        task::{Context, Failure, FailureKind},
         transition::{Attempt, Event, Setback, Transition, apply, later},
         webhook::{ExternalReference, Pair, WebhookPath},
     },
     handoff::KeySink,
     resync::Resync,
-    stop::Stop,
     store::{Commit, Move, Store, StoreError},
 };
 
@@ -66,7 +66,7 @@ pub(crate) struct Procedure {
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
     /// Says whose new key the database refuses.
-    pub(crate) keys_in_memory: KeysInMemory,
+    pub(crate) keys_in_memory: UnpersistedKeys,
 }
 
 /// What became of an [`advance`](Procedure::advance).
@@ -81,11 +81,11 @@ pub(crate) enum Advance {
 impl Procedure {
     /// Does the next thing, if there is one. While the daemon stops, only what protects a key that
     /// Protime has already issued is done.
-    pub(crate) async fn advance(&self, stop: &Stop) -> Result<Advance, StoreError> {
+    pub(crate) async fn advance(&self, stop: &CancellationToken) -> Result<Advance, StoreError> {
         let record = self.store.record(self.id).await?;
         let now = self.tenant.now();
         let plan = plan(&record, &self.wanted, now);
-        if stop.is_requested() && !matches!(plan, Plan::Rotate) {
+        if stop.is_cancelled() && !matches!(plan, Plan::Rotate) {
             return Ok(Advance::Waiting);
         }
         // Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level
@@ -107,7 +107,7 @@ impl Procedure {
         plan: Plan,
         record: &Record,
         now: Now,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
         match plan {
             Plan::Wait { until, contended } => {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::domain::{
-    record::{Record, WebhookId},
+    state::{Record, WebhookId},
     webhook::ExternalReference,
 };
 

@@ -8,7 +8,7 @@ use std::future::Future;
 use crate::{
     command::Program,
     config,
-    domain::errand::{Context, Done, Failure},
+    domain::task::{Context, Done, Failure},
 };
 
 /// The program.
@@ -39,10 +39,10 @@ mod tests {
     use crate::{
         config::OnFailure,
         domain::{
-            errand::{FailureKind, tests::context},
             reason::Step,
+            task::{FailureKind, tests::context},
         },
-        outbound::tests::outbound,
+        http::tests::outbound,
         resync::Resync,
     };
 

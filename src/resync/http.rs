@@ -10,8 +10,8 @@ use reqwest::{Method, StatusCode};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    domain::errand::{Context, Done, Failure},
-    outbound::{Answer, Endpoint},
+    domain::task::{Context, Done, Failure},
+    http::{Answer, Endpoint},
 };
 
 /// The first pause between two looks at the `Location`, where the server does not say how long.

@@ -19,8 +19,8 @@ use self::{
 };
 use crate::{
     config::{self, Delivery, ReadKind},
-    domain::{errand::Failure, filter::Filter, key::WebhookKey, object::Object},
-    outbound::{BuildError, Outbound},
+    domain::{filter::Filter, key::WebhookKey, object::Object, task::Failure},
+    http::{BuildError, Outbound},
 };
 
 /// What to read, and where it goes.

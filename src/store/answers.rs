@@ -11,7 +11,7 @@ use super::{
     commit::Commit,
     state::{millis, moment},
 };
-use crate::domain::{post::PostId, record::WebhookId};
+use crate::domain::{post::PostId, state::WebhookId};
 
 /// Protime's 2xx answer to a POST, as it came.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use crate::domain::{
     journal::{Entry, What},
     outbox::Outbox,
     post::PostId,
-    record::{LastList, Record, WebhookId},
+    state::{LastList, Record, WebhookId},
     transition::Transition,
     webhook::TenantName,
 };

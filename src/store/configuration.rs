@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Store, StoreError, commit, state};
 use crate::domain::{
-    orphan::OnRemove,
-    record::{Now, Record, WebhookId},
+    removed::OnRemove,
+    state::{Now, Record, WebhookId},
     transition::{Event, Transition, apply},
     webhook::{Pair, WebhookPath},
 };

@@ -13,8 +13,8 @@ use super::{
     state::{from_json, to_json},
 };
 use crate::domain::{
-    record::WebhookId,
-    walk::{Kept, Walk},
+    page_cursor::{Kept, Walk},
+    state::WebhookId,
 };
 
 /// How a webhook's places move.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     key::WebhookKey,
-    record::{Issued, WebhookId},
+    state::{Issued, WebhookId},
 };
 
 /// A webhook's keys.

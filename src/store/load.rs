@@ -9,8 +9,8 @@ use super::{
     state::{self, millis, optional_moment},
 };
 use crate::domain::{
-    orphan::Orphan,
-    record::{Record, WebhookId},
+    removed::Orphan,
+    state::{Record, WebhookId},
     webhook::TenantName,
 };
 

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::StoreError;
 use crate::domain::{
     gap::Gap,
-    orphan::OnRemove,
     outbox::Outbox,
+    page_cursor::{Audit, Warmth},
     post::Post,
-    record::{Confirm, Issued, LastList, ListGrains, Record, Remote, Standing, WebhookId},
+    removed::OnRemove,
     renewal::{Ended, Open, Trouble},
-    walk::{Audit, Warmth},
+    state::{Confirm, Issued, LastList, ListGrains, Record, Remote, Standing, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 

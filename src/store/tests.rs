@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+mod change_feed;
 mod commits;
 mod cursors;
-mod feed;
 mod opening;
 mod upgrade;
 
@@ -16,11 +16,11 @@ use crate::domain::{
     gap::Gap,
     key::WebhookKey,
     lifetime::Share,
-    orphan::OnRemove,
     post::PostId,
     reason::{Reason, Step, StepOutcome},
-    record::{Now, Record, WebhookId},
+    removed::OnRemove,
     renewal::{Stage, TroubleKind},
+    state::{Now, Record, WebhookId},
     transition::{Attempt, Covered, Event, Retry, Rotation, Schedule, Setback, apply},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };

@@ -9,124 +9,56 @@ use std::{
 /// A file is shorter than this.
 const TOO_LONG: usize = 400;
 
-/// Each room and what it must not know. A room is a module path; what is below it belongs to it.
+/// The rooms, from the top floor down. An import goes down only, and never to a neighbour on the same floor.
+const FLOORS: &[&[&str]] = &[
+    &["cli"],
+    &["app"],
+    &["api"],
+    &["service"],
+    &["engine"],
+    &["views"],
+    &["renewal"],
+    &["protime", "resync", "handoff"],
+    &["http"],
+    &["command"],
+    &["store", "config", "event_bus", "logging"],
+    &["domain"],
+    // What serves everyone and knows no one.
+    &["clock", "counters", "failpoint", "regular_file", "signals", "unix_group"],
+];
+
+/// Rooms beside the house: they are not of the program that runs.
+const BESIDE: &[&str] = &["fuzzing", "lib", "main"];
+
+/// Who knows a neighbour, and why.
+const NEIGHBOURS: &[(&str, &str)] = &[
+    // The level and the format of the log are settings.
+    ("logging", "config"),
+];
+
+/// What a room must not know although it lies below.
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     // Pure: no runtime, no network, no database, no log, and `now` is an argument.
-    ("domain", PURE),
-    // Leaves: they serve everybody and know nobody.
-    ("stop", ROOMS),
-    ("logging", ROOMS),
-    ("unix_group", ROOMS),
-    ("regular_file", ROOMS),
-    ("clock", ROOMS),
-    ("tally", ROOMS),
-    // Tells of what happens in the words of `domain`, and asks nobody.
-    ("bulletin", ALL_BUT_WORDS),
-    // Runs programs for both kinds of errand, and speaks of them in the words of `domain`.
     (
-        "command",
-        &[
-            "protime",
-            "resync",
-            "handoff",
-            "store",
-            "renewal",
-            "daemon",
-            "sockets",
-            "cli",
-            "sandbox",
-            "scheduler",
-        ],
+        "domain",
+        &["::tokio", "::reqwest", "::rusqlite", "::tracing", "::axum", "clock", "counters", "signals"],
     ),
-    // Speaks with servers for both kinds of errand, and is how `protime` gets its client.
+    // They ask the service, which alone knows the engine and what is below it.
     (
-        "outbound",
-        &[
-            "protime",
-            "resync",
-            "handoff",
-            "store",
-            "renewal",
-            "daemon",
-            "sockets",
-            "cli",
-            "sandbox",
-            "scheduler",
-        ],
+        "api",
+        &["engine", "views", "renewal", "protime", "resync", "handoff", "http", "command", "store", "config"],
     ),
-    // The four that only `renewal` joins.
-    (
-        "protime",
-        &["resync", "handoff", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
-    ),
-    (
-        "resync",
-        &["protime", "handoff", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
-    ),
-    (
-        "handoff",
-        &["protime", "resync", "store", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
-    ),
-    (
-        "store",
-        &["protime", "resync", "handoff", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"],
-    ),
-    ("renewal", &["daemon", "sockets", "cli", "sandbox", "scheduler", "signals"]),
-    ("scheduler", &["store", "renewal", "daemon", "sockets", "cli", "protime", "sandbox"]),
-    ("signals", ROOMS),
-    ("config", &["store", "renewal", "daemon", "sockets", "cli", "protime", "resync", "handoff", "sandbox"]),
-    // They show and ask, and never decide.
-    (
-        "sockets",
-        &["renewal", "protime", "resync", "handoff", "store", "cli", "sandbox", "scheduler", "config"],
-    ),
-    ("cli", &["renewal", "protime", "resync", "handoff", "store", "scheduler"]),
-    ("daemon", &["cli", "sandbox"]),
+    ("cli", &["views", "renewal", "protime", "resync", "handoff", "store"]),
+    // They tell programs and servers what the operator's words say, and keep nothing.
+    ("protime", &["store", "config"]),
+    ("resync", &["store"]),
+    ("handoff", &["store"]),
     // A mistake must be made twice to pass a test.
-    ("sandbox", &["protime", "renewal", "store", "daemon", "sockets", "resync", "handoff", "cli", "config"]),
+    ("sandbox", &["protime", "renewal", "store", "engine", "api", "resync", "handoff", "cli", "config"]),
 ];
 
 /// The only parts of a room that know whom the rest of it must not.
 const BUT_MAY: &[(&str, &str)] = &[("cli/remote", "protime"), ("cli/check/online", "protime")];
-
-const PURE: &[&str] = &[
-    "::tokio",
-    "::reqwest",
-    "::rusqlite",
-    "::tracing",
-    "::axum",
-    "clock",
-    "store",
-    "protime",
-    "resync",
-    "handoff",
-    "daemon",
-    "sockets",
-    "cli",
-    "sandbox",
-    "scheduler",
-    "signals",
-    "config",
-    "command",
-];
-
-/// Every room but `domain`.
-const ALL_BUT_WORDS: &[&str] =
-    &["store", "protime", "resync", "handoff", "renewal", "daemon", "sockets", "cli", "sandbox", "scheduler"];
-
-const ROOMS: &[&str] = &[
-    "store",
-    "protime",
-    "resync",
-    "handoff",
-    "renewal",
-    "daemon",
-    "sockets",
-    "cli",
-    "sandbox",
-    "scheduler",
-    "domain",
-];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -204,35 +136,77 @@ fn is_in(module: &str, room: &str) -> bool {
     module == room || module.starts_with(&format!("{room}/"))
 }
 
-#[test]
-fn nobody_knows_whom_he_must_not() {
-    let mut offences = Vec::new();
-    for (path, text) in sources("src") {
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&room))
+}
+
+/// The sources of the program without its tests, as their modules and their code.
+fn product() -> Vec<(PathBuf, String, String)> {
+    let of = |(path, text): (PathBuf, String)| {
         let module = module(&path);
-        if module.ends_with("/tests") || module.contains("/tests/") {
+        let is_test = module.ends_with("/tests") || module.contains("/tests/");
+        (!is_test).then(|| (path, module, code(&text)))
+    };
+    sources("src").into_iter().filter_map(of).collect()
+}
+
+fn room(module: &str) -> &str {
+    module.split('/').next().unwrap()
+}
+
+#[test]
+fn imports_go_down_only() {
+    let mut offences = Vec::new();
+    for (path, module, code) in product() {
+        let own = room(&module);
+        let Some(here) = floor(own) else {
+            let known = BESIDE.contains(&own) || own == "sandbox";
+            assert!(known, "{} is in a room that stands on no floor", path.display());
             continue;
-        }
-        for (room, strangers) in MUST_NOT_KNOW {
-            if is_in(&module, room) {
-                let code = code(&text);
-                let may = |stranger: &str| {
-                    BUT_MAY.iter().any(|(part, whom)| *whom == stranger && is_in(&module, part))
-                };
-                let known = strangers.iter().filter(|stranger| knows(&code, stranger) && !may(stranger));
-                offences.extend(known.map(|stranger| format!("{} knows {stranger}", path.display())));
+        };
+        for other in FLOORS[..=here].iter().copied().flatten().filter(|other| **other != own) {
+            if knows(&code, other) && !NEIGHBOURS.contains(&(own, other)) {
+                offences.push(format!("{} knows {other}, which does not lie below", path.display()));
             }
         }
     }
     assert!(offences.is_empty(), "{}", offences.join("\n"));
 }
 
-/// Only `daemon` and `cli` see the whole configuration.
 #[test]
-fn the_whole_configuration_is_for_two() {
+fn no_one_knows_whom_they_must_not() {
+    let mut offences = Vec::new();
+    for (path, module, code) in product() {
+        for (_, strangers) in MUST_NOT_KNOW.iter().filter(|(room, _)| is_in(&module, room)) {
+            let may =
+                |stranger: &str| BUT_MAY.iter().any(|(part, whom)| *whom == stranger && is_in(&module, part));
+            let known = strangers.iter().filter(|stranger| knows(&code, stranger) && !may(stranger));
+            offences.extend(known.map(|stranger| format!("{} knows {stranger}", path.display())));
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+/// What is only there for tests lies under `tests`, where no one takes it for the product.
+#[test]
+fn tests_lie_under_tests() {
+    for (path, text) in sources("src").into_iter().chain(sources("crates")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].trim() == "#[cfg(test)]") {
+            let place = pair[1].trim().trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+            let elsewhere = place.starts_with("mod ") && !place.starts_with("mod tests");
+            assert!(!elsewhere, "{} has '{place}' for its tests", path.display());
+        }
+    }
+}
+
+/// Only what puts it in force, and the command line, see the whole configuration.
+#[test]
+fn the_whole_configuration_is_for_few() {
     for (path, text) in sources("src") {
         let module = module(&path);
         let room = module.split('/').next().unwrap();
-        if !["daemon", "cli", "config"].contains(&room) {
+        if !["app", "engine", "service", "cli", "config"].contains(&room) {
             let code = code(&text);
             let names_it =
                 ["config::Config;", "config::{Config,", "&Config)", "&Config,", ": Config"].iter().any(
@@ -268,7 +242,8 @@ fn the_receivers_crate_knows_no_daemon() {
 fn every_rule_is_about_a_room_that_exists() {
     let modules: Vec<String> = sources("src").iter().map(|(path, _)| module(path)).collect();
     let parts = BUT_MAY.iter().map(|(part, _)| part);
-    for room in MUST_NOT_KNOW.iter().map(|(room, _)| room).chain(parts) {
+    let floors = FLOORS.iter().copied().flatten();
+    for room in MUST_NOT_KNOW.iter().map(|(room, _)| room).chain(parts).chain(floors) {
         assert!(modules.iter().any(|module| module == room), "there is no {room}");
     }
 }
@@ -276,12 +251,12 @@ fn every_rule_is_about_a_room_that_exists() {
 #[test]
 fn the_reader_of_imports_reads() {
     let text =
-        "use crate::{config::{self, Config}, store::Store};\nlet x = crate::clock::now(); // crate::daemon";
+        "use crate::{config::{self, Config}, store::Store};\nlet x = crate::clock::now(); // crate::engine";
     let code = code(text);
     for known in ["config", "store", "clock"] {
         assert!(knows(&code, known), "{known}");
     }
-    for unknown in ["daemon", "self", "Config", "::tokio"] {
+    for unknown in ["engine", "self", "Config", "::tokio"] {
         assert!(!knows(&code, unknown), "{unknown}");
     }
     assert!(knows("use tokio::sync;", "::tokio") && !knows("use my_tokio::sync;", "::tokio"));

@@ -6,8 +6,8 @@ use crate::{
         target::{self, Named},
     },
     config::{self, Config, Tenant},
-    daemon,
     domain::webhook::{Pair, WebhookPath},
+    engine::setup,
     protime::{TenantClient, comparable},
 };
 
@@ -62,7 +62,7 @@ pub(super) fn tenant<'c>(config: &'c Config, name: &str) -> Result<&'c Tenant, F
 /// it from being made is a mistake in the configuration or a missing secret.
 pub(crate) fn client(config: &Config, tenant: &Tenant, also: &[&str]) -> Result<TenantClient, Failure> {
     let collections: Vec<&str> = tenant.collections_read().into_iter().chain(also.iter().copied()).collect();
-    daemon::client(config, tenant, &collections).map_err(|error| Failure::Configuration(error.to_string()))
+    setup::client(config, tenant, &collections).map_err(|error| Failure::Configuration(error.to_string()))
 }
 
 /// The configured webhook of this pair.

@@ -8,7 +8,7 @@ use jiff::{ToSpan as _, civil::Date};
 use crate::{
     config::{
         raw::{Checked, Value, Wrong},
-        words,
+        suggestions,
     },
     domain::{
         collection::{Collection, Field, Form},
@@ -68,7 +68,7 @@ fn wrong(Objection { what, help }: Objection) -> Wrong {
 fn of_places(invalid: &InvalidFilter) -> Wrong {
     let help = match invalid {
         InvalidFilter::Unknown(name) => {
-            let meant = words::nearest(name, filter::place_names())
+            let meant = suggestions::nearest(name, filter::place_names())
                 .map(|meant| format!("did you mean {{{meant}}}? "));
             format!("{}There are {}", meant.unwrap_or_default(), Filter::known())
         }
@@ -152,11 +152,11 @@ impl Use {
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
         let known = match names[..] {
             [] => format!("Protime documents no filter for {what} of {collection}; remove `filter`"),
-            _ => format!("{what} of {collection} has {}", words::all(&names)),
+            _ => format!("{what} of {collection} has {}", suggestions::all(&names)),
         };
         // The filter of a collection without a property `date` is called so all the same.
         let compared = self.collection.and_then(|it| it.dated).filter(|dated| dated.property == name);
-        let meant = compared.map(|_| "date").or_else(|| words::nearest(name, names.iter().copied()));
+        let meant = compared.map(|_| "date").or_else(|| suggestions::nearest(name, names.iter().copied()));
         let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
         Objection::new(
             format!("filters by `{name}`, which {what} of {collection} does not know"),
@@ -273,7 +273,7 @@ fn compared(condition: &Condition, form: Form) -> Result<(), Objection> {
         && !known.contains(&list.as_str())
     {
         let what = format!("names the list `{list}` of `{field}`, which Protime does not have");
-        return Err(Objection::new(what, format!("there are {}", words::all(known))));
+        return Err(Objection::new(what, format!("there are {}", suggestions::all(known))));
     }
     constants.iter().try_for_each(|constant| valued(field, form, constant))
 }

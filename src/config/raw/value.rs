@@ -8,7 +8,7 @@ use std::{
 use toml::de::DeValue;
 
 use super::{Checked, Header, Report, Reported, Table, Wrong, hide_strings};
-use crate::config::{units, words};
+use crate::config::{suggestions, units};
 
 /// A yes or no, where a yes may say more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,10 +118,10 @@ impl<'a> Value<'a> {
             if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
                 return Ok(*value);
             }
-            let choice = format!("one of {}", words::all(&words));
+            let choice = format!("one of {}", suggestions::all(&words));
             Err(Wrong::new(
                 "is not a word that is known here",
-                match words::nearest(text, words.iter().copied()) {
+                match suggestions::nearest(text, words.iter().copied()) {
                     Some(meant) => format!("did you mean \"{meant}\"? It is {choice}"),
                     None => format!("write {choice}"),
                 },

@@ -17,8 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     grain::Grain,
-    record::{Issued, Listed, Now, Record, Remote, SETTLING},
     renewal::Stage,
+    state::{Issued, Listed, Now, Record, Remote, SETTLING},
     webhook::{RemoteStatus, same_id},
 };
 

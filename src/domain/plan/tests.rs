@@ -1,23 +1,32 @@
 //! The decisions as a table: one situation a row.
 
+mod cap;
+mod gaps;
+pub(crate) mod model;
+mod recognised;
+mod settling;
+mod sinks;
+mod states;
+mod warmth;
+
 use super::*;
 use crate::domain::{
     grain::Grain,
     post::{Post, PostId, PostOutcome},
-    record::{Confirm, Issued, WebhookId},
     renewal::{Open, Trouble},
+    state::{Confirm, Issued, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
-pub(super) fn at(second: i64) -> Timestamp {
+fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
-pub(super) fn now(second: i64) -> Now {
+fn now(second: i64) -> Now {
     Now { local: at(second), protime: at(second) }
 }
 
-pub(super) fn wanted() -> Wanted {
+fn wanted() -> Wanted {
     Wanted {
         references: String::new(),
         max_unplanned_per_hour: 2,
@@ -26,7 +35,7 @@ pub(super) fn wanted() -> Wanted {
     }
 }
 
-pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
+fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
     Remote::Listed(Listed {
         id: id.to_owned(),
         status: status.to_owned().into(),
@@ -39,7 +48,7 @@ pub(super) fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
 }
 
 /// A webhook issued at 1,000, planned for 1,200, valid until 1,300, as Protime lists it.
-pub(super) fn healthy() -> Record {
+fn healthy() -> Record {
     let path = WebhookPath {
         tenant: TenantName::new("acme").expect("a name"),
         name: WebhookName::new("clockings").expect("a name"),
@@ -74,19 +83,19 @@ fn post(id: u64, second: i64, unplanned: bool, outcome: PostOutcome) -> Post {
 
 impl Record {
     /// Unplanned POSTs began then.
-    pub(super) fn posted(&mut self, seconds: &[i64]) {
+    fn posted(&mut self, seconds: &[i64]) {
         let posts = (1..).zip(seconds).map(|(id, second)| post(id, *second, true, PostOutcome::Answered));
         self.posts.extend(posts);
     }
 
     /// There was a planned POST with this outcome.
-    pub(super) fn posted_with(&mut self, outcome: PostOutcome) {
+    fn posted_with(&mut self, outcome: PostOutcome) {
         self.posts.push(post(99, 1_000, false, outcome));
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-pub(super) fn open(stage: Stage, reason: Reason) -> Option<Open> {
+fn open(stage: Stage, reason: Reason) -> Option<Open> {
     Some(Open {
         id: 7,
         reason,
@@ -103,7 +112,7 @@ pub(super) fn open(stage: Stage, reason: Reason) -> Option<Open> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-pub(super) fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
+fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     Some(Trouble {
         at: at(1_100),
         since: at(1_100),
@@ -115,18 +124,18 @@ pub(super) fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     })
 }
 
-pub(super) fn wait(until: i64) -> Plan {
+fn wait(until: i64) -> Plan {
     Plan::Wait { until: Some(at(until)), contended: false }
 }
 
-pub(super) fn contended(until: i64) -> Plan {
+fn contended(until: i64) -> Plan {
     Plan::Wait { until: Some(at(until)), contended: true }
 }
 
 /// One situation: what it is called, how it differs from a healthy webhook, when, and what to do.
-pub(super) type Row = (&'static str, fn(&mut Record), i64, Plan);
+type Row = (&'static str, fn(&mut Record), i64, Plan);
 
-pub(super) fn check(rows: &[Row]) {
+fn check(rows: &[Row]) {
     for (name, change, second, expected) in rows {
         let mut record = healthy();
         change(&mut record);

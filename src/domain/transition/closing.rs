@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{Attempt, Change};
 use crate::domain::{
     gap::Gap,
+    page_cursor::{Audit, Progress, Warmth},
     reason::{RenewalOutcome, Step, StepOutcome},
     renewal::Stage,
-    walk::{Audit, Progress, Warmth},
 };
 
 /// What a resync has covered, on Protime's clock.

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::Change;
 use crate::domain::{
-    orphan::OnRemove,
     outbox::Outbox,
-    record::Remote,
+    removed::OnRemove,
     renewal::{Stage, TroubleKind},
+    state::Remote,
     webhook::WebhookPath,
 };
 

@@ -10,12 +10,12 @@ use crate::domain::{
     gap::Gap,
     key::WebhookKey,
     lifetime::{Share, renewal_time},
-    orphan::OnRemove,
+    page_cursor::Progress,
     post::PostId,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
-    record::Confirm,
+    removed::OnRemove,
     renewal::TroubleKind,
-    walk::Progress,
+    state::Confirm,
     webhook::WebhookPath,
 };
 

@@ -13,8 +13,8 @@ use crate::domain::{
     key::WebhookKey,
     post::{PostId, PostOutcome},
     reason::{Reason, Step, StepOutcome},
-    record::{Confirm, Issued, ListGrains, Listed, Remote},
     renewal::Stage,
+    state::{Confirm, Issued, ListGrains, Listed, Remote},
     webhook::RemoteStatus,
 };
 

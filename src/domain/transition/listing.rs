@@ -11,7 +11,7 @@ use crate::domain::{
     grain::Grain,
     plan::{proves, unlearnt},
     post::PostOutcome,
-    record::{Confirm, Listed, Record, Remote, Shown, Standing},
+    state::{Confirm, Listed, Record, Remote, Shown, Standing},
     webhook::{ExternalReference, RemoteWebhook},
 };
 

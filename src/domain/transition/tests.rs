@@ -11,10 +11,10 @@ use crate::domain::{
     grain::Grain,
     journal::history,
     lifetime::Share,
-    orphan::OnRemove,
     post::{Post, PostOutcome},
-    record::{Confirm, Remote},
+    removed::OnRemove,
     report,
+    state::{Confirm, Remote},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 

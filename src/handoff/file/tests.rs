@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{errand::tests::context, reason::Step};
+use crate::domain::{reason::Step, task::tests::context};
 use crate::unix_group;
 
 mod links;

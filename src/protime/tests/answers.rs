@@ -211,7 +211,7 @@ async fn what_cannot_work_is_refused_at_the_start() {
     };
     let error = TenantClient::new(&secure).unwrap_err();
     assert!(
-        matches!(error, BuildError::Client(crate::outbound::ClientError::CaFile { .. }))
+        matches!(error, BuildError::Client(crate::http::ClientError::CaFile { .. }))
             && error.to_string().contains("ca.pem"),
         "{error}"
     );
@@ -220,7 +220,7 @@ async fn what_cannot_work_is_refused_at_the_start() {
     assert!(error.to_string().contains("it holds no certificate"), "{error}");
 
     let error = TenantClient::new(&Settings { user_agent: "a\nb".to_owned(), ..good.clone() }).unwrap_err();
-    assert!(matches!(error, BuildError::Client(crate::outbound::ClientError::UserAgent(_))), "{error}");
+    assert!(matches!(error, BuildError::Client(crate::http::ClientError::UserAgent(_))), "{error}");
     let error =
         TenantClient::new(&Settings { api_origin: "ftp://x.example".parse().unwrap(), ..good }).unwrap_err();
     assert!(matches!(error, BuildError::Origin(_)), "{error}");

@@ -130,7 +130,7 @@ async fn an_odd_entry_is_left_out_and_told() {
         wrong,
         ["entry 1 has a 'validUntil' that is not an ISO 8601 time", "entry 2 is not an object"]
     );
-    assert_eq!(settings.tally.snapshot().odd_entries["acme"], 2);
+    assert_eq!(settings.counters.snapshot().odd_entries["acme"], 2);
 }
 
 #[tokio::test]

@@ -4,22 +4,22 @@
 //! ends where it *began*; and nothing that is owed is forgotten before it is paid.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use super::{Advance, Procedure};
 use crate::{
-    crash,
     domain::{
-        errand::{Done, Failure, FailureKind},
         gap::Gap,
+        page_cursor::Began,
         plan::gap,
         reason::{Step, StepOutcome},
-        record::{Now, Record},
         renewal::Open,
+        state::{Now, Record},
+        task::{Done, Failure, FailureKind},
         transition::{Attempt, Covered, Event},
-        walk::Began,
     },
+    failpoint,
     resync::Resync,
-    stop::Stop,
     store::StoreError,
 };
 
@@ -35,7 +35,11 @@ impl Procedure {
         Some(gap(record, self.timing.gap_margin, now))
     }
 
-    pub(super) async fn resync(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+    pub(super) async fn resync(
+        &self,
+        record: &Record,
+        stop: &CancellationToken,
+    ) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
         let Some(attempt) = self.start(record, Step::Resync).await? else { return Ok(Advance::Acted) };
         match self.run_resync(record, open, Step::Resync, stop).await {
@@ -66,7 +70,11 @@ impl Procedure {
         Ok(())
     }
 
-    pub(super) async fn catch_up(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+    pub(super) async fn catch_up(
+        &self,
+        record: &Record,
+        stop: &CancellationToken,
+    ) -> Result<Advance, StoreError> {
         let Some(open) = &record.open else { return Ok(Advance::Acted) };
         let Some(attempt) = self.start(record, Step::CatchUp).await? else { return Ok(Advance::Acted) };
         match self.run_resync(record, open, Step::CatchUp, stop).await {
@@ -95,18 +103,18 @@ impl Procedure {
         record: &Record,
         open: &Open,
         which: Step,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Result<Ran, Failure> {
         // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
         let from = record.owed.and_then(|owed| owed.from);
         let began = self.began();
         let context = self.context(open.reason, which, open.id, from, began.at);
-        crash::point(&format!("{which}:before"));
+        failpoint::hit(&format!("{which}:before"));
         let outcome = match &self.resync {
             Resync::Read(read) => self.read(read, record, &context, began, stop).await,
-            other => other.run(&context, stop.requested()).await.map(|done| Ran { done, began, from }),
+            other => other.run(&context, stop.cancelled()).await.map(|done| Ran { done, began, from }),
         };
-        crash::point(&format!("{which}:after"));
+        failpoint::hit(&format!("{which}:after"));
         outcome
     }
 

@@ -7,18 +7,18 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use tokio_util::sync::CancellationToken;
 
 use super::Procedure;
 use crate::{
-    crash,
     domain::{
-        errand::{Failure, FailureKind},
         reason::{Reason, Step},
-        record::Record,
+        state::Record,
+        task::{Failure, FailureKind},
         transition::{Event, apply},
     },
+    failpoint,
     handoff::KeySink,
-    stop::Stop,
     store::{StoreError, StoredKey},
 };
 
@@ -27,7 +27,7 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
-    pub(crate) async fn deliver(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
+    pub(crate) async fn deliver(&self, sink: &KeySink, stop: &CancellationToken) -> Result<(), StoreError> {
         let begun = self.tenant.now();
         let name = sink.id();
         // Before the attempt is recorded: nothing but its own end may come between it and its record.
@@ -39,19 +39,19 @@ impl Procedure {
             (None, None) => (Reason::Manual, 0),
         };
         let context = self.context(reason, Step::HandOff, renewal, record.synced_at, begun.protime);
-        crash::point("sink:before");
+        failpoint::hit("sink:before");
         let outcome = {
             let given_up = std::pin::pin!(self.given_up(version, stop));
             sink.deliver(&context, &key.key, version, given_up).await
         };
-        crash::point("sink:after");
+        failpoint::hit("sink:after");
         let event = match outcome {
             Ok(done) => {
                 tracing::info!(webhook = %self.path, sink = %sink.label(), key_version = version, "key handed off");
                 Event::Delivered(name, version, done.output)
             }
             Err(failure) if failure.kind == FailureKind::Stopped => {
-                let why = if stop.is_requested() {
+                let why = if stop.is_cancelled() {
                     "ended because the daemon stopped"
                 } else {
                     "ended because a newer key is there"
@@ -90,9 +90,9 @@ impl Procedure {
         Ok(state.had_key(&sink) && !state.has_key(&sink))
     }
 
-    /// A webhook that leaves the configuration leaves its couriers, too: what takes no time is handed off
+    /// A webhook that leaves the configuration leaves its workers, too: what takes no time is handed off
     /// now, and the rest is owed until it comes back.
-    pub(crate) async fn part(&self, stop: &Stop) {
+    pub(crate) async fn part(&self, stop: &CancellationToken) {
         for sink in self.sinks.iter().filter(|sink| sink.takes_no_time()) {
             if let Err(error) = self.deliver(sink, stop).await {
                 tracing::error!(webhook = %self.path, sink = %sink.label(), %error, "the database refuses; a webhook that left may lack its key");
@@ -101,7 +101,11 @@ impl Procedure {
     }
 
     /// Records that an attempt ended without anybody learning how.
-    pub(crate) async fn delivery_broke(&self, sink: &KeySink, stop: &Stop) -> Result<(), StoreError> {
+    pub(crate) async fn delivery_broke(
+        &self,
+        sink: &KeySink,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         let Some(current) = self.store.keys(self.id).await?.current else { return Ok(()) };
         let failure = Failure::new("the delivery ended abnormally; the log says more");
         let event = self.undelivered(sink, current.version, failure);
@@ -123,9 +127,9 @@ impl Procedure {
     }
 
     /// Ready when an attempt with this version of the key is of no use any more.
-    async fn given_up(&self, version: u64, stop: &Stop) {
+    async fn given_up(&self, version: u64, stop: &CancellationToken) {
         let newer = std::pin::pin!(self.newer_than(version));
-        let stopped = std::pin::pin!(stop.requested());
+        let stopped = std::pin::pin!(stop.cancelled());
         match select(newer, stopped).await {
             Either::Left(_) | Either::Right(_) => {}
         }
@@ -146,10 +150,10 @@ impl Procedure {
 
     /// Records the end of an attempt, however long the database refuses: until then the sink counts as
     /// being served. A stop ends the waiting; the next start knows that nothing runs.
-    async fn insist(&self, outcome: &Event, stop: &Stop) -> Result<Record, StoreError> {
+    async fn insist(&self, outcome: &Event, stop: &CancellationToken) -> Result<Record, StoreError> {
         loop {
             match self.learn("delivery_ended", outcome, &[]).await {
-                Err(error) if !stop.is_requested() && !matches!(error, StoreError::Closed) => {
+                Err(error) if !stop.is_cancelled() && !matches!(error, StoreError::Closed) => {
                     tracing::error!(webhook = %self.path, %error, "the database refuses the outcome of a hand-off; trying again");
                     tokio::time::sleep(DATABASE_RETRY).await;
                 }

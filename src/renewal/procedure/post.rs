@@ -6,21 +6,21 @@
 //! unknown; an answer that was received is held on to until it is on disk.
 
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use super::{Procedure, StoreError, new_post, refused::is_early};
 use crate::{
-    crash,
     domain::{
         plan::differs,
         reason::{Reason, RenewalOutcome, Step},
-        record::{Issued, Listed, Record, Remote},
         renewal::TroubleKind,
+        state::{Issued, Listed, Record, Remote},
         transition::{Attempt, Event, Rotation, apply},
         webhook::ExternalReference,
     },
+    failpoint,
     protime::{self, PostError},
-    renewal::unsaved::Awaited,
-    stop::Stop,
+    renewal::unpersisted::Awaited,
     store::Answer,
 };
 
@@ -31,7 +31,12 @@ const LATEST: i32 = 10;
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
-    pub(super) async fn post(&self, record: &Record, unplanned: bool, stop: &Stop) -> Result<(), StoreError> {
+    pub(super) async fn post(
+        &self,
+        record: &Record,
+        unplanned: bool,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         if let Some(failure) = self.unready(record).await? {
             let Some(attempt) = self.start(record, Step::Post).await? else { return Ok(()) };
             return self.fail(attempt, Step::Post, failure).await;
@@ -75,9 +80,9 @@ impl Procedure {
         if let Remote::Listed(listed) = &record.remote
             && self.has_other_references(record.issued.as_ref(), listed).await?
         {
-            crash::point("delete:before");
+            failpoint::hit("delete:before");
             let deleted = self.tenant.client.delete_webhook(&listed.id).await;
-            crash::point("delete:after");
+            failpoint::hit("delete:after");
             match deleted {
                 Ok(()) => {
                     tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references");
@@ -87,9 +92,9 @@ impl Procedure {
             }
         }
         let awaited = self.keys_in_memory.expect();
-        crash::point("post:before");
+        failpoint::hit("post:before");
         let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
-        crash::point("post:after");
+        failpoint::hit("post:after");
         Ok((answer?, awaited))
     }
 
@@ -118,7 +123,7 @@ impl Procedure {
     /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
     /// it is also put into an emergency file, and health says so. Only when that file is written does
     /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
-    async fn keep(&self, answer: Answer, stop: &Stop) -> Result<(), StoreError> {
+    async fn keep(&self, answer: Answer, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut rescued = false;
         let outcome = self.outcome(&answer);
         loop {
@@ -139,7 +144,7 @@ impl Procedure {
                     }
                 }
             }
-            if rescued && (stop.is_requested() || matches!(error, StoreError::Closed)) {
+            if rescued && (stop.is_cancelled() || matches!(error, StoreError::Closed)) {
                 return Err(error);
             }
             tokio::time::sleep(DISK_RETRY).await;

@@ -5,9 +5,9 @@
 
 use super::{Procedure, StoreError};
 use crate::domain::{
-    errand::Failure,
     plan::delivers,
-    record::{Now, Record, Remote},
+    state::{Now, Record, Remote},
+    task::Failure,
     webhook::RemoteStatus,
 };
 

@@ -7,6 +7,7 @@
 
 use jiff::fmt::friendly::SpanPrinter;
 use tokio::{select, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Advance, Procedure,
@@ -16,16 +17,15 @@ use super::{
 use crate::{
     config::ReadKind,
     domain::{
-        errand::{Context, Done, Failure, FailureKind},
         filter::Filter,
         key::WebhookKey,
+        page_cursor::{Began, Kept, Progress, Walk},
         reason::{Reason, Step},
-        record::Record,
+        state::Record,
+        task::{Context, Done, Failure, FailureKind},
         transition::{Event, later},
-        walk::{Began, Kept, Progress, Walk},
     },
     resync::{Outlet, Read, Resync, Target},
-    stop::Stop,
     store::{Move, StoreError},
 };
 
@@ -44,7 +44,7 @@ impl Procedure {
         record: &Record,
         context: &Context,
         began: Began,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Result<Ran, Failure> {
         if context.step == Step::Resync && of_one_gap(read) {
             self.forget_delta().await.map_err(|error| Failure::from_store(&error))?;
@@ -111,14 +111,14 @@ impl Procedure {
         key: Option<&WebhookKey>,
         context: &Context,
         walker: Walker<'_>,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Result<(Walked, String), Failure> {
         match (&read.target, key) {
             (Target::Replay(replay), Some(key)) => {
                 let outlet = Outlet::Replay(replay, key);
                 let end = select! {
                     end = walker.run(&outlet) => end?,
-                    () = stop.requested() => return Err(Failure {
+                    () = stop.cancelled() => return Err(Failure {
                         message: "reading the collection was ended because the daemon stops".to_owned(),
                         output: None,
                         kind: FailureKind::Stopped,
@@ -136,7 +136,7 @@ impl Procedure {
             (Target::Replay(_), None) => Err(unsigned()),
             (Target::Pipe(pipe), _) => {
                 let walk = |outlet: Outlet<'static>| async move { walker.run(&outlet).await };
-                let (end, done) = pipe.run(context, stop.requested(), walk).await?;
+                let (end, done) = pipe.run(context, stop.cancelled(), walk).await?;
                 Ok((end, done.output.unwrap_or_default()))
             }
         }
@@ -160,7 +160,11 @@ impl Procedure {
 
     /// Asks for the kept delta between renewals, so that it does not end. What it brings is delivered
     /// before its new link is stored: only so is nothing lost, should one of the events be.
-    pub(super) async fn refresh(&self, record: &Record, stop: &Stop) -> Result<Advance, StoreError> {
+    pub(super) async fn refresh(
+        &self,
+        record: &Record,
+        stop: &CancellationToken,
+    ) -> Result<Advance, StoreError> {
         let (_, kept) = self.store.cursor(self.id).await?;
         let (Resync::Read(read), Some(kept)) = (&self.resync, kept) else {
             self.forget_delta().await?;
@@ -205,7 +209,7 @@ impl Procedure {
         read: &Read,
         kept: Kept,
         record: &Record,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Result<Walked, Failure> {
         let key = match self.signing_key(read, record).await? {
             Signing::With(key) => Some(key),

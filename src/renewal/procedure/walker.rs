@@ -18,17 +18,17 @@ use tokio::time::sleep;
 
 use super::Procedure;
 use crate::{
-    crash,
     domain::{
-        errand::{Failure, FailureKind},
         filter::Days,
         object::Object,
+        page_cursor::{Progress, Walk},
         plan::superseded,
         query::is_of_kept_delta,
         reason::Step,
+        task::{Failure, FailureKind},
         transition::Event,
-        walk::{Progress, Walk},
     },
+    failpoint,
     protime::{ApiError, Page, Query},
     resync::{Outlet, Read, Target},
     store::Move,
@@ -139,9 +139,9 @@ impl<'a> Walker<'a> {
             self.deliver_stored(outlet).await?;
         }
         loop {
-            crash::point("page:before");
+            failpoint::hit("page:before");
             let page = self.page().await;
-            crash::point("page:after");
+            failpoint::hit("page:after");
             let page = match page {
                 Ok(page) => page,
                 Err(NoPage::Failed(failure)) => return Err(failure),
@@ -159,9 +159,9 @@ impl<'a> Walker<'a> {
                 // If it arrives now, nothing is lost.
                 tracing::warn!(webhook = %self.procedure.path, error = %failure, "what the delta told of could not be stored before it is delivered");
             }
-            crash::point("deliver:before");
+            failpoint::hit("deliver:before");
             outlet.page(&page.objects).await?;
-            crash::point("deliver:after");
+            failpoint::hit("deliver:after");
             self.walk.progress.pages += 1;
             self.walk.progress.objects += Object::count(&page.objects);
             if page.is_kept && !page.objects.is_empty() {

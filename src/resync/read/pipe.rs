@@ -20,8 +20,8 @@ use crate::{
     command::{Program, Run},
     config,
     domain::{
-        errand::{Context, Done, Failure},
         object::Object,
+        task::{Context, Done, Failure},
     },
 };
 
@@ -145,7 +145,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::domain::{errand::tests::context, reason::Step};
+    use crate::domain::{reason::Step, task::tests::context};
 
     fn pipe(script: &str) -> Pipe {
         let command = config::Command {

@@ -17,11 +17,11 @@ use tokio::time::sleep;
 
 use crate::{
     domain::{
-        errand::{Failure, FailureKind},
         key::WebhookKey,
         object::Object,
+        task::{Failure, FailureKind},
     },
-    outbound::{BuildError, Outbound, deepest},
+    http::{BuildError, Outbound, deepest},
 };
 
 /// So many events are under way at a time.

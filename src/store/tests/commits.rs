@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::plan::model;
+use crate::domain::plan::tests::model;
 
 #[tokio::test]
 async fn a_webhook_is_recognised_by_its_pair() {

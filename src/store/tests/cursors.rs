@@ -1,7 +1,7 @@
 //! Places in a collection, and what a kept delta told of.
 
 use super::*;
-use crate::domain::walk::{Began, Kept, Progress, Walk};
+use crate::domain::page_cursor::{Began, Kept, Progress, Walk};
 
 #[tokio::test]
 async fn places_move_alone_or_with_the_state() {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     grain::Grain,
     post::PostOutcome,
-    record::{Confirm, ListGrains, Remote, Standing},
+    state::{Confirm, ListGrains, Remote, Standing},
 };
 
 /// The schema as it was, with these rows.

@@ -1,7 +1,7 @@
 //! How keys become current.
 
 use super::*;
-use crate::domain::record::Listed;
+use crate::domain::state::Listed;
 
 #[test]
 fn a_rotation_is_whole() {

@@ -148,7 +148,11 @@ fn an_outcome_whose_attempt_is_not_the_open_one_changes_nothing_but_what_is_true
         Event::StepStopped(old, None),
         Event::ResyncPassedOver(old, "no".to_owned(), None),
         Event::NoAnswer(old, setback(Step::Post), true),
-        Event::Walked { renewal: 1, step: Step::Resync, progress: crate::domain::walk::Progress::default() },
+        Event::Walked {
+            renewal: 1,
+            step: Step::Resync,
+            progress: crate::domain::page_cursor::Progress::default(),
+        },
     ] {
         assert!(!bench.happen(&event, 53), "{event:?}");
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    record::{LastList, Standing},
+    state::{LastList, Standing},
     webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
 };
 

@@ -7,7 +7,7 @@
 
 use super::{NoPage, Walker};
 use crate::{
-    domain::{errand::Failure, object::Object},
+    domain::{object::Object, task::Failure},
     protime::Page,
     resync::Outlet,
 };

@@ -17,7 +17,7 @@ use axum::{
 use serde_json::{Value, value::RawValue};
 
 use super::*;
-use crate::outbound::tests::outbound;
+use crate::http::tests::outbound;
 
 /// What arrived, in the order of its answers.
 type Got = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;

@@ -1,0 +1,86 @@
+//! `GET /v1/events`: what happens, as server-sent events, for as long as somebody listens.
+//!
+//! A listener that comes back with `Last-Event-ID` is told what he missed. If that is no longer known
+//! (he was away for too long, or the daemon was restarted), the first event is `reset`: read the
+//! webhooks anew. A listener that reads slowly holds up nobody; he gets a `reset`, too.
+
+use std::{fmt::Write as _, time::Duration};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
+use futures_util::stream;
+
+use super::{problem::Problem, query::Parameters, read::Source, serve::Stopping};
+use crate::{
+    clock,
+    domain::event::{Event, Kind},
+    event_bus::{Listener, Told},
+};
+
+/// So often a comment keeps the connection alive when nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// So many events are written at a time at most.
+const BATCH: usize = 64;
+
+pub(super) async fn events(
+    State(source): State<Source>,
+    Extension(stopping): Extension<Stopping>,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let [after] = parameters.only(["after"])?;
+    // An id that is no text is one that we never gave out, and leads to a reset.
+    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().to_owned());
+    let listener = source.service.listen(last.or(after).as_deref());
+    let stream =
+        stream::unfold((listener, stopping, false), |(mut listener, mut stopping, greeted)| async move {
+            // At once, so that the client sees that it is listening.
+            let text = if greeted {
+                next(&mut listener, &mut stopping).await?
+            } else {
+                ": listening\n\n".to_owned()
+            };
+            Some((Ok::<_, std::convert::Infallible>(text), (listener, stopping, true)))
+        });
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The next piece of the stream; `None` ends it.
+async fn next(listener: &mut Listener, stopping: &mut Stopping) -> Option<String> {
+    tokio::select! {
+        biased;
+        told = listener.next(BATCH) => Some(written(told)),
+        () = stopping.stopped() => None,
+        () = tokio::time::sleep(KEEP_ALIVE) => Some(": nothing new\n\n".to_owned()),
+    }
+}
+
+fn written(told: Told) -> String {
+    let notices = match told {
+        Told::Notices(notices) => notices,
+        Told::Missed(id) => {
+            let event = Event {
+                error: Some("events were missed; read the webhooks anew".to_owned()),
+                ..Event::new(Kind::Reset, clock::now())
+            };
+            let data = serde_json::to_string(&event).unwrap_or_default();
+            return format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind.as_str());
+        }
+    };
+    let mut text = String::new();
+    for notice in notices {
+        let _infallible =
+            write!(text, "id: {}\nevent: {}\ndata: {}\n\n", notice.id, notice.kind.as_str(), notice.data);
+    }
+    text
+}

@@ -1,0 +1,41 @@
+//! `GET /metrics`: on both sockets, and alone on a loopback address if one is configured.
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+
+use super::{
+    problem::Problem,
+    query::Parameters,
+    read::{self, Audience, Source},
+};
+use crate::service::Service;
+
+/// The text format that every version of Prometheus reads.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Connections to the loopback address at a time: nobody knows whose they are, and few scrape.
+pub(crate) const CONNECTIONS: usize = 64;
+
+/// Everything that the loopback address answers.
+pub(crate) fn router(service: Service) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(read::unknown_path)
+        .method_not_allowed_fallback(read::unknown_method)
+        .with_state(Source { service, audience: Audience::Anybody })
+}
+
+pub(super) async fn metrics(
+    State(source): State<Source>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    parameters.only([])?;
+    let mut response = source.service.metrics().await?.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
+    Ok(response)
+}

@@ -1,0 +1,243 @@
+//! Errors as RFC 9457 problems: what went wrong, and what would be right.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::{domain::webhook::WebhookPath, service::Unavailable};
+
+/// An error answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    /// The last part of `type`: a word for programs.
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// 404: no such path.
+    pub(super) fn unknown_path(path: &str) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            kind: "unknown-path",
+            title: "There is nothing at this path",
+            detail: format!(
+                "'{path}' is not a path of this socket; GET /v1/status and GET /v1/webhooks are good places to start"
+            ),
+        }
+    }
+
+    /// 405: the path exists, the method does not.
+    pub(super) fn method(method: &str, path: &str) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            kind: "method-not-allowed",
+            title: "This path does not take this method",
+            detail: format!("'{path}' does not take {method}; the Allow header says what it takes"),
+        }
+    }
+
+    /// 403: the operation belongs to the control socket.
+    pub(super) fn control_only(method: &str, path: &str) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            kind: "control-socket-only",
+            title: "The status socket is read only and gives out no secret",
+            detail: format!("send {method} {path} to the control socket (control_socket in [daemon])"),
+        }
+    }
+
+    /// 404: no such webhook.
+    pub(super) fn unknown_webhook(path: &WebhookPath) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            kind: "unknown-webhook",
+            title: "There is no such webhook",
+            detail: format!("no webhook is configured as '{path}'; GET /v1/webhooks lists them all"),
+        }
+    }
+
+    /// 404: a path that cannot name a webhook.
+    pub(super) fn invalid_name(detail: String) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            kind: "unknown-webhook",
+            title: "There is no such webhook",
+            detail,
+        }
+    }
+
+    /// 400: the query says something that it cannot.
+    pub(super) fn query(detail: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: "invalid-query",
+            title: "The query is not understood",
+            detail,
+        }
+    }
+
+    /// 400: the body says something that it cannot.
+    pub(super) fn body_not_understood(detail: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: "invalid-body",
+            title: "The request's body is not understood",
+            detail,
+        }
+    }
+
+    /// 409: a key cannot be imported while Protime may be giving out another one.
+    pub(super) fn post_in_flight(path: &WebhookPath) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            kind: "post-in-flight",
+            title: "A POST to Protime is in flight",
+            detail: format!(
+                "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
+                 key in force, and import only if it is wrong"
+            ),
+        }
+    }
+
+    /// 413: more than a request to these sockets ever needs.
+    pub(super) fn too_large(limit: u64) -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            kind: "too-large",
+            title: "The request's body is too large",
+            detail: format!("a body may have {limit} bytes"),
+        }
+    }
+
+    /// 503: the webhook has no key before its first renewal.
+    pub(super) fn no_key(path: &WebhookPath) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            kind: "no-key",
+            title: "There is no key yet",
+            detail: format!(
+                "'{path}' has no key before its first renewal; ask with ?after=0&wait=30s to wait for it"
+            ),
+        }
+    }
+
+    /// 503: the daemon stops.
+    pub(super) fn stopping() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            kind: "stopping",
+            title: "The daemon is stopping",
+            detail: "connect and ask again once it has started".to_owned(),
+        }
+    }
+
+    /// 503: this user has too many connections open.
+    pub(super) fn too_many_connections(limit: usize) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            kind: "too-many-connections",
+            title: "Too many connections",
+            detail: format!("a user may have {limit} connections to this socket; close some or reuse them"),
+        }
+    }
+
+    /// 401: an event that is not to be believed, for the reason `malformed` or `mismatch`.
+    pub(super) fn not_genuine(reason: &'static str, detail: String) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, kind: reason, title: "The event is not genuine", detail }
+    }
+
+    /// 422: the configuration file is wrong, and the one before stays in force.
+    pub(super) fn configuration(detail: String) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            kind: "configuration",
+            title: "The configuration is wrong; the one before stays in force",
+            detail,
+        }
+    }
+
+    /// Its JSON.
+    pub(super) fn body(&self) -> serde_json::Value {
+        let mut body = json!({
+            "type": format!("urn:protime-webhookd:problem:{}", self.kind),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if self.status == StatusCode::UNAUTHORIZED {
+            body["reason"] = json!(self.kind);
+        }
+        body
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: "store",
+            title: "The daemon cannot read its state",
+            detail: error.to_string(),
+        }
+    }
+}
+
+impl Problem {
+    /// The answer with a body that says more than the problem itself.
+    pub(super) fn response(&self, body: serde_json::Value) -> Response {
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.response(self.body())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::webhook::{TenantName, WebhookName};
+
+    use super::*;
+
+    #[test]
+    fn every_problem_is_said_in_clean_sentences() {
+        let path = WebhookPath {
+            tenant: TenantName::new("acme").expect("a name"),
+            name: WebhookName::new("people").expect("a name"),
+        };
+        let given = || "given".to_owned();
+        let problems = [
+            Problem::unknown_path("/v2"),
+            Problem::method("PUT", "/v1/status"),
+            Problem::control_only("POST", "/v1/poll"),
+            Problem::unknown_webhook(&path),
+            Problem::invalid_name(given()),
+            Problem::query(given()),
+            Problem::body_not_understood(given()),
+            Problem::post_in_flight(&path),
+            Problem::too_large(1),
+            Problem::no_key(&path),
+            Problem::stopping(),
+            Problem::too_many_connections(1),
+            Problem::not_genuine("mismatch", given()),
+            Problem::configuration(given()),
+            Problem::from(Unavailable::from(crate::store::StoreError::Closed)),
+        ];
+        for problem in problems {
+            for text in [problem.kind, problem.title, &problem.detail] {
+                let clean = !text.contains("  ") && !text.contains('\n') && text == text.trim();
+                assert!(clean && !text.is_empty(), "{text:?}");
+            }
+        }
+    }
+}

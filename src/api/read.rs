@@ -1,0 +1,131 @@
+//! What both sockets answer: health, status, webhooks and their history.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use super::{
+    events, metrics,
+    problem::Problem,
+    query::{self, Named, Parameters},
+    redact,
+};
+use crate::{domain::report, service::Service};
+
+/// Who reads the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Anybody on the machine: secrets in URLs and what programs printed are hidden.
+    Anybody,
+    /// Who may also have the keys.
+    Operator,
+}
+
+/// What an answer is made from.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// The daemon.
+    pub(super) service: Service,
+    /// Who reads the answers.
+    pub(super) audience: Audience,
+}
+
+impl Source {
+    fn shown(&self, mut webhook: report::Webhook) -> report::Webhook {
+        if self.audience == Audience::Anybody {
+            webhook.destination_url = redact::without_secrets(&webhook.destination_url);
+        }
+        webhook
+    }
+}
+
+/// The paths that both sockets have.
+pub(super) fn router() -> Router<Source> {
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
+        .route("/v1/status", get(status))
+        .route("/v1/webhooks", get(webhooks))
+        .route("/v1/webhooks/{tenant}/{name}", get(webhook))
+        .route("/v1/webhooks/{tenant}/{name}/history", get(history))
+}
+
+/// The answer to every path that there is not.
+pub(super) async fn unknown_path(uri: Uri) -> Problem {
+    Problem::unknown_path(uri.path())
+}
+
+/// The answer to every method that a path does not take.
+pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
+    Problem::method(method.as_str(), uri.path())
+}
+
+async fn health(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
+    parameters.only([])?;
+    let health = source.service.health().await?;
+    let status = if health.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(health)).into_response())
+}
+
+async fn status(
+    State(source): State<Source>,
+    parameters: Parameters,
+) -> Result<Json<report::Status>, Problem> {
+    parameters.only([])?;
+    let mut status = source.service.status().await?;
+    if source.audience == Audience::Anybody {
+        for orphan in &mut status.orphans {
+            orphan.destination_url = redact::without_secrets(&orphan.destination_url);
+        }
+    }
+    Ok(Json(status))
+}
+
+async fn webhooks(
+    State(source): State<Source>,
+    parameters: Parameters,
+) -> Result<Json<report::Webhooks>, Problem> {
+    let [tenant, state] = parameters.only(["tenant", "state"])?;
+    let state = state.as_deref().map(query::state).transpose()?;
+    let mut webhooks = source.service.webhooks().await?;
+    webhooks.retain(|webhook| {
+        tenant.as_ref().is_none_or(|tenant| *tenant == webhook.tenant)
+            && state.is_none_or(|state| state == webhook.state)
+    });
+    Ok(Json(report::Webhooks {
+        webhooks: webhooks.into_iter().map(|webhook| source.shown(webhook)).collect(),
+    }))
+}
+
+async fn webhook(
+    State(source): State<Source>,
+    Named(path): Named,
+    parameters: Parameters,
+) -> Result<Json<report::Webhook>, Problem> {
+    parameters.only([])?;
+    let webhook = source.service.webhook(&path).await?;
+    webhook.map(|webhook| Json(source.shown(webhook))).ok_or_else(|| Problem::unknown_webhook(&path))
+}
+
+async fn history(
+    State(source): State<Source>,
+    Named(path): Named,
+    parameters: Parameters,
+) -> Result<Json<report::History>, Problem> {
+    let [limit] = parameters.only(["limit"])?;
+    let limit = query::limit(limit.as_deref())?;
+    let history = source.service.history(&path, limit).await?;
+    let mut history = history.ok_or_else(|| Problem::unknown_webhook(&path))?;
+    if source.audience == Audience::Anybody {
+        // What a program prints is its author's, who did not write it for everyone on the machine.
+        for step in history.renewals.iter_mut().flat_map(|renewal| &mut renewal.steps) {
+            step.output = None;
+        }
+    }
+    Ok(Json(history))
+}

@@ -1,0 +1,37 @@
+//! The status socket: read only, for anybody on the machine, never a secret.
+//!
+//! What belongs to the control socket is refused with a word on where to find it, rather than as if
+//! it did not exist.
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    routing::{get, post},
+};
+
+use super::{
+    problem::Problem,
+    read::{self, Audience, Source},
+};
+use crate::service::Service;
+
+/// Connections that a user may have at a time: anybody on the machine may connect.
+pub(crate) const CONNECTIONS_PER_USER: usize = 384;
+
+/// Everything that the status socket answers.
+pub(crate) fn router(service: Service) -> Router {
+    let control = "/v1/webhooks/{tenant}/{name}";
+    read::router()
+        .route(&format!("{control}/key"), get(control_only).post(control_only))
+        .route(&format!("{control}/renew"), post(control_only))
+        .route(&format!("{control}/verify"), post(control_only))
+        .route("/v1/poll", post(control_only))
+        .route("/v1/reload", post(control_only))
+        .fallback(read::unknown_path)
+        .method_not_allowed_fallback(read::unknown_method)
+        .with_state(Source { service, audience: Audience::Anybody })
+}
+
+async fn control_only(method: Method, uri: Uri) -> Problem {
+    Problem::control_only(method.as_str(), uri.path())
+}

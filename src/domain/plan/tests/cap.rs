@@ -1,0 +1,135 @@
+//! The cap on POSTs that no plan explains, as a table.
+
+use super::*;
+use crate::domain::post::PostOutcome;
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
+fn the_cap_on_unplanned_posts() {
+    use Reason::*;
+    check(&[
+        (
+            "one of two used",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.posted(&[1_050]);
+            },
+            1_100,
+            Plan::Begin(ForeignRotation),
+        ),
+        (
+            "two of two used: until the first of them is an hour old",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "what is older than an hour does not count",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_050 + 3_600,
+            Plan::Begin(ForeignRotation),
+        ),
+        ("a planned one is never capped", |r| r.posted(&[1_050, 1_060]), 1_200, Plan::Begin(Expiring)),
+        (
+            "nor one after the planned time",
+            |r| {
+                r.remote = listed("one", "Disabled", 1_300);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_250,
+            Plan::Begin(Disabled),
+        ),
+        (
+            "nor does a webhook without an end get round it",
+            |r| {
+                r.remote = listed("one", "Disabled", 1_300);
+                r.next_renewal_at = None;
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "nor one whose life ended as it began: the clock of a proxy is wrong, say",
+            |r| {
+                r.remote = listed("one", "Enabled", 900);
+                r.issued.as_mut().expect("healthy").valid_until = Some(at(900));
+                r.next_renewal_at = Some(at(900));
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "a first POST whose outcome no one learns is held up by its retries, not by the cap",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.open = open(Stage::Post, Created);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            Plan::Post { unplanned: false },
+        ),
+        (
+            "but by the cap as well, once it is known that keys are issued which no one gets",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.posted_with(PostOutcome::Fruitless);
+                r.open = open(Stage::Post, Interrupted);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "whatever the reason was",
+            |r| {
+                r.posted_with(PostOutcome::Fruitless);
+                r.open = open(Stage::Post, Expiring);
+                r.posted(&[1_250, 1_260]);
+            },
+            1_270,
+            contended(1_250 + 3_600),
+        ),
+        (
+            "and however little is known",
+            |r| {
+                r.issued = None;
+                r.next_renewal_at = None;
+                r.remote = Remote::Absent { seen_at: at(1_090) };
+                r.posted_with(PostOutcome::Fruitless);
+                r.open = open(Stage::Post, Created);
+                r.posted(&[1_050]);
+            },
+            1_100,
+            Plan::Post { unplanned: true },
+        ),
+        (
+            "an operator's wish is not held up",
+            |r| {
+                r.posted_with(PostOutcome::Fruitless);
+                r.open = open(Stage::Post, Manual);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            Plan::Post { unplanned: false },
+        ),
+        (
+            "an open renewal does not get round it",
+            |r| {
+                r.open = open(Stage::Post, ForeignRotation);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_050 + 3_600),
+        ),
+    ]);
+}

@@ -1,0 +1,70 @@
+//! Webhooks that left the configuration and live on at Protime.
+//!
+//! Protime goes on delivering their events, and nobody renews them. They are shown until Protime no
+//! longer lists them, and are only deleted there where the configuration had asked for it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    state::{Record, Remote, WebhookId},
+    webhook::{Pair, WebhookPath},
+};
+
+/// What happens at Protime when a webhook leaves the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnRemove {
+    /// It stays there until it expires.
+    Keep,
+    /// It is deleted there.
+    Delete,
+}
+
+impl OnRemove {
+    /// The word of the configuration, as it is shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A webhook that left the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Orphan {
+    /// Its number; it is the same should the webhook come back.
+    pub(crate) id: WebhookId,
+    /// What it was called.
+    pub(crate) path: WebhookPath,
+    /// What identifies it at Protime.
+    pub(crate) pair: Pair,
+    /// What is to happen to it.
+    pub(crate) on_remove: OnRemove,
+    /// When it left, on our clock.
+    pub(crate) left_at: Timestamp,
+    /// What Protime last said of it.
+    pub(crate) remote: Remote,
+}
+
+impl Orphan {
+    /// What is known of a webhook that left; nothing of one that did not, or that Protime is known not to have.
+    pub(crate) fn of(record: Record) -> Option<Self> {
+        let left_at = record.left_at.filter(|_| !record.configured)?;
+        let Record { id, path, pair, on_remove, remote, .. } = record;
+        Some(Self { id, path, pair, on_remove, left_at, remote })
+    }
+
+    /// Protime's id, if Protime is to delete it and was seen to have it since it left.
+    pub(crate) fn to_delete(&self) -> Option<&str> {
+        match &self.remote {
+            Remote::Listed(listed)
+                if self.on_remove == OnRemove::Delete && listed.seen_at >= self.left_at =>
+            {
+                Some(&listed.id)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! What is known of one webhook: the durable picture from which every decision is made.
+//!
+//! The store reads and writes it, the plan judges it, and neither needs the other for that. Times
+//! that Protime sets or that are compared with them (`valid_until`, the planned renewal, gaps) are
+//! in Protime's time; times that only we use (retries) are in ours. See [`Now`].
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    gap::Gap,
+    grain::Grain,
+    outbox::Outbox,
+    page_cursor::{Audit, Warmth},
+    post::{Post, PostOutcome},
+    removed::OnRemove,
+    renewal::{Ended, Open, Trouble},
+    webhook::{Pair, RemoteStatus, WebhookPath},
+};
+
+/// The present, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// On this machine's clock.
+    pub(crate) local: Timestamp,
+    /// On Protime's clock, as far as it is known.
+    pub(crate) protime: Timestamp,
+}
+
+impl Now {
+    /// When our clock will show that Protime's shows `protime`.
+    pub(crate) fn local_of(self, protime: Timestamp) -> Timestamp {
+        self.local.checked_add(protime.duration_since(self.protime)).unwrap_or(protime)
+    }
+}
+
+/// A webhook's number in the store; it stays with the pair, whatever the webhook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct WebhookId(pub(crate) i64);
+
+/// Everything that is stored of one webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    /// Its number.
+    pub(crate) id: WebhookId,
+    /// What it is called.
+    pub(crate) path: WebhookPath,
+    /// What identifies it at Protime.
+    pub(crate) pair: Pair,
+    /// What happens to it at Protime should it leave the configuration.
+    pub(crate) on_remove: OnRemove,
+    /// When it left the configuration, on our clock; `None` while it is in it, and once Protime is known
+    /// not to have it any more.
+    pub(crate) left_at: Option<Timestamp>,
+    /// Whether it is in the configuration.
+    pub(crate) configured: bool,
+    /// What Protime last said of it.
+    pub(crate) remote: Remote,
+    /// What the last rotation stored.
+    pub(crate) issued: Option<Issued>,
+    /// When the next renewal is planned, on Protime's clock.
+    pub(crate) next_renewal_at: Option<Timestamp>,
+    /// When it is looked at next, on our clock.
+    pub(crate) next_action_at: Option<Timestamp>,
+    /// The renewal under way.
+    pub(crate) open: Option<Open>,
+    /// The last renewal that ended.
+    pub(crate) last: Option<Ended>,
+    /// What keeps it from going on.
+    pub(crate) trouble: Option<Trouble>,
+    /// The gap that no resync has closed yet.
+    pub(crate) owed: Option<Gap>,
+    /// When it was last seen to deliver with a key that had been handed off, on Protime's clock.
+    pub(crate) proven_at: Option<Timestamp>,
+    /// Every change before this is covered by a resync that succeeded, on Protime's clock.
+    pub(crate) synced_at: Option<Timestamp>,
+    /// Whether a POST whose outcome we never learnt may still be processed late.
+    pub(crate) confirm: Option<Confirm>,
+    /// The POSTs of the last day that may still matter, in the order in which they began.
+    pub(crate) posts: Vec<Post>,
+    /// Counts the beginnings and ends of POSTs: a list that was asked for before the last of them may be
+    /// older than it.
+    pub(crate) post_marks: u64,
+    /// What another list means that shows the same.
+    pub(crate) standing: Standing,
+    /// How finely lists wrote times before the last rotation, and since.
+    pub(crate) list_grains: ListGrains,
+    /// How many renewals there were.
+    pub(crate) renewals: u64,
+    /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.
+    pub(crate) after_end: bool,
+    /// The outboxes of the key sinks.
+    pub(crate) sinks: Vec<Outbox>,
+    /// The delta that Protime keeps for it, if there is one.
+    pub(crate) delta: Option<Warmth>,
+    /// What asking for that delta between renewals has brought.
+    pub(crate) audit: Option<Audit>,
+    /// Counts the changes that may call for another plan.
+    pub(crate) revision: i64,
+}
+
+impl Record {
+    /// A webhook of which nothing is known, and which is not configured yet.
+    pub(crate) fn new(path: WebhookPath, pair: Pair) -> Self {
+        Self {
+            id: WebhookId(0),
+            path,
+            pair,
+            on_remove: OnRemove::Keep,
+            left_at: None,
+            configured: false,
+            remote: Remote::NeverAsked,
+            issued: None,
+            next_renewal_at: None,
+            next_action_at: None,
+            open: None,
+            last: None,
+            trouble: None,
+            owed: None,
+            proven_at: None,
+            synced_at: None,
+            confirm: None,
+            posts: Vec::new(),
+            post_marks: 0,
+            standing: Standing::No,
+            list_grains: ListGrains::UNKNOWN,
+            renewals: 0,
+            after_end: false,
+            sinks: Vec::new(),
+            delta: None,
+            audit: None,
+            revision: 0,
+        }
+    }
+
+    /// The state with what its tenant's last list adds to it, which is stored once for all webhooks of the tenant.
+    pub(crate) fn seen_in(mut self, list: LastList) -> Self {
+        if self.standing != Standing::No {
+            match &mut self.remote {
+                Remote::NeverAsked => {}
+                Remote::Absent { seen_at } | Remote::Listed(Listed { seen_at, .. }) => {
+                    *seen_at = list.asked_at;
+                }
+            }
+        }
+        if self.standing == Standing::Proven {
+            self.proven_at = self.proven_at.max(list.asked_at_protime);
+        }
+        self
+    }
+
+    /// When the unplanned POSTs of the last day began that may have had an effect, oldest first, on our clock.
+    pub(crate) fn unplanned(&self) -> Vec<Timestamp> {
+        let mut begun: Vec<_> = self.posts.iter().filter(|it| it.unplanned).map(|it| it.begun_at).collect();
+        begun.sort_unstable();
+        begun
+    }
+
+    /// Whether a POST since the last rotation is known to have issued a key that no one got.
+    pub(crate) fn is_fruitless(&self) -> bool {
+        self.posts.iter().any(|post| post.outcome == PostOutcome::Fruitless)
+    }
+
+    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has learnt since
+    /// what became of it.
+    pub(crate) fn has_outstanding(&self) -> bool {
+        self.posts.iter().any(|post| post.outcome == PostOutcome::Outstanding)
+    }
+
+    /// Whether every key sink has the current key. Only a catch-up that begins after that pays what is owed:
+    /// until then the receiver may have refused events for want of the key.
+    pub(crate) fn is_known_everywhere(&self) -> bool {
+        self.sinks.iter().all(|outbox| self.has_key(&outbox.sink))
+    }
+
+    /// Whether a sink has the current key.
+    pub(crate) fn has_key(&self, sink: &str) -> bool {
+        self.took_key(sink).is_some_and(|outbox| outbox.retry_at.is_none())
+    }
+
+    /// Whether a sink has, or had, the current key: a receiver that has read it there holds it still when it is gone
+    /// from the sink.
+    pub(crate) fn had_key(&self, sink: &str) -> bool {
+        self.took_key(sink).is_some()
+    }
+
+    fn took_key(&self, sink: &str) -> Option<&Outbox> {
+        let current = self.issued.as_ref()?.key_version;
+        self.sinks.iter().find(|outbox| outbox.sink == sink && outbox.version == current)
+    }
+}
+
+/// What another list means that shows the same as the last one. It is not written; that the tenant was asked is
+/// known of the tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// Something has happened since the last list.
+    No,
+    /// It was seen so again.
+    Seen,
+    /// It was seen so again, which proves another delivery.
+    Proven,
+}
+
+/// When a tenant last answered with a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastList {
+    /// When it was asked for, on our clock.
+    pub(crate) asked_at: Timestamp,
+    /// The same on Protime's clock, if that was known.
+    pub(crate) asked_at_protime: Option<Timestamp>,
+}
+
+/// What Protime last said of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Remote {
+    /// It was never asked.
+    NeverAsked,
+    /// It has none.
+    Absent {
+        /// When it said so, on our clock.
+        seen_at: Timestamp,
+    },
+    /// It has one.
+    Listed(Listed),
+}
+
+impl Remote {
+    /// The same, seen when another was.
+    pub(crate) fn seen_as(&self, other: &Self) -> Self {
+        let seen = match other {
+            Self::NeverAsked => return self.clone(),
+            Self::Absent { seen_at } | Self::Listed(Listed { seen_at, .. }) => *seen_at,
+        };
+        match self {
+            Self::NeverAsked => Self::NeverAsked,
+            Self::Absent { .. } => Self::Absent { seen_at: seen },
+            Self::Listed(listed) => Self::Listed(Listed { seen_at: seen, ..listed.clone() }),
+        }
+    }
+}
+
+/// A webhook as Protime listed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    /// Protime's id.
+    pub(crate) id: String,
+    /// Its status.
+    pub(crate) status: RemoteStatus,
+    /// Since when we see this status, on our clock.
+    pub(crate) status_since: Timestamp,
+    /// Until when it delivers.
+    pub(crate) valid_until: Option<Timestamp>,
+    /// When Protime said so, on our clock.
+    pub(crate) seen_at: Timestamp,
+    /// Whether the end came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
+    /// How finely Protime's list is known to write times.
+    pub(crate) grain: Grain,
+}
+
+/// So long after a POST its list may still be one from before it.
+pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(1);
+
+/// What a rotation stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Issued {
+    /// Protime's id; `None` where the answer had none and no list has shown it yet.
+    pub(crate) id: Option<String>,
+    /// Until when it delivers; `None` likewise.
+    pub(crate) valid_until: Option<Timestamp>,
+    /// When it was issued, on Protime's clock.
+    pub(crate) at: Timestamp,
+    /// The external references that were sent, as text.
+    pub(crate) references: String,
+    /// The key's version.
+    pub(crate) key_version: u64,
+    /// The key's fingerprint.
+    pub(crate) fingerprint: String,
+    /// When the key became current, on our clock.
+    pub(crate) rotated_at: Timestamp,
+    /// Whether the end came without an offset, so that UTC is a guess.
+    pub(crate) local_end: bool,
+    /// How finely Protime's answers to a POST are known to write times.
+    pub(crate) grain: Grain,
+    /// How a list has shown what the rotation made; `None` before the first that did.
+    pub(crate) shown: Option<Shown>,
+}
+
+impl Issued {
+    /// Whether a list that was asked for at this time, on our clock, may be older than the rotation: Protime
+    /// does not say that what it has answered shows at once.
+    pub(crate) fn is_settling(&self, seen_at: Timestamp) -> bool {
+        self.may_be_older(seen_at, SETTLING)
+    }
+
+    /// The same for so long after the rotation. A list from before it counts as well, for it was asked for after
+    /// the POST (the store sees to that), while the answer was on its way; one of long before is of another clock.
+    pub(crate) fn may_be_older(&self, seen_at: Timestamp, patience: SignedDuration) -> bool {
+        (self.rotated_at - SETTLING..self.rotated_at + patience).contains(&seen_at)
+    }
+}
+
+/// How finely a tenant's lists were seen to write times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListGrains {
+    /// Before the last rotation.
+    pub(crate) before: Grain,
+    /// Since then.
+    pub(crate) since: Grain,
+}
+
+impl ListGrains {
+    /// Nothing was seen yet.
+    pub(crate) const UNKNOWN: Self = Self { before: Grain::Minute, since: Grain::Minute };
+
+    /// The finest of both.
+    pub(crate) fn finest(self) -> Grain {
+        self.before.max(self.since)
+    }
+}
+
+/// How the list writes what a rotation made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    /// Its end, to the letter; `None` where the list tells none.
+    pub(crate) valid_until: Option<Timestamp>,
+}
+
+/// A POST of unknown outcome came before the last rotation: Protime may process it late, and then
+/// the key that we stored is dead without anybody having told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confirm {
+    /// When to ask Protime, on our clock.
+    pub(crate) at: Timestamp,
+    /// The last time that is worth asking.
+    pub(crate) until: Timestamp,
+}

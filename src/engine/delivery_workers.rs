@@ -1,0 +1,148 @@
+//! Brings keys to sinks, beside the renewals and never in their way.
+//!
+//! Laws: one attempt per sink at a time, each in a task of its own; what is due is in the database, so a
+//! restart forgets nothing; a key that was just rotated is brought at once. While the daemon stops, only
+//! what takes no time is still brought, until the last renewal has come to rest.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{live::Live, setup::Setup};
+use crate::{
+    clock, domain::state::WebhookId, handoff::KeySink, renewal::procedure::Procedure, store::StoreError,
+};
+
+/// So many sinks are served at a time; one that hangs is one of them until its timeout.
+const AT_A_TIME: usize = 256;
+
+/// The longest time between two looks at the wall clock.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait before a database that refused is asked again.
+const DATABASE_RETRY: Duration = Duration::from_secs(1);
+
+/// Owns the deliveries to all sinks.
+pub(crate) struct DeliveryWorkers {
+    live: Live,
+    tasks: JoinSet<()>,
+    under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
+}
+
+impl DeliveryWorkers {
+    /// Nothing is under way yet.
+    pub(crate) fn new(live: Live) -> Self {
+        Self { live, tasks: JoinSet::new(), under_way: Arc::default() }
+    }
+
+    /// Works until `closing` is requested, which comes after `stop`, and what was under way has ended.
+    pub(crate) async fn run(mut self, stop: CancellationToken, closing: CancellationToken) {
+        let mut rotations = self.live.lasting.rotations.subscribe();
+        loop {
+            let last = closing.is_cancelled();
+            rotations.borrow_and_update();
+            let sleep = self.take_up(&stop).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the keys to be handed off could not be read");
+                DATABASE_RETRY
+            });
+            if last {
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(sleep) => {}
+                _ = rotations.changed() => {}
+                () = self.live.lasting.deliveries.notified() => {}
+                () = closing.cancelled() => {}
+                Some(ended) = self.tasks.join_next() => note(ended),
+            }
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            note(ended);
+        }
+    }
+
+    /// Starts every delivery that is due and tells how long to sleep.
+    async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
+        let setup = self.live.setup();
+        let now = clock::now();
+        let store = &self.live.lasting.store;
+        let longest = setup.procedures.values().map(|procedure| procedure.wanted.longest_retry).max();
+        let longest = SignedDuration::try_from(longest.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
+        let latest = now.checked_add(longest).unwrap_or(now);
+        for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
+            let Some((procedure, sink)) = find(&setup, id, &name) else { continue };
+            if self.tasks.len() >= AT_A_TIME {
+                // The end of one of them wakes us.
+                return Ok(LONGEST_SLEEP);
+            }
+            if stop.is_cancelled() && !sink.takes_no_time() {
+                continue;
+            }
+            let errand = (id, name);
+            if self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(errand.clone()) {
+                let claim = Claim { errand, under_way: Arc::clone(&self.under_way), live: self.live.clone() };
+                self.tasks.spawn(bring(procedure, sink, stop.clone(), claim));
+            }
+        }
+        let next = store.next_delivery(now).await?;
+        Ok(next.map_or(LONGEST_SLEEP, |next| {
+            Duration::try_from(next.duration_since(clock::now())).unwrap_or_default().min(LONGEST_SLEEP)
+        }))
+    }
+}
+
+fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, KeySink)> {
+    let procedure = setup.procedures.get(&id)?;
+    let sink = procedure.sinks.iter().find(|sink| sink.id() == name)?;
+    Some((Arc::clone(procedure), sink.clone()))
+}
+
+/// Takes a delivery out of those under way when it ends, however it ends, and lets its webhook be judged.
+struct Claim {
+    errand: (WebhookId, String),
+    under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
+    live: Live,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.errand);
+        self.live.lasting.wake.notify_one();
+    }
+}
+
+async fn bring(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim) {
+    let attempt = {
+        let (procedure, sink, stop) = (Arc::clone(&procedure), sink.clone(), stop.clone());
+        // A task of its own: a panic must leave somebody who records the end.
+        tokio::spawn(async move { procedure.deliver(&sink, &stop).await })
+    };
+    let outcome = match attempt.await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            tracing::error!(webhook = %procedure.path, sink = %sink.label(), %error, "a delivery ended abnormally");
+            procedure.delivery_broke(&sink, &stop).await
+        }
+    };
+    if let Err(error) = outcome
+        && !stop.is_cancelled()
+    {
+        tracing::error!(webhook = %procedure.path, sink = %sink.label(), %error, "the database refuses; the key is handed off once it takes writes again");
+        tokio::time::sleep(DATABASE_RETRY).await;
+    }
+    drop(claim);
+}
+
+fn note(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a delivery ended abnormally");
+    }
+}

@@ -1,0 +1,326 @@
+//! The loop that does the work: it sleeps until the nearest deadline in SQLite, and never longer than
+//! five seconds, because the wall clock may move while it sleeps; then it lets every webhook that is
+//! due go on until it waits again.
+//!
+//! Laws: one task per webhook at a time; a limited number of them works at a time; a step of the clock
+//! is noticed at the next look, and every tenant is asked before any deadline is believed.
+
+use std::{
+    collections::HashSet,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    delivery_workers::DeliveryWorkers,
+    live::Live,
+    parts::Parts,
+    scheduler::{self, Cron, Sweep},
+    service_manager::ServiceManager,
+};
+use crate::{
+    clock,
+    domain::state::WebhookId,
+    renewal::{
+        poller::Tenant,
+        procedure::{Advance, Procedure},
+    },
+    store::StoreError,
+};
+
+/// The longest time between two looks at the wall clock.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// Clocks that drift apart by more than this have been stepped, or the machine was suspended.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+/// So late a tick of the cron may be before it counts as lost.
+const GRACE: SignedDuration = SignedDuration::from_secs(10);
+
+/// So many webhooks are taken up at a time.
+const BATCH: u32 = 500;
+
+/// How long to wait before a database that refused is asked again.
+const DATABASE_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a webhook is left alone after a panic: whatever led to it may still be there.
+const PANIC_PAUSE: Duration = Duration::from_secs(5);
+
+/// Owns the work on all webhooks.
+pub(crate) struct Driver {
+    live: Live,
+    parts: Parts,
+    manager: ServiceManager,
+    cron: Cron,
+    pattern: String,
+    running: Arc<Mutex<HashSet<WebhookId>>>,
+    permits: Arc<Semaphore>,
+    max_concurrent: usize,
+    tasks: JoinSet<()>,
+    looked: (Timestamp, Instant),
+    /// Asks every tenant after a step of the clock; no deadline is believed before it has ended.
+    asking: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// A driver for what is in force.
+    pub(crate) fn new(live: Live, cron: Cron, parts: Parts) -> Self {
+        let setup = live.setup();
+        Self {
+            parts,
+            manager: ServiceManager::new(),
+            cron,
+            pattern: setup.daemon.status_poll.clone(),
+            running: Arc::default(),
+            permits: Arc::new(Semaphore::new(setup.max_concurrent)),
+            max_concurrent: setup.max_concurrent,
+            tasks: JoinSet::new(),
+            looked: (clock::now(), Instant::now()),
+            asking: None,
+            live,
+        }
+    }
+
+    /// Works until `stop` is requested and what was in flight is finished.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let closing = CancellationToken::new();
+        let workers = DeliveryWorkers::new(self.live.clone()).run(stop.clone(), closing.clone());
+        let workers = self.parts.spawn("the hand-off of keys", workers);
+        while !stop.is_cancelled() {
+            self.follow_the_configuration().await;
+            self.watch_the_clock().await;
+            self.retry_polls();
+            let sleep = match self.take_up(&stop).await {
+                Ok(sleep) => sleep,
+                Err(error) => {
+                    tracing::error!(%error, "the deadlines could not be read");
+                    DATABASE_RETRY
+                }
+            };
+            self.manager.alive();
+            tokio::select! {
+                () = tokio::time::sleep(self.manager.longest_sleep(sleep)) => {}
+                () = self.live.lasting.wake.notified() => {}
+                () = stop.cancelled() => {}
+                Some(ended) = self.tasks.join_next() => note(ended),
+            }
+        }
+        if let Err(error) = self.cron.stop().await {
+            tracing::debug!(%error, "the cron did not stop");
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            note(ended);
+        }
+        // Only now: a POST that was in flight may have brought a key.
+        closing.cancel();
+        note(workers.await);
+    }
+
+    /// Starts work on every webhook that is due and tells how long to sleep.
+    async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
+        if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
+            return Ok(LONGEST_SLEEP);
+        }
+        let setup = self.live.setup();
+        let now = clock::now();
+        for id in self.live.lasting.store.due(now, BATCH).await? {
+            let Some(procedure) = setup.procedures.get(&id) else { continue };
+            if self.running().insert(id) {
+                let claim = Claim {
+                    id,
+                    running: Arc::clone(&self.running),
+                    wake: Arc::clone(&self.live.lasting.wake),
+                };
+                let permits = Arc::clone(&self.permits);
+                let work = work(self.live.clone(), id, Arc::clone(procedure), stop.clone(), permits);
+                self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
+            }
+        }
+        self.manager.describe(&self.live).await?;
+        let next = self.live.lasting.store.next_due(now).await?;
+        let until_due = next.map_or(LONGEST_SLEEP, |next| {
+            Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
+        });
+        let until_poll = setup
+            .tenants
+            .iter()
+            .filter_map(|tenant| tenant.polls().failing)
+            .map(|failing| failing.retry_at.saturating_duration_since(Instant::now()))
+            // A poll that is due is under way; its end wakes us.
+            .filter(|delay| !delay.is_zero())
+            .min();
+        Ok(until_due.min(until_poll.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP))
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashSet<WebhookId>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in force what a reload has changed of the loop's own settings.
+    async fn follow_the_configuration(&mut self) {
+        let setup = self.live.setup();
+        if setup.max_concurrent != self.max_concurrent {
+            // Work under way keeps the permits of before.
+            self.max_concurrent = setup.max_concurrent;
+            self.permits = Arc::new(Semaphore::new(setup.max_concurrent));
+        }
+        if setup.daemon.status_poll != self.pattern {
+            self.pattern.clone_from(&setup.daemon.status_poll);
+            self.rearm().await;
+        }
+    }
+
+    async fn rearm(&mut self) {
+        if let Err(error) = self.cron.rearm(&self.pattern).await {
+            tracing::error!(%error, "the cron could not be set anew; polls go on without it");
+        }
+    }
+
+    /// Compares the progress of both clocks. After a step the tenants are asked first, because their
+    /// answers also tell the time.
+    async fn watch_the_clock(&mut self) {
+        let (wall, instant) = self.looked;
+        self.looked = (clock::now(), Instant::now());
+        let by_wall = self.looked.0.duration_since(wall);
+        let by_instant = SignedDuration::try_from(self.looked.1.duration_since(instant)).unwrap_or_default();
+        let step = by_wall.saturating_sub(by_instant);
+        if step.abs() > STEP {
+            tracing::warn!(
+                seconds = step.as_secs(),
+                "the clock was set, or the machine was suspended; asking every tenant"
+            );
+            self.rearm().await;
+            let live = self.live.clone();
+            self.asking = Some(tokio::spawn(async move {
+                live.sweep().await;
+                // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
+                if let Err(error) = live.lasting.store.clock_set(clock::now()).await {
+                    tracing::error!(%error, "the deadlines could not be set anew");
+                }
+                live.lasting.wake.notify_one();
+            }));
+        }
+    }
+
+    /// Asks tenants again whose list could not be read, and all of them if the cron has gone silent.
+    fn retry_polls(&mut self) {
+        let setup = self.live.setup();
+        for tenant in setup.tenants.iter().filter(|tenant| tenant.wants_retry()) {
+            let tenant = Arc::clone(tenant);
+            self.tasks.spawn(async move { tenant.retry().await });
+        }
+        // A tenant that is new is asked by the sweep of its reload.
+        let asked_at = |tenant: &Arc<Tenant>| tenant.polls().last_attempt.unwrap_or(setup.loaded_at);
+        let oldest = setup.tenants.iter().map(asked_at).min();
+        let silent = oldest
+            .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
+            .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);
+        if silent && self.live.sweep.try_send(Sweep).is_ok() {
+            tracing::warn!("the cron has gone silent; polling without it");
+        }
+    }
+}
+
+/// Takes a webhook out of the running ones when its work ends, however it ends.
+struct Claim {
+    id: WebhookId,
+    running: Arc<Mutex<HashSet<WebhookId>>>,
+    wake: Arc<Notify>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.wake.notify_one();
+    }
+}
+
+/// Does the work on a webhook. After a panic the webhook stays claimed for a while, so that a mistake
+/// that comes again at once is no hot loop, and takes no other webhook's permit.
+async fn contain(
+    work: impl Future<Output = ()>,
+    claim: Claim,
+    procedure: Arc<Procedure>,
+    stop: CancellationToken,
+) {
+    let mut work = pin!(work);
+    // What it leaves half done is in the database, where the next one begins.
+    let panicked = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(poll) => poll.map(|()| false),
+        Err(_) => Poll::Ready(true),
+    });
+    if panicked.await {
+        tracing::error!(webhook = %procedure.path, "work on a webhook ended abnormally; it is taken up again");
+        tokio::select! {
+            () = tokio::time::sleep(PANIC_PAUSE) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    drop(claim);
+}
+
+/// Lets one webhook go on until it waits. A webhook that leaves the configuration is only brought to
+/// where no key that Protime has issued is at stake.
+async fn work(
+    live: Live,
+    id: WebhookId,
+    mut procedure: Arc<Procedure>,
+    stop: CancellationToken,
+    permits: Arc<Semaphore>,
+) {
+    // The semaphore is never closed; without a permit there is nothing to do.
+    let Ok(_permit) = permits.acquire().await else { return };
+    let halt = CancellationToken::new();
+    loop {
+        // Each step is done with what is in force when it begins.
+        match live.setup().procedures.get(&id) {
+            Some(in_force) => procedure = Arc::clone(in_force),
+            None => halt.cancel(),
+        }
+        let mut advancing = pin!(procedure.advance(&halt));
+        let outcome = tokio::select! {
+            outcome = &mut advancing => outcome,
+            () = stop.cancelled(), if !halt.is_cancelled() => {
+                halt.cancel();
+                advancing.await
+            }
+            () = live.left(id), if !halt.is_cancelled() => {
+                halt.cancel();
+                advancing.await
+            }
+        };
+        match outcome {
+            Ok(Advance::Acted) => {}
+            Ok(Advance::Waiting) | Err(StoreError::Closed) => break,
+            Err(error) => {
+                tracing::error!(webhook = %procedure.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
+                tokio::select! {
+                    () = tokio::time::sleep(DATABASE_RETRY) => {}
+                    () = stop.cancelled() => break,
+                }
+            }
+        }
+    }
+    if !live.setup().procedures.contains_key(&id) {
+        procedure.part(&halt).await;
+    }
+}
+
+fn note(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a task ended abnormally");
+    }
+}

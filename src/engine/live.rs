@@ -1,0 +1,121 @@
+//! What is in force, and what outlives it: a reload puts another [`Setup`] in place, while the
+//! database, the waiting listeners and the keys that are still unsaved stay.
+//!
+//! Law: whoever asks gets a whole setup, the old one or the new one; it stays usable for as long as he
+//! holds it.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+
+use super::{removed, scheduler::Sweep, setup::Setup};
+use crate::{
+    counters::Counters,
+    domain::{report::ConfigError, state::WebhookId},
+    event_bus::EventBus,
+    renewal::unpersisted::UnpersistedKeys,
+    store::Store,
+};
+
+/// What does not change with the configuration. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Lasting {
+    /// The database.
+    pub(crate) store: Store,
+    /// Notified when a webhook wants attention.
+    pub(crate) wake: Arc<Notify>,
+    /// Notified when a key sink wants attention.
+    pub(crate) deliveries: Arc<Notify>,
+    /// Counts rotations, for those who wait for one.
+    pub(crate) rotations: watch::Sender<u64>,
+    /// Whose new key the database refuses.
+    pub(crate) keys_in_memory: UnpersistedKeys,
+    /// Tells listeners what happens.
+    pub(crate) event_bus: EventBus,
+    /// Counts what happens.
+    pub(crate) counters: Counters,
+    /// Whether every tenant was asked once.
+    pub(crate) swept: watch::Sender<bool>,
+}
+
+impl Lasting {
+    /// Nothing has happened yet.
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            wake: Arc::new(Notify::new()),
+            deliveries: Arc::new(Notify::new()),
+            rotations: watch::Sender::new(0),
+            keys_in_memory: UnpersistedKeys::default(),
+            event_bus: EventBus::default(),
+            counters: Counters::default(),
+            swept: watch::Sender::new(false),
+        }
+    }
+
+    /// Ready when every tenant was asked once.
+    pub(crate) async fn first_sweep_done(&self) {
+        let mut sweeps = self.swept.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = sweeps.wait_for(|swept| *swept).await;
+    }
+}
+
+/// The setup in force. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    /// What outlives it.
+    pub(crate) lasting: Lasting,
+    /// Asks for a sweep.
+    pub(crate) sweep: mpsc::Sender<Sweep>,
+    /// Why the file as it is now is not in force.
+    pub(crate) config_error: watch::Sender<Option<ConfigError>>,
+    /// Held while a reload is under way, or something that none may come between.
+    pub(crate) reloading: Arc<Mutex<()>>,
+    current: watch::Sender<Arc<Setup>>,
+}
+
+impl Live {
+    /// The first setup.
+    pub(crate) fn new(lasting: Lasting, setup: Setup, sweep: mpsc::Sender<Sweep>) -> Self {
+        Self {
+            lasting,
+            sweep,
+            config_error: watch::Sender::new(None),
+            reloading: Arc::default(),
+            current: watch::Sender::new(Arc::new(setup)),
+        }
+    }
+
+    /// The setup in force.
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Puts another one in its place.
+    pub(crate) fn put_in_force(&self, setup: Setup) {
+        self.current.send_replace(Arc::new(setup));
+    }
+
+    /// Asks every tenant for its list, and looks whether every key file is still what it should be.
+    pub(crate) async fn sweep(&self) {
+        let setup = self.setup();
+        if let Err(error) = setup.inspect_sinks().await {
+            tracing::error!(%error, "the key sinks could not be inspected");
+        }
+        // A failure is noted with the tenant, shown in its status, and tried again.
+        join_all(setup.tenants.iter().map(|tenant| tenant.refresh())).await;
+        if let Err(error) = removed::settle(self).await {
+            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
+        }
+        self.lasting.swept.send_replace(true);
+    }
+
+    /// Ready when the setup in force does not have this webhook any more.
+    pub(crate) async fn left(&self, id: WebhookId) {
+        let mut setups = self.current.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = setups.wait_for(|setup| !setup.procedures.contains_key(&id)).await;
+    }
+}

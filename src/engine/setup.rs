@@ -1,0 +1,376 @@
+//! What the configuration becomes: tenants that can be asked and webhooks that can be renewed.
+
+mod error;
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+
+pub(crate) use error::SetupError;
+
+use super::live::Lasting;
+use crate::{
+    clock,
+    config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
+    counters::Counters,
+    domain::{
+        backoff::Backoff,
+        plan::Wanted,
+        state::WebhookId,
+        webhook::{ExternalReference, WebhookPath},
+    },
+    handoff::{self, KeySink},
+    http::Outbound,
+    protime::{self, TenantClient},
+    renewal::{
+        poller::{Tenant, Watched},
+        procedure::Procedure,
+        timing::Timing,
+    },
+    resync::Resync,
+    store::{Configured, Store, StoreError},
+};
+
+/// Everything that was built from one configuration.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The file that it was read from.
+    pub(crate) file: PathBuf,
+    /// When that was.
+    pub(crate) loaded_at: Timestamp,
+    /// The tenants, in the order of the file.
+    pub(crate) tenants: Vec<Arc<Tenant>>,
+    /// What renews each webhook.
+    pub(crate) procedures: HashMap<WebhookId, Arc<Procedure>>,
+    /// Tenants that left the configuration since the start.
+    pub(crate) leaving: Vec<Arc<Tenant>>,
+    /// The webhooks by name.
+    pub(crate) by_path: HashMap<WebhookPath, WebhookId>,
+    /// `[daemon]`, part of which only a restart changes.
+    pub(crate) daemon: config::Daemon,
+    /// `[metrics]`, which only a restart changes.
+    pub(crate) metrics: config::Metrics,
+    /// How many webhooks are worked on at a time.
+    pub(crate) max_concurrent: usize,
+    /// How long `verify` accepts the previous key.
+    pub(crate) previous_key_grace: std::time::Duration,
+    /// After this a request has ended.
+    pub(crate) request_timeout: std::time::Duration,
+    lasting: Lasting,
+}
+
+impl Setup {
+    /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
+    /// that can fail for the configuration's sake comes before anything is changed.
+    pub(crate) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, SetupError> {
+        let shared = Shared {
+            timing: timing(config)?,
+            secret_env: secret_variables(config),
+            outbound: Outbound::new(config.user_agent.clone(), &config.api),
+            max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
+            lasting: lasting.clone(),
+        };
+        let clients: Vec<TenantClient> = config
+            .tenants
+            .iter()
+            .map(|tenant| {
+                counted_client(config, tenant, &tenant.collections_read(), lasting.counters.clone())
+            })
+            .collect::<Result<_, _>>()?;
+        let equipment: Vec<Vec<Equipment>> =
+            config.tenants.iter().map(|tenant| shared.equip(tenant)).collect::<Result<_, _>>()?;
+        // The last thing that may fail or wait: what is in the database is in force.
+        let ids = adopt(config, &equipment, &lasting.store).await?;
+        let mut setup = Self {
+            file: config.file.clone(),
+            loaded_at: clock::now(),
+            daemon: config.daemon.clone(),
+            metrics: config.metrics.clone(),
+            max_concurrent: config.renewal.max_concurrent,
+            previous_key_grace: config.renewal.previous_key_grace,
+            request_timeout: shared.timing.request_timeout,
+            tenants: Vec::new(),
+            leaving: Vec::new(),
+            procedures: HashMap::new(),
+            by_path: HashMap::new(),
+            lasting: lasting.clone(),
+        };
+        for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
+            let webhooks: Vec<Prepared<'_>> = tenant
+                .webhooks
+                .iter()
+                .zip(equipment)
+                .map(|(webhook, equipment)| Prepared::new(tenant, webhook, equipment, &ids, &shared))
+                .collect::<Result<_, _>>()?;
+            let runtime = shared.tenant(tenant, client, &webhooks);
+            for prepared in webhooks {
+                setup.by_path.insert(prepared.path.clone(), prepared.id);
+                let procedure = shared.procedure(prepared, tenant, &runtime);
+                setup.procedures.insert(procedure.id, Arc::new(procedure));
+            }
+            setup.tenants.push(runtime);
+        }
+        Ok(setup)
+    }
+
+    /// Takes over what an earlier setup knew of tenants that are still there; those that are not are
+    /// kept for what is to be deleted at Protime.
+    pub(crate) fn continue_from(&mut self, earlier: &Self) {
+        for was in earlier.tenants.iter().chain(&earlier.leaving) {
+            match self.tenants.iter().find(|tenant| tenant.name == was.name) {
+                Some(tenant) => tenant.continue_from(was),
+                None => self.leaving.push(Arc::clone(was)),
+            }
+        }
+    }
+
+    /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
+    pub(crate) async fn inspect_sinks(&self) -> Result<(), StoreError> {
+        let store = &self.lasting.store;
+        for (id, procedure) in &self.procedures {
+            if procedure.sinks.is_empty() {
+                continue;
+            }
+            let record = store.record(*id).await?;
+            let Some(key) = store.keys(*id).await?.current else { continue };
+            for sink in &procedure.sinks {
+                let name = sink.id();
+                let had = record.has_key(&name);
+                if had && sink.holds(&key.key, key.version).await == Some(false) {
+                    // A rotation may have come since the record was read.
+                    if procedure.hand_off_again(name, key.version).await? {
+                        tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                        self.lasting.deliveries.notify_one();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A webhook on its way from the configuration to its procedure.
+struct Prepared<'a> {
+    id: WebhookId,
+    path: WebhookPath,
+    config: &'a config::Webhook,
+    sinks: Vec<KeySink>,
+    resync: Resync,
+    wanted: Wanted,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        tenant: &config::Tenant,
+        webhook: &'a config::Webhook,
+        equipment: Equipment,
+        ids: &HashMap<WebhookPath, WebhookId>,
+        shared: &Shared,
+    ) -> Result<Self, StoreError> {
+        let path = path(tenant, webhook);
+        let Equipment { sinks, resync } = equipment;
+        let wanted = Wanted {
+            references: ExternalReference::all(&webhook.external_references),
+            max_unplanned_per_hour: shared.max_unplanned_per_hour,
+            longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
+            keep_warm: keep_warm(&webhook.resync.kind),
+        };
+        let id = *ids
+            .get(&path)
+            .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
+        Ok(Self { id, path, config: webhook, sinks, resync, wanted })
+    }
+}
+
+/// What all tenants and webhooks have in common.
+struct Shared {
+    timing: Timing,
+    secret_env: Vec<String>,
+    outbound: Outbound,
+    max_unplanned_per_hour: u32,
+    lasting: Lasting,
+}
+
+/// What a webhook needs for its errands, which may be impossible to make.
+struct Equipment {
+    sinks: Vec<KeySink>,
+    resync: Resync,
+}
+
+impl Equipment {
+    /// The stable names of the key sinks.
+    fn sink_ids(&self) -> Vec<String> {
+        self.sinks.iter().map(KeySink::id).collect()
+    }
+}
+
+impl Shared {
+    /// The equipment of every webhook of a tenant, in the order of the file.
+    fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
+        let of = |webhook: &config::Webhook| {
+            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
+            let sinks = webhook.key_sinks.iter().map(sink).collect::<Result<_, _>>()?;
+            let resync = Resync::new(
+                &webhook.resync,
+                &webhook.pair.destination_url,
+                &self.secret_env,
+                &self.outbound,
+            )?;
+            Ok(Equipment { sinks, resync })
+        };
+        let webhook = |webhook| {
+            of(webhook).map_err(|error| SetupError::Outbound { webhook: path(tenant, webhook), error })
+        };
+        tenant.webhooks.iter().map(webhook).collect()
+    }
+
+    fn tenant(
+        &self,
+        tenant: &config::Tenant,
+        client: TenantClient,
+        webhooks: &[Prepared<'_>],
+    ) -> Arc<Tenant> {
+        let watched = webhooks
+            .iter()
+            .map(|webhook| {
+                let watched = Watched {
+                    pair: webhook.config.pair.clone(),
+                    wanted: webhook.wanted.clone(),
+                    is_read: matches!(webhook.resync, Resync::Read(_)),
+                };
+                (webhook.id, watched)
+            })
+            .collect();
+        Arc::new(Tenant::new(
+            tenant.name.clone(),
+            client,
+            self.lasting.store.clone(),
+            watched,
+            self.timing,
+            Arc::clone(&self.lasting.wake),
+            self.lasting.event_bus.clone(),
+        ))
+    }
+
+    fn procedure(&self, webhook: Prepared<'_>, tenant: &config::Tenant, runtime: &Arc<Tenant>) -> Procedure {
+        Procedure {
+            id: webhook.id,
+            path: webhook.path,
+            pair: webhook.config.pair.clone(),
+            references: webhook.config.external_references.clone(),
+            wanted: webhook.wanted,
+            resync: webhook.resync,
+            proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
+            sinks: webhook.sinks,
+            key_field: tenant.key_field.clone(),
+            timing: self.timing,
+            tenant: Arc::clone(runtime),
+            store: self.lasting.store.clone(),
+            rotations: self.lasting.rotations.clone(),
+            keys_in_memory: self.lasting.keys_in_memory.clone(),
+        }
+    }
+}
+
+fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
+    match kind {
+        ResyncKind::Read(ReadResync { kind: ReadKind::Delta { keep_warm, .. }, .. }) => *keep_warm,
+        ResyncKind::Read(_) | ResyncKind::Command(_) | ResyncKind::Http(_) | ResyncKind::None => None,
+    }
+}
+
+async fn adopt(
+    config: &Config,
+    equipment: &[Vec<Equipment>],
+    store: &Store,
+) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
+    let of = |tenant, webhook: &config::Webhook, equipment: &Equipment| Configured {
+        path: path(tenant, webhook),
+        pair: webhook.pair.clone(),
+        on_remove: webhook.on_remove,
+        sinks: equipment.sink_ids(),
+    };
+    let webhooks =
+        config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
+    let configured: Vec<Configured> = webhooks
+        .zip(equipment.iter().flatten())
+        .map(|((tenant, webhook), equipment)| of(tenant, webhook, equipment))
+        .collect();
+    let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
+    let ids = store.sync_configuration(configured, clock::now()).await?;
+    Ok(paths.into_iter().zip(ids).collect())
+}
+
+/// What can be seen to keep keys from the sinks of a configuration, by this user and without touching anything.
+pub(crate) fn unfit_sinks(config: &Config) -> Vec<String> {
+    let webhooks =
+        config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
+    webhooks
+        .flat_map(|(tenant, webhook)| {
+            let place = path(tenant, webhook);
+            let objections = webhook.key_sinks.iter().filter_map(handoff::objection);
+            objections.map(move |objection| format!("{place}, key_sink: {objection}"))
+        })
+        .collect()
+}
+
+fn path(tenant: &config::Tenant, webhook: &config::Webhook) -> WebhookPath {
+    WebhookPath { tenant: tenant.name.clone(), name: webhook.name.clone() }
+}
+
+fn timing(config: &Config) -> Result<Timing, SetupError> {
+    let renewal = &config.renewal;
+    Ok(Timing {
+        renew_before: renewal.renew_before,
+        jitter: renewal.jitter,
+        gap_margin: renewal.gap_margin,
+        backoff: Backoff::new(renewal.retry_initial, renewal.retry_max)?,
+        request_timeout: config.api.request_timeout,
+    })
+}
+
+/// A client of a tenant that may read these collections, for a command that needs no daemon.
+pub(crate) fn client(
+    config: &Config,
+    tenant: &config::Tenant,
+    collections_read: &[&str],
+) -> Result<TenantClient, SetupError> {
+    counted_client(config, tenant, collections_read, Counters::default())
+}
+
+/// The same, with its requests counted in `counters`.
+fn counted_client(
+    config: &Config,
+    tenant: &config::Tenant,
+    collections_read: &[&str],
+    counters: Counters,
+) -> Result<TenantClient, SetupError> {
+    let client_secret = tenant
+        .client_secret
+        .resolve()
+        .map_err(|error| SetupError::Secret { tenant: tenant.name.clone(), error })?;
+    TenantClient::new(&protime::Settings {
+        tenant: tenant.name.clone(),
+        api_origin: tenant.api_origin.clone(),
+        token_url: tenant.token_url.clone(),
+        client_id: tenant.client_id.clone(),
+        client_secret,
+        user_agent: config.user_agent.clone(),
+        scopes: protime::wanted_scopes(collections_read, &tenant.scopes),
+        connect_timeout: config.api.connect_timeout,
+        request_timeout: config.api.request_timeout,
+        max_requests_per_minute: config.api.max_requests_per_minute,
+        ca_file: config.api.ca_file.clone(),
+        counters,
+    })
+    .map_err(|error| SetupError::Client { tenant: tenant.name.clone(), error })
+}
+
+/// The environment variables that hold secrets, which no program that we run is to inherit.
+fn secret_variables(config: &Config) -> Vec<String> {
+    let variable = |source: &SecretSource| match source {
+        SecretSource::Env(name) => Some(name.clone()),
+        SecretSource::Credential(_) | SecretSource::File(_) => None,
+    };
+    config.secrets().into_iter().filter_map(|secret| variable(secret.source)).collect()
+}

@@ -1,0 +1,214 @@
+//! Requests to servers of the operator's: key sinks and resyncs of the kind `http`.
+//!
+//! Laws: no redirect is followed and no other origin is asked, so that a token goes where the configuration
+//! sends it and nowhere else; nothing takes longer than its timeout; of an answer only the end is kept, and
+//! never the key or the token in it; an address is shown by its host, since a query may hold a secret.
+//! The token is found when the configuration is loaded, so that a reload finds a new one.
+
+mod answer;
+mod certificate;
+mod client;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::{Either, select};
+use reqwest::{
+    Client, Method, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{self, SecretError},
+    domain::task::{Failure, FailureKind},
+};
+
+pub(crate) use self::{
+    answer::Answer,
+    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
+};
+
+/// Long enough to see whether a server is there.
+const PREFLIGHT: Duration = Duration::from_secs(10);
+
+/// Why a server cannot be spoken to: an error of the configuration or of the machine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    /// There is no HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The address is none.
+    #[error("{0:?} is no URL: {1}")]
+    Url(String, String),
+    /// The token is not there.
+    #[error("token: {0}")]
+    Token(#[from] SecretError),
+    /// The token is no token.
+    #[error("token: it does not fit into a header: use visible ASCII characters")]
+    TokenCharacters,
+}
+
+/// Makes endpoints that share their connections.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    trust: Trust,
+    request_timeout: Duration,
+    /// By whether TLS is needed and whether the server is on this machine: what makes clients differ.
+    clients: Mutex<HashMap<(bool, bool), Client>>,
+}
+
+impl Outbound {
+    /// Reads nothing and connects to nothing yet.
+    pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
+        let trust = Trust { user_agent, connect_timeout: api.connect_timeout, ca_file: api.ca_file.clone() };
+        Self { trust, request_timeout: api.request_timeout, clients: Mutex::default() }
+    }
+
+    /// The server that the configuration names, with its token as it is now.
+    pub(crate) fn endpoint(&self, config: &config::Endpoint) -> Result<Endpoint, BuildError> {
+        let token = config.token.as_ref().map(config::SecretSource::resolve).transpose()?;
+        let authorization = token.as_ref().map(bearer).transpose()?;
+        let client = self.client(&config.url)?;
+        Ok(Endpoint { client, url: config.url.clone(), timeout: config.timeout, token, authorization })
+    }
+}
+
+impl Outbound {
+    /// A client for a URL; reads the trusted certificates the first time.
+    pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = (url.scheme() == "https", is_local(url));
+        if let Some(client) = clients.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = self.trust.client(url)?;
+        clients.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    /// The limit for a whole request where nothing else is configured.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let mut header = HeaderValue::from_str(&text).map_err(|_| BuildError::TokenCharacters)?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+/// A server of the operator's.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    client: Client,
+    url: Url,
+    timeout: Duration,
+    token: Option<SecretString>,
+    authorization: Option<HeaderValue>,
+}
+
+impl Endpoint {
+    /// The address as it is configured, for the database; it may hold a secret.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Host and port, for people.
+    pub(crate) fn place(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// How long an errand may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// An address that an answer names, if it is of this very origin.
+    pub(crate) fn same_origin(&self, from: &Url, location: &str) -> Result<Url, Failure> {
+        let place = self.place();
+        let url = from.join(location).map_err(|error| {
+            Failure::new(format!("{place} answers with a Location that is no URL: {error}"))
+        })?;
+        let same = (url.scheme(), url.host_str(), url.port_or_known_default())
+            == (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());
+        if same && url.username().is_empty() && url.password().is_none() {
+            return Ok(url);
+        }
+        Err(Failure::new(format!(
+            "{place} answers with a Location on another origin, which is not asked: it must have the scheme, \
+             host and port of the configured url"
+        )))
+    }
+
+    /// Does `what` with the server, unless the daemon stops before that is done.
+    pub(crate) async fn unless<T>(
+        &self,
+        stop: impl Future<Output = ()>,
+        what: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match select(pin!(stop), pin!(work)).await {
+            Either::Left(_) => Err(Failure {
+                message: format!("{what} {} was given up", self.place()),
+                output: None,
+                kind: FailureKind::Stopped,
+            }),
+            Either::Right((outcome, _)) => outcome,
+        }
+    }
+
+    /// Whether somebody who speaks HTTP is there, and can be trusted: any answer to a HEAD request says so.
+    /// Neither token nor key is sent. Whether the server would take a key cannot be told without one.
+    pub(crate) async fn preflight(&self) -> Result<(), Failure> {
+        let request = self.client.head(self.url.clone()).timeout(self.timeout.min(PREFLIGHT));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.no_answer(&Method::HEAD, &error)),
+        }
+    }
+
+    /// Sends one request to the address or another one of its origin, and reads the answer. `secret` is
+    /// cut out of what is kept of it.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        json: Option<&[u8]>,
+        secret: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let mut request = self.client.request(method.clone(), url.clone()).timeout(self.timeout);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(json) = json {
+            let content_type = HeaderValue::from_static("application/json");
+            request = request.header(CONTENT_TYPE, content_type).body(json.to_vec());
+        }
+        let mut response = request.send().await.map_err(|error| self.no_answer(&method, &error))?;
+        let token = self.token.as_ref().map(ExposeSecret::expose_secret);
+        let secrets = secret.into_iter().chain(token);
+        Ok(Answer::read(&mut response, format!("{method} {}", self.place()), secrets).await)
+    }
+
+    fn no_answer(&self, method: &Method, error: &reqwest::Error) -> Failure {
+        let cause = if error.is_timeout() {
+            format!("it did not answer within {:?}; make it faster, or raise timeout", self.timeout)
+        } else if error.is_connect() {
+            format!("cannot connect: {}", not_connected(error))
+        } else {
+            format!("the connection broke ({}); the server's own log may say why", deepest(error))
+        };
+        Failure::new(format!("{method} {}: {cause}", self.place()))
+    }
+}

@@ -1,0 +1,112 @@
+//! What a server of the operator's answered: its status, where to go on, and the end of what it wrote.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::{
+    Response, StatusCode,
+    header::{HeaderName, LOCATION, RETRY_AFTER},
+};
+
+use crate::{
+    clock,
+    command::Tail,
+    domain::task::{Done, Failure, FailureKind},
+};
+
+/// The largest answer that is read to its end; what comes after is not waited for.
+const LARGEST: usize = 1024 * 1024;
+
+/// An answer of whatever status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Where to go on, as it was written.
+    pub(crate) location: Option<String>,
+    /// How long the server asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// The end of the body, at most 4 KiB, without secrets.
+    tail: String,
+    /// The method and the host that it answers.
+    request: String,
+}
+
+impl Answer {
+    pub(super) async fn read<'a>(
+        response: &mut Response,
+        request: String,
+        secrets: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let header = |name: &HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let location = header(&LOCATION);
+        let retry_after = header(&RETRY_AFTER).and_then(|text| wait(&text, clock::now()));
+        let mut tail = Tail::new(secrets);
+        let mut length = 0;
+        // The status is what counts: a body that breaks off takes nothing from it.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            tail.extend(&chunk);
+            length += chunk.len();
+            if length > LARGEST {
+                break;
+            }
+        }
+        Self { status: response.status(), location, retry_after, tail: tail.text(), request }
+    }
+
+    /// A status of 2xx is success, anything else is not.
+    pub(crate) fn into_result(self) -> Result<Done, Failure> {
+        if self.status.is_success() {
+            return Ok(Done { output: Some(self.tail), skipped: false });
+        }
+        let hint = match self.status.as_u16() {
+            300..=399 => ", which is not followed; configure the address that it leads to",
+            401 | 403 => "; check the token that is configured for it",
+            404 | 405 | 410 => "; check the url",
+            _ => "",
+        };
+        let what = format!("is answered with {}{hint}", self.status_text());
+        Err(self.failure(&what))
+    }
+
+    /// A failure that keeps what the server wrote.
+    pub(crate) fn failure(self, what: &str) -> Failure {
+        let message = format!("{} {what}", self.request);
+        Failure { message, output: Some(self.tail), kind: FailureKind::Failed }
+    }
+
+    fn status_text(&self) -> String {
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        format!("{} {reason}", self.status.as_u16()).trim_end().to_owned()
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date.
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_to_wait_is_seconds_or_a_date() {
+        let now = Timestamp::from_second(784_111_770).expect("in range");
+        for (text, seconds) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(wait(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Asks a tenant for its list of webhooks, stores what it says, and lets every webhook be judged anew.
+//!
+//! Laws: the list is the truth, one request for all webhooks of a tenant; whoever asks for a fresh
+//! list gets one that was asked for *after* he asked, shared with everybody who asked in time; a list
+//! that is older than a POST is not believed about that webhook (the store sees to that).
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use super::{listing::Listing, references::OtherReferences, timing::Timing};
+use crate::{
+    clock,
+    domain::{
+        event::{self, Kind},
+        plan::Wanted,
+        removed::Orphan,
+        renewal::TroubleKind,
+        state::{LastList, Now, WebhookId},
+        transition::{Event, apply},
+        webhook::{Pair, TenantName},
+    },
+    event_bus::EventBus,
+    protime::{ApiError, TenantClient, comparable},
+    store::{Store, StoreError},
+};
+use retrying::Retrying;
+
+/// A wrong signature leads to another list only so long after the last that did.
+const SUSPICION: Duration = Duration::from_secs(10);
+
+/// Why there is no fresh list.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum PollError {
+    /// Protime did not give it.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// It could not be stored.
+    #[error("it was read, and could not be stored: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl PollError {
+    /// Whether it passes by itself.
+    pub(crate) fn kind(&self) -> TroubleKind {
+        match self {
+            Self::Api(ApiError::NeedsOperator { .. }) => TroubleKind::NeedsOperator,
+            Self::Api(ApiError::Transient { .. }) | Self::Store(_) => TroubleKind::Transient,
+        }
+    }
+
+    /// How long Protime asked to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(error) => error.retry_after(),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+/// What is known of the polls of a tenant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Polls {
+    /// When the list was last asked for, on our clock.
+    pub(crate) last_attempt: Option<Timestamp>,
+    /// When Protime last answered with the list, on our clock.
+    pub(crate) last_success: Option<Timestamp>,
+    /// What keeps the list from being read.
+    pub(crate) failing: Option<Failing>,
+}
+
+/// A tenant whose list cannot be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Failing {
+    /// What happened last.
+    pub(crate) error: PollError,
+    /// Since when, on our clock.
+    pub(crate) since: Timestamp,
+    /// How often running.
+    pub(crate) attempts: u32,
+    /// When to try again besides the regular polls.
+    pub(crate) retry_at: Instant,
+    /// The same on our clock, for people.
+    pub(crate) again_at: Timestamp,
+}
+
+/// A webhook as the configuration wants it.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// What identifies it.
+    pub(crate) pair: Pair,
+    /// What its plan depends on.
+    pub(crate) wanted: Wanted,
+    /// Whether its resync reads the collection, which takes a scope.
+    pub(crate) is_read: bool,
+}
+
+/// One tenant: its client, its webhooks, and what its polls said.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    /// Its name.
+    pub(crate) name: TenantName,
+    /// Speaks with its API.
+    pub(crate) client: TenantClient,
+    store: Store,
+    webhooks: HashMap<WebhookId, Watched>,
+    timing: Timing,
+    wake: Arc<Notify>,
+    event_bus: EventBus,
+    begun: AtomicU64,
+    latest: tokio::sync::Mutex<Latest>,
+    polls: Mutex<Polls>,
+    retrying: Retrying,
+    suspected: Mutex<Option<Instant>>,
+    other_references: OtherReferences,
+}
+
+#[derive(Debug)]
+struct Latest {
+    number: u64,
+    outcome: Result<(), PollError>,
+}
+
+impl Tenant {
+    /// A tenant with its configured webhooks. `wake` is notified when a webhook wants attention.
+    pub(crate) fn new(
+        name: TenantName,
+        client: TenantClient,
+        store: Store,
+        webhooks: HashMap<WebhookId, Watched>,
+        timing: Timing,
+        wake: Arc<Notify>,
+        event_bus: EventBus,
+    ) -> Self {
+        Self {
+            name,
+            client,
+            store,
+            webhooks,
+            timing,
+            wake,
+            event_bus,
+            begun: AtomicU64::new(0),
+            latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
+            polls: Mutex::new(Polls::default()),
+            retrying: Retrying::default(),
+            suspected: Mutex::new(None),
+            other_references: OtherReferences::default(),
+        }
+    }
+
+    /// The present on both clocks. Until Protime has answered once, its clock is taken to be ours.
+    pub(crate) fn now(&self) -> Now {
+        let local = clock::now();
+        Now { local, protime: self.client.protime_time().unwrap_or(local) }
+    }
+
+    /// Whether Protime's clock is known, and not just taken to be ours.
+    pub(crate) fn knows_the_time(&self) -> bool {
+        self.client.clock_skew().is_some()
+    }
+
+    /// What the polls said so far.
+    pub(crate) fn polls(&self) -> Polls {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gets and stores a list that was asked for after this call began.
+    pub(crate) async fn refresh(&self) -> Result<(), PollError> {
+        let asked_after = self.begun.load(Ordering::SeqCst);
+        let mut latest = self.latest.lock().await;
+        if latest.number <= asked_after {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            // Whoever is given up in the middle leaves no outcome to those who wait.
+            let outcome = self.poll().await;
+            *latest = Latest { number, outcome };
+            self.note(&latest.outcome);
+            self.tell(&latest.outcome);
+        }
+        latest.outcome.clone()
+    }
+
+    /// Gets a fresh list because an event was signed with a key that nobody knows: somebody else may
+    /// have renewed its webhook. Whoever forges events cannot make us ask more often than seldom.
+    pub(crate) async fn suspect(&self) {
+        {
+            let mut suspected = self.suspected.lock().unwrap_or_else(PoisonError::into_inner);
+            if suspected.is_some_and(|last| last.elapsed() < SUSPICION) {
+                return;
+            }
+            *suspected = Some(Instant::now());
+        }
+        tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether somebody else renewed its webhook");
+        // A failure is noted with the tenant and leads to a retry.
+        let _noted = self.refresh().await;
+    }
+
+    async fn poll(&self) -> Result<(), PollError> {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_attempt = Some(clock::now());
+        // A reload may make others known meanwhile: what no one looks for here is not absent.
+        let before: HashMap<WebhookId, u64> = self
+            .store
+            .records_of(&self.name)
+            .await?
+            .into_iter()
+            .filter(|record| !record.configured || self.webhooks.contains_key(&record.id))
+            .map(|record| (record.id, record.post_marks))
+            .collect();
+        // Measured before the list, on a clock that no one can set; the first list proves nothing.
+        let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
+        let list = LastList { asked_at: clock::now(), asked_at_protime };
+        let listed = self.client.list_webhooks().await?;
+        self.refuse_odd_ones_of_ours(&listed).await?;
+        let listing = Listing::new(listed.webhooks);
+        while !self.take(&listing, &before, list).await? {}
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The configured pairs, in a form in which they can be compared.
+    fn pairs(&self) -> HashSet<(String, String)> {
+        self.webhooks.values().map(|watched| comparable(&watched.pair)).collect()
+    }
+
+    /// The external references that Protime lists for a webhook, if they are not the configured ones.
+    pub(crate) fn other_references(&self, id: WebhookId) -> Option<String> {
+        self.other_references.of(id)
+    }
+
+    /// Deletes at Protime a webhook that left the configuration; one that is gone already is as good.
+    pub(crate) async fn delete_orphan(&self, orphan: &Orphan, remote_id: &str) -> Result<(), PollError> {
+        match self.client.delete_webhook(remote_id).await {
+            Err(error) if error.status() != Some(404) => Err(error.into()),
+            Ok(()) | Err(_) => Ok(self.note_gone(orphan.id).await?),
+        }
+    }
+
+    async fn note_gone(&self, id: WebhookId) -> Result<(), StoreError> {
+        loop {
+            let (record, now) = (self.store.record(id).await?, self.now());
+            let transition = apply(&record, &Event::Gone(now.local), now);
+            if !transition.changes(&record)
+                || self.store.commit("orphan_deleted", vec![transition.into()], None).await?
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes over what an earlier setup knew of the same tenant: what its polls said and, if it is still
+    /// the same Protime, what time it is there.
+    pub(crate) fn continue_from(&self, earlier: &Self) {
+        self.client.continue_from(&earlier.client);
+        *self.polls.lock().unwrap_or_else(PoisonError::into_inner) = earlier.polls();
+    }
+
+    /// Whether two spellings of a pair are of the webhook of one tenant at Protime.
+    pub(crate) fn is_claimed_by(&self, pair: &Pair, other: &Self) -> bool {
+        self.client.same_origin(&other.client)
+            && other.webhooks.values().any(|watched| comparable(&watched.pair) == comparable(pair))
+    }
+
+    fn tell(&self, outcome: &Result<(), PollError>) {
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let word = if error.is_none() { "succeeded" } else { "failed" };
+        self.event_bus.publish(&event::Event {
+            outcome: Some(word.to_owned()),
+            error,
+            ..event::Event::of_tenant(Kind::PollFinished, clock::now(), &self.name)
+        });
+    }
+
+    fn note(&self, outcome: &Result<(), PollError>) {
+        let now = clock::now();
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => {
+                if polls.failing.take().is_some() {
+                    tracing::info!(tenant = %self.name, "Protime answers again");
+                }
+                polls.last_success = Some(now);
+            }
+            Err(error) => {
+                let (since, attempts) =
+                    polls.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
+                let attempts = attempts + 1;
+                let delay = match error.kind() {
+                    TroubleKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
+                    TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
+                };
+                let delay = delay.max(error.retry_after().unwrap_or_default());
+                tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");
+                let retry_at = Instant::now() + delay;
+                let again_at = now + SignedDuration::try_from(delay).unwrap_or_default();
+                polls.failing = Some(Failing { error: error.clone(), since, attempts, retry_at, again_at });
+                self.wake.notify_one();
+            }
+        }
+    }
+}
+
+mod odd;
+mod retrying;
+mod scopes;
+mod taking;

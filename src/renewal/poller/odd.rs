@@ -1,0 +1,38 @@
+//! Entries of the list that are not as documented, held against what is ours.
+//!
+//! Law: what is wrong with someone else's entry concerns no one here; one of ours would look missing if it were
+//! left out, and is an error that names it.
+
+use super::{PollError, Tenant};
+use crate::{
+    domain::state::{Record, Remote},
+    protime::{List, comparable},
+};
+
+impl Tenant {
+    /// An error if an odd entry is of one of our webhooks.
+    pub(super) async fn refuse_odd_ones_of_ours(&self, list: &List) -> Result<(), PollError> {
+        if list.odd.is_empty() {
+            return Ok(());
+        }
+        for record in self.store.records_of(&self.name).await? {
+            let Some(watched) = self.webhooks.get(&record.id) else { continue };
+            let wanted = comparable(&watched.pair);
+            let found = list.webhooks.iter().any(|webhook| comparable(&webhook.pair) == wanted);
+            let ids = ids(&record);
+            if let Some(odd) = list.odd.iter().find(|odd| odd.is(&watched.pair, &ids, found)) {
+                return Err(odd.as_error(&record.path.to_string()).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What Protime was seen to call it.
+fn ids(record: &Record) -> Vec<&str> {
+    let listed = match &record.remote {
+        Remote::Listed(listed) => Some(listed.id.as_str()),
+        Remote::Absent { .. } | Remote::NeverAsked => None,
+    };
+    record.issued.iter().filter_map(|issued| issued.id.as_deref()).chain(listed).collect()
+}

@@ -1,0 +1,127 @@
+//! Taking over what a list says: of every webhook of the tenant at once, in one commit.
+//!
+//! Laws: what a list does not change is not written, but for the time of the list, once for the whole tenant; what
+//! happens to a webhook meanwhile is not overwritten, for then all of it is judged anew.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::{Tenant, Watched};
+use crate::{
+    domain::{
+        plan::{Plan, plan},
+        state::{LastList, Record, Remote, WebhookId},
+        transition::{Event, Seen, apply},
+        webhook::{ExternalReference, RemoteWebhook},
+    },
+    renewal::listing::Listing,
+    store::{Commit, OfTenant, StoreError},
+};
+
+impl Tenant {
+    /// Commits what a list says of every webhook of the tenant that was there when it was asked for, and when to
+    /// look at each again; false if something happened to one of them meanwhile.
+    pub(super) async fn take(
+        &self,
+        listing: &Listing,
+        before: &HashMap<WebhookId, u64>,
+        list: LastList,
+    ) -> Result<bool, StoreError> {
+        let (now, pairs) = (self.now(), self.pairs());
+        let (mut commits, mut looks): (Vec<Commit>, Vec<_>) = (Vec::new(), Vec::new());
+        for record in self.store.records_of(&self.name).await? {
+            let Some(post_marks) = before.get(&record.id) else { continue };
+            let watched = self.webhooks.get(&record.id).filter(|_| record.configured);
+            let event = match watched {
+                Some(watched) => {
+                    let entry = self.entry(listing, &record, watched, &pairs, list.asked_at);
+                    Event::Listed(Box::new(self.seen(entry, *post_marks, listing, list)))
+                }
+                None => self.of_orphan(listing, &record, &pairs, list),
+            };
+            let mut transition = apply(&record, &event, now);
+            let changes = transition.changes(&record);
+            let next = watched.and_then(|watched| {
+                let state = if changes { transition.state.clone() } else { record.clone().seen_in(list) };
+                match plan(&state, &watched.wanted, now) {
+                    Plan::Wait { until, .. } => until,
+                    _ => Some(now.local),
+                }
+            });
+            if changes {
+                transition.state.next_action_at = next;
+                commits.push(transition.into());
+            } else if next != record.next_action_at {
+                looks.push((record.id, next, record.revision));
+            }
+        }
+        let of_tenant = OfTenant::Listed(self.name.clone(), list);
+        if !self.store.commit("apply_list", commits, Some(of_tenant)).await? {
+            return Ok(false);
+        }
+        for (id, next, revision) in looks {
+            // If it is refused, something happened to the webhook and it is looked at anyway.
+            self.store.schedule(id, next, revision).await?;
+        }
+        Ok(true)
+    }
+
+    fn seen(&self, entry: Option<RemoteWebhook>, post_marks: u64, listing: &Listing, list: LastList) -> Seen {
+        let LastList { asked_at, asked_at_protime } = list;
+        let (grain, schedule) = (listing.grain(), self.timing.schedule());
+        Seen { post_marks, entry, grain, asked_at, asked_at_protime, schedule }
+    }
+
+    /// Which entry of the list is that of one of our webhooks.
+    fn entry(
+        &self,
+        listing: &Listing,
+        record: &Record,
+        watched: &Watched,
+        pairs: &HashSet<(String, String)>,
+        asked_at: Timestamp,
+    ) -> Option<RemoteWebhook> {
+        let id = record.issued.as_ref().and_then(|issued| issued.id.as_deref());
+        let mut found = listing.find(&watched.pair, id, pairs)?.clone();
+        self.other_references.compare(record, found.references.as_deref(), &watched.wanted.references);
+        // A list can spare a renewal for other references and not cause one: how Protime writes
+        // them in it is not documented, and a spelling that never fits would renew for ever.
+        // One that may be older than our POST does not know of those that were sent with it.
+        let settled = record.issued.as_ref().is_none_or(|issued| !issued.is_settling(asked_at));
+        let wanted = |listed: &Vec<_>| {
+            settled
+                && ExternalReference::are_the_same(
+                    &ExternalReference::all(listed),
+                    &watched.wanted.references,
+                )
+        };
+        found.references = found.references.filter(wanted);
+        if let Some(references) = &mut found.references {
+            // An object has no order; in the one that is sent they compare equal when they are stored.
+            references.sort_by_key(|one| watched.wanted.references.find(&format!("({one})")));
+        }
+        Some(found)
+    }
+
+    /// What a list says of a webhook that left the configuration. Its delivery proves nothing to anyone here.
+    fn of_orphan(
+        &self,
+        listing: &Listing,
+        record: &Record,
+        pairs: &HashSet<(String, String)>,
+        list: LastList,
+    ) -> Event {
+        let id = match &record.remote {
+            Remote::Listed(listed) => Some(listed.id.as_str()),
+            Remote::Absent { .. } | Remote::NeverAsked => None,
+        };
+        match listing.find(&record.pair, id, pairs).cloned() {
+            Some(entry) => {
+                let list = LastList { asked_at_protime: None, ..list };
+                Event::Listed(Box::new(self.seen(Some(entry), record.post_marks, listing, list)))
+            }
+            None => Event::Gone(list.asked_at),
+        }
+    }
+}

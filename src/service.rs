@@ -1,0 +1,238 @@
+//! What the sockets and the command line may ask for: the only thing that they know of the daemon.
+//!
+//! Law: they ask, and nothing is decided here; whatever is done goes to its end, also when the client that asked for it
+//! hangs up.
+
+mod answers;
+mod import;
+#[cfg(test)]
+pub(crate) mod tests;
+mod verify;
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub(crate) use answers::{Imported, KeyRecord, Keys, PolledTenant, Unavailable, Verdict};
+pub(crate) use import::import_key;
+
+use crate::{
+    clock,
+    domain::{key::WebhookKey, removed::Orphan, report, state::Record, webhook::WebhookPath},
+    engine::{live::Live, reload::Reloaded, removed, setup::Setup},
+    event_bus::Listener,
+    renewal::procedure::Procedure,
+    store::Store,
+    views::{health, metrics, webhook as webhook_view},
+};
+
+/// A handle of the running daemon.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    live: Live,
+    pub(crate) store: Store,
+    started_at: Timestamp,
+}
+
+/// Does something to its end, also when the client that asked for it hangs up in the middle: what is
+/// written must be told, and a configuration that is stored must be in force.
+async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The daemon has ended, and nobody is asked any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+fn views(known: &[(Record, &Procedure)]) -> Vec<report::Webhook> {
+    known.iter().map(|(record, procedure)| webhook_view::webhook(record, procedure)).collect()
+}
+
+impl Service {
+    /// A handle of a daemon that starts now.
+    pub(crate) fn new(live: Live) -> Self {
+        Self { store: live.lasting.store.clone(), live, started_at: clock::now() }
+    }
+
+    /// What is wrong.
+    pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
+        let setup = self.live.setup();
+        let known = self.known(&setup).await?;
+        Ok(self.health_of(&setup, &known))
+    }
+
+    fn health_of(&self, setup: &Setup, known: &[(Record, &Procedure)]) -> report::Health {
+        let config_error = self.live.config_error.borrow().clone();
+        let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
+        let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
+        let mut problems: Vec<report::Problem> = config.into_iter().chain(tenants).collect();
+        problems.extend(known.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
+        health::health(problems)
+    }
+
+    /// The daemon and its tenants.
+    pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
+        let setup = self.live.setup();
+        let webhooks = views(&self.known(&setup).await?);
+        let orphans = self.store.orphans().await?;
+        Ok(self.status_of(&setup, &webhooks, &orphans))
+    }
+
+    fn status_of(&self, setup: &Setup, webhooks: &[report::Webhook], orphans: &[Orphan]) -> report::Status {
+        let config_error = self.live.config_error.borrow().clone();
+        report::Status {
+            daemon: report::Daemon {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                started_at: self.started_at,
+                config_file: setup.file.display().to_string(),
+                config_loaded_at: setup.loaded_at,
+                config_error,
+                counts: webhook_view::counts(webhooks),
+                next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
+            },
+            tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
+            orphans: orphans
+                .iter()
+                .map(|orphan| webhook_view::orphan(orphan, removed::tenant_of(setup, orphan).is_some()))
+                .collect(),
+        }
+    }
+
+    /// Every webhook.
+    pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
+        let setup = self.live.setup();
+        Ok(views(&self.known(&setup).await?))
+    }
+
+    /// One webhook; `None` if there is none of that name.
+    pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let record = self.store.record(procedure.id).await?;
+        Ok(Some(webhook_view::webhook(&record, &procedure)))
+    }
+
+    /// A webhook's renewals, newest first; `None` if there is none of that name.
+    pub(crate) async fn history(
+        &self,
+        path: &WebhookPath,
+        limit: u32,
+    ) -> Result<Option<report::History>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        Ok(Some(report::History { renewals: self.store.history(procedure.id, limit).await? }))
+    }
+
+    /// A webhook's keys; `None` if there is none of that name.
+    pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let keys = self.store.keys(procedure.id).await?;
+        Ok(Some(Keys { current: keys.current.map(Into::into), previous: keys.previous.map(Into::into) }))
+    }
+
+    /// Changes whenever a key was rotated: wait for it, then ask for the key again.
+    pub(crate) fn rotations(&self) -> watch::Receiver<u64> {
+        self.live.lasting.rotations.subscribe()
+    }
+
+    /// Listens to what happens, from now on or from behind the event with this id.
+    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
+        self.live.lasting.event_bus.listen(after)
+    }
+
+    /// The metrics, as Prometheus reads them.
+    pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
+        let setup = self.live.setup();
+        // Of one moment: `healthy` and the states of webhooks are compared with one another.
+        let known = self.known(&setup).await?;
+        let webhooks = views(&known);
+        let status = self.status_of(&setup, &webhooks, &[]);
+        let healthy = self.health_of(&setup, &known).healthy;
+        Ok(metrics::text(&status, &webhooks, healthy, &self.live.lasting.counters.snapshot()))
+    }
+
+    /// Counts a verdict.
+    pub(crate) fn count(&self, verdict: Verdict) {
+        self.live.lasting.counters.verified(match verdict {
+            Verdict::Valid { .. } => "valid",
+            Verdict::Malformed => "malformed",
+            Verdict::Mismatch => "mismatch",
+            Verdict::NoKey => "no_key",
+        });
+    }
+
+    /// Starts a renewal, or hurries the one that runs, and returns its number; `None` if there is no
+    /// webhook of that name.
+    pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let lasting = self.live.lasting.clone();
+        whole(async move {
+            let renewal = procedure.renew_now().await?;
+            lasting.wake.notify_one();
+            lasting.deliveries.notify_one();
+            Ok(Some(renewal))
+        })
+        .await
+    }
+
+    /// Takes over a key that Protime signs with already; `None` if there is no webhook of that name.
+    pub(crate) async fn import_key(
+        &self,
+        path: &WebhookPath,
+        key: WebhookKey,
+    ) -> Result<Option<Imported>, Unavailable> {
+        let Some(procedure) = self.procedure(path) else { return Ok(None) };
+        let wake = Arc::clone(&self.live.lasting.wake);
+        whole(async move {
+            let imported = procedure.import_key(key).await?;
+            wake.notify_one();
+            Ok(Some(imported))
+        })
+        .await
+    }
+
+    /// Asks every tenant for its list now.
+    pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
+        let setup = self.live.setup();
+        let asked = setup.tenants.iter().map(|tenant| {
+            let tenant = Arc::clone(tenant);
+            async move {
+                let error = tenant.refresh().await.err().map(|error| error.to_string());
+                PolledTenant { tenant: tenant.name.to_string(), error }
+            }
+        });
+        whole(join_all(asked)).await
+    }
+
+    /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
+        let live = self.live.clone();
+        whole(async move { live.reload().await }).await
+    }
+
+    /// How long the previous key is accepted.
+    pub(crate) fn previous_key_grace(&self) -> std::time::Duration {
+        self.live.setup().previous_key_grace
+    }
+
+    pub(crate) fn procedure(&self, path: &WebhookPath) -> Option<Arc<Procedure>> {
+        let setup = self.live.setup();
+        let id = setup.by_path.get(path)?;
+        setup.procedures.get(id).map(Arc::clone)
+    }
+
+    async fn known<'a>(&self, setup: &'a Setup) -> Result<Vec<(Record, &'a Procedure)>, Unavailable> {
+        let records = self.store.records().await?;
+        Ok(records
+            .into_iter()
+            .filter_map(|record| {
+                let procedure = setup.procedures.get(&record.id)?;
+                Some((record, procedure.as_ref()))
+            })
+            .collect())
+    }
+}

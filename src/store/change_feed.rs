@@ -1,0 +1,106 @@
+//! The change feed: what the journal says of all webhooks in the order in which it was committed, and the
+//! history of one.
+//!
+//! Law: what is told comes from here, so that nothing is told that a power failure could undo.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use super::{
+    Store, StoreError,
+    state::{self, from_json},
+};
+use crate::domain::{
+    journal::{Entry, history},
+    report,
+    state::{Record, WebhookId},
+    webhook::WebhookPath,
+};
+
+/// Of which webhooks the states are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Of those that have news.
+    TheNews,
+    /// Of every configured one.
+    All,
+}
+
+/// What is new, and what is known at one and the same moment: a state that is younger than the news would tell
+/// the end of what they have not told yet.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// What has happened to whom, in the order in which it was committed.
+    pub(crate) entries: Vec<(WebhookId, WebhookPath, Entry)>,
+    /// What is known of those webhooks, or of every configured one.
+    pub(crate) records: Vec<Record>,
+    /// How far this goes.
+    pub(crate) position: i64,
+}
+
+impl Store {
+    /// Changes with every write that is on disk.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// The end of the feed: from here on, everything is new.
+    pub(crate) async fn feed_end(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            Ok(connection
+                .prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?
+                .query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// What is new since `position`, and what is known at the same moment.
+    pub(crate) async fn feed(&self, position: i64, of: Of) -> Result<News, StoreError> {
+        self.read(move |connection| {
+            let moment = connection.unchecked_transaction()?;
+            let mut news = News { entries: Vec::new(), records: Vec::new(), position };
+            let mut statement = moment.prepare_cached(
+                "SELECT seq, webhook_id, tenant, name, entry FROM journal JOIN webhook ON webhook.id = webhook_id \
+                 WHERE seq > ? ORDER BY seq",
+            )?;
+            let mut rows = statement.query([position])?;
+            while let Some(row) = rows.next()? {
+                news.position = row.get(0)?;
+                let entry = from_json(row.get_ref(4)?.as_str().unwrap_or_default(), "the journal")?;
+                news.entries.push((WebhookId(row.get(1)?), state::path(row)?, entry));
+            }
+            news.records = match of {
+                Of::All => state::select(&moment, "configured = 1", &[])?,
+                Of::TheNews => {
+                    let ids: BTreeSet<i64> = news.entries.iter().map(|(id, ..)| id.0).collect();
+                    let ids = state::to_json(&ids)?;
+                    state::select(&moment, "id IN (SELECT value FROM json_each(?))", &[&ids])?
+                }
+            };
+            Ok(news)
+        })
+        .await
+    }
+
+    /// A webhook's renewals with their steps, newest first.
+    pub(crate) async fn history(
+        &self,
+        id: WebhookId,
+        limit: u32,
+    ) -> Result<Vec<report::Renewal>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT entry FROM journal WHERE webhook_id = ?1 \
+                 AND nth > (SELECT coalesce(max(nth), 0) FROM journal WHERE webhook_id = ?1) - ?2 ORDER BY seq",
+            )?;
+            let mut rows = statement.query((id.0, limit))?;
+            let mut journal = Vec::new();
+            while let Some(row) = rows.next()? {
+                journal.push(from_json(row.get_ref(0)?.as_str().unwrap_or_default(), "the journal")?);
+            }
+            Ok(history(&journal))
+        })
+        .await
+    }
+}

@@ -1,0 +1,171 @@
+//! The emergency file: where an answer goes that the database refuses, for it holds the only copy of
+//! a key.
+//!
+//! Laws: it is written beside the database (mode 0600) and fsynced, read at the next start, and
+//! removed once its content is in the database. A file that cannot be used is named and kept.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Answer, OpenError, Store, StoreError, answers, commit, state};
+use crate::{
+    clock,
+    domain::{
+        post::PostId,
+        state::{Now, WebhookId},
+        transition::{Event, apply},
+    },
+};
+
+const PREFIX: &str = "rescued-answer-";
+
+#[derive(Serialize, Deserialize)]
+struct Rescued {
+    webhook: i64,
+    /// Of which POST; files of earlier versions name the renewal instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    post: Option<PostId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renewal: Option<i64>,
+    issued_at: Timestamp,
+    location: Option<String>,
+    references: String,
+    body_base64: Zeroizing<String>,
+}
+
+impl Store {
+    /// Puts an answer into the emergency file of its POST.
+    pub(crate) async fn rescue(&self, answer: &Answer) -> io::Result<PathBuf> {
+        let rescued = Rescued {
+            webhook: answer.webhook.0,
+            post: Some(answer.post),
+            renewal: None,
+            issued_at: answer.issued_at,
+            location: answer.location.clone(),
+            references: answer.references.clone(),
+            body_base64: Zeroizing::new(STANDARD.encode(answer.body.as_slice())),
+        };
+        let path = self.rescue_path(answer.post);
+        let target = path.clone();
+        tokio::task::spawn_blocking(move || write(&target, &rescued)).await.map_err(io::Error::other)??;
+        Ok(path)
+    }
+
+    /// Removes the emergency file of a POST, if there is one: its content is in the database.
+    pub(crate) fn forget_rescued(&self, post: PostId) {
+        let path = self.rescue_path(post);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "an emergency file that holds a key cannot be removed");
+            }
+        }
+    }
+
+    fn rescue_path(&self, post: PostId) -> PathBuf {
+        self.state_dir.join(format!("{PREFIX}{post}.json"))
+    }
+}
+
+fn write(path: &Path, rescued: &Rescued) -> io::Result<()> {
+    let json = Zeroizing::new(serde_json::to_vec(rescued)?);
+    let aside = path.with_extension("new");
+    write_aside(&aside, &json).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
+        // It may hold a part of a key. If it was never made, there is nothing to remove.
+        let _absent = fs::remove_file(&aside);
+    })?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_aside(aside: &Path, json: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
+    file.write_all(json)?;
+    file.sync_all()
+}
+
+/// Takes over what an earlier process could only put into an emergency file.
+pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(), OpenError> {
+    let failed = |path: &Path, source| OpenError::Io { path: path.to_owned(), source };
+    for entry in fs::read_dir(state_dir).map_err(|source| failed(state_dir, source))? {
+        let path = entry.map_err(|source| failed(state_dir, source))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        // The writer may have died before it gave the file its name: it is whole, or was none yet.
+        let unfinished = path.extension().is_some_and(|extension| extension == "new");
+        match read(&path) {
+            Ok(rescued) => {
+                // Whoever went on without it would POST again.
+                let waited_for =
+                    store(connection, rescued).map_err(|error| failed(&path, io::Error::other(error)))?;
+                if waited_for {
+                    tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
+                } else {
+                    tracing::warn!(path = %path.display(), "an emergency file is removed: nothing waits for its answer any more");
+                }
+                fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+            }
+            Err(error) if unfinished => {
+                tracing::warn!(path = %path.display(), %error, "an emergency file was never finished; it is removed");
+                fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+            }
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "an emergency file cannot be taken over; it was left, for it may hold a key");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<Rescued> {
+    let json = Zeroizing::new(fs::read(path)?);
+    let rescued: Rescued = serde_json::from_slice(&json)?;
+    // It is whole only if its body is.
+    STANDARD.decode(rescued.body_base64.as_bytes()).map_err(io::Error::other)?;
+    Ok(rescued)
+}
+
+/// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
+/// Tells whether it did.
+fn store(connection: &Connection, rescued: Rescued) -> Result<bool, StoreError> {
+    let body = STANDARD
+        .decode(rescued.body_base64.as_bytes())
+        .map_err(|error| StoreError::Unexpected(error.to_string()))?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let outcome = (|| {
+        let record = state::of(connection, WebhookId(rescued.webhook))?;
+        let open = record.open.as_ref();
+        let of_old = open.filter(|open| Some(open.id) == rescued.renewal).and_then(|open| open.post);
+        let Some(post) = rescued.post.or(of_old) else { return Ok(false) };
+        let now = clock::now();
+        let transition = apply(&record, &Event::Answered(post), Now { local: now, protime: now });
+        let waits = open.is_some_and(|open| open.post == Some(post)) && transition.changes(&record);
+        if waits {
+            let answer = Answer {
+                post,
+                webhook: record.id,
+                location: rescued.location,
+                body: Zeroizing::new(body),
+                issued_at: rescued.issued_at,
+                references: rescued.references,
+            };
+            answers::insert(connection, &answer, now)?;
+            commit::write(connection, &transition.into())?;
+        }
+        Ok(waits)
+    })();
+    connection.execute_batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    outcome
+}
