@@ -18,9 +18,9 @@ use crate::{
     clock,
     config::Config,
     engine::{
+        Engine, Shared,
         driver::Driver,
         event_publisher::EventPublisher,
-        live::{Lasting, Live},
         parts::Parts,
         scheduler::{Cron, Sweep},
         service_manager,
@@ -82,10 +82,10 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     limits::allow_many_listeners();
     let store = Store::open(&config.daemon.state_dir)?;
     store.restarted(clock::now()).await?;
-    let lasting = Lasting::new(store);
-    let setup = Setup::build(&config, &lasting).await?;
+    let shared = Shared::new(store);
+    let setup = Setup::build(&config, &shared).await?;
     let (sweep, sweeps) = mpsc::channel(1);
-    let live = Live::new(lasting, setup, sweep);
+    let engine = Engine::new(shared, setup, sweep);
     let daemon = &config.daemon;
     let group = daemon.socket_group.as_deref();
     let status_socket = api::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
@@ -99,7 +99,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let working = CancellationToken::new();
     let serving = CancellationToken::new();
     let telling = CancellationToken::new();
-    let service = Service::new(live.clone());
+    let service = Service::new(engine.clone());
     let (of_status, of_control) =
         (api::status::router(service.clone()), api::control::router(service.clone()));
     let (parts, mut first_end) = Parts::new();
@@ -109,22 +109,23 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let control = parts.spawn("the control socket", control);
     let metrics = metrics_socket
         .map(|socket| parts.spawn("the metrics", serve_metrics(socket, service.clone(), &serving)));
-    let publisher = parts.spawn("the events", EventPublisher::new(live.clone()).await?.run(telling.clone()));
+    let publisher =
+        parts.spawn("the events", EventPublisher::new(engine.clone()).await?.run(telling.clone()));
 
-    let cron = Cron::start(&daemon.status_poll, live.sweep.clone()).await?;
-    let driver = Driver::new(live.clone(), cron, parts.clone());
-    let sweeper = parts.spawn("the polls", sweep_when_asked(live.clone(), sweeps));
+    let cron = Cron::start(&daemon.status_poll, engine.sweep.clone()).await?;
+    let driver = Driver::new(engine.clone(), cron, parts.clone());
+    let sweeper = parts.spawn("the polls", sweep_when_asked(engine.clone(), sweeps));
     let driving = parts.spawn("the renewals", driver.run(working.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        webhooks = live.setup().procedures.len(),
-        tenants = live.setup().tenants.len(),
+        webhooks = engine.setup().procedures.len(),
+        tenants = engine.setup().tenants.len(),
         "started"
     );
-    if live.sweep.try_send(Sweep).is_err() {
+    if engine.sweep.try_send(Sweep).is_err() {
         tracing::debug!("the cron asked for the first sweep already");
     }
-    let ready = tokio::spawn(announce_ready(live.lasting.clone()));
+    let ready = tokio::spawn(announce_ready(engine.shared.clone()));
 
     let broken = loop {
         let signal = tokio::select! {
@@ -135,14 +136,14 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
             Signal::Stop => break None,
             Signal::Poll => {
                 tracing::info!("asked to poll now");
-                if live.sweep.try_send(Sweep).is_err() {
+                if engine.sweep.try_send(Sweep).is_err() {
                     tracing::debug!("a sweep is already due");
                 }
             }
             Signal::Reload => {
-                let live = live.clone();
+                let engine = engine.clone();
                 // What is wrong is in the log and in the status; a stop is not to wait for it.
-                tokio::spawn(async move { live.reload().await.ok() });
+                tokio::spawn(async move { engine.reload().await.ok() });
             }
         }
     };
@@ -153,7 +154,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     service_manager::tell(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.cancel();
-    drain::drain(driving, &live.lasting.keys_in_memory, live.setup().request_timeout).await;
+    drain::drain(driving, &engine.shared.unpersisted_keys, engine.setup().request_timeout).await;
     sweeper.abort();
     telling.cancel();
     finish(publisher, CLOSE, "not everything that happened was told to listeners").await;
@@ -202,18 +203,18 @@ fn serve_metrics(
 }
 
 /// Runs sweeps one after the other, each in a task of its own, so that a panic ends only that one.
-async fn sweep_when_asked(live: Live, mut sweeps: mpsc::Receiver<Sweep>) {
+async fn sweep_when_asked(engine: Engine, mut sweeps: mpsc::Receiver<Sweep>) {
     while let Some(Sweep) = sweeps.recv().await {
-        let live = live.clone();
-        if let Err(error) = tokio::spawn(async move { live.sweep().await }).await {
+        let engine = engine.clone();
+        if let Err(error) = tokio::spawn(async move { engine.sweep().await }).await {
             tracing::error!(%error, "a sweep ended abnormally");
         }
     }
 }
 
 /// Tells the service manager that the daemon is ready: once every tenant was asked, or after 30 s.
-async fn announce_ready(lasting: Lasting) {
-    if tokio::time::timeout(READY_AT_LAST, lasting.first_sweep_done()).await.is_err() {
+async fn announce_ready(shared: Shared) {
+    if tokio::time::timeout(READY_AT_LAST, shared.first_sweep_done()).await.is_err() {
         tracing::warn!("not every tenant has answered yet");
     }
     service_manager::tell(&[sd_notify::NotifyState::Ready]);

@@ -10,9 +10,9 @@
 //!   with which systemd addresses the daemon are taken out of its environment.
 //! - Of what it writes only the end is kept, and never the secret that it was given.
 
-mod errand;
 mod program;
 mod tail;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -45,13 +45,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     config,
-    domain::task::{Done, Failure, FailureKind},
+    domain::task::{Done, TaskError, TaskErrorKind},
 };
 
 pub(crate) use self::{
-    errand::Program,
     program::{NotRunnable, find},
     tail::Tail,
+    task::Program,
 };
 
 /// How long a program has between SIGTERM and SIGKILL when the daemon stops: well within the 20 s
@@ -141,14 +141,14 @@ pub(crate) enum CommandError {
 
 impl Run {
     /// The run as the renewal procedure sees it.
-    pub(crate) fn into_result(self) -> Result<Done, Failure> {
+    pub(crate) fn into_result(self) -> Result<Done, TaskError> {
         match self.end {
             Ok(()) => Ok(Done { output: Some(self.output), skipped: false }),
-            Err(error) => Err(Failure {
+            Err(error) => Err(TaskError {
                 message: error.to_string(),
                 kind: match error {
-                    CommandError::Stopped { .. } => FailureKind::Stopped,
-                    _ => FailureKind::Failed,
+                    CommandError::Stopped { .. } => TaskErrorKind::Stopped,
+                    _ => TaskErrorKind::Failed,
                 },
                 output: (!matches!(error, CommandError::NotRunnable(_))).then_some(self.output),
             }),

@@ -2,15 +2,130 @@
 //! publisher, and the setup that a reload replaces.
 //!
 //! Laws: every trigger only wakes a loop that loads, plans, acts and commits; work on a webhook is one task at a
-//! time; what is in force is one whole [`setup::Setup`].
+//! time; whoever asks gets a whole setup, the old one or the new one, which stays usable for as long as it is held.
 
 pub(crate) mod delivery_workers;
 pub(crate) mod driver;
 pub(crate) mod event_publisher;
-pub(crate) mod live;
 pub(crate) mod parts;
 pub(crate) mod reload;
 pub(crate) mod removed;
 pub(crate) mod scheduler;
 pub(crate) mod service_manager;
 pub(crate) mod setup;
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+
+use self::{scheduler::Sweep, setup::Setup};
+use crate::{
+    counters::Counters,
+    domain::{report::ConfigError, state::WebhookId},
+    event_bus::EventBus,
+    renewal::unpersisted::UnpersistedKeys,
+    store::Store,
+};
+
+/// What does not change with the configuration. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) store: Store,
+    /// Notified when a webhook wants attention.
+    pub(crate) wake: Arc<Notify>,
+    /// Notified when a key sink wants attention.
+    pub(crate) deliveries: Arc<Notify>,
+    /// Counts rotations, for those who wait for one.
+    pub(crate) rotations: watch::Sender<u64>,
+    /// Whose new key the database refuses.
+    pub(crate) unpersisted_keys: UnpersistedKeys,
+    /// Tells listeners what happens.
+    pub(crate) event_bus: EventBus,
+    /// Counts what happens.
+    pub(crate) counters: Counters,
+    /// Whether every tenant was asked once.
+    pub(crate) swept: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Nothing has happened yet.
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            wake: Arc::new(Notify::new()),
+            deliveries: Arc::new(Notify::new()),
+            rotations: watch::Sender::new(0),
+            unpersisted_keys: UnpersistedKeys::default(),
+            event_bus: EventBus::default(),
+            counters: Counters::default(),
+            swept: watch::Sender::new(false),
+        }
+    }
+
+    /// Ready when every tenant was asked once.
+    pub(crate) async fn first_sweep_done(&self) {
+        let mut sweeps = self.swept.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = sweeps.wait_for(|swept| *swept).await;
+    }
+}
+
+/// The setup in force. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    /// What outlives it.
+    pub(crate) shared: Shared,
+    /// Asks for a sweep.
+    pub(crate) sweep: mpsc::Sender<Sweep>,
+    /// Why the file as it is now is not in force.
+    pub(crate) config_error: watch::Sender<Option<ConfigError>>,
+    /// Held while a reload is under way, or something that none may come between.
+    pub(crate) reloading: Arc<Mutex<()>>,
+    current: watch::Sender<Arc<Setup>>,
+}
+
+impl Engine {
+    /// The first setup.
+    pub(crate) fn new(shared: Shared, setup: Setup, sweep: mpsc::Sender<Sweep>) -> Self {
+        Self {
+            shared,
+            sweep,
+            config_error: watch::Sender::new(None),
+            reloading: Arc::default(),
+            current: watch::Sender::new(Arc::new(setup)),
+        }
+    }
+
+    /// The setup in force.
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Puts another one in its place.
+    pub(crate) fn put_in_force(&self, setup: Setup) {
+        self.current.send_replace(Arc::new(setup));
+    }
+
+    /// Asks every tenant for its list, and looks whether every key file is still what it should be.
+    pub(crate) async fn sweep(&self) {
+        let setup = self.setup();
+        if let Err(error) = setup.inspect_sinks().await {
+            tracing::error!(%error, "the key sinks could not be inspected");
+        }
+        // A failure is noted with the tenant, shown in its status, and tried again.
+        join_all(setup.tenants.iter().map(|tenant| tenant.poll())).await;
+        if let Err(error) = removed::settle(self).await {
+            tracing::error!(%error, "the webhooks that left the configuration could not be looked after");
+        }
+        self.shared.swept.send_replace(true);
+    }
+
+    /// Ready when the setup in force does not have this webhook any more.
+    pub(crate) async fn left(&self, id: WebhookId) {
+        let mut setups = self.current.subscribe();
+        // It cannot close while we hold the sender.
+        let _open = setups.wait_for(|setup| !setup.procedures.contains_key(&id)).await;
+    }
+}

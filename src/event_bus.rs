@@ -80,11 +80,11 @@ impl EventBus {
     }
 
     /// Listens from now on, or from behind the event with this id.
-    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
+    pub(crate) fn listen(&self, after: Option<&str>) -> Subscriber {
         let count = self.board.count.subscribe();
         let newest = *count.borrow();
         let after = after.map_or(Some(newest), |id| self.number(id).filter(|number| *number <= newest));
-        Listener { event_bus: self.clone(), count, after }
+        Subscriber { event_bus: self.clone(), count, after }
     }
 
     /// The number in an id of this process.
@@ -99,7 +99,7 @@ impl EventBus {
 
 /// Somebody who listens.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct Subscriber {
     event_bus: EventBus,
     count: watch::Receiver<u64>,
     /// The number of the last event that was told; `None` if it is not known here.
@@ -115,7 +115,7 @@ pub(crate) enum Told {
     Missed(String),
 }
 
-impl Listener {
+impl Subscriber {
     /// Waits for events that were not told yet, at most `most` at a time. Nothing is lost if the wait
     /// is given up.
     pub(crate) async fn next(&mut self, most: usize) -> Told {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// What is told right now: the numbers in the data, or `None` for a reset.
-    fn told(listener: &mut Listener, most: usize) -> Option<Vec<i64>> {
+    fn told(listener: &mut Subscriber, most: usize) -> Option<Vec<i64>> {
         match listener.next(most).now_or_never() {
             None => Some(Vec::new()),
             Some(Told::Missed(_)) => None,

@@ -13,7 +13,7 @@ use crate::{
     config,
     domain::{
         key::WebhookKey,
-        task::{Context, Done, Failure},
+        task::{Done, TaskContext, TaskError},
     },
     http::{BuildError, Outbound},
 };
@@ -87,7 +87,7 @@ impl KeySink {
     /// Whether a key could be delivered, as far as can be told without one. To be asked before the
     /// POST, which kills the key that the receiver has. `current` is that key, where it is known, and its
     /// version.
-    pub(crate) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), Failure> {
+    pub(crate) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), TaskError> {
         match self {
             Self::File(sink) => sink.preflight(current).await,
             Self::Command(sink) => sink.preflight().await,
@@ -108,11 +108,11 @@ impl KeySink {
     /// finished, which takes no time. `Done` carries the end of what a program wrote.
     pub(crate) async fn deliver(
         &self,
-        context: &Context,
+        context: &TaskContext,
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         match self {
             Self::File(sink) => sink.deliver(context, key, version).await,
             Self::Command(sink) => sink.deliver(context, key, version, stop).await,

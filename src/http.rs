@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{self, SecretError},
-    domain::task::{Failure, FailureKind},
+    domain::task::{TaskError, TaskErrorKind},
 };
 
 pub(crate) use self::{
@@ -135,17 +135,17 @@ impl Endpoint {
     }
 
     /// An address that an answer names, if it is of this very origin.
-    pub(crate) fn same_origin(&self, from: &Url, location: &str) -> Result<Url, Failure> {
+    pub(crate) fn same_origin(&self, from: &Url, location: &str) -> Result<Url, TaskError> {
         let place = self.place();
         let url = from.join(location).map_err(|error| {
-            Failure::new(format!("{place} answers with a Location that is no URL: {error}"))
+            TaskError::new(format!("{place} answers with a Location that is no URL: {error}"))
         })?;
         let same = (url.scheme(), url.host_str(), url.port_or_known_default())
             == (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());
         if same && url.username().is_empty() && url.password().is_none() {
             return Ok(url);
         }
-        Err(Failure::new(format!(
+        Err(TaskError::new(format!(
             "{place} answers with a Location on another origin, which is not asked: it must have the scheme, \
              host and port of the configured url"
         )))
@@ -156,13 +156,13 @@ impl Endpoint {
         &self,
         stop: impl Future<Output = ()>,
         what: &str,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<T, TaskError>>,
+    ) -> Result<T, TaskError> {
         match select(pin!(stop), pin!(work)).await {
-            Either::Left(_) => Err(Failure {
+            Either::Left(_) => Err(TaskError {
                 message: format!("{what} {} was given up", self.place()),
                 output: None,
-                kind: FailureKind::Stopped,
+                kind: TaskErrorKind::Stopped,
             }),
             Either::Right((outcome, _)) => outcome,
         }
@@ -170,7 +170,7 @@ impl Endpoint {
 
     /// Whether somebody who speaks HTTP is there, and can be trusted: any answer to a HEAD request says so.
     /// Neither token nor key is sent. Whether the server would take a key cannot be told without one.
-    pub(crate) async fn preflight(&self) -> Result<(), Failure> {
+    pub(crate) async fn preflight(&self) -> Result<(), TaskError> {
         let request = self.client.head(self.url.clone()).timeout(self.timeout.min(PREFLIGHT));
         match request.send().await {
             Ok(_) => Ok(()),
@@ -186,7 +186,7 @@ impl Endpoint {
         url: &Url,
         json: Option<&[u8]>,
         secret: Option<&str>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, TaskError> {
         let mut request = self.client.request(method.clone(), url.clone()).timeout(self.timeout);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
@@ -201,7 +201,7 @@ impl Endpoint {
         Ok(Answer::read(&mut response, format!("{method} {}", self.place()), secrets).await)
     }
 
-    fn no_answer(&self, method: &Method, error: &reqwest::Error) -> Failure {
+    fn no_answer(&self, method: &Method, error: &reqwest::Error) -> TaskError {
         let cause = if error.is_timeout() {
             format!("it did not answer within {:?}; make it faster, or raise timeout", self.timeout)
         } else if error.is_connect() {
@@ -209,6 +209,6 @@ impl Endpoint {
         } else {
             format!("the connection broke ({}); the server's own log may say why", deepest(error))
         };
-        Failure::new(format!("{method} {}: {cause}", self.place()))
+        TaskError::new(format!("{method} {}: {cause}", self.place()))
     }
 }

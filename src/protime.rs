@@ -50,7 +50,7 @@ use crate::{
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
-pub(crate) use pair::comparable;
+pub(crate) use pair::normalized;
 pub(crate) use reading::ReadingError;
 pub(crate) use time::LONGEST_WAIT;
 pub(crate) use wire::{List, Odd};

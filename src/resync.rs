@@ -11,7 +11,7 @@ use std::future::Future;
 
 use crate::{
     config::{self, ResyncKind},
-    domain::task::{Context, Done, Failure},
+    domain::task::{Done, TaskContext, TaskError},
     http::{BuildError, Outbound},
 };
 
@@ -55,9 +55,9 @@ impl Resync {
     /// For what others do it is skipped, and so claims nothing.
     pub(crate) async fn run(
         &self,
-        context: &Context,
+        context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         match self {
             Self::Command(command) => command.run(context, stop).await,
             Self::Http(http) => http.run(context, stop).await,

@@ -20,9 +20,9 @@ pub(crate) use import::import_key;
 
 use crate::{
     clock,
-    domain::{key::WebhookKey, removed::Orphan, report, state::Record, webhook::WebhookPath},
-    engine::{live::Live, reload::Reloaded, removed, setup::Setup},
-    event_bus::Listener,
+    domain::{key::WebhookKey, removed::RemovedWebhook, report, state::WebhookState, webhook::WebhookPath},
+    engine::{Engine, reload::Reloaded, removed, setup::Setup},
+    event_bus::Subscriber,
     renewal::procedure::Procedure,
     store::Store,
     views::{health, metrics, webhook as webhook_view},
@@ -31,7 +31,7 @@ use crate::{
 /// A handle of the running daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    live: Live,
+    engine: Engine,
     pub(crate) store: Store,
     started_at: Timestamp,
 }
@@ -49,42 +49,47 @@ async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static
     }
 }
 
-fn views(known: &[(Record, &Procedure)]) -> Vec<report::Webhook> {
-    known.iter().map(|(record, procedure)| webhook_view::webhook(record, procedure)).collect()
+fn views(known: &[(WebhookState, &Procedure)]) -> Vec<report::Webhook> {
+    known.iter().map(|(state, procedure)| webhook_view::webhook(state, procedure)).collect()
 }
 
 impl Service {
     /// A handle of a daemon that starts now.
-    pub(crate) fn new(live: Live) -> Self {
-        Self { store: live.lasting.store.clone(), live, started_at: clock::now() }
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { store: engine.shared.store.clone(), engine, started_at: clock::now() }
     }
 
     /// What is wrong.
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let known = self.known(&setup).await?;
         Ok(self.health_of(&setup, &known))
     }
 
-    fn health_of(&self, setup: &Setup, known: &[(Record, &Procedure)]) -> report::Health {
-        let config_error = self.live.config_error.borrow().clone();
+    fn health_of(&self, setup: &Setup, known: &[(WebhookState, &Procedure)]) -> report::Health {
+        let config_error = self.engine.config_error.borrow().clone();
         let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
         let mut problems: Vec<report::Problem> = config.into_iter().chain(tenants).collect();
-        problems.extend(known.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure)));
+        problems.extend(known.iter().filter_map(|(state, procedure)| health::of_webhook(state, procedure)));
         health::health(problems)
     }
 
     /// The daemon and its tenants.
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let webhooks = views(&self.known(&setup).await?);
-        let orphans = self.store.orphans().await?;
-        Ok(self.status_of(&setup, &webhooks, &orphans))
+        let removed_webhooks = self.store.removed_webhooks().await?;
+        Ok(self.status_of(&setup, &webhooks, &removed_webhooks))
     }
 
-    fn status_of(&self, setup: &Setup, webhooks: &[report::Webhook], orphans: &[Orphan]) -> report::Status {
-        let config_error = self.live.config_error.borrow().clone();
+    fn status_of(
+        &self,
+        setup: &Setup,
+        webhooks: &[report::Webhook],
+        removed_webhooks: &[RemovedWebhook],
+    ) -> report::Status {
+        let config_error = self.engine.config_error.borrow().clone();
         report::Status {
             daemon: report::Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -97,24 +102,24 @@ impl Service {
                 next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
             },
             tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
-            orphans: orphans
+            orphans: removed_webhooks
                 .iter()
-                .map(|orphan| webhook_view::orphan(orphan, removed::tenant_of(setup, orphan).is_some()))
+                .map(|removed| webhook_view::removed(removed, removed::tenant_of(setup, removed).is_some()))
                 .collect(),
         }
     }
 
     /// Every webhook.
     pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         Ok(views(&self.known(&setup).await?))
     }
 
     /// One webhook; `None` if there is none of that name.
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let record = self.store.record(procedure.id).await?;
-        Ok(Some(webhook_view::webhook(&record, &procedure)))
+        let state = self.store.state(procedure.id).await?;
+        Ok(Some(webhook_view::webhook(&state, &procedure)))
     }
 
     /// A webhook's renewals, newest first; `None` if there is none of that name.
@@ -136,28 +141,28 @@ impl Service {
 
     /// Changes whenever a key was rotated: wait for it, then ask for the key again.
     pub(crate) fn rotations(&self) -> watch::Receiver<u64> {
-        self.live.lasting.rotations.subscribe()
+        self.engine.shared.rotations.subscribe()
     }
 
     /// Listens to what happens, from now on or from behind the event with this id.
-    pub(crate) fn listen(&self, after: Option<&str>) -> Listener {
-        self.live.lasting.event_bus.listen(after)
+    pub(crate) fn listen(&self, after: Option<&str>) -> Subscriber {
+        self.engine.shared.event_bus.listen(after)
     }
 
     /// The metrics, as Prometheus reads them.
     pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         // Of one moment: `healthy` and the states of webhooks are compared with one another.
         let known = self.known(&setup).await?;
         let webhooks = views(&known);
         let status = self.status_of(&setup, &webhooks, &[]);
         let healthy = self.health_of(&setup, &known).healthy;
-        Ok(metrics::text(&status, &webhooks, healthy, &self.live.lasting.counters.snapshot()))
+        Ok(metrics::text(&status, &webhooks, healthy, &self.engine.shared.counters.snapshot()))
     }
 
     /// Counts a verdict.
     pub(crate) fn count(&self, verdict: Verdict) {
-        self.live.lasting.counters.verified(match verdict {
+        self.engine.shared.counters.verified(match verdict {
             Verdict::Valid { .. } => "valid",
             Verdict::Malformed => "malformed",
             Verdict::Mismatch => "mismatch",
@@ -169,11 +174,11 @@ impl Service {
     /// webhook of that name.
     pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let lasting = self.live.lasting.clone();
+        let shared = self.engine.shared.clone();
         whole(async move {
             let renewal = procedure.renew_now().await?;
-            lasting.wake.notify_one();
-            lasting.deliveries.notify_one();
+            shared.wake.notify_one();
+            shared.deliveries.notify_one();
             Ok(Some(renewal))
         })
         .await
@@ -186,7 +191,7 @@ impl Service {
         key: WebhookKey,
     ) -> Result<Option<Imported>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let wake = Arc::clone(&self.live.lasting.wake);
+        let wake = Arc::clone(&self.engine.shared.wake);
         whole(async move {
             let imported = procedure.import_key(key).await?;
             wake.notify_one();
@@ -197,11 +202,11 @@ impl Service {
 
     /// Asks every tenant for its list now.
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let asked = setup.tenants.iter().map(|tenant| {
             let tenant = Arc::clone(tenant);
             async move {
-                let error = tenant.refresh().await.err().map(|error| error.to_string());
+                let error = tenant.poll().await.err().map(|error| error.to_string());
                 PolledTenant { tenant: tenant.name.to_string(), error }
             }
         });
@@ -210,28 +215,28 @@ impl Service {
 
     /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
     pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
-        let live = self.live.clone();
-        whole(async move { live.reload().await }).await
+        let engine = self.engine.clone();
+        whole(async move { engine.reload().await }).await
     }
 
     /// How long the previous key is accepted.
     pub(crate) fn previous_key_grace(&self) -> std::time::Duration {
-        self.live.setup().previous_key_grace
+        self.engine.setup().previous_key_grace
     }
 
     pub(crate) fn procedure(&self, path: &WebhookPath) -> Option<Arc<Procedure>> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let id = setup.by_path.get(path)?;
         setup.procedures.get(id).map(Arc::clone)
     }
 
-    async fn known<'a>(&self, setup: &'a Setup) -> Result<Vec<(Record, &'a Procedure)>, Unavailable> {
-        let records = self.store.records().await?;
-        Ok(records
+    async fn known<'a>(&self, setup: &'a Setup) -> Result<Vec<(WebhookState, &'a Procedure)>, Unavailable> {
+        let states = self.store.states().await?;
+        Ok(states
             .into_iter()
-            .filter_map(|record| {
-                let procedure = setup.procedures.get(&record.id)?;
-                Some((record, procedure.as_ref()))
+            .filter_map(|state| {
+                let procedure = setup.procedures.get(&state.id)?;
+                Some((state, procedure.as_ref()))
             })
             .collect())
     }

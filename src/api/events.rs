@@ -19,7 +19,7 @@ use super::{problem::Problem, query::Parameters, read::Source, serve::Stopping};
 use crate::{
     clock,
     domain::event::{Event, Kind},
-    event_bus::{Listener, Told},
+    event_bus::{Subscriber, Told},
 };
 
 /// So often a comment keeps the connection alive when nothing happens.
@@ -56,7 +56,7 @@ pub(super) async fn events(
 }
 
 /// The next piece of the stream; `None` ends it.
-async fn next(listener: &mut Listener, stopping: &mut Stopping) -> Option<String> {
+async fn next(listener: &mut Subscriber, stopping: &mut Stopping) -> Option<String> {
     tokio::select! {
         biased;
         told = listener.next(BATCH) => Some(written(told)),

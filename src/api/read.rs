@@ -79,8 +79,8 @@ async fn status(
     parameters.only([])?;
     let mut status = source.service.status().await?;
     if source.audience == Audience::Anybody {
-        for orphan in &mut status.orphans {
-            orphan.destination_url = redact::without_secrets(&orphan.destination_url);
+        for removed in &mut status.orphans {
+            removed.destination_url = redact::without_secrets(&removed.destination_url);
         }
     }
     Ok(Json(status))

@@ -143,7 +143,7 @@ async fn failures_say_how_it_ended() {
     let impatient = config::Command { timeout: Duration::from_millis(90), ..shell("sleep 1000", &[]) };
     let run = run(&impatient).await;
     assert_eq!(failed(&run), "'sh' was killed because it was not done after 90ms");
-    assert_eq!(run.into_result().expect_err("a failure").kind, FailureKind::Failed);
+    assert_eq!(run.into_result().expect_err("a failure").kind, TaskErrorKind::Failed);
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_stop_asks_first() {
     assert!(run.output.ends_with("good bye\n"));
     let failure = run.into_result().expect_err("stopped, whatever it says");
     assert_eq!(failure.message, "'sh' was ended because the daemon stops");
-    assert_eq!(failure.kind, FailureKind::Stopped);
+    assert_eq!(failure.kind, TaskErrorKind::Stopped);
 }
 
 #[tokio::test]

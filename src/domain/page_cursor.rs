@@ -7,7 +7,7 @@ use super::{filter::Days, reason::Step};
 
 /// A walk through a list or a fresh delta, as it stands after the last page that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Walk {
+pub(crate) struct PageCursor {
     /// The renewal that it serves.
     pub(crate) renewal: i64,
     /// The step of it.
@@ -44,7 +44,7 @@ pub(crate) struct Progress {
 
 /// A delta that Protime keeps, of which everything before has been delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct DeltaLink {
     /// What is read, in words.
     pub(crate) shape: String,
     /// Where to ask what changed.
@@ -53,7 +53,7 @@ pub(crate) struct Kept {
 
 /// When a kept delta was asked for, both on our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Warmth {
+pub(crate) struct DeltaLife {
     /// The last time.
     pub(crate) asked_at: Timestamp,
     /// Not again before this, because it failed.

@@ -15,9 +15,9 @@ use crate::domain::{
     gap::Gap,
     outbox::Outbox,
     reason::{Reason, Step},
-    renewal::{Stage, TroubleKind},
+    renewal::{RetryKind, Stage},
     report::State,
-    state::{Listed, Now, Record, Remote},
+    state::{ListedWebhook, Now, Remote, WebhookState},
     webhook::RemoteStatus,
 };
 
@@ -34,7 +34,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The part of the configuration that a plan depends on.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct Policy {
     /// The external references as they are sent.
     pub(crate) references: String,
     /// How many POSTs that no plan explains are allowed in an hour.
@@ -47,7 +47,7 @@ pub(crate) struct Wanted {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Plan {
+pub(crate) enum Action {
     /// Nothing before this moment on our clock, if ever.
     Wait {
         /// When to look again; `None`: when something changes.
@@ -67,7 +67,7 @@ pub(crate) enum Plan {
         unplanned: bool,
     },
     /// Ask Protime what became of a POST.
-    Resolve,
+    ResolveOutcome,
     /// Make the key in the stored answer current.
     Rotate,
     /// Go on from the hand-off to the catch-up: every sink has the key, or was tried.
@@ -75,74 +75,74 @@ pub(crate) enum Plan {
     /// Run the resync for what is still owed.
     CatchUp,
     /// Ask Protime whether what we stored is still what it lists.
-    Confirm,
+    Recheck,
     /// Ask for the delta that Protime keeps, so that it does not end.
-    Refresh,
+    KeepDeltaAlive,
 }
 
 /// Decides what to do about a webhook.
-pub(crate) fn plan(record: &Record, wanted: &Wanted, now: Now) -> Plan {
+pub(crate) fn plan(state: &WebhookState, policy: &Policy, now: Now) -> Action {
     // Whatever else it waits for, a delta that nobody asks for ends.
-    match (first(record, wanted, now), warm_at(record, wanted, now)) {
-        (Plan::Wait { .. }, Some(warm)) if warm <= now.local => Plan::Refresh,
-        (Plan::Wait { until, contended }, Some(warm)) => {
-            Plan::Wait { until: Some(until.map_or(warm, |until| until.min(warm))), contended }
+    match (first(state, policy, now), keep_alive_at(state, policy, now)) {
+        (Action::Wait { .. }, Some(warm)) if warm <= now.local => Action::KeepDeltaAlive,
+        (Action::Wait { until, contended }, Some(warm)) => {
+            Action::Wait { until: Some(until.map_or(warm, |until| until.min(warm))), contended }
         }
         (plan, _) => plan,
     }
 }
 
 /// Why another renewal is to take the place of the open one.
-pub(crate) fn superseded(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
-    match first(record, wanted, now) {
-        Plan::Supersede(reason) => Some(reason),
+pub(crate) fn superseded(state: &WebhookState, policy: &Policy, now: Now) -> Option<Reason> {
+    match first(state, policy, now) {
+        Action::Supersede(reason) => Some(reason),
         _ => None,
     }
 }
 
 /// What comes before keeping a delta.
-fn first(record: &Record, wanted: &Wanted, now: Now) -> Plan {
-    let waiting = retry_after(record, wanted, now);
-    let Some(open) = &record.open else {
-        return match due(record, wanted, now) {
-            Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Begin(reason)),
-            None if confirm_due(record, now) => Plan::Confirm,
-            None => idle(record, now),
+fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
+    let waiting = retry_after(state, policy, now);
+    let Some(active) = &state.active else {
+        return match due(state, policy, now) {
+            Some(reason) => capped(state, policy, now, reason).unwrap_or(Action::Begin(reason)),
+            None if confirm_due(state, now) => Action::Recheck,
+            None => idle(state, now),
         };
     };
-    match open.stage {
-        Stage::Resync => wait_or(waiting, Plan::Resync),
-        Stage::Post => wait_or(waiting, Plan::Post { unplanned: is_unplanned(record, open.reason, now) })
-            .unless(capped(record, wanted, now, open.reason)),
-        Stage::Posting => wait_or(waiting, Plan::Resolve),
+    match active.stage {
+        Stage::Resync => wait_or(waiting, Action::Resync),
+        Stage::Post => wait_or(waiting, Action::Post { unplanned: is_unplanned(state, active.reason, now) })
+            .unless(capped(state, policy, now, active.reason)),
+        Stage::Posting => wait_or(waiting, Action::ResolveOutcome),
         // An answer waits for nothing that went wrong before it came.
-        Stage::Rotate => wait_or(waiting.filter(|_| failed_at(record, Step::Rotate)), Plan::Rotate),
-        Stage::HandOff | Stage::Late if !settled(record, open.stage) => {
-            match due(record, wanted, now) {
+        Stage::Rotate => wait_or(waiting.filter(|_| failed_at(state, Step::Rotate)), Action::Rotate),
+        Stage::HandOff | Stage::AwaitingSinks if !settled(state, active.stage) => {
+            match due(state, policy, now) {
                 // A sink that does not take the key is no reason to miss the next renewal.
-                Some(reason) if capped(record, wanted, now, reason).is_none() => Plan::Supersede(reason),
-                _ if confirm_due(record, now) => Plan::Confirm,
-                Some(reason) => capped(record, wanted, now, reason).unwrap_or(Plan::Supersede(reason)),
-                None => idle(record, now),
+                Some(reason) if capped(state, policy, now, reason).is_none() => Action::Supersede(reason),
+                _ if confirm_due(state, now) => Action::Recheck,
+                Some(reason) => capped(state, policy, now, reason).unwrap_or(Action::Supersede(reason)),
+                None => idle(state, now),
             }
         }
-        Stage::HandOff | Stage::Late | Stage::CatchUp => {
-            let usual = if open.stage == Stage::CatchUp { Plan::CatchUp } else { Plan::Settle };
-            match due(record, wanted, now) {
+        Stage::HandOff | Stage::AwaitingSinks | Stage::CatchUp => {
+            let usual = if active.stage == Stage::CatchUp { Action::CatchUp } else { Action::Settle };
+            match due(state, policy, now) {
                 Some(reason)
                     if (waiting.is_some() || key_is_dead(reason))
-                        && capped(record, wanted, now, reason).is_none() =>
+                        && capped(state, policy, now, reason).is_none() =>
                 {
-                    Plan::Supersede(reason)
+                    Action::Supersede(reason)
                 }
-                _ if confirm_due(record, now) => Plan::Confirm,
+                _ if confirm_due(state, now) => Action::Recheck,
                 _ => wait_or(waiting, usual),
             }
         }
     }
 }
 
-impl Plan {
+impl Action {
     /// A wait takes the place of an effect, not of another wait.
     fn unless(self, wait: Option<Self>) -> Self {
         match (&self, wait) {
@@ -153,19 +153,19 @@ impl Plan {
 }
 
 /// What a webhook is doing, in a word. `poll` is what keeps its tenant's list from being read.
-pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> State {
+pub(crate) fn reported_state(state: &WebhookState, plan: &Action, poll: Option<RetryKind>) -> State {
     let of = |kind| match kind {
-        TroubleKind::NeedsOperator => State::Blocked,
-        TroubleKind::Transient => State::Retrying,
+        RetryKind::NeedsOperator => State::Blocked,
+        RetryKind::Transient => State::Retrying,
     };
-    if matches!(plan, Plan::Wait { contended: true, .. }) {
+    if matches!(plan, Action::Wait { contended: true, .. }) {
         return State::Contended;
     }
-    match (&record.trouble, &record.open, &record.issued) {
-        (Some(trouble), _, _) => of(trouble.kind),
-        _ if record.sinks.iter().any(|sink| sink.failure.is_some()) => State::Retrying,
+    match (&state.retry, &state.active, &state.registration) {
+        (Some(retry), _, _) => of(retry.kind),
+        _ if state.sinks.iter().any(|sink| sink.failure.is_some()) => State::Retrying,
         (None, Some(_), _) => State::Renewing,
-        (None, None, _) if matches!(plan, Plan::Begin(_)) => State::Renewing,
+        (None, None, _) if matches!(plan, Action::Begin(_)) => State::Renewing,
         (None, None, None) => poll.map_or(State::Pending, of),
         (None, None, Some(_)) => State::Active,
     }
@@ -177,21 +177,21 @@ pub(crate) fn state(record: &Record, plan: &Plan, poll: Option<TroubleKind>) -> 
 ///
 /// After a POST that issued a key which no one got, every other one is unplanned as well, whatever it is for:
 /// where no answer is understood, nothing else keeps POSTs from following one another.
-pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
-    if record.is_fruitless() && reason != Reason::Manual {
+pub(crate) fn is_unplanned(state: &WebhookState, reason: Reason, now: Now) -> bool {
+    if state.is_fruitless() && reason != Reason::Manual {
         return true;
     }
-    let issued = record.issued.as_ref();
+    let registration = state.registration.as_ref();
     match reason {
         Reason::ForeignRotation => true,
         Reason::Disabled | Reason::Missing | Reason::UnknownKey | Reason::Interrupted => {
-            issued.is_some() && record.next_renewal_at.is_none_or(|planned| now.protime < planned)
+            registration.is_some() && state.next_renewal_at.is_none_or(|planned| now.protime < planned)
         }
-        Reason::Expiring | Reason::Expired => issued.is_some_and(|issued| {
+        Reason::Expiring | Reason::Expired => registration.is_some_and(|registration| {
             let too_early =
-                reason == Reason::Expired && record.next_renewal_at.is_some_and(|at| now.protime < at);
-            let too_short = |end: Timestamp| end.duration_since(issued.at) < SHORTEST_LIFETIME;
-            too_early || issued.valid_until.is_some_and(too_short)
+                reason == Reason::Expired && state.next_renewal_at.is_some_and(|at| now.protime < at);
+            let too_short = |end: Timestamp| end.duration_since(registration.at) < SHORTEST_LIFETIME;
+            too_early || registration.valid_until.is_some_and(too_short)
         }),
         Reason::Created | Reason::ReferencesChanged | Reason::Manual => false,
     }
@@ -202,33 +202,33 @@ pub(crate) fn is_unplanned(record: &Record, reason: Reason, now: Now) -> bool {
 /// It begins where the last complete resync began, or, if that is later, `margin` before the last proof
 /// of delivery: so long Protime may have been retrying what it then gave up. What is owed already is
 /// part of it. With neither resync nor proof it is everything.
-pub(crate) fn gap(record: &Record, margin: Duration, now: Now) -> Gap {
+pub(crate) fn gap(state: &WebhookState, margin: Duration, now: Now) -> Gap {
     let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::MAX);
-    let proven = record.proven_at.and_then(|at| at.checked_sub(margin).ok());
-    let gap = Gap { from: record.synced_at.max(proven), to: now.protime };
-    record.owed.map_or(gap, |owed| owed.merge(gap))
+    let proven = state.proven_at.and_then(|at| at.checked_sub(margin).ok());
+    let gap = Gap { from: state.synced_at.max(proven), to: now.protime };
+    state.owed.map_or(gap, |owed| owed.merge(gap))
 }
 
 /// Why a renewal ought to run, if it ought.
-fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
-    if unsettled(record).is_some() {
+fn due(state: &WebhookState, policy: &Policy, now: Now) -> Option<Reason> {
+    if unsettled(state).is_some() {
         return None;
     }
-    let listed = match (&record.remote, &record.issued) {
+    let listed = match (&state.remote, &state.registration) {
         (Remote::NeverAsked, _) => return None,
         (Remote::Absent { .. }, None) => return Some(Reason::Created),
         (Remote::Absent { .. }, Some(_)) => return Some(Reason::Missing),
         (Remote::Listed(listed), _) => listed,
     };
-    let Some(issued) = &record.issued else { return Some(Reason::UnknownKey) };
+    let Some(registration) = &state.registration else { return Some(Reason::UnknownKey) };
     let passed = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment <= now.protime);
-    let expired = passed(end_of(issued, listed));
+    let expired = passed(end_of(registration, listed));
     let over = expired || listed.status == RemoteStatus::Disabled;
-    if differs(issued, listed) && !(over && is_cut_short(issued, listed)) {
-        let ours = record.confirm.is_some_and(|confirm| now.local <= confirm.until);
+    if differs(registration, listed) && !(over && is_cut_short(registration, listed)) {
+        let ours = state.recheck.is_some_and(|recheck| now.local <= recheck.until);
         return Some(if ours { Reason::Interrupted } else { Reason::ForeignRotation });
     }
-    if issued.references != wanted.references {
+    if registration.references != policy.references {
         return Some(Reason::ReferencesChanged);
     }
     match &listed.status {
@@ -237,8 +237,8 @@ fn due(record: &Record, wanted: &Wanted, now: Now) -> Option<Reason> {
         RemoteStatus::Other(_) if listed.status_since + UNKNOWN_STATUS_PATIENCE <= now.local => {
             Some(Reason::Disabled)
         }
-        _ if passed(record.next_renewal_at) => Some(Reason::Expiring),
-        _ => may_hide_another(record, now).then_some(Reason::Interrupted),
+        _ if passed(state.next_renewal_at) => Some(Reason::Expiring),
+        _ => may_hide_another(state, now).then_some(Reason::Interrupted),
     }
 }
 
@@ -248,99 +248,99 @@ fn key_is_dead(reason: Reason) -> bool {
 }
 
 /// The wait until another unplanned POST is allowed, if this one is not.
-fn capped(record: &Record, wanted: &Wanted, now: Now, reason: Reason) -> Option<Plan> {
-    if !is_unplanned(record, reason, now) {
+fn capped(state: &WebhookState, policy: &Policy, now: Now, reason: Reason) -> Option<Action> {
+    if !is_unplanned(state, reason, now) {
         return None;
     }
-    let recent: Vec<Timestamp> = record
-        .unplanned()
-        .into_iter()
-        .filter(|&at| at > now.local - HOUR && at <= now.local + HOUR)
-        .collect();
-    let allowed = usize::try_from(wanted.max_unplanned_per_hour).unwrap_or(usize::MAX);
+    let recent: Vec<Timestamp> =
+        state.unplanned().into_iter().filter(|&at| at > now.local - HOUR && at <= now.local + HOUR).collect();
+    let allowed = usize::try_from(policy.max_unplanned_per_hour).unwrap_or(usize::MAX);
     let oldest_that_counts = recent.len().checked_sub(allowed)?;
-    Some(Plan::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
+    Some(Action::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
 }
 
 /// Whether the last thing that went wrong was this step.
-fn failed_at(record: &Record, step: Step) -> bool {
-    record.trouble.as_ref().is_some_and(|trouble| trouble.step == step)
+fn failed_at(state: &WebhookState, step: Step) -> bool {
+    state.retry.as_ref().is_some_and(|retry| retry.step == step)
 }
 
 /// What failed later than now failed on another clock, and so did what is to be retried later than it can be.
-fn retry_after(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {
-    let trouble = record.trouble.as_ref().filter(|trouble| trouble.at <= now.local)?;
-    let longest = SignedDuration::try_from(wanted.longest_retry).unwrap_or(HOUR);
-    let (retry_at, ahead) = (trouble.retry_at, trouble.retry_at.duration_since(now.local));
+fn retry_after(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
+    let retry = state.retry.as_ref().filter(|retry| retry.at <= now.local)?;
+    let longest = SignedDuration::try_from(policy.longest_retry).unwrap_or(HOUR);
+    let (retry_at, ahead) = (retry.retry_at, retry.retry_at.duration_since(now.local));
     (ahead > SignedDuration::ZERO && ahead <= longest).then_some(retry_at)
 }
 
 /// When the kept delta is to be asked for. Times that lie further ahead than they can were written on
 /// another clock.
-fn warm_at(record: &Record, wanted: &Wanted, now: Now) -> Option<Timestamp> {
-    let (warmth, every) = record.delta.zip(wanted.keep_warm)?;
+fn keep_alive_at(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
+    let (warmth, every) = state.delta.zip(policy.keep_warm)?;
     let every = SignedDuration::try_from(every).unwrap_or(HOUR);
-    let longest = SignedDuration::try_from(wanted.longest_retry).unwrap_or(HOUR);
+    let longest = SignedDuration::try_from(policy.longest_retry).unwrap_or(HOUR);
     let asked_at = warmth.asked_at.min(now.local);
     let retry_at = warmth.retry_at.filter(|retry_at| retry_at.duration_since(now.local) <= longest);
     let due = asked_at.checked_add(every).unwrap_or(now.local);
     Some(retry_at.map_or(due, |retry_at| due.max(retry_at)))
 }
 
-fn wait_or(waiting: Option<Timestamp>, effect: Plan) -> Plan {
-    waiting.map_or(effect, |until| Plan::Wait { until: Some(until), contended: false })
+fn wait_or(waiting: Option<Timestamp>, effect: Action) -> Action {
+    waiting.map_or(effect, |until| Action::Wait { until: Some(until), contended: false })
 }
 
 /// Whether the renewal need not wait for a sink: each has the key, or, so that one that fails keeps the
 /// receiver from nothing, was at least tried. After a catch-up only the former counts.
-fn settled(record: &Record, stage: Stage) -> bool {
-    let tried = |outbox: &Outbox| stage == Stage::HandOff && outbox.attempts > 0;
-    record.sinks.iter().all(|outbox| record.has_key(&outbox.sink) || tried(outbox))
+fn settled(state: &WebhookState, at: Stage) -> bool {
+    let tried = |outbox: &Outbox| at == Stage::HandOff && outbox.attempts > 0;
+    state.sinks.iter().all(|outbox| state.has_key(&outbox.sink) || tried(outbox))
 }
 
-fn confirm_due(record: &Record, now: Now) -> bool {
-    confirm_at(record).is_some_and(|at| at <= now.local)
+fn confirm_due(state: &WebhookState, now: Now) -> bool {
+    confirm_at(state).is_some_and(|at| at <= now.local)
 }
 
 /// When Protime is to be asked besides the regular polls.
-fn confirm_at(record: &Record) -> Option<Timestamp> {
-    [record.confirm.map(|confirm| confirm.at), unsettled(record)].into_iter().flatten().min()
+fn confirm_at(state: &WebhookState) -> Option<Timestamp> {
+    [state.recheck.map(|recheck| recheck.at), unsettled(state)].into_iter().flatten().min()
 }
 
 /// What a list shows of our last rotation that is not known of it yet.
-pub(crate) fn unlearnt(record: &Record) -> Option<&Listed> {
-    let (Some(issued), Remote::Listed(listed)) = (&record.issued, &record.remote) else { return None };
-    let lacks = issued.id.is_none() || (issued.valid_until.is_none() && listed.valid_until.is_some());
+pub(crate) fn to_backfill(state: &WebhookState) -> Option<&ListedWebhook> {
+    let (Some(registration), Remote::Listed(listed)) = (&state.registration, &state.remote) else {
+        return None;
+    };
+    let lacks =
+        registration.id.is_none() || (registration.valid_until.is_none() && listed.valid_until.is_some());
     // What a rotation takes over as listed has been seen in the moment of the rotation, and in no list.
-    let unplanned = record.next_renewal_at.is_none() && issued.valid_until.is_some();
-    let is_news = (issued.shown.is_none() || unplanned) && listed.seen_at > issued.rotated_at;
-    let is_late = lacks && listed.seen_at >= issued.rotated_at;
-    ((is_news || is_late) && !differs(issued, listed)).then_some(listed)
+    let unplanned = state.next_renewal_at.is_none() && registration.valid_until.is_some();
+    let is_news = (registration.shown.is_none() || unplanned) && listed.seen_at > registration.rotated_at;
+    let is_late = lacks && listed.seen_at >= registration.rotated_at;
+    ((is_news || is_late) && !differs(registration, listed)).then_some(listed)
 }
 
-fn idle(record: &Record, now: Now) -> Plan {
-    if unsettled(record).is_some() {
-        return Plan::Wait { until: confirm_at(record), contended: false };
+fn idle(state: &WebhookState, now: Now) -> Action {
+    if unsettled(state).is_some() {
+        return Action::Wait { until: confirm_at(state), contended: false };
     }
-    let patience = match &record.remote {
-        Remote::Listed(Listed { status: RemoteStatus::Other(_), status_since, .. }) => {
+    let patience = match &state.remote {
+        Remote::Listed(ListedWebhook { status: RemoteStatus::Other(_), status_since, .. }) => {
             Some(*status_since + UNKNOWN_STATUS_PATIENCE)
         }
         _ => None,
     };
-    let end = match (&record.issued, &record.remote) {
-        (Some(issued), Remote::Listed(listed)) => end_of(issued, listed),
-        (Some(issued), _) => issued.valid_until,
+    let end = match (&state.registration, &state.remote) {
+        (Some(registration), Remote::Listed(listed)) => end_of(registration, listed),
+        (Some(registration), _) => registration.valid_until,
         (None, _) => None,
     };
-    let planned = [record.next_renewal_at, end]
+    let planned = [state.next_renewal_at, end]
         .into_iter()
         .flatten()
         .map(|moment| now.local_of(moment))
-        .chain(record.confirm.map(|confirm| confirm.at))
+        .chain(state.recheck.map(|recheck| recheck.at))
         .chain(patience)
         .min();
-    Plan::Wait { until: planned, contended: false }
+    Action::Wait { until: planned, contended: false }
 }
 
 #[cfg(test)]

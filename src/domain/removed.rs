@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    state::{Record, Remote, WebhookId},
+    state::{Remote, WebhookId, WebhookState},
     webhook::{Pair, WebhookPath},
 };
 
@@ -33,7 +33,7 @@ impl OnRemove {
 
 /// A webhook that left the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Orphan {
+pub(crate) struct RemovedWebhook {
     /// Its number; it is the same should the webhook come back.
     pub(crate) id: WebhookId,
     /// What it was called.
@@ -48,11 +48,11 @@ pub(crate) struct Orphan {
     pub(crate) remote: Remote,
 }
 
-impl Orphan {
+impl RemovedWebhook {
     /// What is known of a webhook that left; nothing of one that did not, or that Protime is known not to have.
-    pub(crate) fn of(record: Record) -> Option<Self> {
-        let left_at = record.left_at.filter(|_| !record.configured)?;
-        let Record { id, path, pair, on_remove, remote, .. } = record;
+    pub(crate) fn of(state: WebhookState) -> Option<Self> {
+        let left_at = state.left_at.filter(|_| !state.configured)?;
+        let WebhookState { id, path, pair, on_remove, remote, .. } = state;
         Some(Self { id, path, pair, on_remove, left_at, remote })
     }
 

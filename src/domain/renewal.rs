@@ -11,7 +11,7 @@ use super::{
 
 /// A renewal under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Open {
+pub(crate) struct ActiveRenewal {
     /// Its number.
     pub(crate) id: i64,
     /// Why it runs.
@@ -36,7 +36,7 @@ pub(crate) struct Open {
     pub(crate) progress: Option<Progress>,
 }
 
-impl Open {
+impl ActiveRenewal {
     /// How often the step of its stage was begun.
     pub(crate) fn attempts(&self) -> u32 {
         self.begun[self.stage.step() as usize]
@@ -58,7 +58,7 @@ pub(crate) struct Running {
 
 /// A renewal that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Ended {
+pub(crate) struct FinishedRenewal {
     /// Its number.
     pub(crate) id: i64,
     /// Why it ran.
@@ -90,7 +90,7 @@ pub(crate) enum Stage {
     /// Every sink has the key, or was tried; the time since the resync began is still owed.
     CatchUp,
     /// The catch-up ran while a sink still lacked the key: another one follows once it has it.
-    Late,
+    AwaitingSinks,
 }
 
 impl Stage {
@@ -100,7 +100,7 @@ impl Stage {
             Self::Resync => Step::Resync,
             Self::Post | Self::Posting => Step::Post,
             Self::Rotate => Step::Rotate,
-            Self::HandOff | Self::Late => Step::HandOff,
+            Self::HandOff | Self::AwaitingSinks => Step::HandOff,
             Self::CatchUp => Step::CatchUp,
         }
     }
@@ -108,7 +108,7 @@ impl Stage {
 
 /// A failure that has not been overcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Trouble {
+pub(crate) struct RetryState {
     /// When it last happened.
     pub(crate) at: Timestamp,
     /// When it first happened.
@@ -118,7 +118,7 @@ pub(crate) struct Trouble {
     /// What happened, and what would help.
     pub(crate) message: String,
     /// Whether it passes by itself.
-    pub(crate) kind: TroubleKind,
+    pub(crate) kind: RetryKind,
     /// How often running.
     pub(crate) attempts: u32,
     /// When to try again, on our clock.
@@ -128,7 +128,7 @@ pub(crate) struct Trouble {
 /// Whether a failure passes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum TroubleKind {
+pub(crate) enum RetryKind {
     /// It may.
     Transient,
     /// It takes an operator.

@@ -280,12 +280,12 @@ pub(crate) struct Status {
     pub(crate) tenants: Vec<Tenant>,
     /// Webhooks that left the configuration and live on at Protime.
     #[serde(default)]
-    pub(crate) orphans: Vec<Orphan>,
+    pub(crate) orphans: Vec<RemovedWebhook>,
 }
 
 /// A webhook that left the configuration and lives on at Protime.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Orphan {
+pub(crate) struct RemovedWebhook {
     /// The tenant's name.
     pub(crate) tenant: String,
     /// What the webhook was called.

@@ -11,10 +11,10 @@ use super::{
     gap::Gap,
     grain::Grain,
     outbox::Outbox,
-    page_cursor::{Audit, Warmth},
+    page_cursor::{Audit, DeltaLife},
     post::{Post, PostOutcome},
     removed::OnRemove,
-    renewal::{Ended, Open, Trouble},
+    renewal::{ActiveRenewal, FinishedRenewal, RetryState},
     webhook::{Pair, RemoteStatus, WebhookPath},
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct WebhookId(pub(crate) i64);
 
 /// Everything that is stored of one webhook.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Record {
+pub(crate) struct WebhookState {
     /// Its number.
     pub(crate) id: WebhookId,
     /// What it is called.
@@ -57,17 +57,17 @@ pub(crate) struct Record {
     /// What Protime last said of it.
     pub(crate) remote: Remote,
     /// What the last rotation stored.
-    pub(crate) issued: Option<Issued>,
+    pub(crate) registration: Option<Registration>,
     /// When the next renewal is planned, on Protime's clock.
     pub(crate) next_renewal_at: Option<Timestamp>,
     /// When it is looked at next, on our clock.
     pub(crate) next_action_at: Option<Timestamp>,
     /// The renewal under way.
-    pub(crate) open: Option<Open>,
+    pub(crate) active: Option<ActiveRenewal>,
     /// The last renewal that ended.
-    pub(crate) last: Option<Ended>,
+    pub(crate) last: Option<FinishedRenewal>,
     /// What keeps it from going on.
-    pub(crate) trouble: Option<Trouble>,
+    pub(crate) retry: Option<RetryState>,
     /// The gap that no resync has closed yet.
     pub(crate) owed: Option<Gap>,
     /// When it was last seen to deliver with a key that had been handed off, on Protime's clock.
@@ -75,7 +75,7 @@ pub(crate) struct Record {
     /// Every change before this is covered by a resync that succeeded, on Protime's clock.
     pub(crate) synced_at: Option<Timestamp>,
     /// Whether a POST whose outcome we never learnt may still be processed late.
-    pub(crate) confirm: Option<Confirm>,
+    pub(crate) recheck: Option<Recheck>,
     /// The POSTs of the last day that may still matter, in the order in which they began.
     pub(crate) posts: Vec<Post>,
     /// Counts the beginnings and ends of POSTs: a list that was asked for before the last of them may be
@@ -92,14 +92,14 @@ pub(crate) struct Record {
     /// The outboxes of the key sinks.
     pub(crate) sinks: Vec<Outbox>,
     /// The delta that Protime keeps for it, if there is one.
-    pub(crate) delta: Option<Warmth>,
+    pub(crate) delta: Option<DeltaLife>,
     /// What asking for that delta between renewals has brought.
     pub(crate) audit: Option<Audit>,
     /// Counts the changes that may call for another plan.
     pub(crate) revision: i64,
 }
 
-impl Record {
+impl WebhookState {
     /// A webhook of which nothing is known, and which is not configured yet.
     pub(crate) fn new(path: WebhookPath, pair: Pair) -> Self {
         Self {
@@ -110,16 +110,16 @@ impl Record {
             left_at: None,
             configured: false,
             remote: Remote::NeverAsked,
-            issued: None,
+            registration: None,
             next_renewal_at: None,
             next_action_at: None,
-            open: None,
+            active: None,
             last: None,
-            trouble: None,
+            retry: None,
             owed: None,
             proven_at: None,
             synced_at: None,
-            confirm: None,
+            recheck: None,
             posts: Vec::new(),
             post_marks: 0,
             standing: Standing::No,
@@ -138,7 +138,7 @@ impl Record {
         if self.standing != Standing::No {
             match &mut self.remote {
                 Remote::NeverAsked => {}
-                Remote::Absent { seen_at } | Remote::Listed(Listed { seen_at, .. }) => {
+                Remote::Absent { seen_at } | Remote::Listed(ListedWebhook { seen_at, .. }) => {
                     *seen_at = list.asked_at;
                 }
             }
@@ -185,7 +185,7 @@ impl Record {
     }
 
     fn took_key(&self, sink: &str) -> Option<&Outbox> {
-        let current = self.issued.as_ref()?.key_version;
+        let current = self.registration.as_ref()?.key_version;
         self.sinks.iter().find(|outbox| outbox.sink == sink && outbox.version == current)
     }
 }
@@ -224,7 +224,7 @@ pub(crate) enum Remote {
         seen_at: Timestamp,
     },
     /// It has one.
-    Listed(Listed),
+    Listed(ListedWebhook),
 }
 
 impl Remote {
@@ -232,19 +232,19 @@ impl Remote {
     pub(crate) fn seen_as(&self, other: &Self) -> Self {
         let seen = match other {
             Self::NeverAsked => return self.clone(),
-            Self::Absent { seen_at } | Self::Listed(Listed { seen_at, .. }) => *seen_at,
+            Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) => *seen_at,
         };
         match self {
             Self::NeverAsked => Self::NeverAsked,
             Self::Absent { .. } => Self::Absent { seen_at: seen },
-            Self::Listed(listed) => Self::Listed(Listed { seen_at: seen, ..listed.clone() }),
+            Self::Listed(listed) => Self::Listed(ListedWebhook { seen_at: seen, ..listed.clone() }),
         }
     }
 }
 
 /// A webhook as Protime listed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Listed {
+pub(crate) struct ListedWebhook {
     /// Protime's id.
     pub(crate) id: String,
     /// Its status.
@@ -266,7 +266,7 @@ pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a rotation stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Issued {
+pub(crate) struct Registration {
     /// Protime's id; `None` where the answer had none and no list has shown it yet.
     pub(crate) id: Option<String>,
     /// Until when it delivers; `None` likewise.
@@ -289,7 +289,7 @@ pub(crate) struct Issued {
     pub(crate) shown: Option<Shown>,
 }
 
-impl Issued {
+impl Registration {
     /// Whether a list that was asked for at this time, on our clock, may be older than the rotation: Protime
     /// does not say that what it has answered shows at once.
     pub(crate) fn is_settling(&self, seen_at: Timestamp) -> bool {
@@ -332,7 +332,7 @@ pub(crate) struct Shown {
 /// A POST of unknown outcome came before the last rotation: Protime may process it late, and then
 /// the key that we stored is dead without anybody having told us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Confirm {
+pub(crate) struct Recheck {
     /// When to ask Protime, on our clock.
     pub(crate) at: Timestamp,
     /// The last time that is worth asking.

@@ -18,7 +18,7 @@ use super::{
 
 /// For which webhook, why and for which span of time something is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Context {
+pub(crate) struct TaskContext {
     /// The tenant.
     pub(crate) tenant: TenantName,
     /// The webhook within it.
@@ -57,7 +57,7 @@ struct Message<'a> {
     key_version: Option<u64>,
 }
 
-impl Context {
+impl TaskContext {
     /// The `PROTIME_*` variables. Times are RFC 3339 in UTC; `PROTIME_FROM` is empty for everything.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -115,7 +115,7 @@ pub(crate) struct Done {
 
 /// Whether trying again makes sense of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FailureKind {
+pub(crate) enum TaskErrorKind {
     /// It went wrong: try again later.
     Failed,
     /// It went wrong, and Protime asked to wait this long.
@@ -131,19 +131,19 @@ pub(crate) enum FailureKind {
 /// Something was not done; it prints as its message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Failure {
+pub(crate) struct TaskError {
     /// What went wrong and what would help, in a sentence; never a secret.
     pub(crate) message: String,
     /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
     pub(crate) output: Option<String>,
     /// What the caller is to make of it.
-    pub(crate) kind: FailureKind,
+    pub(crate) kind: TaskErrorKind,
 }
 
-impl Failure {
+impl TaskError {
     /// A failure without a program's output.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), output: None, kind: FailureKind::Failed }
+        Self { message: message.into(), output: None, kind: TaskErrorKind::Failed }
     }
 }
 
@@ -152,8 +152,8 @@ pub(crate) mod tests {
     use super::*;
 
     /// A context whose every field differs from every other.
-    pub(crate) fn context(step: Step, from: Option<i64>) -> Context {
-        Context {
+    pub(crate) fn context(step: Step, from: Option<i64>) -> TaskContext {
+        TaskContext {
             tenant: TenantName::new("acme").expect("a name"),
             webhook: WebhookName::new("badge-reader").expect("a name"),
             collection: "clockings".to_owned(),

@@ -38,15 +38,15 @@ use super::{
     key::WebhookKey,
     post::PostId,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
-    renewal::{Ended, Open, Running, Stage, Trouble, TroubleKind},
-    state::{Now, Record, Standing},
+    renewal::{ActiveRenewal, FinishedRenewal, RetryKind, RetryState, Running, Stage},
+    state::{Now, Standing, WebhookState},
 };
 
 /// What came of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Transition {
     /// The state after it.
-    pub(crate) state: Record,
+    pub(crate) state: WebhookState,
     /// What the journal is to say.
     pub(crate) journal: Vec<Entry>,
     /// A key that becomes current with the state.
@@ -61,19 +61,19 @@ pub(crate) struct NewKey(pub(crate) WebhookKey);
 
 impl Transition {
     /// Whether there is anything to be committed.
-    pub(crate) fn changes(&self, before: &Record) -> bool {
+    pub(crate) fn changes(&self, before: &WebhookState) -> bool {
         self.state.revision != before.revision
     }
 
     /// The step that the event began, or the one that runs.
     pub(crate) fn attempt(&self) -> Option<Attempt> {
-        let open = self.state.open.as_ref()?;
-        Some(Attempt { renewal: open.id, step: open.running.as_ref()?.number })
+        let active = self.state.active.as_ref()?;
+        Some(Attempt { renewal: active.id, step: active.running.as_ref()?.number })
     }
 
     /// What comes of another event in the same moment; both are committed together. `before` is the state that
     /// the first one came of.
-    pub(crate) fn then(self, before: &Record, event: &Event, now: Now) -> Self {
+    pub(crate) fn then(self, before: &WebhookState, event: &Event, now: Now) -> Self {
         let mut next = apply(&self.state, event, now);
         if self.changes(before) || next.changes(&self.state) {
             next.state.revision = before.revision + 1;
@@ -88,12 +88,12 @@ impl Transition {
 }
 
 /// What becomes of a webhook.
-pub(crate) fn apply(record: &Record, event: &Event, now: Now) -> Transition {
-    let mut change = Change { state: record.clone(), journal: Vec::new(), key: None, spent: None, now };
+pub(crate) fn apply(before: &WebhookState, event: &Event, now: Now) -> Transition {
+    let mut change = Change { state: before.clone(), journal: Vec::new(), key: None, spent: None, now };
     change.apply(event);
     let Change { mut state, journal, key, spent, .. } = change;
-    if state != *record || key.is_some() || spent.is_some() {
-        state.revision = record.revision + 1;
+    if state != *before || key.is_some() || spent.is_some() {
+        state.revision = before.revision + 1;
         if !matches!(event, Event::Listed(_)) {
             // A list that is asked for from now on is to be looked at.
             state.standing = Standing::No;
@@ -105,7 +105,7 @@ pub(crate) fn apply(record: &Record, event: &Event, now: Now) -> Transition {
 
 /// A state on its way.
 struct Change {
-    state: Record,
+    state: WebhookState,
     journal: Vec<Entry>,
     key: Option<NewKey>,
     spent: Option<PostId>,
@@ -117,7 +117,7 @@ impl Change {
         match event {
             Event::Begin { renewal, reason, gap } => self.begin(*renewal, *reason, *gap),
             Event::Supersede { renewal, reason, gap, outcome, error } => {
-                if self.state.open.is_some() {
+                if self.state.active.is_some() {
                     self.finish(*outcome, Some(error.clone()));
                 }
                 self.begin(*renewal, *reason, *gap);
@@ -144,7 +144,7 @@ impl Change {
             Event::CaughtUp(attempt, outcome, covered, output, everywhere) => {
                 self.caught_up(*attempt, *outcome, *covered, output.as_ref(), *everywhere);
             }
-            Event::Walked { renewal, step, progress } => self.walked(*renewal, *step, *progress),
+            Event::PageDelivered { renewal, step, progress } => self.walked(*renewal, *step, *progress),
             Event::PostRefused(post, setback) => self.refused(*post, setback),
             Event::PostUnknown(post, setback) => self.unknown(*post, setback),
             Event::PostPostponed(post, why) => self.postponed(*post, why),
@@ -153,14 +153,14 @@ impl Change {
             Event::NoAnswer(attempt, setback, made) => self.no_answer(*attempt, setback, *made),
             Event::PostHadNoEffect => self.had_no_effect(),
             Event::Hindered(setback) => {
-                if self.state.open.is_some() {
+                if self.state.active.is_some() {
                     self.fail(setback);
                 }
             }
             Event::RenewedAfterEnd(after_end, schedule) => self.renewed_after_end(*after_end, *schedule),
             Event::Imported(key, references) => self.import(key, references),
             Event::Listed(seen) => self.listed(seen),
-            Event::Confirmed { before, next } => self.confirmed(*before, *next),
+            Event::Rechecked { before, next } => self.rechecked(*before, *next),
             Event::DeliveryBegan(sink) => self.begin_delivery(sink),
             Event::Delivered(sink, version, output) => self.delivered(sink, *version, output.as_ref()),
             Event::Undelivered(sink, version, message, output, retry) => {
@@ -169,8 +169,8 @@ impl Change {
             Event::DeliveryGivenUp(sink, why, output) => self.give_delivery_up(sink, why, output.as_ref()),
             Event::KeyGone(sink, version) => self.key_gone(sink, *version),
             Event::Delta(kept) => self.delta(*kept),
-            Event::Refreshed(covered, audited) => self.refreshed(*covered, *audited),
-            Event::RefreshFailed(retry_at) => {
+            Event::DeltaKeptAlive(covered, audited) => self.refreshed(*covered, *audited),
+            Event::DeltaNotReached(retry_at) => {
                 if let Some(delta) = &mut self.state.delta {
                     delta.retry_at = Some(*retry_at);
                 }
@@ -184,10 +184,10 @@ impl Change {
     }
 
     fn begin(&mut self, renewal: i64, reason: Reason, gap: Option<Gap>) {
-        if self.state.open.is_some() {
+        if self.state.active.is_some() {
             return self.hurry();
         }
-        self.state.open = Some(Open {
+        self.state.active = Some(ActiveRenewal {
             id: renewal,
             reason,
             stage: Stage::Resync,
@@ -210,8 +210,8 @@ impl Change {
 
     fn hurry(&mut self) {
         let now = self.now.local;
-        if let Some(trouble) = &mut self.state.trouble {
-            trouble.retry_at = trouble.retry_at.min(now);
+        if let Some(retry) = &mut self.state.retry {
+            retry.retry_at = retry.retry_at.min(now);
         }
         for outbox in &mut self.state.sinks {
             outbox.retry_at = outbox.retry_at.map(|at| at.min(now));
@@ -226,12 +226,12 @@ impl Change {
             self.note_lost_key();
         }
         self.say(What::Ended { outcome, error: error.clone() });
-        let Some(open) = self.state.open.take() else { return };
-        self.state.last = Some(Ended {
-            id: open.id,
-            reason: open.reason,
+        let Some(active) = self.state.active.take() else { return };
+        self.state.last = Some(FinishedRenewal {
+            id: active.id,
+            reason: active.reason,
             outcome,
-            started_at: open.started_at,
+            started_at: active.started_at,
             finished_at: self.now.local,
             error,
         });
@@ -240,8 +240,8 @@ impl Change {
 
     /// Ends what runs in the open renewal without anyone having learnt how it ended.
     fn cut_off(&mut self, why: &str) {
-        let Some(open) = &mut self.state.open else { return };
-        for running in [open.running.take(), open.handing_off.take()].into_iter().flatten() {
+        let Some(active) = &mut self.state.active else { return };
+        for running in [active.running.take(), active.handing_off.take()].into_iter().flatten() {
             let outcome = if running.step == Step::Post { StepOutcome::Unknown } else { StepOutcome::Failed };
             let output = running.output.clone();
             self.say_ended(&running, outcome, Some(why.to_owned()), output);
@@ -249,18 +249,18 @@ impl Change {
     }
 
     fn begin_step(&mut self, step: Step) {
-        if self.state.open.as_ref().is_none_or(|open| open.running.is_some()) {
+        if self.state.active.as_ref().is_none_or(|active| active.running.is_some()) {
             self.cut_off_step();
         }
         if let Some(running) = self.new_step(step)
-            && let Some(open) = &mut self.state.open
+            && let Some(active) = &mut self.state.active
         {
-            open.running = Some(running);
+            active.running = Some(running);
         }
     }
 
     fn cut_off_step(&mut self) {
-        let running = self.state.open.as_mut().and_then(|open| open.running.take());
+        let running = self.state.active.as_mut().and_then(|active| active.running.take());
         if let Some(running) = running {
             let why = "ended without a record of how".to_owned();
             self.say_ended(&running, StepOutcome::Failed, Some(why), None);
@@ -269,10 +269,10 @@ impl Change {
 
     /// Counts a step that begins.
     fn new_step(&mut self, step: Step) -> Option<Running> {
-        let open = self.state.open.as_mut()?;
-        open.steps += 1;
-        open.begun[step as usize] += 1;
-        let number = open.steps;
+        let active = self.state.active.as_mut()?;
+        active.steps += 1;
+        active.begun[step as usize] += 1;
+        let number = active.steps;
         self.say(What::StepBegan { number, step });
         Some(Running { number, step, started_at: self.now.local, output: None })
     }
@@ -285,8 +285,9 @@ impl Change {
         error: Option<&String>,
         output: Option<&String>,
     ) -> bool {
-        let open = self.state.open.as_mut().filter(|open| open.id == attempt.renewal);
-        let running = open.and_then(|open| open.running.take_if(|running| running.number == attempt.step));
+        let active = self.state.active.as_mut().filter(|active| active.id == attempt.renewal);
+        let running =
+            active.and_then(|active| active.running.take_if(|running| running.number == attempt.step));
         let Some(running) = running else { return false };
         self.say_ended(&running, outcome, error.cloned(), output.cloned());
         true
@@ -304,31 +305,32 @@ impl Change {
     }
 
     fn say(&mut self, what: What) {
-        let renewal = self.state.open.as_ref().map(|open| InRenewal { id: open.id, reason: open.reason });
+        let renewal =
+            self.state.active.as_ref().map(|active| InRenewal { id: active.id, reason: active.reason });
         self.journal.push(Entry { at: self.now.local, renewal, what });
     }
 
     fn stage(&mut self, stage: Stage) {
-        if let Some(open) = &mut self.state.open
-            && open.stage != stage
+        if let Some(active) = &mut self.state.active
+            && active.stage != stage
         {
-            if open.stage.step() != stage.step() {
-                open.progress = None;
+            if active.stage.step() != stage.step() {
+                active.progress = None;
             }
-            open.stage = stage;
+            active.stage = stage;
         }
     }
 
     fn stands_at(&self, stage: Stage) -> bool {
-        self.state.open.as_ref().is_some_and(|open| open.stage == stage)
+        self.state.active.as_ref().is_some_and(|active| active.stage == stage)
     }
 
     /// Takes note of a failure; failures running at the same step are counted on.
     fn fail(&mut self, setback: &Setback) {
-        let before = self.state.trouble.as_ref().filter(|trouble| trouble.step == setback.step);
-        let attempts = before.map_or(0, |trouble| trouble.attempts).saturating_add(1);
-        let since = before.map_or(self.now.local, |trouble| trouble.since);
-        self.state.trouble = Some(Trouble {
+        let before = self.state.retry.as_ref().filter(|retry| retry.step == setback.step);
+        let attempts = before.map_or(0, |retry| retry.attempts).saturating_add(1);
+        let since = before.map_or(self.now.local, |retry| retry.since);
+        self.state.retry = Some(RetryState {
             at: self.now.local,
             since,
             step: setback.step,
@@ -342,15 +344,15 @@ impl Change {
     fn retry_at(&self, setback: &Setback, attempts: u32) -> Timestamp {
         let Retry { backoff, draw } = setback.retry;
         let delay = match setback.kind {
-            TroubleKind::Transient => backoff.delay(attempts, draw),
-            TroubleKind::NeedsOperator => backoff.slow(draw),
+            RetryKind::Transient => backoff.delay(attempts, draw),
+            RetryKind::NeedsOperator => backoff.slow(draw),
         };
         later(self.now, delay.max(setback.at_least.unwrap_or_default()))
     }
 
     /// Success in one step says nothing of another.
     fn overcome(&mut self, step: Step) {
-        self.state.trouble.take_if(|trouble| trouble.step == step);
+        self.state.retry.take_if(|retry| retry.step == step);
     }
 }
 

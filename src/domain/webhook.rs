@@ -169,7 +169,7 @@ impl From<RemoteStatus> for String {
 
 /// An id of Protime's in a form in which its spellings are the same: GUIDs are written in capitals or
 /// not, with braces, quotes, parentheses and hyphens or without.
-pub(crate) fn comparable_id(id: &str) -> String {
+pub(crate) fn normalized_id(id: &str) -> String {
     let bare = id.trim_matches(|c: char| c.is_whitespace() || "'\"{}()".contains(c)).to_ascii_lowercase();
     let plain = bare.replace('-', "");
     let is_guid = plain.len() == 32 && plain.bytes().all(|b| b.is_ascii_hexdigit());
@@ -178,7 +178,7 @@ pub(crate) fn comparable_id(id: &str) -> String {
 
 /// Whether two ids of Protime's are one.
 pub(crate) fn same_id(one: &str, other: &str) -> bool {
-    comparable_id(one) == comparable_id(other)
+    normalized_id(one) == normalized_id(other)
 }
 
 /// A webhook as Protime lists it.

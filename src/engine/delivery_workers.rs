@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{live::Live, setup::Setup};
+use super::{Engine, setup::Setup};
 use crate::{
     clock, domain::state::WebhookId, handoff::KeySink, renewal::procedure::Procedure, store::StoreError,
 };
@@ -30,20 +30,20 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// Owns the deliveries to all sinks.
 pub(crate) struct DeliveryWorkers {
-    live: Live,
+    engine: Engine,
     tasks: JoinSet<()>,
     under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
 }
 
 impl DeliveryWorkers {
     /// Nothing is under way yet.
-    pub(crate) fn new(live: Live) -> Self {
-        Self { live, tasks: JoinSet::new(), under_way: Arc::default() }
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine, tasks: JoinSet::new(), under_way: Arc::default() }
     }
 
     /// Works until `closing` is requested, which comes after `stop`, and what was under way has ended.
     pub(crate) async fn run(mut self, stop: CancellationToken, closing: CancellationToken) {
-        let mut rotations = self.live.lasting.rotations.subscribe();
+        let mut rotations = self.engine.shared.rotations.subscribe();
         loop {
             let last = closing.is_cancelled();
             rotations.borrow_and_update();
@@ -57,7 +57,7 @@ impl DeliveryWorkers {
             tokio::select! {
                 () = tokio::time::sleep(sleep) => {}
                 _ = rotations.changed() => {}
-                () = self.live.lasting.deliveries.notified() => {}
+                () = self.engine.shared.deliveries.notified() => {}
                 () = closing.cancelled() => {}
                 Some(ended) = self.tasks.join_next() => note(ended),
             }
@@ -69,10 +69,10 @@ impl DeliveryWorkers {
 
     /// Starts every delivery that is due and tells how long to sleep.
     async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let now = clock::now();
-        let store = &self.live.lasting.store;
-        let longest = setup.procedures.values().map(|procedure| procedure.wanted.longest_retry).max();
+        let store = &self.engine.shared.store;
+        let longest = setup.procedures.values().map(|procedure| procedure.policy.longest_retry).max();
         let longest = SignedDuration::try_from(longest.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
         let latest = now.checked_add(longest).unwrap_or(now);
         for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
@@ -86,7 +86,8 @@ impl DeliveryWorkers {
             }
             let errand = (id, name);
             if self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(errand.clone()) {
-                let claim = Claim { errand, under_way: Arc::clone(&self.under_way), live: self.live.clone() };
+                let claim =
+                    Claim { errand, under_way: Arc::clone(&self.under_way), engine: self.engine.clone() };
                 self.tasks.spawn(bring(procedure, sink, stop.clone(), claim));
             }
         }
@@ -107,13 +108,13 @@ fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, Key
 struct Claim {
     errand: (WebhookId, String),
     under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
-    live: Live,
+    engine: Engine,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.errand);
-        self.live.lasting.wake.notify_one();
+        self.engine.shared.wake.notify_one();
     }
 }
 

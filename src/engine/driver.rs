@@ -23,8 +23,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    Engine,
     delivery_workers::DeliveryWorkers,
-    live::Live,
     parts::Parts,
     scheduler::{self, Cron, Sweep},
     service_manager::ServiceManager,
@@ -59,7 +59,7 @@ const PANIC_PAUSE: Duration = Duration::from_secs(5);
 
 /// Owns the work on all webhooks.
 pub(crate) struct Driver {
-    live: Live,
+    engine: Engine,
     parts: Parts,
     manager: ServiceManager,
     cron: Cron,
@@ -75,8 +75,8 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// A driver for what is in force.
-    pub(crate) fn new(live: Live, cron: Cron, parts: Parts) -> Self {
-        let setup = live.setup();
+    pub(crate) fn new(engine: Engine, cron: Cron, parts: Parts) -> Self {
+        let setup = engine.setup();
         Self {
             parts,
             manager: ServiceManager::new(),
@@ -88,14 +88,14 @@ impl Driver {
             tasks: JoinSet::new(),
             looked: (clock::now(), Instant::now()),
             asking: None,
-            live,
+            engine,
         }
     }
 
     /// Works until `stop` is requested and what was in flight is finished.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let closing = CancellationToken::new();
-        let workers = DeliveryWorkers::new(self.live.clone()).run(stop.clone(), closing.clone());
+        let workers = DeliveryWorkers::new(self.engine.clone()).run(stop.clone(), closing.clone());
         let workers = self.parts.spawn("the hand-off of keys", workers);
         while !stop.is_cancelled() {
             self.follow_the_configuration().await;
@@ -111,7 +111,7 @@ impl Driver {
             self.manager.alive();
             tokio::select! {
                 () = tokio::time::sleep(self.manager.longest_sleep(sleep)) => {}
-                () = self.live.lasting.wake.notified() => {}
+                () = self.engine.shared.wake.notified() => {}
                 () = stop.cancelled() => {}
                 Some(ended) = self.tasks.join_next() => note(ended),
             }
@@ -132,23 +132,23 @@ impl Driver {
         if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
             return Ok(LONGEST_SLEEP);
         }
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         let now = clock::now();
-        for id in self.live.lasting.store.due(now, BATCH).await? {
+        for id in self.engine.shared.store.due(now, BATCH).await? {
             let Some(procedure) = setup.procedures.get(&id) else { continue };
             if self.running().insert(id) {
                 let claim = Claim {
                     id,
                     running: Arc::clone(&self.running),
-                    wake: Arc::clone(&self.live.lasting.wake),
+                    wake: Arc::clone(&self.engine.shared.wake),
                 };
                 let permits = Arc::clone(&self.permits);
-                let work = work(self.live.clone(), id, Arc::clone(procedure), stop.clone(), permits);
+                let work = work(self.engine.clone(), id, Arc::clone(procedure), stop.clone(), permits);
                 self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
             }
         }
-        self.manager.describe(&self.live).await?;
-        let next = self.live.lasting.store.next_due(now).await?;
+        self.manager.describe(&self.engine).await?;
+        let next = self.engine.shared.store.next_due(now).await?;
         let until_due = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
         });
@@ -169,7 +169,7 @@ impl Driver {
 
     /// Puts in force what a reload has changed of the loop's own settings.
     async fn follow_the_configuration(&mut self) {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         if setup.max_concurrent != self.max_concurrent {
             // Work under way keeps the permits of before.
             self.max_concurrent = setup.max_concurrent;
@@ -201,21 +201,21 @@ impl Driver {
                 "the clock was set, or the machine was suspended; asking every tenant"
             );
             self.rearm().await;
-            let live = self.live.clone();
+            let engine = self.engine.clone();
             self.asking = Some(tokio::spawn(async move {
-                live.sweep().await;
+                engine.sweep().await;
                 // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
-                if let Err(error) = live.lasting.store.clock_set(clock::now()).await {
+                if let Err(error) = engine.shared.store.clock_set(clock::now()).await {
                     tracing::error!(%error, "the deadlines could not be set anew");
                 }
-                live.lasting.wake.notify_one();
+                engine.shared.wake.notify_one();
             }));
         }
     }
 
     /// Asks tenants again whose list could not be read, and all of them if the cron has gone silent.
     fn retry_polls(&mut self) {
-        let setup = self.live.setup();
+        let setup = self.engine.setup();
         for tenant in setup.tenants.iter().filter(|tenant| tenant.wants_retry()) {
             let tenant = Arc::clone(tenant);
             self.tasks.spawn(async move { tenant.retry().await });
@@ -226,7 +226,7 @@ impl Driver {
         let silent = oldest
             .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
             .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);
-        if silent && self.live.sweep.try_send(Sweep).is_ok() {
+        if silent && self.engine.sweep.try_send(Sweep).is_ok() {
             tracing::warn!("the cron has gone silent; polling without it");
         }
     }
@@ -273,7 +273,7 @@ async fn contain(
 /// Lets one webhook go on until it waits. A webhook that leaves the configuration is only brought to
 /// where no key that Protime has issued is at stake.
 async fn work(
-    live: Live,
+    engine: Engine,
     id: WebhookId,
     mut procedure: Arc<Procedure>,
     stop: CancellationToken,
@@ -284,7 +284,7 @@ async fn work(
     let halt = CancellationToken::new();
     loop {
         // Each step is done with what is in force when it begins.
-        match live.setup().procedures.get(&id) {
+        match engine.setup().procedures.get(&id) {
             Some(in_force) => procedure = Arc::clone(in_force),
             None => halt.cancel(),
         }
@@ -295,7 +295,7 @@ async fn work(
                 halt.cancel();
                 advancing.await
             }
-            () = live.left(id), if !halt.is_cancelled() => {
+            () = engine.left(id), if !halt.is_cancelled() => {
                 halt.cancel();
                 advancing.await
             }
@@ -312,7 +312,7 @@ async fn work(
             }
         }
     }
-    if !live.setup().procedures.contains_key(&id) {
+    if !engine.setup().procedures.contains_key(&id) {
         procedure.part(&halt).await;
     }
 }

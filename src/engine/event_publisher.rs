@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::live::Live;
+use super::Engine;
 use crate::{
     clock,
     domain::{
         event::{Event, Kind},
         journal::{Entry, InRenewal, What},
         report::{Problem, State},
-        state::{Record, WebhookId},
+        state::{WebhookId, WebhookState},
         webhook::WebhookPath,
     },
     renewal::procedure::Procedure,
@@ -40,7 +40,7 @@ const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 
 /// Reads the journal and tells the news.
 pub(crate) struct EventPublisher {
-    live: Live,
+    engine: Engine,
     position: i64,
     /// The state of each webhook that was last told.
     states: HashMap<WebhookId, State>,
@@ -51,26 +51,26 @@ pub(crate) struct EventPublisher {
 
 impl EventPublisher {
     /// Takes everything up to now as told.
-    pub(crate) async fn new(live: Live) -> Result<Self, StoreError> {
-        let end = live.lasting.store.feed_end().await?;
-        let news = live.lasting.store.feed(end, Of::All).await?;
+    pub(crate) async fn new(engine: Engine) -> Result<Self, StoreError> {
+        let end = engine.shared.store.feed_end().await?;
+        let feed = engine.shared.store.feed(end, Of::All).await?;
         let mut publisher = Self {
-            live,
-            position: news.position,
+            engine,
+            position: feed.position,
             states: HashMap::new(),
             compared: Instant::now(),
             problems: BTreeMap::new(),
         };
-        for (record, procedure) in &publisher.served(news.records) {
-            publisher.states.insert(record.id, webhook_view::webhook(record, procedure).state);
+        for (state, procedure) in &publisher.served(feed.states) {
+            publisher.states.insert(state.id, webhook_view::webhook(state, procedure).state);
         }
         Ok(publisher)
     }
 
     /// Tells the news until `stop` is requested, and then what is left.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut commits = self.live.lasting.store.commits();
-        let mut published = self.live.lasting.event_bus.news();
+        let mut commits = self.engine.shared.store.commits();
+        let mut published = self.engine.shared.event_bus.news();
         while !stop.is_cancelled() {
             // Before the look: what comes during it may be missing in what it sees.
             commits.borrow_and_update();
@@ -101,22 +101,22 @@ impl EventPublisher {
 
     async fn tell(&mut self) -> Result<bool, StoreError> {
         let whole = self.compared.elapsed() >= COMPARE;
-        let of = if whole { Of::All } else { Of::TheNews };
-        let news = self.live.lasting.store.feed(self.position, of).await?;
-        self.position = news.position;
+        let of = if whole { Of::All } else { Of::ItsEntries };
+        let feed = self.engine.shared.store.feed(self.position, of).await?;
+        self.position = feed.position;
         // Only now: what is known of a webhook may be of its next renewal already.
         let mut newest: BTreeMap<WebhookId, InRenewal> = BTreeMap::new();
-        for (id, path, entry) in &news.entries {
+        for (id, path, entry) in &feed.entries {
             self.tell_entry(path, entry);
             newest.extend(entry.renewal.map(|renewal| (*id, renewal)));
         }
-        let known = self.served(news.records);
-        for (record, procedure) in &known {
-            self.compare(record, procedure, newest.get(&record.id).copied());
+        let known = self.served(feed.states);
+        for (state, procedure) in &known {
+            self.compare(state, procedure, newest.get(&state.id).copied());
         }
         if whole {
             self.compared = Instant::now();
-            let present: HashSet<WebhookId> = known.iter().map(|(record, _)| record.id).collect();
+            let present: HashSet<WebhookId> = known.iter().map(|(state, _)| state.id).collect();
             self.states.retain(|id, _| present.contains(id));
             self.note_problems(&known);
         }
@@ -124,7 +124,7 @@ impl EventPublisher {
     }
 
     fn tell_entry(&self, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
-        let lasting = self.live.lasting.clone();
+        let shared = self.engine.shared.clone();
         let event = |kind| Event {
             renewal_id: renewal.map(|renewal| renewal.id),
             reason: renewal.map(|renewal| renewal.reason.to_string()),
@@ -139,7 +139,7 @@ impl EventPublisher {
             },
             What::StepEnded { step, began_at, outcome, error, .. } => {
                 let took = Duration::try_from(at.duration_since(*began_at)).unwrap_or_default();
-                lasting.counters.step(step.as_str(), took);
+                shared.counters.step(step.as_str(), took);
                 Event {
                     step: Some(step.to_string()),
                     outcome: Some(outcome.to_string()),
@@ -154,7 +154,7 @@ impl EventPublisher {
             },
             What::Ended { outcome, error } => {
                 let reason = renewal.map_or("", |renewal| renewal.reason.as_str());
-                lasting.counters.renewal(reason, outcome.as_str());
+                shared.counters.renewal(reason, outcome.as_str());
                 Event {
                     outcome: Some(outcome.to_string()),
                     error: error.clone(),
@@ -162,44 +162,44 @@ impl EventPublisher {
                 }
             }
         };
-        lasting.event_bus.publish(&told);
+        shared.event_bus.publish(&told);
     }
 
     /// Tells if the state is another than was last told.
-    fn compare(&mut self, record: &Record, procedure: &Procedure, renewal: Option<InRenewal>) {
-        let picture = webhook_view::webhook(record, procedure);
-        let before = self.states.insert(record.id, picture.state);
+    fn compare(&mut self, state: &WebhookState, procedure: &Procedure, renewal: Option<InRenewal>) {
+        let picture = webhook_view::webhook(state, procedure);
+        let before = self.states.insert(state.id, picture.state);
         if before == Some(picture.state) {
             return;
         }
-        let open = picture.renewal;
-        self.live.lasting.event_bus.publish(&Event {
-            renewal_id: open.as_ref().map(|open| open.id).or(renewal.map(|renewal| renewal.id)),
-            reason: open
-                .map(|open| open.reason)
+        let active = picture.renewal;
+        self.engine.shared.event_bus.publish(&Event {
+            renewal_id: active.as_ref().map(|active| active.id).or(renewal.map(|renewal| renewal.id)),
+            reason: active
+                .map(|active| active.reason)
                 .or_else(|| renewal.map(|renewal| renewal.reason.to_string())),
             error: picture.last_error.map(|error| error.message),
             state: Some(picture.state.as_str().to_owned()),
             previous_state: before.map(|before| before.as_str().to_owned()),
-            ..Event::of_webhook(Kind::WebhookState, clock::now(), &record.path)
+            ..Event::of_webhook(Kind::WebhookState, clock::now(), &state.path)
         });
     }
 
     /// Those of the records whose webhooks somebody looks after.
-    fn served(&self, records: Vec<Record>) -> Vec<(Record, Arc<Procedure>)> {
-        let setup = self.live.setup();
-        records
+    fn served(&self, states: Vec<WebhookState>) -> Vec<(WebhookState, Arc<Procedure>)> {
+        let setup = self.engine.setup();
+        states
             .into_iter()
-            .filter_map(|record| {
-                let procedure = setup.procedures.get(&record.id)?.clone();
-                Some((record, procedure))
+            .filter_map(|state| {
+                let procedure = setup.procedures.get(&state.id)?.clone();
+                Some((state, procedure))
             })
             .collect()
     }
 
-    fn note_problems(&mut self, known: &[(Record, Arc<Procedure>)]) {
-        let setup = self.live.setup();
-        let webhooks = known.iter().filter_map(|(record, procedure)| health::of_webhook(record, procedure));
+    fn note_problems(&mut self, known: &[(WebhookState, Arc<Procedure>)]) {
+        let setup = self.engine.setup();
+        let webhooks = known.iter().filter_map(|(state, procedure)| health::of_webhook(state, procedure));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
         let mut current: BTreeMap<String, Problem> = BTreeMap::new();
         for problem in webhooks.chain(tenants) {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{
-    live::Live,
+    Engine,
     scheduler::Sweep,
     setup::{Setup, SetupError},
 };
@@ -31,7 +31,7 @@ pub(crate) struct Reloaded {
     pub(crate) warnings: Vec<String>,
 }
 
-impl Live {
+impl Engine {
     /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
     pub(crate) async fn reload(&self) -> Result<Reloaded, ConfigError> {
         let _one_at_a_time = self.reloading.lock().await;
@@ -65,7 +65,7 @@ impl Live {
             .map_err(|error| plain(&earlier.file, error.to_string()))?
             .map_err(|error| of_file(&error))?;
         surroundings(&config).map_err(|problems| several(&earlier.file, problems))?;
-        let mut setup = Setup::build(&config, &self.lasting)
+        let mut setup = Setup::build(&config, &self.shared)
             .await
             .map_err(|error: SetupError| plain(&earlier.file, error.to_string()))?;
         setup.continue_from(earlier);
@@ -82,9 +82,9 @@ impl Live {
         if self.sweep.try_send(Sweep).is_err() {
             tracing::debug!("a sweep is already due");
         }
-        self.lasting.wake.notify_one();
+        self.shared.wake.notify_one();
         // Only now: what a new sink is to get is found in what is in force.
-        self.lasting.deliveries.notify_one();
+        self.shared.deliveries.notify_one();
         Ok(reloaded)
     }
 }

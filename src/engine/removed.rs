@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use super::{live::Live, setup::Setup};
+use super::{Engine, setup::Setup};
 use crate::{
     domain::{
-        removed::{OnRemove, Orphan},
+        removed::{OnRemove, RemovedWebhook},
         state::WebhookId,
     },
     renewal::poller::Tenant,
@@ -18,49 +18,50 @@ use crate::{
 };
 
 /// Deletes what is to be deleted, and asks for the lists of tenants that left as long as they are needed.
-pub(crate) async fn settle(live: &Live) -> Result<(), StoreError> {
-    let store = &live.lasting.store;
-    let orphans = store.orphans().await?;
-    for tenant in &live.setup().leaving {
-        let needed =
-            |orphan: &Orphan| orphan.path.tenant == tenant.name && orphan.on_remove == OnRemove::Delete;
-        if orphans.iter().any(needed) {
+pub(crate) async fn settle(engine: &Engine) -> Result<(), StoreError> {
+    let store = &engine.shared.store;
+    let removed_webhooks = store.removed_webhooks().await?;
+    for tenant in &engine.setup().leaving {
+        let needed = |removed: &RemovedWebhook| {
+            removed.path.tenant == tenant.name && removed.on_remove == OnRemove::Delete
+        };
+        if removed_webhooks.iter().any(needed) {
             // A failure is noted in the log by the tenant, and the next sweep tries again.
-            let _noted = tenant.refresh().await;
+            let _noted = tenant.poll().await;
         }
     }
-    for orphan in store.orphans().await? {
-        if orphan.to_delete().is_some() {
-            delete(live, orphan.id).await?;
+    for removed in store.removed_webhooks().await? {
+        if removed.to_delete().is_some() {
+            delete(engine, removed.id).await?;
         }
     }
     Ok(())
 }
 
 /// Deletes one, unless it has come back. Each request takes a while; so it is judged anew before its own.
-async fn delete(live: &Live, id: WebhookId) -> Result<(), StoreError> {
-    let _no_reload = live.reloading.lock().await;
-    let setup = live.setup();
-    let orphans = live.lasting.store.orphans().await?;
-    let Some(orphan) = orphans.iter().find(|orphan| orphan.id == id) else { return Ok(()) };
-    let Some(remote_id) = orphan.to_delete() else { return Ok(()) };
-    let Some(tenant) = tenant_of(&setup, orphan) else { return Ok(()) };
-    if setup.tenants.iter().any(|other| tenant.is_claimed_by(&orphan.pair, other)) {
-        tracing::debug!(webhook = %orphan.path, "not deleted at Protime: the configuration has its pair under another name");
+async fn delete(engine: &Engine, id: WebhookId) -> Result<(), StoreError> {
+    let _no_reload = engine.reloading.lock().await;
+    let setup = engine.setup();
+    let removed_webhooks = engine.shared.store.removed_webhooks().await?;
+    let Some(removed) = removed_webhooks.iter().find(|removed| removed.id == id) else { return Ok(()) };
+    let Some(remote_id) = removed.to_delete() else { return Ok(()) };
+    let Some(tenant) = tenant_of(&setup, removed) else { return Ok(()) };
+    if setup.tenants.iter().any(|other| tenant.is_claimed_by(&removed.pair, other)) {
+        tracing::debug!(webhook = %removed.path, "not deleted at Protime: the configuration has its pair under another name");
         return Ok(());
     }
-    match tenant.delete_orphan(orphan, remote_id).await {
+    match tenant.delete_removed(removed, remote_id).await {
         Ok(()) => {
-            tracing::info!(webhook = %orphan.path, "deleted at Protime, because it left the configuration");
+            tracing::info!(webhook = %removed.path, "deleted at Protime, because it left the configuration");
         }
         Err(error) => {
-            tracing::warn!(webhook = %orphan.path, %error, "a webhook that left the configuration could not be deleted at Protime");
+            tracing::warn!(webhook = %removed.path, %error, "a webhook that left the configuration could not be deleted at Protime");
         }
     }
     Ok(())
 }
 
 /// Who speaks for a webhook that left: its tenant, which may have left as well.
-pub(crate) fn tenant_of<'a>(setup: &'a Setup, orphan: &Orphan) -> Option<&'a Arc<Tenant>> {
-    setup.tenants.iter().chain(&setup.leaving).find(|tenant| tenant.name == orphan.path.tenant)
+pub(crate) fn tenant_of<'a>(setup: &'a Setup, removed: &RemovedWebhook) -> Option<&'a Arc<Tenant>> {
+    setup.tenants.iter().chain(&setup.leaving).find(|tenant| tenant.name == removed.path.tenant)
 }

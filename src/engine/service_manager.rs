@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use sd_notify::NotifyState;
 
-use super::live::Live;
+use super::Engine;
 use crate::{
     clock,
     domain::report::{State, Webhook},
@@ -16,7 +16,7 @@ use crate::{
     views::{health, webhook as webhook_view},
 };
 
-/// So often the line is made anew at most: it reads every webhook's record.
+/// So often the line is made anew at most: it reads every webhook's state.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Tells the service manager something, if there is one.
@@ -59,18 +59,18 @@ impl ServiceManager {
     }
 
     /// Says how things are, if that has changed and was not said just now.
-    pub(crate) async fn describe(&mut self, live: &Live) -> Result<(), StoreError> {
+    pub(crate) async fn describe(&mut self, engine: &Engine) -> Result<(), StoreError> {
         if !self.listens || self.told_at.is_some_and(|at| at.elapsed() < LINE_EVERY) {
             return Ok(());
         }
         self.told_at = Some(Instant::now());
-        let setup = live.setup();
+        let setup = engine.setup();
         let mut webhooks = Vec::new();
         let mut problem = None;
-        for record in live.lasting.store.records().await? {
-            let Some(procedure) = setup.procedures.get(&record.id) else { continue };
-            problem = problem.or_else(|| health::of_webhook(&record, procedure));
-            webhooks.push(webhook_view::webhook(&record, procedure));
+        for state in engine.shared.store.states().await? {
+            let Some(procedure) = setup.procedures.get(&state.id) else { continue };
+            problem = problem.or_else(|| health::of_webhook(&state, procedure));
+            webhooks.push(webhook_view::webhook(&state, procedure));
         }
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).next();
         let problem = tenants.or(problem).map(|problem| match problem.webhook.or(problem.tenant) {

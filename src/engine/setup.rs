@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 pub(crate) use error::SetupError;
 
-use super::live::Lasting;
+use super::Shared;
 use crate::{
     clock,
     config::{self, Config, OnFailure, ReadKind, ReadResync, ResyncKind, SecretSource},
     counters::Counters,
     domain::{
         backoff::Backoff,
-        plan::Wanted,
+        plan::Policy,
         state::WebhookId,
         webhook::{ExternalReference, WebhookPath},
     },
@@ -56,31 +56,29 @@ pub(crate) struct Setup {
     pub(crate) previous_key_grace: std::time::Duration,
     /// After this a request has ended.
     pub(crate) request_timeout: std::time::Duration,
-    lasting: Lasting,
+    shared: Shared,
 }
 
 impl Setup {
     /// Resolves the secrets, builds the clients, and makes the webhooks known to the store. Everything
     /// that can fail for the configuration's sake comes before anything is changed.
-    pub(crate) async fn build(config: &Config, lasting: &Lasting) -> Result<Self, SetupError> {
-        let shared = Shared {
+    pub(crate) async fn build(config: &Config, shared: &Shared) -> Result<Self, SetupError> {
+        let builder = Builder {
             timing: timing(config)?,
             secret_env: secret_variables(config),
             outbound: Outbound::new(config.user_agent.clone(), &config.api),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
-            lasting: lasting.clone(),
+            shared: shared.clone(),
         };
         let clients: Vec<TenantClient> = config
             .tenants
             .iter()
-            .map(|tenant| {
-                counted_client(config, tenant, &tenant.collections_read(), lasting.counters.clone())
-            })
+            .map(|tenant| counted_client(config, tenant, &tenant.collections_read(), shared.counters.clone()))
             .collect::<Result<_, _>>()?;
         let equipment: Vec<Vec<Equipment>> =
-            config.tenants.iter().map(|tenant| shared.equip(tenant)).collect::<Result<_, _>>()?;
+            config.tenants.iter().map(|tenant| builder.equip(tenant)).collect::<Result<_, _>>()?;
         // The last thing that may fail or wait: what is in the database is in force.
-        let ids = adopt(config, &equipment, &lasting.store).await?;
+        let ids = adopt(config, &equipment, &shared.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
@@ -88,24 +86,24 @@ impl Setup {
             metrics: config.metrics.clone(),
             max_concurrent: config.renewal.max_concurrent,
             previous_key_grace: config.renewal.previous_key_grace,
-            request_timeout: shared.timing.request_timeout,
+            request_timeout: builder.timing.request_timeout,
             tenants: Vec::new(),
             leaving: Vec::new(),
             procedures: HashMap::new(),
             by_path: HashMap::new(),
-            lasting: lasting.clone(),
+            shared: shared.clone(),
         };
         for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
             let webhooks: Vec<Prepared<'_>> = tenant
                 .webhooks
                 .iter()
                 .zip(equipment)
-                .map(|(webhook, equipment)| Prepared::new(tenant, webhook, equipment, &ids, &shared))
+                .map(|(webhook, equipment)| Prepared::new(tenant, webhook, equipment, &ids, &builder))
                 .collect::<Result<_, _>>()?;
-            let runtime = shared.tenant(tenant, client, &webhooks);
+            let runtime = builder.tenant(tenant, client, &webhooks);
             for prepared in webhooks {
                 setup.by_path.insert(prepared.path.clone(), prepared.id);
-                let procedure = shared.procedure(prepared, tenant, &runtime);
+                let procedure = builder.procedure(prepared, tenant, &runtime);
                 setup.procedures.insert(procedure.id, Arc::new(procedure));
             }
             setup.tenants.push(runtime);
@@ -126,21 +124,21 @@ impl Setup {
 
     /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
     pub(crate) async fn inspect_sinks(&self) -> Result<(), StoreError> {
-        let store = &self.lasting.store;
+        let store = &self.shared.store;
         for (id, procedure) in &self.procedures {
             if procedure.sinks.is_empty() {
                 continue;
             }
-            let record = store.record(*id).await?;
+            let state = store.state(*id).await?;
             let Some(key) = store.keys(*id).await?.current else { continue };
             for sink in &procedure.sinks {
                 let name = sink.id();
-                let had = record.has_key(&name);
+                let had = state.has_key(&name);
                 if had && sink.holds(&key.key, key.version).await == Some(false) {
-                    // A rotation may have come since the record was read.
+                    // A rotation may have come since the state was read.
                     if procedure.hand_off_again(name, key.version).await? {
                         tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
-                        self.lasting.deliveries.notify_one();
+                        self.shared.deliveries.notify_one();
                     }
                 }
             }
@@ -156,7 +154,7 @@ struct Prepared<'a> {
     config: &'a config::Webhook,
     sinks: Vec<KeySink>,
     resync: Resync,
-    wanted: Wanted,
+    policy: Policy,
 }
 
 impl<'a> Prepared<'a> {
@@ -165,30 +163,30 @@ impl<'a> Prepared<'a> {
         webhook: &'a config::Webhook,
         equipment: Equipment,
         ids: &HashMap<WebhookPath, WebhookId>,
-        shared: &Shared,
+        builder: &Builder,
     ) -> Result<Self, StoreError> {
         let path = path(tenant, webhook);
         let Equipment { sinks, resync } = equipment;
-        let wanted = Wanted {
+        let policy = Policy {
             references: ExternalReference::all(&webhook.external_references),
-            max_unplanned_per_hour: shared.max_unplanned_per_hour,
-            longest_retry: shared.timing.backoff.max().max(protime::LONGEST_WAIT),
+            max_unplanned_per_hour: builder.max_unplanned_per_hour,
+            longest_retry: builder.timing.backoff.max().max(protime::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
         };
         let id = *ids
             .get(&path)
             .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
-        Ok(Self { id, path, config: webhook, sinks, resync, wanted })
+        Ok(Self { id, path, config: webhook, sinks, resync, policy })
     }
 }
 
 /// What all tenants and webhooks have in common.
-struct Shared {
+struct Builder {
     timing: Timing,
     secret_env: Vec<String>,
     outbound: Outbound,
     max_unplanned_per_hour: u32,
-    lasting: Lasting,
+    shared: Shared,
 }
 
 /// What a webhook needs for its errands, which may be impossible to make.
@@ -204,7 +202,7 @@ impl Equipment {
     }
 }
 
-impl Shared {
+impl Builder {
     /// The equipment of every webhook of a tenant, in the order of the file.
     fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
         let of = |webhook: &config::Webhook| {
@@ -235,7 +233,7 @@ impl Shared {
             .map(|webhook| {
                 let watched = Watched {
                     pair: webhook.config.pair.clone(),
-                    wanted: webhook.wanted.clone(),
+                    policy: webhook.policy.clone(),
                     is_read: matches!(webhook.resync, Resync::Read(_)),
                 };
                 (webhook.id, watched)
@@ -244,11 +242,11 @@ impl Shared {
         Arc::new(Tenant::new(
             tenant.name.clone(),
             client,
-            self.lasting.store.clone(),
+            self.shared.store.clone(),
             watched,
             self.timing,
-            Arc::clone(&self.lasting.wake),
-            self.lasting.event_bus.clone(),
+            Arc::clone(&self.shared.wake),
+            self.shared.event_bus.clone(),
         ))
     }
 
@@ -258,16 +256,16 @@ impl Shared {
             path: webhook.path,
             pair: webhook.config.pair.clone(),
             references: webhook.config.external_references.clone(),
-            wanted: webhook.wanted,
+            policy: webhook.policy,
             resync: webhook.resync,
             proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
             sinks: webhook.sinks,
             key_field: tenant.key_field.clone(),
             timing: self.timing,
             tenant: Arc::clone(runtime),
-            store: self.lasting.store.clone(),
-            rotations: self.lasting.rotations.clone(),
-            keys_in_memory: self.lasting.keys_in_memory.clone(),
+            store: self.shared.store.clone(),
+            rotations: self.shared.rotations.clone(),
+            unpersisted_keys: self.shared.unpersisted_keys.clone(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     config,
     domain::{
         key::WebhookKey,
-        task::{Context, Done, Failure},
+        task::{Done, TaskContext, TaskError},
     },
 };
 
@@ -33,23 +33,23 @@ impl CommandSink {
     }
 
     /// Whether the program exists and may be executed.
-    pub(super) async fn preflight(&self) -> Result<(), Failure> {
+    pub(super) async fn preflight(&self) -> Result<(), TaskError> {
         let program = self.0.name().to_owned();
         match tokio::task::spawn_blocking(move || command::find(&program)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure::new(error.to_string())),
-            Err(error) => Err(Failure::new(format!("cannot look for '{}': {error}", self.0.name()))),
+            Ok(Err(error)) => Err(TaskError::new(error.to_string())),
+            Err(error) => Err(TaskError::new(format!("cannot look for '{}': {error}", self.0.name()))),
         }
     }
 
     /// Runs the program with the key. Its exit status 0 means that the key is in force.
     pub(super) async fn deliver(
         &self,
-        context: &Context,
+        context: &TaskContext,
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         self.0.invocation(context, Some((key, version))).run(stop).await.into_result()
     }
 }

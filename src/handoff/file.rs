@@ -28,7 +28,7 @@ use crate::{
     config::KeyFormat,
     domain::{
         key::WebhookKey,
-        task::{Context, Done, Failure, wiped_json},
+        task::{Done, TaskContext, TaskError, wiped_json},
     },
     regular_file,
 };
@@ -101,7 +101,7 @@ impl FileSink {
 
     /// Whether a key could be put there with this mode and group. A file that holds the current key is
     /// replaced by a copy of itself.
-    pub(super) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), Failure> {
+    pub(super) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), TaskError> {
         let current = current.map(|(key, version)| (key.clone(), version));
         self.blocking(move |inner| {
             let is_current = |content: &[u8]| {
@@ -122,16 +122,16 @@ impl FileSink {
     /// [`PATIENCE`] at most.
     pub(super) async fn deliver(
         &self,
-        context: &Context,
+        context: &TaskContext,
         key: &WebhookKey,
         version: u64,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         let bytes = self.content(context, key, version);
         self.0.newest.fetch_max(version, Ordering::SeqCst);
         self.blocking(move |inner| {
             let newest = inner.newest.load(Ordering::SeqCst);
             if newest > version {
-                return Err(Failure::new(format!(
+                return Err(TaskError::new(format!(
                     "key file '{}': version {version} of the key is not written: version {newest} is newer",
                     inner.target.path.display()
                 )));
@@ -170,7 +170,7 @@ impl FileSink {
         shown.await.unwrap_or(true)
     }
 
-    fn content(&self, context: &Context, key: &WebhookKey, version: u64) -> Zeroizing<Vec<u8>> {
+    fn content(&self, context: &TaskContext, key: &WebhookKey, version: u64) -> Zeroizing<Vec<u8>> {
         match self.0.format {
             KeyFormat::Raw => Zeroizing::new(key.expose().as_bytes().to_vec()),
             KeyFormat::Json => {
@@ -194,7 +194,7 @@ impl FileSink {
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> T + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, TaskError> {
         let inner = Arc::clone(&self.0);
         let task = spawn_blocking(move || {
             // The lock guards no data, so a panic while it was held spoilt none.
@@ -204,8 +204,8 @@ impl FileSink {
         let path = self.0.target.path.display();
         match timeout(PATIENCE, task).await {
             Ok(Ok(result)) => Ok(result),
-            Ok(Err(error)) => Err(Failure::new(format!("key file '{path}': {error}"))),
-            Err(_) => Err(Failure::new(format!(
+            Ok(Err(error)) => Err(TaskError::new(format!("key file '{path}': {error}"))),
+            Err(_) => Err(TaskError::new(format!(
                 "key file '{path}': its file system did not answer within {} s",
                 PATIENCE.as_secs()
             ))),
@@ -214,6 +214,6 @@ impl FileSink {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
-fn failure(error: FileError) -> Failure {
-    Failure::new(error.to_string())
+fn failure(error: FileError) -> TaskError {
+    TaskError::new(error.to_string())
 }

@@ -10,7 +10,7 @@ use reqwest::Method;
 use crate::{
     domain::{
         key::WebhookKey,
-        task::{Context, Done, Failure},
+        task::{Done, TaskContext, TaskError},
     },
     http::Endpoint,
 };
@@ -36,18 +36,18 @@ impl HttpSink {
     }
 
     /// Whether the server can be reached and is trusted.
-    pub(super) async fn preflight(&self) -> Result<(), Failure> {
+    pub(super) async fn preflight(&self) -> Result<(), TaskError> {
         self.0.preflight().await
     }
 
     /// Sends the key. An answer of 2xx means that it is in force.
     pub(super) async fn deliver(
         &self,
-        context: &Context,
+        context: &TaskContext,
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         let message = context.message(Some((key, version)));
         let sent = self.0.send(Method::PUT, self.0.url(), Some(&message), Some(key.expose()));
         self.0.unless(stop, "the request to", sent).await?.into_result()

@@ -11,7 +11,7 @@ use reqwest::{
 use crate::{
     clock,
     command::Tail,
-    domain::task::{Done, Failure, FailureKind},
+    domain::task::{Done, TaskError, TaskErrorKind},
 };
 
 /// The largest answer that is read to its end; what comes after is not waited for.
@@ -55,7 +55,7 @@ impl Answer {
     }
 
     /// A status of 2xx is success, anything else is not.
-    pub(crate) fn into_result(self) -> Result<Done, Failure> {
+    pub(crate) fn into_result(self) -> Result<Done, TaskError> {
         if self.status.is_success() {
             return Ok(Done { output: Some(self.tail), skipped: false });
         }
@@ -70,9 +70,9 @@ impl Answer {
     }
 
     /// A failure that keeps what the server wrote.
-    pub(crate) fn failure(self, what: &str) -> Failure {
+    pub(crate) fn failure(self, what: &str) -> TaskError {
         let message = format!("{} {what}", self.request);
-        Failure { message, output: Some(self.tail), kind: FailureKind::Failed }
+        TaskError { message, output: Some(self.tail), kind: TaskErrorKind::Failed }
     }
 
     fn status_text(&self) -> String {

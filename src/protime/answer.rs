@@ -69,7 +69,7 @@ impl fmt::Display for NoKey {
                 )
             }
             (true, true) => f.write_str(
-                "Protime's answer to the POST has no property that could hold a key; it is kept as it came. Ask \
+                "Protime's answer to the POST has no property that could cooldown a key; it is kept as it came. Ask \
                  Protime why, and then renew the webhook for another key",
             ),
             (true, false) => write!(
@@ -175,7 +175,7 @@ fn possible_names(top: &Map<String, Value>) -> Vec<String> {
             _ => {}
         }
     }
-    names.iter().take(40).map(|name| super::detail::tidy(name, &[]).chars().take(64).collect()).collect()
+    names.iter().take(40).map(|name| super::detail::sanitize(name, &[]).chars().take(64).collect()).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) fn decoded(
         others => Err(format!(
             "its body has the Content-Encoding '{}', which was not asked for and is not read; a proxy on the way \
              may add it",
-            super::detail::tidy(&others.join(", "), &[])
+            super::detail::sanitize(&others.join(", "), &[])
         )),
     }
 }

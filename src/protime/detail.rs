@@ -29,7 +29,7 @@ pub(super) fn read(body: &[u8], secrets: &[&str]) -> Detail {
         Err(_) if raw.starts_with('<') => (title(raw).unwrap_or_default(), None),
         Err(_) => (raw.to_owned(), None),
     };
-    let text = tidy(&text, secrets);
+    let text = sanitize(&text, secrets);
     Detail { text: (!text.is_empty()).then_some(text), oauth }
 }
 
@@ -91,7 +91,7 @@ fn title(html: &str) -> Option<String> {
 }
 
 /// One line without secrets and control characters, cut to [`LONGEST`] characters.
-pub(super) fn tidy(text: &str, secrets: &[&str]) -> String {
+pub(super) fn sanitize(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "[redacted]");

@@ -24,7 +24,7 @@ use super::{
     date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
     error::Endpoint,
-    limit::{Hold, Limiter},
+    limit::{Cooldown, Limiter},
     time,
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Answer {
     /// Where a redirect of a request to `url` points to; its query may hold somebody's secret.
     pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
         let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
-        Some(detail::tidy(&format!("{}{}", place(&target), target.path()), &[]))
+        Some(detail::sanitize(&format!("{}{}", place(&target), target.path()), &[]))
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Http {
     token: Client,
     request_timeout: Duration,
     limiter: Limiter,
-    hold: Hold,
+    cooldown: Cooldown,
     clock: Mutex<ProtimeClock>,
     counters: Counters,
 }
@@ -127,7 +127,7 @@ impl Http {
             token,
             request_timeout: settings.request_timeout,
             limiter: Limiter::new(settings.max_requests_per_minute),
-            hold: Hold::default(),
+            cooldown: Cooldown::default(),
             clock: Mutex::default(),
             counters: settings.counters.clone(),
         })
@@ -197,7 +197,7 @@ impl Http {
     }
 
     fn not_held(&self) -> Result<(), NoAnswer> {
-        match self.hold.rest(Instant::now()) {
+        match self.cooldown.rest(Instant::now()) {
             None => Ok(()),
             Some(rest) => Err(NoAnswer::NotSent {
                 message: format!("Protime asked not to be asked for another {} s", rest.as_secs().max(1)),
@@ -238,7 +238,7 @@ impl Http {
         if let (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) =
             (status, retry_after)
         {
-            self.hold.extend(Instant::now(), wait);
+            self.cooldown.extend(Instant::now(), wait);
         }
         let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
         let coding = text(&headers, &header::CONTENT_ENCODING);

@@ -54,9 +54,9 @@ impl Limiter {
 
 /// Until when Protime does not want to be asked.
 #[derive(Debug, Default)]
-pub(super) struct Hold(Mutex<Option<Instant>>);
+pub(super) struct Cooldown(Mutex<Option<Instant>>);
 
-impl Hold {
+impl Cooldown {
     /// Nothing is to be asked before `wait` has passed; a longer wait that is in force stays.
     pub(super) fn extend(&self, now: Instant, wait: Duration) {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,13 +116,13 @@ mod tests {
     fn the_longer_wait_stays_and_ends() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let hold = Hold::default();
-        assert_eq!(hold.rest(start), None);
-        hold.extend(start, second * 30);
-        hold.extend(start, second * 5);
-        assert_eq!(hold.rest(start + second * 10), Some(second * 20));
-        assert_eq!(hold.rest(start + second * 30), None);
-        hold.extend(start + second * 40, Duration::ZERO);
-        assert_eq!(hold.rest(start + second * 40), None);
+        let cooldown = Cooldown::default();
+        assert_eq!(cooldown.rest(start), None);
+        cooldown.extend(start, second * 30);
+        cooldown.extend(start, second * 5);
+        assert_eq!(cooldown.rest(start + second * 10), Some(second * 20));
+        assert_eq!(cooldown.rest(start + second * 30), None);
+        cooldown.extend(start + second * 40, Duration::ZERO);
+        assert_eq!(cooldown.rest(start + second * 40), None);
     }
 }

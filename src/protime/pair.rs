@@ -9,7 +9,7 @@ use crate::domain::webhook::Pair;
 
 /// A pair in a form in which two spellings of one URL, and of one collection, are the same: Protime
 /// lists a collection as it calls it, which need not be in the letters that a POST was sent with.
-pub(crate) fn comparable(pair: &Pair) -> (String, String) {
+pub(crate) fn normalized(pair: &Pair) -> (String, String) {
     // The parser sees to the letters of scheme and host, the default port, dot segments and an empty path.
     let url = Url::parse(&pair.destination_url)
         .map_or_else(|_| pair.destination_url.clone(), |url| with_plain_escapes(url.as_str()));
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn of(url: &str) -> (String, String) {
-        comparable(&Pair { destination_url: url.to_owned(), collection: "Clockings".to_owned() })
+        normalized(&Pair { destination_url: url.to_owned(), collection: "Clockings".to_owned() })
     }
 
     #[test]

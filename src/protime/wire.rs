@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{comparable, error::ApiError, references, time};
+use super::{error::ApiError, normalized, references, time};
 use crate::domain::webhook::{Pair, RemoteStatus, RemoteWebhook};
 
 /// The body of a POST.
@@ -48,7 +48,7 @@ impl Odd {
         let Some(destination_url) = self.destination_url.clone() else { return false };
         let collection = self.collection.clone().unwrap_or_else(|| pair.collection.clone());
         let is_whole = self.collection.is_some();
-        (is_whole || !found) && comparable(&Pair { destination_url, collection }) == comparable(pair)
+        (is_whole || !found) && normalized(&Pair { destination_url, collection }) == normalized(pair)
     }
 
     /// The error of someone whose webhook it is.

@@ -34,7 +34,7 @@ pub(crate) enum Imported {
 impl Procedure {
     /// Makes a key current without a POST, unless one is in flight.
     pub(crate) async fn import_key(&self, key: WebhookKey) -> Result<Imported, StoreError> {
-        let references = self.wanted.references.clone();
+        let references = self.policy.references.clone();
         let imported = import(&self.store, self.id, key, references, || self.tenant.now()).await?;
         if let Imported::New { version } = imported {
             self.rotations.send_modify(|count| *count += 1);
@@ -55,8 +55,9 @@ pub(crate) async fn import(
 ) -> Result<Imported, StoreError> {
     let event = Event::Imported(key.clone(), references);
     loop {
-        let record = store.record(id).await?;
-        if record.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Posting | Stage::Rotate)) {
+        let state = store.state(id).await?;
+        if state.active.as_ref().is_some_and(|active| matches!(active.stage, Stage::Posting | Stage::Rotate))
+        {
             return Ok(Imported::PostInFlight);
         }
         if let Some(current) = store.keys(id).await?.current
@@ -64,8 +65,9 @@ pub(crate) async fn import(
         {
             return Ok(Imported::Same { version: current.version });
         }
-        let transition = apply(&record, &event, now());
-        let version = transition.state.issued.as_ref().map_or(0, |issued| issued.key_version);
+        let transition = apply(&state, &event, now());
+        let version =
+            transition.state.registration.as_ref().map_or(0, |registration| registration.key_version);
         if store.commit("import_key", vec![transition.into()], None).await? {
             return Ok(Imported::New { version });
         }

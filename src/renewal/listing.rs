@@ -12,7 +12,7 @@ use crate::{
         grain::Grain,
         webhook::{Pair, RemoteStatus, RemoteWebhook, same_id},
     },
-    protime::comparable,
+    protime::normalized,
 };
 
 /// Ends from here on say "never", and nothing of how finely times are written.
@@ -30,13 +30,13 @@ impl Listing {
     pub(super) fn new(webhooks: Vec<RemoteWebhook>) -> Self {
         let mut by_pair: HashMap<_, Vec<usize>> = HashMap::new();
         for (at, webhook) in webhooks.iter().enumerate() {
-            by_pair.entry(comparable(&webhook.pair)).or_default().push(at);
+            by_pair.entry(normalized(&webhook.pair)).or_default().push(at);
         }
         Self { webhooks, by_pair }
     }
 
     /// The entry of a pair, whose webhook has this id as far as we know. `others` are the pairs of our
-    /// other webhooks, in the form of [`comparable`]: what is theirs is not taken for its id.
+    /// other webhooks, in the form of [`normalized`]: what is theirs is not taken for its id.
     pub(super) fn find(
         &self,
         pair: &Pair,
@@ -46,7 +46,7 @@ impl Listing {
         let is_ours = |webhook: &&RemoteWebhook| id.is_some_and(|id| same_id(id, &webhook.id));
         let of_pair: Vec<&RemoteWebhook> = self
             .by_pair
-            .get(&comparable(pair))
+            .get(&normalized(pair))
             .into_iter()
             .flatten()
             .filter_map(|at| self.webhooks.get(*at))
@@ -66,7 +66,7 @@ impl Listing {
             (None, Some(best)) => Some(best),
             (None, None) => self.webhooks.iter().find(|webhook| {
                 let same_collection = webhook.pair.collection.eq_ignore_ascii_case(&pair.collection);
-                is_ours(webhook) && same_collection && !others.contains(&comparable(&webhook.pair))
+                is_ours(webhook) && same_collection && !others.contains(&normalized(&webhook.pair))
             }),
         }
     }
@@ -109,7 +109,7 @@ mod tests {
 
     /// Who is found for our pair among these entries, by the id and the end.
     fn found(id: Option<&str>, others: &[&str], entries: Vec<RemoteWebhook>) -> Option<(String, i64)> {
-        let others = others.iter().map(|url| comparable(&pair(url))).collect();
+        let others = others.iter().map(|url| normalized(&pair(url))).collect();
         let listing = Listing::new(entries);
         let found = listing.find(&pair(URL), id, &others)?;
         Some((found.id.clone(), found.valid_until?.as_millisecond()))

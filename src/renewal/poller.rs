@@ -21,15 +21,15 @@ use crate::{
     clock,
     domain::{
         event::{self, Kind},
-        plan::Wanted,
-        removed::Orphan,
-        renewal::TroubleKind,
+        plan::Policy,
+        removed::RemovedWebhook,
+        renewal::RetryKind,
         state::{LastList, Now, WebhookId},
         transition::{Event, apply},
         webhook::{Pair, TenantName},
     },
     event_bus::EventBus,
-    protime::{ApiError, TenantClient, comparable},
+    protime::{ApiError, TenantClient, normalized},
     store::{Store, StoreError},
 };
 use retrying::Retrying;
@@ -50,10 +50,10 @@ pub(crate) enum PollError {
 
 impl PollError {
     /// Whether it passes by itself.
-    pub(crate) fn kind(&self) -> TroubleKind {
+    pub(crate) fn kind(&self) -> RetryKind {
         match self {
-            Self::Api(ApiError::NeedsOperator { .. }) => TroubleKind::NeedsOperator,
-            Self::Api(ApiError::Transient { .. }) | Self::Store(_) => TroubleKind::Transient,
+            Self::Api(ApiError::NeedsOperator { .. }) => RetryKind::NeedsOperator,
+            Self::Api(ApiError::Transient { .. }) | Self::Store(_) => RetryKind::Transient,
         }
     }
 
@@ -98,7 +98,7 @@ pub(crate) struct Watched {
     /// What identifies it.
     pub(crate) pair: Pair,
     /// What its plan depends on.
-    pub(crate) wanted: Wanted,
+    pub(crate) policy: Policy,
     /// Whether its resync reads the collection, which takes a scope.
     pub(crate) is_read: bool,
 }
@@ -174,13 +174,13 @@ impl Tenant {
     }
 
     /// Gets and stores a list that was asked for after this call began.
-    pub(crate) async fn refresh(&self) -> Result<(), PollError> {
+    pub(crate) async fn poll(&self) -> Result<(), PollError> {
         let asked_after = self.begun.load(Ordering::SeqCst);
         let mut latest = self.latest.lock().await;
         if latest.number <= asked_after {
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             // Whoever is given up in the middle leaves no outcome to those who wait.
-            let outcome = self.poll().await;
+            let outcome = self.ask().await;
             *latest = Latest { number, outcome };
             self.note(&latest.outcome);
             self.tell(&latest.outcome);
@@ -200,19 +200,19 @@ impl Tenant {
         }
         tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether somebody else renewed its webhook");
         // A failure is noted with the tenant and leads to a retry.
-        let _noted = self.refresh().await;
+        let _noted = self.poll().await;
     }
 
-    async fn poll(&self) -> Result<(), PollError> {
+    async fn ask(&self) -> Result<(), PollError> {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_attempt = Some(clock::now());
         // A reload may make others known meanwhile: what no one looks for here is not absent.
         let before: HashMap<WebhookId, u64> = self
             .store
-            .records_of(&self.name)
+            .states_of(&self.name)
             .await?
             .into_iter()
-            .filter(|record| !record.configured || self.webhooks.contains_key(&record.id))
-            .map(|record| (record.id, record.post_marks))
+            .filter(|state| !state.configured || self.webhooks.contains_key(&state.id))
+            .map(|state| (state.id, state.post_marks))
             .collect();
         // Measured before the list, on a clock that no one can set; the first list proves nothing.
         let asked_at_protime = self.knows_the_time().then(|| self.now().protime);
@@ -227,7 +227,7 @@ impl Tenant {
 
     /// The configured pairs, in a form in which they can be compared.
     fn pairs(&self) -> HashSet<(String, String)> {
-        self.webhooks.values().map(|watched| comparable(&watched.pair)).collect()
+        self.webhooks.values().map(|watched| normalized(&watched.pair)).collect()
     }
 
     /// The external references that Protime lists for a webhook, if they are not the configured ones.
@@ -236,18 +236,22 @@ impl Tenant {
     }
 
     /// Deletes at Protime a webhook that left the configuration; one that is gone already is as good.
-    pub(crate) async fn delete_orphan(&self, orphan: &Orphan, remote_id: &str) -> Result<(), PollError> {
+    pub(crate) async fn delete_removed(
+        &self,
+        removed: &RemovedWebhook,
+        remote_id: &str,
+    ) -> Result<(), PollError> {
         match self.client.delete_webhook(remote_id).await {
             Err(error) if error.status() != Some(404) => Err(error.into()),
-            Ok(()) | Err(_) => Ok(self.note_gone(orphan.id).await?),
+            Ok(()) | Err(_) => Ok(self.note_gone(removed.id).await?),
         }
     }
 
     async fn note_gone(&self, id: WebhookId) -> Result<(), StoreError> {
         loop {
-            let (record, now) = (self.store.record(id).await?, self.now());
-            let transition = apply(&record, &Event::Gone(now.local), now);
-            if !transition.changes(&record)
+            let (state, now) = (self.store.state(id).await?, self.now());
+            let transition = apply(&state, &Event::Gone(now.local), now);
+            if !transition.changes(&state)
                 || self.store.commit("orphan_deleted", vec![transition.into()], None).await?
             {
                 return Ok(());
@@ -265,7 +269,7 @@ impl Tenant {
     /// Whether two spellings of a pair are of the webhook of one tenant at Protime.
     pub(crate) fn is_claimed_by(&self, pair: &Pair, other: &Self) -> bool {
         self.client.same_origin(&other.client)
-            && other.webhooks.values().any(|watched| comparable(&watched.pair) == comparable(pair))
+            && other.webhooks.values().any(|watched| normalized(&watched.pair) == normalized(pair))
     }
 
     fn tell(&self, outcome: &Result<(), PollError>) {
@@ -293,8 +297,8 @@ impl Tenant {
                     polls.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
                 let attempts = attempts + 1;
                 let delay = match error.kind() {
-                    TroubleKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
-                    TroubleKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
+                    RetryKind::Transient => self.timing.backoff.delay(attempts, fastrand::f64()),
+                    RetryKind::NeedsOperator => self.timing.backoff.slow(fastrand::f64()),
                 };
                 let delay = delay.max(error.retry_after().unwrap_or_default());
                 tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");

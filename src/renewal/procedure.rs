@@ -14,12 +14,12 @@ use tracing::Instrument as _;
 use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys};
 use crate::{
     domain::{
-        plan::{Plan, Wanted, next_look, plan},
+        plan::{Action, Policy, next_look, plan},
         post::PostId,
         reason::{Reason, RenewalOutcome, Step},
-        renewal::{Stage, TroubleKind},
-        state::{Now, Record, WebhookId},
-        task::{Context, Failure, FailureKind},
+        renewal::{RetryKind, Stage},
+        state::{Now, WebhookId, WebhookState},
+        task::{TaskContext, TaskError, TaskErrorKind},
         transition::{Attempt, Event, Setback, Transition, apply, later},
         webhook::{ExternalReference, Pair, WebhookPath},
     },
@@ -30,11 +30,11 @@ use crate::{
 
 mod closing;
 mod delivery;
+mod page_reader;
 mod post;
 mod preflight;
 mod reading;
 mod refused;
-mod walker;
 
 /// Everything that renewals of one webhook need.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Procedure {
     /// The external references to POST.
     pub(crate) references: Vec<ExternalReference>,
     /// What its plan depends on.
-    pub(crate) wanted: Wanted,
+    pub(crate) policy: Policy,
     /// How a gap is closed.
     pub(crate) resync: Resync,
     /// Whether the POST goes ahead when the resync fails.
@@ -66,7 +66,7 @@ pub(crate) struct Procedure {
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
     /// Says whose new key the database refuses.
-    pub(crate) keys_in_memory: UnpersistedKeys,
+    pub(crate) unpersisted_keys: UnpersistedKeys,
 }
 
 /// What became of an [`advance`](Procedure::advance).
@@ -82,54 +82,54 @@ impl Procedure {
     /// Does the next thing, if there is one. While the daemon stops, only what protects a key that
     /// Protime has already issued is done.
     pub(crate) async fn advance(&self, stop: &CancellationToken) -> Result<Advance, StoreError> {
-        let record = self.store.record(self.id).await?;
+        let state = self.store.state(self.id).await?;
         let now = self.tenant.now();
-        let plan = plan(&record, &self.wanted, now);
-        if stop.is_cancelled() && !matches!(plan, Plan::Rotate) {
+        let plan = plan(&state, &self.policy, now);
+        if stop.is_cancelled() && !matches!(plan, Action::Rotate) {
             return Ok(Advance::Waiting);
         }
         // Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level
         // `info` lines speak for themselves.
-        let span = record.open.as_ref().map_or_else(tracing::Span::none, |open| {
+        let span = state.active.as_ref().map_or_else(tracing::Span::none, |active| {
             tracing::debug_span!(
                 "renewal",
                 tenant = %self.path.tenant,
                 webhook = %self.path,
-                renewal = open.id,
-                reason = %open.reason,
+                renewal = active.id,
+                reason = %active.reason,
             )
         });
-        self.carry_out(plan, &record, now, stop).instrument(span).await
+        self.carry_out(plan, &state, now, stop).instrument(span).await
     }
 
     async fn carry_out(
         &self,
-        plan: Plan,
-        record: &Record,
+        plan: Action,
+        state: &WebhookState,
         now: Now,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
         match plan {
-            Plan::Wait { until, contended } => {
+            Action::Wait { until, contended } => {
                 if contended {
                     tracing::error!(webhook = %self.path, "contended: somebody else keeps renewing this webhook, or it is disabled again and again; waiting");
                 }
-                let scheduled = self.store.schedule(self.id, until, record.revision).await?;
+                let scheduled = self.store.schedule(self.id, until, state.revision).await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
-            Plan::Begin(Reason::ReferencesChanged) => self.change_references().await?,
-            Plan::Begin(reason) => self.begin(record, reason, now).await?,
-            Plan::Supersede(reason) => self.supersede(record, reason).await?,
-            Plan::Resync => return self.resync(record, stop).await,
-            Plan::Post { unplanned } => self.post(record, unplanned, stop).await?,
-            Plan::Resolve => self.resolve(record).await?,
-            Plan::Rotate => self.rotate(record).await?,
-            Plan::Settle => {
-                self.decide("settle", record, &Event::HandOffSettled).await?;
+            Action::Begin(Reason::ReferencesChanged) => self.change_references().await?,
+            Action::Begin(reason) => self.begin(state, reason, now).await?,
+            Action::Supersede(reason) => self.supersede(state, reason).await?,
+            Action::Resync => return self.resync(state, stop).await,
+            Action::Post { unplanned } => self.post(state, unplanned, stop).await?,
+            Action::ResolveOutcome => self.resolve_outcome(state).await?,
+            Action::Rotate => self.rotate(state).await?,
+            Action::Settle => {
+                self.decide("settle", state, &Event::HandOffSettled).await?;
             }
-            Plan::CatchUp => return self.catch_up(record, stop).await,
-            Plan::Confirm => self.confirm(record).await?,
-            Plan::Refresh => return self.refresh(record, stop).await,
+            Action::CatchUp => return self.catch_up(state, stop).await,
+            Action::Recheck => self.recheck(state).await?,
+            Action::KeepDeltaAlive => return self.keep_delta_alive(state, stop).await,
         }
         Ok(Advance::Acted)
     }
@@ -139,11 +139,11 @@ impl Procedure {
     async fn decide(
         &self,
         name: &'static str,
-        record: &Record,
+        state: &WebhookState,
         decision: &Event,
     ) -> Result<Option<Transition>, StoreError> {
-        let transition = apply(record, decision, self.tenant.now());
-        if !transition.changes(record) {
+        let transition = apply(state, decision, self.tenant.now());
+        if !transition.changes(state) {
             return Ok(None);
         }
         let committed = self.store.commit(name, vec![transition.clone().into()], None).await?;
@@ -155,15 +155,20 @@ impl Procedure {
 
     /// Applies an outcome to the state as it is by now, with the places that move with it, and returns what
     /// became of it.
-    async fn learn(&self, name: &'static str, outcome: &Event, moves: &[Move]) -> Result<Record, StoreError> {
+    async fn record_outcome(
+        &self,
+        name: &'static str,
+        outcome: &Event,
+        moves: &[Move],
+    ) -> Result<WebhookState, StoreError> {
         loop {
-            let record = self.store.record(self.id).await?;
-            let transition = apply(&record, outcome, self.tenant.now());
-            if !transition.changes(&record) {
+            let state = self.store.state(self.id).await?;
+            let transition = apply(&state, outcome, self.tenant.now());
+            if !transition.changes(&state) {
                 for one in moves {
                     self.store.move_cursor(self.id, one.clone()).await?;
                 }
-                return Ok(record);
+                return Ok(state);
             }
             let state = transition.state.clone();
             let commit = Commit { transition, moves: moves.to_vec() };
@@ -174,8 +179,8 @@ impl Procedure {
     }
 
     /// Records that a step starts; `None` if something has happened since it was decided on.
-    async fn start(&self, record: &Record, step: Step) -> Result<Option<Attempt>, StoreError> {
-        let begun = self.decide("start_step", record, &Event::StepBegan(step)).await?;
+    async fn start(&self, state: &WebhookState, step: Step) -> Result<Option<Attempt>, StoreError> {
+        let begun = self.decide("start_step", state, &Event::StepBegan(step)).await?;
         Ok(begun.and_then(|transition| transition.attempt()))
     }
 
@@ -184,31 +189,31 @@ impl Procedure {
     /// POST can bring one, or held up by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         loop {
-            let record = self.store.record(self.id).await?;
+            let state = self.store.state(self.id).await?;
             let now = self.tenant.now();
-            let decision = match (&record.open, why_superseded(&record, &self.wanted, now)) {
+            let decision = match (&state.active, why_superseded(&state, &self.policy, now)) {
                 (Some(_), Some(error)) => {
-                    self.take_over(&record, RenewalOutcome::Failed, error, Reason::Manual, now)
+                    self.take_over(&state, RenewalOutcome::Failed, error, Reason::Manual, now)
                 }
                 (Some(_), None) => Event::Hurry,
-                (None, _) => self.beginning(&record, Reason::Manual, now),
+                (None, _) => self.beginning(&state, Reason::Manual, now),
             };
-            if let Some(transition) = self.decide("renew_now", &record, &decision).await? {
-                let renewal = transition.state.open.map_or(0, |open| open.id);
+            if let Some(transition) = self.decide("renew_now", &state, &decision).await? {
+                let renewal = transition.state.active.map_or(0, |active| active.id);
                 tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
                 return Ok(renewal);
             }
         }
     }
 
-    fn beginning(&self, record: &Record, reason: Reason, now: Now) -> Event {
-        Event::Begin { renewal: self.store.new_renewal(), reason, gap: self.gap(record, now) }
+    fn beginning(&self, state: &WebhookState, reason: Reason, now: Now) -> Event {
+        Event::Begin { renewal: self.store.new_renewal(), reason, gap: self.gap(state, now) }
     }
 
-    async fn begin(&self, record: &Record, reason: Reason, now: Now) -> Result<(), StoreError> {
-        let begun = self.decide("begin", record, &self.beginning(record, reason, now)).await?;
-        if let Some(open) = begun.and_then(|transition| transition.state.open) {
-            tracing::info!(webhook = %self.path, renewal = open.id, %reason, "renewal started");
+    async fn begin(&self, state: &WebhookState, reason: Reason, now: Now) -> Result<(), StoreError> {
+        let begun = self.decide("begin", state, &self.beginning(state, reason, now)).await?;
+        if let Some(active) = begun.and_then(|transition| transition.state.active) {
+            tracing::info!(webhook = %self.path, renewal = active.id, %reason, "renewal started");
         }
         Ok(())
     }
@@ -217,60 +222,60 @@ impl Procedure {
     /// a webhook that was taken over from somebody else.
     async fn change_references(&self) -> Result<(), StoreError> {
         // A failure is noted with the tenant, and the renewal meets it again.
-        let _noted = self.tenant.refresh().await;
-        let (record, now) = (self.store.record(self.id).await?, self.tenant.now());
-        match plan(&record, &self.wanted, now) {
-            Plan::Begin(reason) => self.begin(&record, reason, now).await,
+        let _noted = self.tenant.poll().await;
+        let (state, now) = (self.store.state(self.id).await?, self.tenant.now());
+        match plan(&state, &self.policy, now) {
+            Action::Begin(reason) => self.begin(&state, reason, now).await,
             _ => Ok(()),
         }
     }
 
-    async fn supersede(&self, record: &Record, reason: Reason) -> Result<(), StoreError> {
-        let error = record.trouble.as_ref().map_or_else(
-            || format!("another renewal took over: {reason}"),
-            |trouble| trouble.message.clone(),
-        );
-        self.replace(record, RenewalOutcome::Failed, error, reason).await
+    async fn supersede(&self, state: &WebhookState, reason: Reason) -> Result<(), StoreError> {
+        let error = state
+            .retry
+            .as_ref()
+            .map_or_else(|| format!("another renewal took over: {reason}"), |retry| retry.message.clone());
+        self.replace(state, RenewalOutcome::Failed, error, reason).await
     }
 
     async fn replace(
         &self,
-        record: &Record,
+        state: &WebhookState,
         outcome: RenewalOutcome,
         error: String,
         reason: Reason,
     ) -> Result<(), StoreError> {
-        let decision = self.take_over(record, outcome, error, reason, self.tenant.now());
-        let begun = self.decide("supersede", record, &decision).await?;
-        if let Some(open) = begun.and_then(|transition| transition.state.open) {
-            tracing::warn!(webhook = %self.path, renewal = open.id, %reason, "renewal started in place of one that could not finish");
+        let decision = self.take_over(state, outcome, error, reason, self.tenant.now());
+        let begun = self.decide("supersede", state, &decision).await?;
+        if let Some(active) = begun.and_then(|transition| transition.state.active) {
+            tracing::warn!(webhook = %self.path, renewal = active.id, %reason, "renewal started in place of one that could not finish");
         }
         Ok(())
     }
 
     fn take_over(
         &self,
-        record: &Record,
+        state: &WebhookState,
         outcome: RenewalOutcome,
         error: String,
         reason: Reason,
         now: Now,
     ) -> Event {
-        let (renewal, gap) = (self.store.new_renewal(), self.gap(record, now));
+        let (renewal, gap) = (self.store.new_renewal(), self.gap(state, now));
         Event::Supersede { renewal, reason, gap, outcome, error }
     }
 
-    async fn confirm(&self, record: &Record) -> Result<(), StoreError> {
-        let asked = self.tenant.refresh().await;
+    async fn recheck(&self, state: &WebhookState) -> Result<(), StoreError> {
+        let asked = self.tenant.poll().await;
         let now = self.tenant.now();
         let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
         let next = if asked.is_ok() {
-            next_look(record, timeout, now)
+            next_look(state, timeout, now)
         } else {
             let delay = self.timing.backoff.delay(3, fastrand::f64());
             Some(later(now, delay.max(Duration::from_millis(100))))
         };
-        self.learn("confirmed", &Event::Confirmed { before: record.confirm, next }, &[]).await?;
+        self.record_outcome("confirmed", &Event::Rechecked { before: state.recheck, next }, &[]).await?;
         Ok(())
     }
 
@@ -281,8 +286,8 @@ impl Procedure {
         renewal_id: i64,
         from: Option<Timestamp>,
         to: Timestamp,
-    ) -> Context {
-        Context {
+    ) -> TaskContext {
+        TaskContext {
             tenant: self.path.tenant.clone(),
             webhook: self.path.name.clone(),
             collection: self.pair.collection.clone(),
@@ -295,48 +300,48 @@ impl Procedure {
         }
     }
 
-    async fn stopped(&self, attempt: Attempt, failure: Failure) -> Result<Advance, StoreError> {
-        self.learn("step_stopped", &Event::StepStopped(attempt, failure.output), &[]).await?;
+    async fn stopped(&self, attempt: Attempt, failure: TaskError) -> Result<Advance, StoreError> {
+        self.record_outcome("step_stopped", &Event::StepStopped(attempt, failure.output), &[]).await?;
         Ok(Advance::Waiting)
     }
 
-    async fn fail(&self, attempt: Attempt, step: Step, failure: Failure) -> Result<(), StoreError> {
+    async fn fail(&self, attempt: Attempt, step: Step, failure: TaskError) -> Result<(), StoreError> {
         let (kind, wait) = match failure.kind {
-            FailureKind::NeedsOperator => (TroubleKind::NeedsOperator, None),
-            FailureKind::Later(wait) => (TroubleKind::Transient, Some(wait)),
-            FailureKind::Failed | FailureKind::Stopped | FailureKind::KeyRefused => {
-                (TroubleKind::Transient, None)
+            TaskErrorKind::NeedsOperator => (RetryKind::NeedsOperator, None),
+            TaskErrorKind::Later(wait) => (RetryKind::Transient, Some(wait)),
+            TaskErrorKind::Failed | TaskErrorKind::Stopped | TaskErrorKind::KeyRefused => {
+                (RetryKind::Transient, None)
             }
         };
         let setback = self.setback(step, failure.message, kind, wait);
-        let state =
-            self.learn("step_failed", &Event::StepFailed(attempt, setback, failure.output), &[]).await?;
+        let state = self
+            .record_outcome("step_failed", &Event::StepFailed(attempt, setback, failure.output), &[])
+            .await?;
         self.tell_failure(&state);
         Ok(())
     }
 
-    fn setback(&self, step: Step, message: String, kind: TroubleKind, at_least: Option<Duration>) -> Setback {
+    fn setback(&self, step: Step, message: String, kind: RetryKind, at_least: Option<Duration>) -> Setback {
         Setback { step, message, kind, at_least, retry: self.timing.retry() }
     }
 
-    fn tell_failure(&self, record: &Record) {
-        if let Some(trouble) = &record.trouble {
-            tracing::warn!(webhook = %self.path, step = %trouble.step, attempts = trouble.attempts, retry_at = %trouble.retry_at, error = %trouble.message, "a step failed");
+    fn tell_failure(&self, state: &WebhookState) {
+        if let Some(retry) = &state.retry {
+            tracing::warn!(webhook = %self.path, step = %retry.step, attempts = retry.attempts, retry_at = %retry.retry_at, error = %retry.message, "a step failed");
         }
     }
 }
 
 /// Why a renewal that someone asks for takes the place of the open one, if it does.
-fn why_superseded(record: &Record, wanted: &Wanted, now: Now) -> Option<String> {
-    let open = record.open.as_ref()?;
-    let stuck = record.trouble.as_ref().filter(|trouble| {
-        trouble.kind == TroubleKind::NeedsOperator
-            && (open.stage, trouble.step) == (Stage::Rotate, Step::Rotate)
+fn why_superseded(state: &WebhookState, policy: &Policy, now: Now) -> Option<String> {
+    let active = state.active.as_ref()?;
+    let stuck = state.retry.as_ref().filter(|retry| {
+        retry.kind == RetryKind::NeedsOperator && (active.stage, retry.step) == (Stage::Rotate, Step::Rotate)
     });
     match stuck {
-        Some(trouble) => Some(trouble.message.clone()),
+        Some(retry) => Some(retry.message.clone()),
         // Only a wish gets past the cap.
-        None => matches!(plan(record, wanted, now), Plan::Wait { contended: true, .. })
+        None => matches!(plan(state, policy, now), Action::Wait { contended: true, .. })
             .then(|| "another renewal took over: someone asked for it".to_owned()),
     }
 }

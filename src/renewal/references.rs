@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::domain::{
-    state::{Record, WebhookId},
+    state::{WebhookId, WebhookState},
     webhook::ExternalReference,
 };
 
@@ -19,18 +19,18 @@ pub(super) struct OtherReferences(Mutex<HashMap<WebhookId, String>>);
 
 impl OtherReferences {
     /// Compares what a list shows with what is wanted, in whatever order; says once where they differ.
-    pub(super) fn compare(&self, record: &Record, listed: Option<&[ExternalReference]>, wanted: &str) {
+    pub(super) fn compare(&self, state: &WebhookState, listed: Option<&[ExternalReference]>, wanted: &str) {
         let mut others = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let other = listed.map(ExternalReference::all);
         let other = other.filter(|listed| !ExternalReference::are_the_same(listed, wanted));
         let Some(listed) = other else {
-            others.remove(&record.id);
+            others.remove(&state.id);
             return;
         };
-        if others.get(&record.id) != Some(&listed) {
-            tracing::warn!(webhook = %record.path, %listed, %wanted, "Protime lists other external references than are configured");
+        if others.get(&state.id) != Some(&listed) {
+            tracing::warn!(webhook = %state.path, %listed, %wanted, "Protime lists other external references than are configured");
         }
-        others.insert(record.id, listed);
+        others.insert(state.id, listed);
     }
 
     /// Those that are listed for a webhook, if they are not the configured ones.

@@ -19,7 +19,7 @@ struct Held {
     /// Since when the database refuses it; `None` while it is asked for the first time.
     refused_since: Option<Timestamp>,
     /// Whether it is in an emergency file.
-    rescued: bool,
+    in_emergency_file: bool,
 }
 
 /// The webhooks with a key that is not in the database. Clones share it.
@@ -64,9 +64,9 @@ impl UnpersistedKeys {
     }
 
     /// Notes that a key that is held is in an emergency file.
-    pub(crate) fn rescued(&self, path: &WebhookPath) {
+    pub(crate) fn in_emergency_file(&self, path: &WebhookPath) {
         if let Some(held) = self.lock().get_mut(path) {
-            held.rescued = true;
+            held.in_emergency_file = true;
         }
     }
 
@@ -82,7 +82,7 @@ impl UnpersistedKeys {
 
     /// The webhooks whose key would be gone with this process.
     pub(crate) fn nowhere_else(&self) -> Vec<WebhookPath> {
-        self.lock().iter().filter(|(_, held)| !held.rescued).map(|(path, _)| path.clone()).collect()
+        self.lock().iter().filter(|(_, held)| !held.in_emergency_file).map(|(path, _)| path.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Held>> {

@@ -8,7 +8,7 @@ use std::future::Future;
 use crate::{
     command::Program,
     config,
-    domain::task::{Context, Done, Failure},
+    domain::task::{Done, TaskContext, TaskError},
 };
 
 /// The program.
@@ -24,9 +24,9 @@ impl CommandResync {
     /// Runs the program for the gap. A resync has no use for the key, so it does not get it.
     pub(super) async fn run(
         &self,
-        context: &Context,
+        context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         self.0.invocation(context, None).run(stop).await.into_result()
     }
 }
@@ -40,7 +40,7 @@ mod tests {
         config::OnFailure,
         domain::{
             reason::Step,
-            task::{FailureKind, tests::context},
+            task::{TaskErrorKind, tests::context},
         },
         http::tests::outbound,
         resync::Resync,
@@ -98,7 +98,7 @@ mod tests {
             .expect_err("3");
         assert_eq!(failure.message, "'sh' ended with exit status 3");
         assert_eq!(failure.output.as_deref(), Some("no database\n"));
-        assert_eq!(failure.kind, FailureKind::Failed);
+        assert_eq!(failure.kind, TaskErrorKind::Failed);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    domain::task::{Context, Done, Failure},
+    domain::task::{Done, TaskContext, TaskError},
     http::{Answer, Endpoint},
 };
 
@@ -34,20 +34,20 @@ impl HttpResync {
     /// Asks the server to close the gap, and waits until it has.
     pub(super) async fn run(
         &self,
-        context: &Context,
+        context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Done, TaskError> {
         let limit = self.0.timeout();
         let limited = async {
             timeout(limit, self.ask(context)).await.unwrap_or_else(|_| {
                 let place = self.0.place();
-                Err(Failure::new(format!("the resync at {place} was not done after {limit:?}")))
+                Err(TaskError::new(format!("the resync at {place} was not done after {limit:?}")))
             })
         };
         self.0.unless(stop, "the resync at", limited).await
     }
 
-    async fn ask(&self, context: &Context) -> Result<Done, Failure> {
+    async fn ask(&self, context: &TaskContext) -> Result<Done, TaskError> {
         let message = context.message(None);
         let mut from = self.0.url().clone();
         let mut answer = self.0.send(Method::POST, &from, Some(&message), None).await?;
@@ -73,7 +73,7 @@ impl HttpResync {
     }
 
     /// Looks whether the server is done.
-    async fn look(&self, location: &reqwest::Url) -> Result<Answer, Failure> {
+    async fn look(&self, location: &reqwest::Url) -> Result<Answer, TaskError> {
         let mut misses = 0;
         loop {
             match self.0.send(Method::GET, location, None, None).await {

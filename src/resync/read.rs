@@ -19,7 +19,7 @@ use self::{
 };
 use crate::{
     config::{self, Delivery, ReadKind},
-    domain::{filter::Filter, key::WebhookKey, object::Object, task::Failure},
+    domain::{filter::Filter, key::WebhookKey, object::Object, task::TaskError},
     http::{BuildError, Outbound},
 };
 
@@ -100,7 +100,7 @@ impl Read {
 
 impl Outlet<'_> {
     /// Delivers a page; with success every object of it has arrived, or is in the program's input.
-    pub(crate) async fn page(&self, objects: &[Object]) -> Result<(), Failure> {
+    pub(crate) async fn page(&self, objects: &[Object]) -> Result<(), TaskError> {
         match self {
             Self::Replay(replay, key) => replay.page(key, objects).await,
             Self::Pipe(lines) => {

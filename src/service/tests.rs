@@ -19,7 +19,7 @@ use crate::{
         transition::{Event, Schedule, Seen, apply},
         webhook::{RemoteStatus, RemoteWebhook, TenantName, WebhookName},
     },
-    engine::live::Lasting,
+    engine::Shared,
 };
 
 /// Where no one listens, so that nothing is known of the webhooks but what a test says.
@@ -48,11 +48,11 @@ impl Bench {
         let text = (head.to_owned() + &tenants).replace("FOLDER", folder.path().to_str().expect("text"));
         fs::write(&file, text).expect("written");
         let config = config::load(&file).expect("a good configuration");
-        let lasting = Lasting::new(Store::open(&config.daemon.state_dir).expect("opens"));
-        let setup = Setup::build(&config, &lasting).await.expect("built");
+        let shared = Shared::new(Store::open(&config.daemon.state_dir).expect("opens"));
+        let setup = Setup::build(&config, &shared).await.expect("built");
         // No one sweeps here.
         let (sweep, _never) = mpsc::channel(1);
-        Self { service: Service::new(Live::new(lasting, setup, sweep)), folder }
+        Self { service: Service::new(Engine::new(shared, setup, sweep)), folder }
     }
 
     /// Gives a webhook a key of this text, as an operator would.
@@ -62,12 +62,12 @@ impl Bench {
     }
 
     /// What is known of a webhook.
-    pub(crate) async fn state(&self, path: &str) -> Record {
+    pub(crate) async fn state(&self, path: &str) -> WebhookState {
         let id = self.service.procedure(&named(path)).expect("known").id;
-        self.service.store.record(id).await.expect("reads")
+        self.service.store.state(id).await.expect("reads")
     }
 
-    async fn happen(&self, path: &str, event: &Event) -> Record {
+    async fn happen(&self, path: &str, event: &Event) -> WebhookState {
         let before = self.state(path).await;
         let now = self.service.procedure(&named(path)).expect("known").tenant.now();
         let transition = apply(&before, event, now);
@@ -78,7 +78,7 @@ impl Bench {
 
     /// Gives a webhook a key, if it has none, and lets Protime list it as delivering.
     pub(crate) async fn delivers(&self, path: &str) {
-        if self.state(path).await.issued.is_none() {
+        if self.state(path).await.registration.is_none() {
             self.key(path, "secret").await;
         }
         let (before, now) = (self.state(path).await, self.now(path));
@@ -139,12 +139,12 @@ impl Bench {
 
     /// How many wait for a rotation.
     pub(crate) fn waiting(&self) -> usize {
-        self.service.live.lasting.rotations.receiver_count()
+        self.service.engine.shared.rotations.receiver_count()
     }
 
     /// Wakes those who wait for a rotation.
     pub(crate) fn rotated(&self) {
-        self.service.live.lasting.rotations.send_modify(|count| *count += 1);
+        self.service.engine.shared.rotations.send_modify(|count| *count += 1);
     }
 
     /// Makes what is stored of every webhook unreadable.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{key::WebhookKey, renewal::Stage, state::Record, webhook::WebhookPath},
+    domain::{key::WebhookKey, renewal::Stage, state::WebhookState, webhook::WebhookPath},
     renewal::procedure::Procedure,
     store::Keys,
 };
@@ -57,12 +57,12 @@ impl Service {
         loop {
             rotations.borrow_and_update();
             // In this order: a key that arrives between the two ends the waiting at the next look.
-            let record = self.store.record(procedure.id).await?;
+            let state = self.store.state(procedure.id).await?;
             let keys = self.store.keys(procedure.id).await?;
             if let Some(key_version) = self.signer(&keys, authorization, body) {
                 return Ok(Some(Verdict::Valid { key_version }));
             }
-            if !is_on_its_way(&record) || Instant::now() >= deadline {
+            if !is_on_its_way(&state) || Instant::now() >= deadline {
                 return Ok(Some(if keys.current.is_some() { suspect(&procedure) } else { Verdict::NoKey }));
             }
             // Either a rotation or the next look; which of them, does not matter.
@@ -87,8 +87,8 @@ impl Service {
 }
 
 /// Whether Protime may have issued a key that is not current here yet.
-fn is_on_its_way(record: &Record) -> bool {
-    record.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Posting | Stage::Rotate))
+fn is_on_its_way(state: &WebhookState) -> bool {
+    state.active.as_ref().is_some_and(|active| matches!(active.stage, Stage::Posting | Stage::Rotate))
 }
 
 fn suspect(procedure: &Procedure) -> Verdict {

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{
     journal::{Entry, history},
     report,
-    state::{Record, WebhookId},
+    state::{WebhookId, WebhookState},
     webhook::WebhookPath,
 };
 
@@ -22,7 +22,7 @@ use crate::domain::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     /// Of those that have news.
-    TheNews,
+    ItsEntries,
     /// Of every configured one.
     All,
 }
@@ -30,11 +30,11 @@ pub(crate) enum Of {
 /// What is new, and what is known at one and the same moment: a state that is younger than the news would tell
 /// the end of what they have not told yet.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Feed {
     /// What has happened to whom, in the order in which it was committed.
     pub(crate) entries: Vec<(WebhookId, WebhookPath, Entry)>,
     /// What is known of those webhooks, or of every configured one.
-    pub(crate) records: Vec<Record>,
+    pub(crate) states: Vec<WebhookState>,
     /// How far this goes.
     pub(crate) position: i64,
 }
@@ -56,29 +56,29 @@ impl Store {
     }
 
     /// What is new since `position`, and what is known at the same moment.
-    pub(crate) async fn feed(&self, position: i64, of: Of) -> Result<News, StoreError> {
+    pub(crate) async fn feed(&self, position: i64, of: Of) -> Result<Feed, StoreError> {
         self.read(move |connection| {
             let moment = connection.unchecked_transaction()?;
-            let mut news = News { entries: Vec::new(), records: Vec::new(), position };
+            let mut feed = Feed { entries: Vec::new(), states: Vec::new(), position };
             let mut statement = moment.prepare_cached(
                 "SELECT seq, webhook_id, tenant, name, entry FROM journal JOIN webhook ON webhook.id = webhook_id \
                  WHERE seq > ? ORDER BY seq",
             )?;
             let mut rows = statement.query([position])?;
             while let Some(row) = rows.next()? {
-                news.position = row.get(0)?;
+                feed.position = row.get(0)?;
                 let entry = from_json(row.get_ref(4)?.as_str().unwrap_or_default(), "the journal")?;
-                news.entries.push((WebhookId(row.get(1)?), state::path(row)?, entry));
+                feed.entries.push((WebhookId(row.get(1)?), state::path(row)?, entry));
             }
-            news.records = match of {
+            feed.states = match of {
                 Of::All => state::select(&moment, "configured = 1", &[])?,
-                Of::TheNews => {
-                    let ids: BTreeSet<i64> = news.entries.iter().map(|(id, ..)| id.0).collect();
+                Of::ItsEntries => {
+                    let ids: BTreeSet<i64> = feed.entries.iter().map(|(id, ..)| id.0).collect();
                     let ids = state::to_json(&ids)?;
                     state::select(&moment, "id IN (SELECT value FROM json_each(?))", &[&ids])?
                 }
             };
-            Ok(news)
+            Ok(feed)
         })
         .await
     }

@@ -16,7 +16,7 @@ use crate::domain::{
     journal::{Entry, What},
     outbox::Outbox,
     post::PostId,
-    state::{LastList, Record, WebhookId},
+    state::{LastList, WebhookId, WebhookState},
     transition::Transition,
     webhook::TenantName,
 };
@@ -92,7 +92,7 @@ impl Store {
 }
 
 /// Whether a state's predecessor is what is stored.
-pub(super) fn is_current(connection: &Connection, state: &Record) -> Result<bool, StoreError> {
+pub(super) fn is_current(connection: &Connection, state: &WebhookState) -> Result<bool, StoreError> {
     let revision: Option<i64> = connection
         .prepare_cached("SELECT revision FROM webhook WHERE id = ?")?
         .query_row([state.id.0], |row| row.get(0))
@@ -105,7 +105,7 @@ pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), Stor
     let Transition { state, journal, key, spent } = &commit.transition;
     connection
         .prepare_cached(
-            "UPDATE webhook SET name = :name, configured = :configured, orphaned = :orphaned, \
+            "UPDATE webhook SET name = :name, configured = :configured, removed = :removed, \
              revision = :revision, next_action_at = :next_action_at, renewal = max(renewal, :renewal), \
              state = :state WHERE id = :id",
         )?
@@ -113,7 +113,7 @@ pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), Stor
             ":id": state.id.0,
             ":name": state.path.name.as_str(),
             ":configured": state.configured,
-            ":orphaned": state.left_at.is_some() && !state.configured,
+            ":removed": state.left_at.is_some() && !state.configured,
             ":revision": state.revision,
             ":next_action_at": state.next_action_at.map(millis),
             ":renewal": state::newest_renewal(state),
@@ -123,8 +123,8 @@ pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), Stor
     for entry in journal {
         write_entry(connection, state, entry)?;
     }
-    if let (Some(key), Some(issued)) = (key, &state.issued) {
-        keys::replace(connection, state.id, &key.0, issued)?;
+    if let (Some(key), Some(registration)) = (key, &state.registration) {
+        keys::replace(connection, state.id, &key.0, registration)?;
     }
     if let Some(post) = spent {
         forget_answer(connection, *post)?;
@@ -137,7 +137,7 @@ pub(super) fn forget_answer(connection: &Connection, post: PostId) -> Result<(),
     Ok(())
 }
 
-fn write_entry(connection: &Connection, state: &Record, entry: &Entry) -> Result<(), StoreError> {
+fn write_entry(connection: &Connection, state: &WebhookState, entry: &Entry) -> Result<(), StoreError> {
     let nth = i64::try_from(state.renewals).unwrap_or(i64::MAX);
     connection.prepare_cached("INSERT INTO journal (webhook_id, nth, entry) VALUES (?, ?, ?)")?.execute((
         state.id.0,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{Store, StoreError, commit, state};
 use crate::domain::{
     removed::OnRemove,
-    state::{Now, Record, WebhookId},
+    state::{Now, WebhookId, WebhookState},
     transition::{Event, Transition, apply},
     webhook::{Pair, WebhookPath},
 };
@@ -35,9 +35,9 @@ impl Store {
         self.write("sync_configuration", move |connection| {
             let ids: Vec<WebhookId> =
                 configured.iter().map(|webhook| known(connection, webhook)).collect::<Result<_, _>>()?;
-            for record in state::select(connection, "configured = 1", &[])? {
-                if !ids.contains(&record.id) {
-                    change(connection, &record, &Event::Left, now)?;
+            for state in state::select(connection, "configured = 1", &[])? {
+                if !ids.contains(&state.id) {
+                    change(connection, &state, &Event::Left, now)?;
                 }
             }
             for (webhook, id) in configured.iter().zip(&ids) {
@@ -94,15 +94,18 @@ fn configure(
 }
 
 fn change_all(connection: &Connection, event: &Event, now: Timestamp) -> Result<(), StoreError> {
-    state::select(connection, "TRUE", &[])?
-        .iter()
-        .try_for_each(|record| change(connection, record, event, now))
+    state::select(connection, "TRUE", &[])?.iter().try_for_each(|state| change(connection, state, event, now))
 }
 
-fn change(connection: &Connection, record: &Record, event: &Event, now: Timestamp) -> Result<(), StoreError> {
+fn change(
+    connection: &Connection,
+    state: &WebhookState,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     // Nothing here depends on Protime's clock.
-    let transition: Transition = apply(record, event, Now { local: now, protime: now });
-    if transition.changes(record) { commit::write(connection, &transition.into()) } else { Ok(()) }
+    let transition: Transition = apply(state, event, Now { local: now, protime: now });
+    if transition.changes(state) { commit::write(connection, &transition.into()) } else { Ok(()) }
 }
 
 /// The number of a webhook, which gets one if it has none.
@@ -119,10 +122,10 @@ fn known(connection: &Connection, webhook: &Configured) -> Result<WebhookId, Sto
     if let Some(id) = id {
         return Ok(WebhookId(id));
     }
-    let new = Record::new(webhook.path.clone(), webhook.pair.clone());
+    let new = WebhookState::new(webhook.path.clone(), webhook.pair.clone());
     connection
         .prepare_cached(
-            "INSERT INTO webhook (tenant, destination_url, collection, name, configured, orphaned, revision, \
+            "INSERT INTO webhook (tenant, destination_url, collection, name, configured, removed, revision, \
              renewal, state) VALUES (?, ?, ?, ?, 0, 0, 0, 0, ?)",
         )?
         .execute((pair.0, pair.1, pair.2, webhook.path.name.as_str(), state::document(&new)?))?;

@@ -13,17 +13,17 @@ use super::{
     state::{from_json, to_json},
 };
 use crate::domain::{
-    page_cursor::{Kept, Walk},
+    page_cursor::{DeltaLink, PageCursor},
     state::WebhookId,
 };
 
 /// How a webhook's places move.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
-    /// The walk is here now.
-    Walk(Walk),
+    /// The reading is here now.
+    PageCursor(PageCursor),
     /// Protime keeps this delta, and everything that it told of has been delivered.
-    Delta(Kept),
+    Delta(DeltaLink),
     /// The kept delta is of no use any more.
     NoDelta,
     /// The kept delta told of these changes, an array of JSON, if there were any; it is asked next here.
@@ -47,19 +47,22 @@ impl Store {
         self.write("move_cursor", move |connection| apply(connection, id, &[one])).await
     }
 
-    /// The walk that was last under way for a webhook, and the delta that Protime keeps for it.
-    pub(crate) async fn cursor(&self, id: WebhookId) -> Result<(Option<Walk>, Option<Kept>), StoreError> {
+    /// The reading that was last under way for a webhook, and the delta that Protime keeps for it.
+    pub(crate) async fn cursor(
+        &self,
+        id: WebhookId,
+    ) -> Result<(Option<PageCursor>, Option<DeltaLink>), StoreError> {
         self.read(move |connection| {
             let row = connection
-                .prepare_cached("SELECT walk, delta FROM cursor WHERE webhook_id = ?")?
+                .prepare_cached("SELECT page, delta FROM cursor WHERE webhook_id = ?")?
                 .query_row([id.0], |row| {
                     Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
                 })
                 .optional()?;
-            let (walk, delta) = row.unwrap_or_default();
-            let walk = walk.map(|walk| from_json(&walk, "the place of a walk")).transpose()?;
+            let (cursor, delta) = row.unwrap_or_default();
+            let cursor = cursor.map(|cursor| from_json(&cursor, "the cursor of a page")).transpose()?;
             let delta = delta.map(|delta| from_json(&delta, "a kept delta")).transpose()?;
-            Ok((walk, delta))
+            Ok((cursor, delta))
         })
         .await
     }
@@ -97,7 +100,7 @@ pub(super) fn apply(connection: &Connection, id: WebhookId, moves: &[Move]) -> R
     };
     for one in moves {
         match one {
-            Move::Walk(walk) => set("walk", Some(to_json(walk)?))?,
+            Move::PageCursor(cursor) => set("page", Some(to_json(cursor)?))?,
             Move::Delta(kept) => {
                 set("delta", Some(to_json(kept)?))?;
                 forget_changes(connection, id)?;

@@ -46,7 +46,7 @@ struct Rescued {
 impl Store {
     /// Puts an answer into the emergency file of its POST.
     pub(crate) async fn rescue(&self, answer: &Answer) -> io::Result<PathBuf> {
-        let rescued = Rescued {
+        let in_emergency_file = Rescued {
             webhook: answer.webhook.0,
             post: Some(answer.post),
             renewal: None,
@@ -57,12 +57,14 @@ impl Store {
         };
         let path = self.rescue_path(answer.post);
         let target = path.clone();
-        tokio::task::spawn_blocking(move || write(&target, &rescued)).await.map_err(io::Error::other)??;
+        tokio::task::spawn_blocking(move || write(&target, &in_emergency_file))
+            .await
+            .map_err(io::Error::other)??;
         Ok(path)
     }
 
     /// Removes the emergency file of a POST, if there is one: its content is in the database.
-    pub(crate) fn forget_rescued(&self, post: PostId) {
+    pub(crate) fn forget_emergency_file(&self, post: PostId) {
         let path = self.rescue_path(post);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -78,8 +80,8 @@ impl Store {
     }
 }
 
-fn write(path: &Path, rescued: &Rescued) -> io::Result<()> {
-    let json = Zeroizing::new(serde_json::to_vec(rescued)?);
+fn write(path: &Path, in_emergency_file: &Rescued) -> io::Result<()> {
+    let json = Zeroizing::new(serde_json::to_vec(in_emergency_file)?);
     let aside = path.with_extension("new");
     write_aside(&aside, &json).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
         // It may hold a part of a key. If it was never made, there is nothing to remove.
@@ -106,10 +108,10 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
         // The writer may have died before it gave the file its name: it is whole, or was none yet.
         let unfinished = path.extension().is_some_and(|extension| extension == "new");
         match read(&path) {
-            Ok(rescued) => {
+            Ok(in_emergency_file) => {
                 // Whoever went on without it would POST again.
-                let waited_for =
-                    store(connection, rescued).map_err(|error| failed(&path, io::Error::other(error)))?;
+                let waited_for = store(connection, in_emergency_file)
+                    .map_err(|error| failed(&path, io::Error::other(error)))?;
                 if waited_for {
                     tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
                 } else {
@@ -131,35 +133,36 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
 
 fn read(path: &Path) -> io::Result<Rescued> {
     let json = Zeroizing::new(fs::read(path)?);
-    let rescued: Rescued = serde_json::from_slice(&json)?;
+    let in_emergency_file: Rescued = serde_json::from_slice(&json)?;
     // It is whole only if its body is.
-    STANDARD.decode(rescued.body_base64.as_bytes()).map_err(io::Error::other)?;
-    Ok(rescued)
+    STANDARD.decode(in_emergency_file.body_base64.as_bytes()).map_err(io::Error::other)?;
+    Ok(in_emergency_file)
 }
 
 /// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
 /// Tells whether it did.
-fn store(connection: &Connection, rescued: Rescued) -> Result<bool, StoreError> {
+fn store(connection: &Connection, in_emergency_file: Rescued) -> Result<bool, StoreError> {
     let body = STANDARD
-        .decode(rescued.body_base64.as_bytes())
+        .decode(in_emergency_file.body_base64.as_bytes())
         .map_err(|error| StoreError::Unexpected(error.to_string()))?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcome = (|| {
-        let record = state::of(connection, WebhookId(rescued.webhook))?;
-        let open = record.open.as_ref();
-        let of_old = open.filter(|open| Some(open.id) == rescued.renewal).and_then(|open| open.post);
-        let Some(post) = rescued.post.or(of_old) else { return Ok(false) };
+        let state = state::of(connection, WebhookId(in_emergency_file.webhook))?;
+        let open = state.active.as_ref();
+        let of_old =
+            open.filter(|open| Some(open.id) == in_emergency_file.renewal).and_then(|open| open.post);
+        let Some(post) = in_emergency_file.post.or(of_old) else { return Ok(false) };
         let now = clock::now();
-        let transition = apply(&record, &Event::Answered(post), Now { local: now, protime: now });
-        let waits = open.is_some_and(|open| open.post == Some(post)) && transition.changes(&record);
+        let transition = apply(&state, &Event::Answered(post), Now { local: now, protime: now });
+        let waits = open.is_some_and(|open| open.post == Some(post)) && transition.changes(&state);
         if waits {
             let answer = Answer {
                 post,
-                webhook: record.id,
-                location: rescued.location,
+                webhook: state.id,
+                location: in_emergency_file.location,
                 body: Zeroizing::new(body),
-                issued_at: rescued.issued_at,
-                references: rescued.references,
+                issued_at: in_emergency_file.issued_at,
+                references: in_emergency_file.references,
             };
             answers::insert(connection, &answer, now)?;
             commit::write(connection, &transition.into())?;

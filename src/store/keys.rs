@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     key::WebhookKey,
-    state::{Issued, WebhookId},
+    state::{Registration, WebhookId},
 };
 
 /// A webhook's keys.
@@ -66,16 +66,16 @@ pub(super) fn replace(
     connection: &Connection,
     id: WebhookId,
     key: &WebhookKey,
-    issued: &Issued,
+    registration: &Registration,
 ) -> Result<(), StoreError> {
-    let rotated_at = millis(issued.rotated_at);
+    let rotated_at = millis(registration.rotated_at);
     connection
         .prepare_cached("DELETE FROM key WHERE webhook_id = ? AND retired_at IS NOT NULL")?
         .execute([id.0])?;
     connection
         .prepare_cached("UPDATE key SET retired_at = ?2 WHERE webhook_id = ?1")?
         .execute([id.0, rotated_at])?;
-    let version = i64::try_from(issued.key_version)
+    let version = i64::try_from(registration.key_version)
         .map_err(|_| StoreError::Unexpected("a key version is out of range".to_owned()))?;
     connection
         .prepare_cached("INSERT INTO key (webhook_id, version, key, rotated_at) VALUES (?, ?, ?, ?)")?

@@ -9,37 +9,37 @@ use super::{
     state::{self, millis, optional_moment},
 };
 use crate::domain::{
-    removed::Orphan,
-    state::{Record, WebhookId},
+    removed::RemovedWebhook,
+    state::{WebhookId, WebhookState},
     webhook::TenantName,
 };
 
 impl Store {
     /// What is known of one webhook.
-    pub(crate) async fn record(&self, id: WebhookId) -> Result<Record, StoreError> {
+    pub(crate) async fn state(&self, id: WebhookId) -> Result<WebhookState, StoreError> {
         self.read(move |connection| state::of(connection, id)).await
     }
 
     /// What is known of every configured webhook, by tenant and name.
-    pub(crate) async fn records(&self) -> Result<Vec<Record>, StoreError> {
+    pub(crate) async fn states(&self) -> Result<Vec<WebhookState>, StoreError> {
         self.read(|connection| state::select(connection, "configured = 1", &[])).await
     }
 
     /// What is known of every webhook of a tenant, of those that left the configuration as well if Protime may
     /// still have them.
-    pub(crate) async fn records_of(&self, tenant: &TenantName) -> Result<Vec<Record>, StoreError> {
+    pub(crate) async fn states_of(&self, tenant: &TenantName) -> Result<Vec<WebhookState>, StoreError> {
         let tenant = tenant.as_str().to_owned();
         self.read(move |connection| {
-            state::select(connection, "tenant = ? AND (configured = 1 OR orphaned = 1)", &[&tenant])
+            state::select(connection, "tenant = ? AND (configured = 1 OR removed = 1)", &[&tenant])
         })
         .await
     }
 
     /// What is known of every webhook that left the configuration and may still live at Protime.
-    pub(crate) async fn orphans(&self) -> Result<Vec<Orphan>, StoreError> {
+    pub(crate) async fn removed_webhooks(&self) -> Result<Vec<RemovedWebhook>, StoreError> {
         self.read(|connection| {
-            let left = state::select(connection, "orphaned = 1", &[])?;
-            Ok(left.into_iter().filter_map(Orphan::of).collect())
+            let left = state::select(connection, "removed = 1", &[])?;
+            Ok(left.into_iter().filter_map(RemovedWebhook::of).collect())
         })
         .await
     }

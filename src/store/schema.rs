@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/006.sql"),
     include_str!("schema/007.sql"),
     include_str!("schema/008.sql"),
+    include_str!("schema/009.sql"),
 ];
 
 fn known() -> i64 {
@@ -68,7 +69,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
 pub(super) fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()> {
     let mut without = connection.prepare(
         "SELECT id, key FROM webhook JOIN key ON webhook_id = id AND retired_at IS NULL \
-         WHERE json_extract(state, '$.issued.fingerprint') = ''",
+         WHERE json_extract(state, '$.registration.fingerprint') = ''",
     )?;
     let without = without
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
@@ -77,7 +78,7 @@ pub(super) fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()>
         // An empty key is none, and was never stored.
         let Some(key) = WebhookKey::new(key) else { continue };
         connection.execute(
-            "UPDATE webhook SET state = json_set(state, '$.issued.fingerprint', ?2) WHERE id = ?1",
+            "UPDATE webhook SET state = json_set(state, '$.registration.fingerprint', ?2) WHERE id = ?1",
             (id, key.fingerprint()),
         )?;
     }

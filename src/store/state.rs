@@ -1,4 +1,4 @@
-//! Rows to [`Record`]s and back: the only place that knows how a webhook is laid out.
+//! Rows to [`WebhookState`]s and back: the only place that knows how a webhook is laid out.
 //!
 //! What is searched for has a column; the rest is one document, of which only `domain::transition` knows what
 //! it means.
@@ -11,11 +11,11 @@ use super::StoreError;
 use crate::domain::{
     gap::Gap,
     outbox::Outbox,
-    page_cursor::{Audit, Warmth},
+    page_cursor::{Audit, DeltaLife},
     post::Post,
     removed::OnRemove,
-    renewal::{Ended, Open, Trouble},
-    state::{Confirm, Issued, LastList, ListGrains, Record, Remote, Standing, WebhookId},
+    renewal::{ActiveRenewal, FinishedRenewal, RetryState},
+    state::{LastList, ListGrains, Recheck, Registration, Remote, Standing, WebhookId, WebhookState},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
@@ -51,21 +51,21 @@ struct Document<'a> {
     on_remove: OnRemove,
     left_at: Option<Timestamp>,
     remote: Held<'a, Remote>,
-    issued: Held<'a, Option<Issued>>,
+    registration: Held<'a, Option<Registration>>,
     next_renewal_at: Option<Timestamp>,
-    open: Held<'a, Option<Open>>,
-    last: Held<'a, Option<Ended>>,
-    trouble: Held<'a, Option<Trouble>>,
+    active: Held<'a, Option<ActiveRenewal>>,
+    last: Held<'a, Option<FinishedRenewal>>,
+    retry: Held<'a, Option<RetryState>>,
     owed: Option<Gap>,
     proven_at: Option<Timestamp>,
     synced_at: Option<Timestamp>,
-    confirm: Option<Confirm>,
+    recheck: Option<Recheck>,
     posts: Held<'a, Vec<Post>>,
     post_marks: u64,
     standing: Standing,
     list_grains: ListGrains,
     renewals: u64,
-    delta: Option<Warmth>,
+    delta: Option<DeltaLife>,
     audit: Option<Audit>,
 }
 
@@ -73,33 +73,33 @@ struct Document<'a> {
 type Held<'a, T> = std::borrow::Cow<'a, T>;
 
 /// A webhook's document.
-pub(super) fn document(record: &Record) -> Result<String, StoreError> {
+pub(super) fn document(state: &WebhookState) -> Result<String, StoreError> {
     to_json(&Document {
-        on_remove: record.on_remove,
-        left_at: record.left_at,
-        remote: Held::Borrowed(&record.remote),
-        issued: Held::Borrowed(&record.issued),
-        next_renewal_at: record.next_renewal_at,
-        open: Held::Borrowed(&record.open),
-        last: Held::Borrowed(&record.last),
-        trouble: Held::Borrowed(&record.trouble),
-        owed: record.owed,
-        proven_at: record.proven_at,
-        synced_at: record.synced_at,
-        confirm: record.confirm,
-        posts: Held::Borrowed(&record.posts),
-        post_marks: record.post_marks,
-        standing: record.standing,
-        list_grains: record.list_grains,
-        renewals: record.renewals,
-        delta: record.delta,
-        audit: record.audit,
+        on_remove: state.on_remove,
+        left_at: state.left_at,
+        remote: Held::Borrowed(&state.remote),
+        registration: Held::Borrowed(&state.registration),
+        next_renewal_at: state.next_renewal_at,
+        active: Held::Borrowed(&state.active),
+        last: Held::Borrowed(&state.last),
+        retry: Held::Borrowed(&state.retry),
+        owed: state.owed,
+        proven_at: state.proven_at,
+        synced_at: state.synced_at,
+        recheck: state.recheck,
+        posts: Held::Borrowed(&state.posts),
+        post_marks: state.post_marks,
+        standing: state.standing,
+        list_grains: state.list_grains,
+        renewals: state.renewals,
+        delta: state.delta,
+        audit: state.audit,
     })
 }
 
 /// The newest renewal that a state knows of; 0 if there is none.
-pub(super) fn newest_renewal(record: &Record) -> i64 {
-    let ids = [record.open.as_ref().map(|open| open.id), record.last.as_ref().map(|last| last.id)];
+pub(super) fn newest_renewal(state: &WebhookState) -> i64 {
+    let ids = [state.active.as_ref().map(|active| active.id), state.last.as_ref().map(|last| last.id)];
     ids.into_iter().flatten().max().unwrap_or(0)
 }
 
@@ -108,35 +108,35 @@ pub(super) fn select(
     connection: &Connection,
     condition: &'static str,
     parameters: &[&dyn ToSql],
-) -> Result<Vec<Record>, StoreError> {
+) -> Result<Vec<WebhookState>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT webhook.*, coalesce(after_end, 0) AS after_end, list, \
          (SELECT json_group_array(json(outbox)) FROM sink WHERE webhook_id = webhook.id) AS sinks \
          FROM webhook LEFT JOIN tenant USING (tenant) WHERE {condition} ORDER BY tenant, name"
     ))?;
     let mut rows = statement.query(parameters)?;
-    let mut records = Vec::new();
+    let mut states = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(read(row)?);
+        states.push(read(row)?);
     }
-    Ok(records)
+    Ok(states)
 }
 
 /// The same of one webhook.
-pub(super) fn of(connection: &Connection, id: WebhookId) -> Result<Record, StoreError> {
+pub(super) fn of(connection: &Connection, id: WebhookId) -> Result<WebhookState, StoreError> {
     select(connection, "id = ?", &[&id.0])?
         .pop()
         .ok_or_else(|| StoreError::Unexpected(format!("there is no webhook number {}", id.0)))
 }
 
-fn read(row: &Row<'_>) -> Result<Record, StoreError> {
+fn read(row: &Row<'_>) -> Result<WebhookState, StoreError> {
     let path = path(row)?;
     let what = format!("the state of {path}");
     let document: Document<'static> = from_json(row.get_ref("state")?.as_str().unwrap_or_default(), &what)?;
     let sinks: Vec<Outbox> = from_json(row.get_ref("sinks")?.as_str().unwrap_or_default(), &what)?;
     let list = row.get_ref("list")?.as_str_or_null().unwrap_or_default();
     let list: Option<LastList> = list.map(|list| from_json(list, "a tenant's last list")).transpose()?;
-    let record = Record {
+    let state = WebhookState {
         id: WebhookId(row.get("id")?),
         path,
         pair: Pair { destination_url: row.get("destination_url")?, collection: row.get("collection")? },
@@ -144,16 +144,16 @@ fn read(row: &Row<'_>) -> Result<Record, StoreError> {
         left_at: document.left_at,
         configured: row.get("configured")?,
         remote: document.remote.into_owned(),
-        issued: document.issued.into_owned(),
+        registration: document.registration.into_owned(),
         next_renewal_at: document.next_renewal_at,
         next_action_at: optional_moment(row.get("next_action_at")?)?,
-        open: document.open.into_owned(),
+        active: document.active.into_owned(),
         last: document.last.into_owned(),
-        trouble: document.trouble.into_owned(),
+        retry: document.retry.into_owned(),
         owed: document.owed,
         proven_at: document.proven_at,
         synced_at: document.synced_at,
-        confirm: document.confirm,
+        recheck: document.recheck,
         posts: document.posts.into_owned(),
         post_marks: document.post_marks,
         standing: document.standing,
@@ -166,8 +166,8 @@ fn read(row: &Row<'_>) -> Result<Record, StoreError> {
         revision: row.get("revision")?,
     };
     Ok(match list {
-        Some(list) => record.seen_in(list),
-        None => record,
+        Some(list) => state.seen_in(list),
+        None => state,
     })
 }
 

@@ -19,8 +19,8 @@ use crate::domain::{
     post::PostId,
     reason::{Reason, Step, StepOutcome},
     removed::OnRemove,
-    renewal::{Stage, TroubleKind},
-    state::{Now, Record, WebhookId},
+    renewal::{RetryKind, Stage},
+    state::{Now, WebhookId, WebhookState},
     transition::{Attempt, Covered, Event, Retry, Rotation, Schedule, Setback, apply},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
@@ -50,7 +50,7 @@ fn configured(name: &str, collection: &str, sinks: &[&str]) -> Configured {
 
 fn setback(step: Step) -> Setback {
     let retry = Retry { backoff: Backoff::fixed(std::time::Duration::from_secs(9)), draw: 1.0 };
-    Setback { step, message: "no".to_owned(), kind: TroubleKind::Transient, at_least: None, retry }
+    Setback { step, message: "no".to_owned(), kind: RetryKind::Transient, at_least: None, retry }
 }
 
 fn rotation(key: &str) -> Box<Rotation> {
@@ -82,13 +82,13 @@ impl Bench {
         Self { store, id, dir }
     }
 
-    async fn record(&self) -> Record {
-        self.store.record(self.id).await.expect("reads")
+    async fn state(&self) -> WebhookState {
+        self.store.state(self.id).await.expect("reads")
     }
 
     /// Something happens, and is committed.
-    async fn happen(&self, event: &Event, second: i64) -> Record {
-        let transition = apply(&self.record().await, event, now(second));
+    async fn happen(&self, event: &Event, second: i64) -> WebhookState {
+        let transition = apply(&self.state().await, event, now(second));
         let state = transition.state.clone();
         assert!(self.store.commit("test", vec![transition.into()], None).await.expect("commits"));
         state
@@ -101,8 +101,8 @@ impl Bench {
     }
 
     async fn start(&self, step: Step, second: i64) -> Attempt {
-        let open = self.happen(&Event::StepBegan(step), second).await.open.expect("open");
-        Attempt { renewal: open.id, step: open.running.expect("begun").number }
+        let active = self.happen(&Event::StepBegan(step), second).await.active.expect("open");
+        Attempt { renewal: active.id, step: active.running.expect("begun").number }
     }
 
     /// Walks a renewal up to its rotation, and returns the key's version.
@@ -113,7 +113,7 @@ impl Bench {
         let post = PostId(fastrand::u64(..));
         self.happen(&Event::PostBegan { post, unplanned: false }, 93).await;
         let state = self.happen(&Event::Rotated(post, rotation(key)), 96).await;
-        state.issued.expect("rotated").key_version
+        state.registration.expect("rotated").key_version
     }
 
     /// Catches up, which ends the renewal.

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         plan::{delivers, unsettled},
         report::{self, ConfigError, Problem, State},
-        state::{Record, Remote},
+        state::{Remote, WebhookState},
         webhook::RemoteStatus,
     },
     renewal::{poller::Tenant, procedure::Procedure},
@@ -27,20 +27,20 @@ const CONTENDED: &str = "too many unplanned renewals within an hour: somebody el
      mend the receiver, then `renew` it, or wait until the hour has passed";
 
 /// What is wrong with a webhook.
-pub(crate) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Problem> {
-    if let Some(since) = procedure.keys_in_memory.since(&record.path) {
+pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<Problem> {
+    if let Some(since) = procedure.unpersisted_keys.since(&state.path) {
         let problem = "the database refuses the new key, which is in memory and, if it could be written, in an emergency \
                        file beside the database: make room on the disk, or repair it";
         return Some(Problem {
-            webhook: Some(record.path.to_string()),
+            webhook: Some(state.path.to_string()),
             tenant: None,
             problem: problem.to_owned(),
             since,
         });
     }
-    let picture = webhook_view::webhook(record, procedure);
+    let picture = webhook_view::webhook(state, procedure);
     let now = procedure.tenant.now();
-    let delivers = delivers(record, now);
+    let delivers = delivers(state, now);
     let (problem, since) = match picture.state {
         State::Active | State::Renewing if delivers => missing_scope(procedure)?,
         State::Blocked | State::Retrying => {
@@ -51,18 +51,18 @@ pub(crate) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
                     let message = error.message.trim_end_matches('.');
                     format!(
                         "the step '{step}' fails: {message}{}",
-                        meanwhile(record, step, delivers, now.protime)
+                        meanwhile(state, step, delivers, now.protime)
                     )
                 }
             };
-            (what, failing_since(record).unwrap_or(error.at))
+            (what, failing_since(state).unwrap_or(error.at))
         }
         State::Contended => (
-            match &record.trouble {
-                Some(trouble) => format!("{CONTENDED}; the last thing that failed: {}", trouble.message),
+            match &state.retry {
+                Some(retry) => format!("{CONTENDED}; the last thing that failed: {}", retry.message),
                 None => CONTENDED.to_owned(),
             },
-            record.unplanned().into_iter().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
+            state.unplanned().into_iter().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => (
             "not created at Protime yet; that follows the first poll that succeeds, and needs nobody"
@@ -78,10 +78,10 @@ pub(crate) fn of_webhook(record: &Record, procedure: &Procedure) -> Option<Probl
             (what, renewal.started_at)
         }
         // A list that may be older than our POST says nothing against it.
-        State::Active if unsettled(record).is_some() => return None,
-        State::Active => (not_delivering(record), seen_at(record).unwrap_or_else(clock::now)),
+        State::Active if unsettled(state).is_some() => return None,
+        State::Active => (not_delivering(state), seen_at(state).unwrap_or_else(clock::now)),
     };
-    Some(Problem { webhook: Some(record.path.to_string()), tenant: None, problem, since })
+    Some(Problem { webhook: Some(state.path.to_string()), tenant: None, problem, since })
 }
 
 /// What a webhook that delivers lacks for the day on which it does not.
@@ -154,8 +154,8 @@ pub(crate) fn health(problems: Vec<Problem>) -> report::Health {
 }
 
 /// How urgent a step that fails is, and where there is more to read about it.
-fn meanwhile(record: &Record, step: &str, delivers: bool, now: Timestamp) -> String {
-    let events = match &record.remote {
+fn meanwhile(state: &WebhookState, step: &str, delivers: bool, now: Timestamp) -> String {
+    let events = match &state.remote {
         Remote::Listed(_) if delivers && step == "hand_off" => {
             "; whoever gets the key there refuses events meanwhile".to_owned()
         }
@@ -183,13 +183,13 @@ fn meanwhile(record: &Record, step: &str, delivers: bool, now: Timestamp) -> Str
     format!("{events}{more}")
 }
 
-fn failing_since(record: &Record) -> Option<Timestamp> {
-    let of_a_sink = || record.sinks.iter().filter_map(|sink| Some(sink.failure.as_ref()?.since)).min();
-    record.trouble.as_ref().map(|trouble| trouble.since).or_else(of_a_sink)
+fn failing_since(state: &WebhookState) -> Option<Timestamp> {
+    let of_a_sink = || state.sinks.iter().filter_map(|sink| Some(sink.failure.as_ref()?.since)).min();
+    state.retry.as_ref().map(|retry| retry.since).or_else(of_a_sink)
 }
 
-fn not_delivering(record: &Record) -> String {
-    match &record.remote {
+fn not_delivering(state: &WebhookState) -> String {
+    match &state.remote {
         Remote::Listed(listed) => {
             format!(
                 "Protime says '{}' of it, valid until {}; it is renewed at once, and if this stays, the daemon's log says why",
@@ -210,8 +210,8 @@ fn not_delivering(record: &Record) -> String {
     }
 }
 
-fn seen_at(record: &Record) -> Option<Timestamp> {
-    match &record.remote {
+fn seen_at(state: &WebhookState) -> Option<Timestamp> {
+    match &state.remote {
         Remote::Listed(listed) => Some(listed.seen_at),
         Remote::Absent { seen_at } => Some(*seen_at),
         Remote::NeverAsked => None,

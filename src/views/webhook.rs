@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::{
     domain::{
-        plan::{plan, state},
+        plan::{plan, reported_state},
         reason::Step,
-        removed::{OnRemove, Orphan},
-        renewal::{Ended, Open, Stage, Trouble},
+        removed::{OnRemove, RemovedWebhook},
+        renewal::{ActiveRenewal, FinishedRenewal, RetryState, Stage},
         report::{self, State},
-        state::{Issued, Record, Remote},
+        state::{Registration, Remote, WebhookState},
     },
     handoff::KeySink,
     renewal::{
@@ -19,45 +19,48 @@ use crate::{
 };
 
 /// One webhook.
-pub(crate) fn webhook(record: &Record, procedure: &Procedure) -> report::Webhook {
+pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::Webhook {
     let polls = procedure.tenant.polls();
-    let plan = plan(record, &procedure.wanted, procedure.tenant.now());
+    let plan = plan(state, &procedure.policy, procedure.tenant.now());
     report::Webhook {
-        tenant: record.path.tenant.to_string(),
-        name: record.path.name.to_string(),
-        collection: record.pair.collection.clone(),
-        destination_url: record.pair.destination_url.clone(),
+        tenant: state.path.tenant.to_string(),
+        name: state.path.name.to_string(),
+        collection: state.pair.collection.clone(),
+        destination_url: state.pair.destination_url.clone(),
         external_references: procedure.references.iter().map(ToString::to_string).collect(),
-        state: state(record, &plan, polls.failing.as_ref().map(|failing| failing.error.kind())),
-        remote: remote(&record.remote),
-        key: record.issued.as_ref().map(key),
-        next_renewal_at: record.next_renewal_at,
-        renewal: record.open.as_ref().map(open),
-        last_renewal: record.last.as_ref().map(last),
-        owed_resync: record.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
-        last_error: record
-            .trouble
+        state: reported_state(state, &plan, polls.failing.as_ref().map(|failing| failing.error.kind())),
+        remote: remote(&state.remote),
+        key: state.registration.as_ref().map(key),
+        next_renewal_at: state.next_renewal_at,
+        renewal: state.active.as_ref().map(active),
+        last_renewal: state.last.as_ref().map(last),
+        owed_resync: state.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
+        last_error: state
+            .retry
             .as_ref()
-            .map(trouble)
-            .or_else(|| sink_trouble(record, procedure))
-            .or_else(|| never_asked(record, &polls)),
-        key_sinks: procedure.sinks.iter().map(|sink| key_sink(record, sink)).collect(),
-        audit: record.audit.map(|audit| report::Audit {
+            .map(retry)
+            .or_else(|| sink_trouble(state, procedure))
+            .or_else(|| never_asked(state, &polls)),
+        key_sinks: procedure.sinks.iter().map(|sink| key_sink(state, sink)).collect(),
+        audit: state.audit.map(|audit| report::Audit {
             refreshes: audit.refreshes,
             objects: audit.objects,
             last_at: audit.last_at,
         }),
-        note: note(record, procedure),
+        note: note(state, procedure),
     }
 }
 
 /// What is worth knowing of a webhook and no problem.
-fn note(record: &Record, procedure: &Procedure) -> Option<String> {
-    let after_end = record.after_end && record.issued.is_some();
+fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
+    let after_end = state.after_end && state.registration.is_some();
     let after_end = after_end.then(|| "Protime renews it only after its end".to_owned());
-    let listed = procedure.tenant.other_references(record.id).filter(|_| {
+    let listed = procedure.tenant.other_references(state.id).filter(|_| {
         // References that are about to be changed are no surprise.
-        record.issued.as_ref().is_some_and(|issued| issued.references == procedure.wanted.references)
+        state
+            .registration
+            .as_ref()
+            .is_some_and(|registration| registration.references == procedure.policy.references)
     });
     let references = listed.map(|listed| {
         let listed = if listed.is_empty() { "none" } else { &listed };
@@ -80,8 +83,8 @@ pub(crate) fn tenant(tenant: &Tenant) -> report::Tenant {
 }
 
 /// A webhook that left the configuration; `reachable` is whether anybody can speak to its tenant.
-pub(crate) fn orphan(orphan: &Orphan, reachable: bool) -> report::Orphan {
-    let note = match (orphan.on_remove, reachable) {
+pub(crate) fn removed(removed: &RemovedWebhook, reachable: bool) -> report::RemovedWebhook {
+    let note = match (removed.on_remove, reachable) {
         (OnRemove::Keep, _) => {
             "Protime delivers to it until it expires: delete it with `remote delete`, or configure it again"
         }
@@ -90,14 +93,14 @@ pub(crate) fn orphan(orphan: &Orphan, reachable: bool) -> report::Orphan {
             "its tenant left the configuration as well: configure the tenant again for as long as it takes to delete it"
         }
     };
-    report::Orphan {
-        tenant: orphan.path.tenant.to_string(),
-        name: orphan.path.name.to_string(),
-        collection: orphan.pair.collection.clone(),
-        destination_url: orphan.pair.destination_url.clone(),
-        on_remove: orphan.on_remove.as_str().to_owned(),
-        left_at: orphan.left_at,
-        remote: remote(&orphan.remote),
+    report::RemovedWebhook {
+        tenant: removed.path.tenant.to_string(),
+        name: removed.path.name.to_string(),
+        collection: removed.pair.collection.clone(),
+        destination_url: removed.pair.destination_url.clone(),
+        on_remove: removed.on_remove.as_str().to_owned(),
+        left_at: removed.left_at,
+        remote: remote(&removed.remote),
         note: note.to_owned(),
     }
 }
@@ -120,28 +123,28 @@ fn remote(remote: &Remote) -> Option<report::Remote> {
     })
 }
 
-fn key(issued: &Issued) -> report::Key {
+fn key(registration: &Registration) -> report::Key {
     report::Key {
-        version: issued.key_version,
-        fingerprint: issued.fingerprint.clone(),
-        rotated_at: issued.rotated_at,
+        version: registration.key_version,
+        fingerprint: registration.fingerprint.clone(),
+        rotated_at: registration.rotated_at,
     }
 }
 
-fn open(open: &Open) -> report::OpenRenewal {
+fn active(active: &ActiveRenewal) -> report::OpenRenewal {
     report::OpenRenewal {
-        id: open.id,
-        reason: open.reason.to_string(),
-        step: Stage::step(open.stage).to_string(),
-        attempt: open.attempts().max(1),
-        started_at: open.started_at,
-        progress: open
+        id: active.id,
+        reason: active.reason.to_string(),
+        step: Stage::step(active.stage).to_string(),
+        attempt: active.attempts().max(1),
+        started_at: active.started_at,
+        progress: active
             .progress
             .map(|progress| report::Progress { pages: progress.pages, objects: progress.objects }),
     }
 }
 
-fn last(ended: &Ended) -> report::LastRenewal {
+fn last(ended: &FinishedRenewal) -> report::LastRenewal {
     report::LastRenewal {
         id: ended.id,
         reason: ended.reason.to_string(),
@@ -152,21 +155,21 @@ fn last(ended: &Ended) -> report::LastRenewal {
     }
 }
 
-fn trouble(trouble: &Trouble) -> report::LastError {
+fn retry(retry: &RetryState) -> report::LastError {
     report::LastError {
-        at: trouble.at,
-        step: trouble.step.to_string(),
-        message: trouble.message.clone(),
-        retry_at: Some(trouble.retry_at),
+        at: retry.at,
+        step: retry.step.to_string(),
+        message: retry.message.clone(),
+        retry_at: Some(retry.retry_at),
     }
 }
 
 /// What a key sink has. Its stable name is not shown: arguments and queries may hold secrets.
-fn key_sink(record: &Record, sink: &KeySink) -> report::KeySink {
+fn key_sink(state: &WebhookState, sink: &KeySink) -> report::KeySink {
     let id = sink.id();
-    let outbox = record.sinks.iter().find(|outbox| outbox.sink == id);
+    let outbox = state.sinks.iter().find(|outbox| outbox.sink == id);
     let failing = outbox.filter(|outbox| outbox.failure.is_some());
-    let is_gone = record.had_key(&id) && !record.has_key(&id);
+    let is_gone = state.had_key(&id) && !state.has_key(&id);
     report::KeySink {
         sink: sink.label(),
         version: outbox.map(|outbox| outbox.version).filter(|version| *version > 0 && !is_gone),
@@ -177,8 +180,8 @@ fn key_sink(record: &Record, sink: &KeySink) -> report::KeySink {
 }
 
 /// What keeps sinks from getting the key, in one sentence that names them.
-fn sink_trouble(record: &Record, procedure: &Procedure) -> Option<report::LastError> {
-    let failing: Vec<_> = record.sinks.iter().filter_map(|it| Some((it, it.failure.as_ref()?))).collect();
+fn sink_trouble(state: &WebhookState, procedure: &Procedure) -> Option<report::LastError> {
+    let failing: Vec<_> = state.sinks.iter().filter_map(|it| Some((it, it.failure.as_ref()?))).collect();
     let label = |id: &str| {
         procedure.sinks.iter().find(|sink| sink.id() == id).map_or_else(String::new, KeySink::label)
     };
@@ -196,8 +199,8 @@ fn sink_trouble(record: &Record, procedure: &Procedure) -> Option<report::LastEr
 
 /// A webhook of which nothing is known yet is kept from being created by what keeps the list from
 /// being read.
-fn never_asked(record: &Record, polls: &Polls) -> Option<report::LastError> {
-    let failing = polls.failing.as_ref().filter(|_| record.remote == Remote::NeverAsked)?;
+fn never_asked(state: &WebhookState, polls: &Polls) -> Option<report::LastError> {
+    let failing = polls.failing.as_ref().filter(|_| state.remote == Remote::NeverAsked)?;
     Some(report::LastError {
         at: polls.last_attempt.unwrap_or(failing.since),
         step: "poll".to_owned(),

@@ -126,7 +126,7 @@ impl Walk {
             Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
             Cause::Expiring => {
                 // The planned time comes earlier, so that nobody has to wait for it.
-                let issued = "json_extract(state, '$.issued.at')";
+                let issued = "json_extract(state, '$.registration.at')";
                 database::set(&self.world.path("state"), "$.next_renewal_at", issued);
             }
             Cause::References => self.references = !self.references,

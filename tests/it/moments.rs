@@ -193,7 +193,7 @@ fn a_journal_that_cannot_be_read_is_asked_for_seldom() {
     let config = quiet(&world, &["clockings"]);
     world.start(&config);
     world.settled("clockings");
-    database::set(&world.path("state"), "$.trouble", "'dance'");
+    database::set(&world.path("state"), "$.retry", "'dance'");
     let refusals = || world.daemon.log().matches("the journal could not be read for its news").count();
     world.eventually("it cannot be read", || (refusals() > 0).then_some(()));
     let seconds = 8;

@@ -161,7 +161,7 @@ fn references_that_protime_lists_as_wanted_cause_nothing() {
     world.daemon.stop();
     // As after a takeover, when nobody knew with which references the webhook was made.
     let state = world.path("state");
-    database::set(&state, "$.issued.references", "''");
+    database::set(&state, "$.registration.references", "''");
     // A list within a minute of our POST could be older than it.
     database::rotated_a_minute_earlier(&state);
     world.daemon.start();

@@ -113,7 +113,7 @@ async fn mistakes_are_named() {
 async fn renew_answers_with_the_renewals_number() {
     let served = Served::control(bench().await);
     let (status, answer) = served.post("/v1/webhooks/acme/people/renew").await;
-    let open = served.bench.state("acme/people").await.open.expect("a renewal");
+    let open = served.bench.state("acme/people").await.active.expect("a renewal");
     assert_eq!((status, answer), (StatusCode::ACCEPTED, json!({ "renewal_id": open.id })));
 }
 

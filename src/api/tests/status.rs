@@ -112,7 +112,7 @@ async fn control_operations_are_sent_to_the_control_socket() {
         assert!(detail.contains("control socket"), "{path}: {detail}");
     }
     let state = served.bench.state("acme/people").await;
-    assert!(state.issued.is_none() && state.open.is_none(), "nothing was asked of the daemon");
+    assert!(state.registration.is_none() && state.active.is_none(), "nothing was asked of the daemon");
 }
 
 #[tokio::test]

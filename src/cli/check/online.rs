@@ -24,7 +24,7 @@ use crate::{
         collection,
         webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
     },
-    protime::{ApiError, List, Odd, ReadingError, TenantClient, comparable, wanted_scopes},
+    protime::{ApiError, List, Odd, ReadingError, TenantClient, normalized, wanted_scopes},
 };
 
 /// A difference of the clocks that is a problem.
@@ -203,9 +203,9 @@ fn purpose(tenant: &Tenant, missing: &str) -> String {
 /// What Protime says of a configured webhook.
 fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, String) {
     let name = &webhook.name;
-    let wanted = comparable(&webhook.pair);
+    let wanted = normalized(&webhook.pair);
     let rank = |one: &&RemoteWebhook| (one.status == RemoteStatus::Enabled, one.valid_until);
-    let ours = listed.iter().filter(|one| comparable(&one.pair) == wanted).max_by_key(rank);
+    let ours = listed.iter().filter(|one| normalized(&one.pair) == wanted).max_by_key(rank);
     let Some(ours) = ours else {
         return (Mark::Note, format!("{name}: not at Protime; the daemon creates it"));
     };

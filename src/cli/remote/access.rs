@@ -8,7 +8,7 @@ use crate::{
     config::{self, Config, Tenant},
     domain::webhook::{Pair, WebhookPath},
     engine::setup,
-    protime::{TenantClient, comparable},
+    protime::{TenantClient, normalized},
 };
 
 /// A configured webhook and whose it is.
@@ -67,7 +67,7 @@ pub(crate) fn client(config: &Config, tenant: &Tenant, also: &[&str]) -> Result<
 
 /// The configured webhook of this pair.
 pub(crate) fn of_pair<'c>(tenant: &'c Tenant, pair: &Pair) -> Option<Configured<'c>> {
-    let wanted = comparable(pair);
-    let webhook = tenant.webhooks.iter().find(|webhook| comparable(&webhook.pair) == wanted)?;
+    let wanted = normalized(pair);
+    let webhook = tenant.webhooks.iter().find(|webhook| normalized(&webhook.pair) == wanted)?;
     Some(Configured { tenant, webhook })
 }

@@ -27,7 +27,7 @@ use crate::{
     clock,
     config::Config,
     domain::webhook::RemoteWebhook,
-    protime::{self, Issued, NoKey, PostError, TenantClient, comparable, interpret},
+    protime::{self, Issued, NoKey, PostError, TenantClient, interpret, normalized},
 };
 
 #[derive(Debug, clap::Args)]
@@ -112,12 +112,12 @@ async fn existing(
     client: &TenantClient,
     target: &Configured<'_>,
 ) -> Result<Option<RemoteWebhook>, protime::ApiError> {
-    let wanted = comparable(&target.webhook.pair);
+    let wanted = normalized(&target.webhook.pair);
     let listed = client.list_webhooks().await?;
     if let Some(odd) = listed.odd.iter().find(|odd| odd.is(&target.webhook.pair, &[], false)) {
         return Err(odd.as_error(&full_name(target)));
     }
-    Ok(listed.webhooks.into_iter().find(|webhook| comparable(&webhook.pair) == wanted))
+    Ok(listed.webhooks.into_iter().find(|webhook| normalized(&webhook.pair) == wanted))
 }
 
 fn explained(error: PostError, name: &str) -> anyhow::Error {

@@ -14,7 +14,7 @@ use crate::{
         style::{Paint, Style, plain, wrapped},
         target::full_name,
     },
-    domain::report::{Orphan, State, Tenant, Webhook},
+    domain::report::{RemovedWebhook, State, Tenant, Webhook},
 };
 
 /// More webhooks than this are a number at a terminal, where they are healthy.
@@ -207,7 +207,7 @@ fn daemon_problems(view: &View, now: Timestamp) -> Vec<String> {
 }
 
 /// A webhook that left the configuration, and what to do about it.
-fn left(orphan: &Orphan, now: Timestamp) -> String {
+fn left(orphan: &RemovedWebhook, now: Timestamp) -> String {
     let remote = orphan.remote.as_ref().map(|remote| {
         let until = remote.valid_until.map(|at| format!(" until {}", moment::exact(at))).unwrap_or_default();
         format!(", {} at Protime{until}", plain(&remote.status))

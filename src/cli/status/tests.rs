@@ -324,7 +324,7 @@ fn a_problem_concerns_its_webhook_its_tenant_or_everybody() {
 fn what_left_the_configuration_and_what_is_wrong_with_it_is_said() {
     let mut view = view(vec![active("clockings")], Vec::new());
     view.webhooks[0].key_sinks = vec![sink("file /a", Some(3), None), sink("http keys", None, Some("503"))];
-    view.status.orphans = vec![report::Orphan {
+    view.status.orphans = vec![report::RemovedWebhook {
         tenant: "acme".to_owned(),
         name: "people".to_owned(),
         collection: "people".to_owned(),

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     grain::Grain,
     renewal::Stage,
-    state::{Issued, Listed, Now, Record, Remote, SETTLING},
+    state::{ListedWebhook, Now, Registration, Remote, SETTLING, WebhookState},
     webhook::{RemoteStatus, same_id},
 };
 
@@ -35,22 +35,22 @@ const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 const OFFSETS: std::ops::RangeInclusive<i64> = -12 * 4..=14 * 4;
 
 /// Whether what Protime lists is something else than what our last rotation stored.
-pub(crate) fn differs(issued: &Issued, listed: &Listed) -> bool {
-    let other_id = issued.id.as_ref().is_some_and(|id| !same_id(id, &listed.id));
-    other_id || !has_our_end(issued, listed)
+pub(crate) fn differs(registration: &Registration, listed: &ListedWebhook) -> bool {
+    let other_id = registration.id.as_ref().is_some_and(|id| !same_id(id, &listed.id));
+    other_id || !has_our_end(registration, listed)
 }
 
-fn has_our_end(issued: &Issued, listed: &Listed) -> bool {
-    let Some((ours, theirs)) = issued.valid_until.zip(listed.valid_until) else { return true };
-    if let Some(shown) = issued.shown.and_then(|shown| shown.valid_until) {
+fn has_our_end(registration: &Registration, listed: &ListedWebhook) -> bool {
+    let Some((ours, theirs)) = registration.valid_until.zip(listed.valid_until) else { return true };
+    if let Some(shown) = registration.shown.and_then(|shown| shown.valid_until) {
         return shown == theirs;
     }
-    let both = match (issued.local_end, listed.local_end) {
+    let both = match (registration.local_end, listed.local_end) {
         (true, false) => moved_by_an_offset(ours, theirs).map(|ours| (ours, theirs)),
         (false, true) => moved_by_an_offset(theirs, ours).map(|theirs| (ours, theirs)),
         _ => Some((ours, theirs)),
     };
-    both.is_some_and(|(ours, theirs)| Grain::same((ours, issued.grain), (theirs, listed.grain)))
+    both.is_some_and(|(ours, theirs)| Grain::same((ours, registration.grain), (theirs, listed.grain)))
 }
 
 /// A time without an offset, moved to where it is nearest to another by an offset that there is.
@@ -65,87 +65,98 @@ fn moved_by_an_offset(local: Timestamp, other: Timestamp) -> Option<Timestamp> {
 
 /// Whether Protime ended what our last rotation made before its time: somebody else's POST would have
 /// led to a later end.
-pub(super) fn is_cut_short(issued: &Issued, listed: &Listed) -> bool {
-    issued.id.as_ref().is_none_or(|id| same_id(id, &listed.id)) && ends_earlier(issued, listed)
+pub(super) fn is_cut_short(registration: &Registration, listed: &ListedWebhook) -> bool {
+    registration.id.as_ref().is_none_or(|id| same_id(id, &listed.id)) && ends_earlier(registration, listed)
 }
 
 /// Whether what is listed ends before what our rotation made; of an end without an offset no one knows.
-fn ends_earlier(issued: &Issued, listed: &Listed) -> bool {
-    let comparable = issued.local_end == listed.local_end;
-    comparable && issued.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| theirs < ours)
+fn ends_earlier(registration: &Registration, listed: &ListedWebhook) -> bool {
+    let comparable = registration.local_end == listed.local_end;
+    comparable && registration.valid_until.zip(listed.valid_until).is_some_and(|(ours, theirs)| theirs < ours)
 }
 
 /// Until when the webhook delivers, on Protime's clock, as far as it is known: of two writings of one end
 /// the finer one, else the first of both.
-pub(crate) fn end_of(issued: &Issued, listed: &Listed) -> Option<Timestamp> {
-    let ours = issued.valid_until.filter(|_| !issued.local_end || issued.shown.is_some());
+pub(crate) fn end_of(registration: &Registration, listed: &ListedWebhook) -> Option<Timestamp> {
+    let ours = registration.valid_until.filter(|_| !registration.local_end || registration.shown.is_some());
     // What a rotation takes over as listed is not better known than its answer.
-    let theirs = listed.valid_until.filter(|_| !listed.local_end || issued.shown.is_some());
+    let theirs = listed.valid_until.filter(|_| !listed.local_end || registration.shown.is_some());
     match ours.zip(theirs) {
         None => ours.or(theirs),
-        Some((ours, _)) if listed.local_end && !issued.local_end => Some(ours),
-        Some((ours, theirs)) if differs(issued, listed) => Some(ours.min(theirs)),
+        Some((ours, _)) if listed.local_end && !registration.local_end => Some(ours),
+        Some((ours, theirs)) if differs(registration, listed) => Some(ours.min(theirs)),
         Some((ours, theirs)) if Grain::of(ours) >= Grain::of(theirs) => Some(ours),
         Some((_, theirs)) => Some(theirs),
     }
 }
 
 /// Whether Protime, when it was last asked, delivered events signed with our key.
-pub(crate) fn delivers(record: &Record, now: Now) -> bool {
-    let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
+pub(crate) fn delivers(state: &WebhookState, now: Now) -> bool {
+    let (Remote::Listed(listed), Some(registration)) = (&state.remote, &state.registration) else {
+        return false;
+    };
     listed.status == RemoteStatus::Enabled
-        && end_of(issued, listed).is_none_or(|end| now.protime < end)
-        && !differs(issued, listed)
+        && end_of(registration, listed).is_none_or(|end| now.protime < end)
+        && !differs(registration, listed)
 }
 
 /// Whether the list that was asked for at `asked_at`, on our clock, proves that the webhook delivered
 /// with a key that everybody had.
-pub(crate) fn proves(record: &Record, now: Now, asked_at: Timestamp) -> bool {
-    let fresh = matches!(&record.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
-    let quiet = record.open.as_ref().is_none_or(|open| matches!(open.stage, Stage::Resync | Stage::Post));
-    let certain = record.confirm.is_none() && !record.has_outstanding();
-    fresh && quiet && certain && record.is_known_everywhere() && delivers(record, now)
+pub(crate) fn proves(state: &WebhookState, now: Now, asked_at: Timestamp) -> bool {
+    let fresh = matches!(&state.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
+    let quiet =
+        state.active.as_ref().is_none_or(|active| matches!(active.stage, Stage::Resync | Stage::Post));
+    let certain = state.recheck.is_none() && !state.has_outstanding();
+    fresh && quiet && certain && state.is_known_everywhere() && delivers(state, now)
 }
 
 /// When to look again at a list that came soon after our POST and is not believed, because it shows what
 /// was before: no webhook, or one that ends earlier than ours. Someone else's POST leads to a later end.
-pub(crate) fn unsettled(record: &Record) -> Option<Timestamp> {
-    let issued = record.issued.as_ref()?;
-    let (seen_at, patience) = match &record.remote {
+pub(crate) fn unsettled(state: &WebhookState) -> Option<Timestamp> {
+    let registration = state.registration.as_ref()?;
+    let (seen_at, patience) = match &state.remote {
         Remote::NeverAsked => return None,
-        Remote::Absent { seen_at } if issued.shown.is_some() => (*seen_at, CAUGHT_UP),
+        Remote::Absent { seen_at } if registration.shown.is_some() => (*seen_at, CAUGHT_UP),
         Remote::Absent { seen_at } => (*seen_at, SETTLING),
         Remote::Listed(listed) => {
-            let may_be_older = ends_earlier(issued, listed) || issued.local_end != listed.local_end;
-            (may_be_older && differs(issued, listed)).then_some((listed.seen_at, SETTLING))?
+            let may_be_older =
+                ends_earlier(registration, listed) || registration.local_end != listed.local_end;
+            (may_be_older && differs(registration, listed)).then_some((listed.seen_at, SETTLING))?
         }
     };
-    if !issued.may_be_older(seen_at, patience) {
+    if !registration.may_be_older(seen_at, patience) {
         return None;
     }
-    LOOKS.into_iter().map(|look| issued.rotated_at + look).find(|look| *look > seen_at)
+    LOOKS.into_iter().map(|look| registration.rotated_at + look).find(|look| *look > seen_at)
 }
 
 /// When Protime is to be asked again whether the key is still the one that it signs with, after it was asked just
 /// now; `None`: enough. The last look ends the time in which a difference is our own doing.
-pub(crate) fn next_look(record: &Record, request_timeout: SignedDuration, now: Now) -> Option<Timestamp> {
-    let confirm = record.confirm?;
-    let rotated_at = record.issued.as_ref().map_or(now.local, |issued| issued.rotated_at);
+pub(crate) fn next_look(
+    state: &WebhookState,
+    request_timeout: SignedDuration,
+    now: Now,
+) -> Option<Timestamp> {
+    let recheck = state.recheck?;
+    let rotated_at = state.registration.as_ref().map_or(now.local, |registration| registration.rotated_at);
     let looks = LOOKS.into_iter().chain([request_timeout]).map(|after| rotated_at + after);
-    let looks = looks.filter(|look| *look < confirm.until).chain([confirm.until]);
+    let looks = looks.filter(|look| *look < recheck.until).chain([recheck.until]);
     looks.filter(|look| now.local < *look).min()
 }
 
 /// Whether a POST of ours of which no one knows whether it was processed after the last one could hide in
 /// what is listed, because Protime writes ends too coarsely to tell two POSTs apart. As long as it may
 /// still come, lists are looked at instead.
-pub(super) fn may_hide_another(record: &Record, now: Now) -> bool {
-    let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
-    let waiting = record.confirm.is_some_and(|confirm| now.local < confirm.until);
-    if !record.has_outstanding() || waiting {
+pub(super) fn may_hide_another(state: &WebhookState, now: Now) -> bool {
+    let (Remote::Listed(listed), Some(registration)) = (&state.remote, &state.registration) else {
+        return false;
+    };
+    let waiting = state.recheck.is_some_and(|recheck| now.local < recheck.until);
+    if !state.has_outstanding() || waiting {
         return false;
     }
     let known = |end: Option<Timestamp>, grain: Grain| end.map(|end| grain.max(Grain::of(end)));
-    let finest = known(issued.valid_until, issued.grain).zip(known(listed.valid_until, listed.grain));
+    let finest =
+        known(registration.valid_until, registration.grain).zip(known(listed.valid_until, listed.grain));
     finest.is_none_or(|(ours, theirs)| ours.min(theirs) < Grain::Milli)
 }

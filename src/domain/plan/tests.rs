@@ -2,19 +2,19 @@
 
 mod cap;
 mod gaps;
+mod keep_alive;
 pub(crate) mod model;
 mod recognised;
 mod settling;
 mod sinks;
 mod states;
-mod warmth;
 
 use super::*;
 use crate::domain::{
     grain::Grain,
     post::{Post, PostId, PostOutcome},
-    renewal::{Open, Trouble},
-    state::{Confirm, Issued, WebhookId},
+    renewal::{ActiveRenewal, RetryState},
+    state::{Recheck, Registration, WebhookId},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
@@ -26,8 +26,8 @@ fn now(second: i64) -> Now {
     Now { local: at(second), protime: at(second) }
 }
 
-fn wanted() -> Wanted {
-    Wanted {
+fn policy() -> Policy {
+    Policy {
         references: String::new(),
         max_unplanned_per_hour: 2,
         longest_retry: Duration::from_mins(15),
@@ -36,7 +36,7 @@ fn wanted() -> Wanted {
 }
 
 fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
-    Remote::Listed(Listed {
+    Remote::Listed(ListedWebhook {
         id: id.to_owned(),
         status: status.to_owned().into(),
         status_since: at(1_000),
@@ -48,17 +48,17 @@ fn listed(id: &str, status: &str, valid_until: i64) -> Remote {
 }
 
 /// A webhook issued at 1,000, planned for 1,200, valid until 1,300, as Protime lists it.
-fn healthy() -> Record {
+fn healthy() -> WebhookState {
     let path = WebhookPath {
         tenant: TenantName::new("acme").expect("a name"),
         name: WebhookName::new("clockings").expect("a name"),
     };
     let pair = Pair { destination_url: "https://r.example/c".to_owned(), collection: "clockings".to_owned() };
-    Record {
+    WebhookState {
         id: WebhookId(1),
         configured: true,
         remote: listed("one", "Enabled", 1_300),
-        issued: Some(Issued {
+        registration: Some(Registration {
             id: Some("one".to_owned()),
             valid_until: Some(at(1_300)),
             at: at(1_000),
@@ -73,7 +73,7 @@ fn healthy() -> Record {
         next_renewal_at: Some(at(1_200)),
         proven_at: Some(at(1_000)),
         synced_at: Some(at(1_000)),
-        ..Record::new(path, pair)
+        ..WebhookState::new(path, pair)
     }
 }
 
@@ -81,7 +81,7 @@ fn post(id: u64, second: i64, unplanned: bool, outcome: PostOutcome) -> Post {
     Post { id: PostId(id), begun_at: at(second), unplanned, outcome, before_rotation: false }
 }
 
-impl Record {
+impl WebhookState {
     /// Unplanned POSTs began then.
     fn posted(&mut self, seconds: &[i64]) {
         let posts = (1..).zip(seconds).map(|(id, second)| post(id, *second, true, PostOutcome::Answered));
@@ -95,8 +95,8 @@ impl Record {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-fn open(stage: Stage, reason: Reason) -> Option<Open> {
-    Some(Open {
+fn open(stage: Stage, reason: Reason) -> Option<ActiveRenewal> {
+    Some(ActiveRenewal {
         id: 7,
         reason,
         stage,
@@ -112,8 +112,8 @@ fn open(stage: Stage, reason: Reason) -> Option<Open> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
-    Some(Trouble {
+fn trouble(kind: RetryKind, retry_at: i64) -> Option<RetryState> {
+    Some(RetryState {
         at: at(1_100),
         since: at(1_100),
         step: Step::Post,
@@ -124,75 +124,86 @@ fn trouble(kind: TroubleKind, retry_at: i64) -> Option<Trouble> {
     })
 }
 
-fn wait(until: i64) -> Plan {
-    Plan::Wait { until: Some(at(until)), contended: false }
+fn wait(until: i64) -> Action {
+    Action::Wait { until: Some(at(until)), contended: false }
 }
 
-fn contended(until: i64) -> Plan {
-    Plan::Wait { until: Some(at(until)), contended: true }
+fn contended(until: i64) -> Action {
+    Action::Wait { until: Some(at(until)), contended: true }
 }
 
 /// One situation: what it is called, how it differs from a healthy webhook, when, and what to do.
-type Row = (&'static str, fn(&mut Record), i64, Plan);
+type Row = (&'static str, fn(&mut WebhookState), i64, Action);
 
 fn check(rows: &[Row]) {
     for (name, change, second, expected) in rows {
-        let mut record = healthy();
-        change(&mut record);
-        assert_eq!(&plan(&record, &wanted(), now(*second)), expected, "{name}");
+        let mut state = healthy();
+        change(&mut state);
+        assert_eq!(&plan(&state, &policy(), now(*second)), expected, "{name}");
     }
 }
 
 #[test]
-fn without_an_open_renewal() {
+#[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
+fn without_an_active_renewal() {
     use Reason::*;
     check(&[
         ("healthy: until its planned time", |_| {}, 1_100, wait(1_200)),
-        ("its planned time came", |_| {}, 1_200, Plan::Begin(Expiring)),
-        ("its end came", |_| {}, 1_300, Plan::Begin(Expired)),
+        ("its planned time came", |_| {}, 1_200, Action::Begin(Expiring)),
+        ("its end came", |_| {}, 1_300, Action::Begin(Expired)),
         (
             "disabled before its end",
             |r| r.remote = listed("one", "Disabled", 1_300),
             1_100,
-            Plan::Begin(Disabled),
+            Action::Begin(Disabled),
         ),
-        ("disabled at its end", |r| r.remote = listed("one", "Disabled", 1_300), 1_300, Plan::Begin(Expired)),
-        ("gone", |r| r.remote = Remote::Absent { seen_at: at(1_100) }, 1_100, Plan::Begin(Missing)),
+        (
+            "disabled at its end",
+            |r| r.remote = listed("one", "Disabled", 1_300),
+            1_300,
+            Action::Begin(Expired),
+        ),
+        ("gone", |r| r.remote = Remote::Absent { seen_at: at(1_100) }, 1_100, Action::Begin(Missing)),
         (
             "never created",
             |r| {
                 r.remote = Remote::Absent { seen_at: at(1_100) };
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
             },
             1_100,
-            Plan::Begin(Created),
+            Action::Begin(Created),
         ),
         (
             "there, but no key",
             |r| {
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
             },
             1_100,
-            Plan::Begin(UnknownKey),
+            Action::Begin(UnknownKey),
         ),
         (
             "never asked: not guessed",
             |r| {
                 r.remote = Remote::NeverAsked;
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
             },
             1_100,
-            Plan::Wait { until: None, contended: false },
+            Action::Wait { until: None, contended: false },
         ),
-        ("another id", |r| r.remote = listed("two", "Enabled", 1_300), 1_100, Plan::Begin(ForeignRotation)),
-        ("another end", |r| r.remote = listed("one", "Enabled", 1_400), 1_100, Plan::Begin(ForeignRotation)),
+        ("another id", |r| r.remote = listed("two", "Enabled", 1_300), 1_100, Action::Begin(ForeignRotation)),
+        (
+            "another end",
+            |r| r.remote = listed("one", "Enabled", 1_400),
+            1_100,
+            Action::Begin(ForeignRotation),
+        ),
         (
             "the same end but for fractional digits",
             |r| {
-                r.issued.as_mut().expect("healthy").valid_until =
+                r.registration.as_mut().expect("healthy").valid_until =
                     Some(at(1_300) - SignedDuration::from_millis(999));
             },
             1_100,
@@ -201,84 +212,95 @@ fn without_an_open_renewal() {
         (
             "another end within the same second",
             |r| {
-                r.issued.as_mut().expect("healthy").valid_until =
+                r.registration.as_mut().expect("healthy").valid_until =
                     Some(at(1_300) + SignedDuration::from_millis(100));
                 let Remote::Listed(listed) = &mut r.remote else { unreachable!("healthy") };
                 listed.valid_until = Some(at(1_300) + SignedDuration::from_millis(400));
             },
             1_100,
-            Plan::Begin(ForeignRotation),
+            Action::Begin(ForeignRotation),
         ),
         (
             "another end while our own POST may be late",
             |r| {
                 r.remote = listed("one", "Enabled", 1_400);
-                r.confirm = Some(Confirm { at: at(1_050), until: at(1_110) });
+                r.recheck = Some(Recheck { at: at(1_050), until: at(1_110) });
             },
             1_100,
-            Plan::Begin(Interrupted),
+            Action::Begin(Interrupted),
         ),
         (
             "to be confirmed",
-            |r| r.confirm = Some(Confirm { at: at(1_050), until: at(1_110) }),
+            |r| r.recheck = Some(Recheck { at: at(1_050), until: at(1_110) }),
             1_060,
-            Plan::Confirm,
+            Action::Recheck,
         ),
         (
             "other references",
-            |r| r.issued.as_mut().expect("healthy").references = "(people,@badge-number)".to_owned(),
+            |r| r.registration.as_mut().expect("healthy").references = "(people,@badge-number)".to_owned(),
             1_100,
-            Plan::Begin(ReferencesChanged),
+            Action::Begin(ReferencesChanged),
         ),
         ("an unknown status", |r| r.remote = listed("one", "Uninitialized", 1_300), 1_100, wait(1_200)),
         (
             "an unknown status that stays",
             |r| {
                 r.remote = listed("one", "Uninitialized", 9_000);
-                r.issued.as_mut().expect("healthy").valid_until = Some(at(9_000));
+                r.registration.as_mut().expect("healthy").valid_until = Some(at(9_000));
                 r.next_renewal_at = Some(at(8_000));
             },
             1_000 + 15 * 60,
-            Plan::Begin(Disabled),
+            Action::Begin(Disabled),
         ),
     ]);
 }
 
 #[test]
-fn with_an_open_renewal() {
+#[expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
+fn with_an_active_renewal() {
     use Reason::*;
     check(&[
-        ("resync", |r| r.open = open(Stage::Resync, Expiring), 1_200, Plan::Resync),
-        ("post", |r| r.open = open(Stage::Post, Expiring), 1_200, Plan::Post { unplanned: false }),
-        ("post, unplanned", |r| r.open = open(Stage::Post, Disabled), 1_100, Plan::Post { unplanned: true }),
-        ("a POST of unknown outcome", |r| r.open = open(Stage::Posting, Expiring), 1_200, Plan::Resolve),
-        ("rotate", |r| r.open = open(Stage::Rotate, Expiring), 1_200, Plan::Rotate),
+        ("resync", |r| r.active = open(Stage::Resync, Expiring), 1_200, Action::Resync),
+        ("post", |r| r.active = open(Stage::Post, Expiring), 1_200, Action::Post { unplanned: false }),
+        (
+            "post, unplanned",
+            |r| r.active = open(Stage::Post, Disabled),
+            1_100,
+            Action::Post { unplanned: true },
+        ),
+        (
+            "a POST of unknown outcome",
+            |r| r.active = open(Stage::Posting, Expiring),
+            1_200,
+            Action::ResolveOutcome,
+        ),
+        ("rotate", |r| r.active = open(Stage::Rotate, Expiring), 1_200, Action::Rotate),
         (
             "whatever went wrong before the answer came",
             |r| {
-                r.open = open(Stage::Rotate, Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_500);
+                r.active = open(Stage::Rotate, Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_500);
             },
             1_200,
-            Plan::Rotate,
+            Action::Rotate,
         ),
         (
             "but not for an answer that has no key in it",
             |r| {
-                r.open = open(Stage::Rotate, Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_500);
-                r.trouble.as_mut().expect("some").step = Step::Rotate;
+                r.active = open(Stage::Rotate, Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_500);
+                r.retry.as_mut().expect("some").step = Step::Rotate;
             },
             1_200,
             wait(1_500),
         ),
-        ("hand off, without a sink", |r| r.open = open(Stage::HandOff, Created), 1_100, Plan::Settle),
-        ("catch up", |r| r.open = open(Stage::CatchUp, Created), 1_100, Plan::CatchUp),
+        ("hand off, without a sink", |r| r.active = open(Stage::HandOff, Created), 1_100, Action::Settle),
+        ("catch up", |r| r.active = open(Stage::CatchUp, Created), 1_100, Action::CatchUp),
         (
             "a failure is waited for",
             |r| {
-                r.open = open(Stage::Post, Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_210);
+                r.active = open(Stage::Post, Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_210);
             },
             1_205,
             wait(1_210),
@@ -286,51 +308,56 @@ fn with_an_open_renewal() {
         (
             "a wait computed on another clock is not",
             |r| {
-                r.open = open(Stage::Post, Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_000_000);
+                r.active = open(Stage::Post, Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_000_000);
             },
             1_205,
-            Plan::Post { unplanned: false },
+            Action::Post { unplanned: false },
         ),
         (
             "nor one that began on another clock, however near its end",
             |r| {
-                r.open = open(Stage::Post, Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_800);
-                r.trouble.as_mut().expect("some").at = at(1_790);
+                r.active = open(Stage::Post, Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_800);
+                r.retry.as_mut().expect("some").at = at(1_790);
             },
             1_205,
-            Plan::Post { unplanned: false },
+            Action::Post { unplanned: false },
         ),
         (
             "a catch-up that keeps failing does not keep the webhook from being renewed",
             |r| {
-                r.open = open(Stage::CatchUp, Created);
+                r.active = open(Stage::CatchUp, Created);
                 r.owed = Some(Gap { from: None, to: at(1_000) });
-                r.trouble = trouble(TroubleKind::Transient, 1_500);
+                r.retry = trouble(RetryKind::Transient, 1_500);
             },
             1_200,
-            Plan::Supersede(Expiring),
+            Action::Supersede(Expiring),
         ),
-        ("a running one may finish first", |r| r.open = open(Stage::CatchUp, Created), 1_200, Plan::CatchUp),
+        (
+            "a running one may finish first",
+            |r| r.active = open(Stage::CatchUp, Created),
+            1_200,
+            Action::CatchUp,
+        ),
         (
             "but not while the key is dead",
             |r| {
-                r.open = open(Stage::CatchUp, Created);
+                r.active = open(Stage::CatchUp, Created);
                 r.remote = listed("one", "Disabled", 1_300);
             },
             1_100,
-            Plan::Supersede(Disabled),
+            Action::Supersede(Disabled),
         ),
         (
             "unless the cap forbids the POST: then what is owed is paid",
             |r| {
-                r.open = open(Stage::CatchUp, Created);
+                r.active = open(Stage::CatchUp, Created);
                 r.remote = listed("one", "Disabled", 1_300);
                 r.posted(&[1_050, 1_060]);
             },
             1_100,
-            Plan::CatchUp,
+            Action::CatchUp,
         ),
     ]);
 }
@@ -338,7 +365,7 @@ fn with_an_open_renewal() {
 #[test]
 fn deadlines_are_judged_on_protimes_clock() {
     let ahead = Now { local: at(1_100), protime: at(1_200) };
-    assert_eq!(plan(&healthy(), &wanted(), ahead), Plan::Begin(Reason::Expiring));
+    assert_eq!(plan(&healthy(), &policy(), ahead), Action::Begin(Reason::Expiring));
     let behind = Now { local: at(1_250), protime: at(1_150) };
-    assert_eq!(plan(&healthy(), &wanted(), behind), wait(1_300));
+    assert_eq!(plan(&healthy(), &policy(), behind), wait(1_300));
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Attempt, Change};
 use crate::domain::{
     gap::Gap,
-    page_cursor::{Audit, Progress, Warmth},
+    page_cursor::{Audit, DeltaLife, Progress},
     reason::{RenewalOutcome, Step, StepOutcome},
     renewal::Stage,
 };
@@ -61,17 +61,17 @@ impl Change {
         if !self.end_step(attempt, outcome, None, output) {
             return self.cover(covered);
         }
-        self.state.trouble = None;
+        self.state.retry = None;
         if everywhere && self.pays(covered.and_then(|covered| covered.from)) {
             self.state.owed = None;
             self.state.synced_at = covered.map(|covered| covered.to).or(self.state.synced_at);
-            let put_off = self.state.open.as_ref().and_then(|open| open.put_off.clone());
+            let put_off = self.state.active.as_ref().and_then(|active| active.put_off.clone());
             let outcome =
                 if put_off.is_some() { RenewalOutcome::Postponed } else { RenewalOutcome::Succeeded };
             self.finish(outcome, put_off);
         } else {
             self.cover(covered);
-            self.stage(Stage::Late);
+            self.stage(Stage::AwaitingSinks);
         }
     }
 
@@ -92,15 +92,15 @@ impl Change {
     }
 
     pub(super) fn walked(&mut self, renewal: i64, step: Step, progress: Progress) {
-        if let Some(open) = &mut self.state.open
-            && (open.id, open.stage.step()) == (renewal, step)
+        if let Some(active) = &mut self.state.active
+            && (active.id, active.stage.step()) == (renewal, step)
         {
-            open.progress = Some(progress);
+            active.progress = Some(progress);
         }
     }
 
     pub(super) fn delta(&mut self, kept: bool) {
-        self.state.delta = kept.then_some(Warmth { asked_at: self.now.local, retry_at: None });
+        self.state.delta = kept.then_some(DeltaLife { asked_at: self.now.local, retry_at: None });
     }
 
     pub(super) fn refreshed(&mut self, covered: Option<Timestamp>, audited: Option<u64>) {

@@ -6,7 +6,7 @@ use super::Change;
 use crate::domain::{
     outbox::Outbox,
     removed::OnRemove,
-    renewal::{Stage, TroubleKind},
+    renewal::{RetryKind, Stage},
     state::Remote,
     webhook::WebhookPath,
 };
@@ -21,10 +21,10 @@ impl Change {
         self.state.configured = true;
         self.state.left_at = None;
         self.state.next_action_at = Some(now);
-        if let Some(trouble) = &mut self.state.trouble
-            && trouble.kind == TroubleKind::NeedsOperator
+        if let Some(retry) = &mut self.state.retry
+            && retry.kind == RetryKind::NeedsOperator
         {
-            trouble.retry_at = now;
+            retry.retry_at = now;
         }
         self.state.sinks.retain(|outbox| sinks.contains(&outbox.sink));
         for sink in sinks {
@@ -32,8 +32,8 @@ impl Change {
                 self.state.sinks.push(Outbox::new(sink.clone()));
             }
         }
-        if let Some(issued) = &self.state.issued {
-            for outbox in self.state.sinks.iter_mut().filter(|it| it.version != issued.key_version) {
+        if let Some(registration) = &self.state.registration {
+            for outbox in self.state.sinks.iter_mut().filter(|it| it.version != registration.key_version) {
                 outbox.retry_at.get_or_insert(now);
             }
         }

@@ -13,17 +13,17 @@ use crate::domain::{
 impl Change {
     pub(super) fn begin_delivery(&mut self, sink: &str) {
         let now = self.now.local;
-        let has_key = self.state.issued.is_some();
+        let has_key = self.state.registration.is_some();
         let is_due = |it: &&mut Outbox| it.started_at.is_none() && it.retry_at.is_some() && has_key;
         let Some(outbox) = self.outbox(sink).filter(is_due) else { return };
         outbox.started_at = Some(now);
-        if let Some(open) = &self.state.open
-            && matches!(open.stage, Stage::HandOff | Stage::CatchUp | Stage::Late)
-            && open.handing_off.is_none()
+        if let Some(active) = &self.state.active
+            && matches!(active.stage, Stage::HandOff | Stage::CatchUp | Stage::AwaitingSinks)
+            && active.handing_off.is_none()
         {
             let running = self.new_step(Step::HandOff);
-            if let Some(open) = &mut self.state.open {
-                open.handing_off = running;
+            if let Some(active) = &mut self.state.active {
+                active.handing_off = running;
             }
         }
     }
@@ -38,14 +38,15 @@ impl Change {
             outbox.attempts = 0;
             outbox.retry_at = None;
         }
-        if let Some(open) = &mut self.state.open
-            && let Some(running) = &mut open.handing_off
+        if let Some(active) = &mut self.state.active
+            && let Some(running) = &mut active.handing_off
             && output.is_some()
         {
             running.output = output.cloned();
         }
         if !self.state.sinks.iter().any(Outbox::is_under_way) {
-            let output = self.state.open.as_ref().and_then(|open| open.handing_off.as_ref()?.output.clone());
+            let output =
+                self.state.active.as_ref().and_then(|active| active.handing_off.as_ref()?.output.clone());
             self.end_hand_off(StepOutcome::Succeeded, None, output.as_ref());
         }
     }
@@ -89,7 +90,7 @@ impl Change {
 
     /// Where there is no sink at all, the step is there and was skipped.
     pub(super) fn settle(&mut self) {
-        if !self.stands_at(Stage::HandOff) && !self.stands_at(Stage::Late) {
+        if !self.stands_at(Stage::HandOff) && !self.stands_at(Stage::AwaitingSinks) {
             return;
         }
         if self.state.sinks.is_empty()
@@ -102,7 +103,7 @@ impl Change {
     }
 
     fn end_hand_off(&mut self, outcome: StepOutcome, error: Option<&str>, output: Option<&String>) {
-        let running = self.state.open.as_mut().and_then(|open| open.handing_off.take());
+        let running = self.state.active.as_mut().and_then(|active| active.handing_off.take());
         if let Some(running) = running {
             self.say_ended(&running, outcome, error.map(str::to_owned), output.cloned());
         }
@@ -113,6 +114,6 @@ impl Change {
     }
 
     fn is_newest(&self, version: u64) -> bool {
-        self.state.issued.as_ref().is_some_and(|issued| issued.key_version == version)
+        self.state.registration.as_ref().is_some_and(|registration| registration.key_version == version)
     }
 }

@@ -14,8 +14,8 @@ use crate::domain::{
     post::PostId,
     reason::{Reason, RenewalOutcome, Step, StepOutcome},
     removed::OnRemove,
-    renewal::TroubleKind,
-    state::Confirm,
+    renewal::RetryKind,
+    state::Recheck,
     webhook::WebhookPath,
 };
 
@@ -45,7 +45,7 @@ pub(crate) struct Setback {
     /// What happened, and what would help.
     pub(crate) message: String,
     /// Whether it passes by itself.
-    pub(crate) kind: TroubleKind,
+    pub(crate) kind: RetryKind,
     /// How long someone asked to be left alone.
     pub(crate) at_least: Option<Duration>,
     /// When to try again.
@@ -119,7 +119,7 @@ pub(crate) enum Event {
     /// Outcome: the catch-up came to its end. The flag says whether every sink had the key when it began.
     CaughtUp(Attempt, StepOutcome, Option<Covered>, Option<String>, bool),
     /// Outcome: a page of the open renewal's walk was delivered.
-    Walked {
+    PageDelivered {
         /// The renewal that it serves.
         renewal: i64,
         /// The step of it.
@@ -151,9 +151,9 @@ pub(crate) enum Event {
     /// Outcome: what Protime lists.
     Listed(Box<Seen>),
     /// Outcome: Protime was asked whether the key is still the one that it signs with.
-    Confirmed {
+    Rechecked {
         /// What was known when it was asked.
-        before: Option<Confirm>,
+        before: Option<Recheck>,
         /// When to ask again; `None`: enough.
         next: Option<Timestamp>,
     },
@@ -171,9 +171,9 @@ pub(crate) enum Event {
     Delta(bool),
     /// Outcome: a kept delta was asked for between renewals and what it brought was delivered, up to this time
     /// on Protime's clock; with how many objects that were, if they are counted.
-    Refreshed(Option<Timestamp>, Option<u64>),
+    DeltaKeptAlive(Option<Timestamp>, Option<u64>),
     /// Outcome: a kept delta could not be asked for; not again before this time.
-    RefreshFailed(Timestamp),
+    DeltaNotReached(Timestamp),
     /// The configuration names the webhook so, with these key sinks.
     Configured(WebhookPath, OnRemove, Vec<String>),
     /// The configuration does not name it any more.

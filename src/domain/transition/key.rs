@@ -14,7 +14,7 @@ use crate::domain::{
     post::{PostId, PostOutcome},
     reason::{Reason, Step, StepOutcome},
     renewal::Stage,
-    state::{Confirm, Issued, ListGrains, Listed, Remote},
+    state::{ListGrains, ListedWebhook, Recheck, Registration, Remote},
     webhook::RemoteStatus,
 };
 
@@ -44,9 +44,9 @@ pub(crate) struct Rotation {
 
 impl Change {
     pub(super) fn rotate(&mut self, post: PostId, rotation: &Rotation) {
-        let open = self.state.open.as_ref();
-        let open = open.filter(|open| open.post == Some(post));
-        match open.map(|open| open.stage) {
+        let active = self.state.active.as_ref();
+        let active = active.filter(|active| active.post == Some(post));
+        match active.map(|active| active.stage) {
             Some(Stage::Rotate) => {}
             // The answer and what is in it in one go.
             Some(Stage::Posting) => self.answered(post),
@@ -55,7 +55,7 @@ impl Change {
                 return;
             }
         }
-        if self.state.open.as_ref().is_some_and(|open| open.running.is_none()) {
+        if self.state.active.as_ref().is_some_and(|active| active.running.is_none()) {
             self.begin_step(Step::Rotate);
         }
         if let Some(attempt) = self.running() {
@@ -63,7 +63,7 @@ impl Change {
         }
         let now = self.now;
         let suspected = self.may_be_late(now.local);
-        let before = self.state.issued.as_ref().and_then(|issued| issued.valid_until);
+        let before = self.state.registration.as_ref().and_then(|registration| registration.valid_until);
         // Of the last two answers, so that one is enough to notice that Protime writes times otherwise now.
         let grain = [before, rotation.valid_until].into_iter().flatten().map(Grain::of).max();
         // An end without an offset may be hours off: the list may know better.
@@ -73,7 +73,7 @@ impl Change {
             known.map(|end| rotation.schedule.renewal(rotation.issued_at, end, self.state.after_end));
         self.take_key(
             &rotation.key,
-            Issued {
+            Registration {
                 id: rotation.id.clone(),
                 valid_until: rotation.valid_until,
                 at: rotation.issued_at,
@@ -88,7 +88,7 @@ impl Change {
         );
         self.state.list_grains = ListGrains { before: self.state.list_grains.since, since: Grain::Minute };
         self.state.remote = rotation.id.clone().map_or(Remote::NeverAsked, |id| {
-            Remote::Listed(Listed {
+            Remote::Listed(ListedWebhook {
                 id,
                 status: RemoteStatus::Enabled,
                 status_since: now.local,
@@ -99,14 +99,14 @@ impl Change {
             })
         });
         // What the answer left out has to be asked for, too.
-        self.state.confirm =
-            (suspected || incomplete).then(|| Confirm { at: now.local, until: now.local + rotation.latest });
+        self.state.recheck =
+            (suspected || incomplete).then(|| Recheck { at: now.local, until: now.local + rotation.latest });
         self.state.owed = self.state.owed.map(|mut owed| {
             owed.to = owed.to.max(now.protime);
             owed
         });
         self.settle_posts(now.local - rotation.latest);
-        self.state.trouble = None;
+        self.state.retry = None;
         self.stage(Stage::HandOff);
         self.spent = Some(post);
     }
@@ -114,11 +114,11 @@ impl Change {
     /// Whether a POST of unknown outcome may make a later difference our own doing.
     fn may_be_late(&self, now: Timestamp) -> bool {
         self.state.posts.iter().any(|post| {
-            let unlearnt = matches!(
+            let to_backfill = matches!(
                 post.outcome,
                 PostOutcome::Unknown | PostOutcome::Outstanding | PostOutcome::Settled
             );
-            unlearnt && post.begun_at > now - SUSPECTED
+            to_backfill && post.begun_at > now - SUSPECTED
         })
     }
 
@@ -141,11 +141,12 @@ impl Change {
     }
 
     /// Makes a key current and owes it to every sink.
-    fn take_key(&mut self, key: &WebhookKey, issued: Issued) {
-        let key_version = self.state.issued.as_ref().map_or(0, |issued| issued.key_version) + 1;
+    fn take_key(&mut self, key: &WebhookKey, registration: Registration) {
+        let key_version =
+            self.state.registration.as_ref().map_or(0, |registration| registration.key_version) + 1;
         let fingerprint = key.fingerprint();
         self.say(What::Rotated { version: key_version, fingerprint: fingerprint.clone() });
-        self.state.issued = Some(Issued { key_version, fingerprint, ..issued });
+        self.state.registration = Some(Registration { key_version, fingerprint, ..registration });
         self.key = Some(NewKey(key.clone()));
         for outbox in &mut self.state.sinks {
             outbox.attempts = 0;
@@ -157,15 +158,15 @@ impl Change {
     /// before half of the time that is left. What Protime last said is older than this; it is asked at once, also
     /// for the id and the end.
     pub(super) fn import(&mut self, key: &WebhookKey, references: &str) {
-        let stage = self.state.open.as_ref().map(|open| open.stage);
+        let stage = self.state.active.as_ref().map(|active| active.stage);
         if matches!(stage, Some(Stage::Posting | Stage::Rotate)) {
             return;
         }
         let now = self.now;
-        let grain = self.state.issued.as_ref().map_or(Grain::Minute, |issued| issued.grain);
+        let grain = self.state.registration.as_ref().map_or(Grain::Minute, |registration| registration.grain);
         self.take_key(
             key,
-            Issued {
+            Registration {
                 id: None,
                 valid_until: None,
                 at: now.protime,
@@ -181,7 +182,7 @@ impl Change {
         self.state.post_marks += 1;
         self.state.next_renewal_at = None;
         self.state.remote = Remote::NeverAsked;
-        self.state.confirm = Some(Confirm { at: now.local, until: now.local });
+        self.state.recheck = Some(Recheck { at: now.local, until: now.local });
         for post in &mut self.state.posts {
             post.before_rotation = true;
             // The one who brings a key vouches for it.
@@ -189,15 +190,15 @@ impl Change {
                 post.outcome = PostOutcome::Settled;
             }
         }
-        let reason = self.state.open.as_ref().map(|open| open.reason);
+        let reason = self.state.active.as_ref().map(|active| active.reason);
         if reason == Some(Reason::UnknownKey) && matches!(stage, Some(Stage::Resync | Stage::Post)) {
             self.stage(Stage::HandOff);
-            self.state.trouble = None;
+            self.state.retry = None;
         }
     }
 
     fn running(&self) -> Option<super::Attempt> {
-        let open = self.state.open.as_ref()?;
-        Some(super::Attempt { renewal: open.id, step: open.running.as_ref()?.number })
+        let active = self.state.active.as_ref()?;
+        Some(super::Attempt { renewal: active.id, step: active.running.as_ref()?.number })
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! Laws: a list that was asked for before the last POST began or ended is not believed; how the first list shows
 //! what our rotation made is learnt from it; a list that changes nothing is not written: that the tenant was asked
-//! is known of the tenant ([`Record::seen_in`] adds it).
+//! is known of the tenant ([`WebhookState::seen_in`] adds it).
 
 use jiff::Timestamp;
 
 use super::{Change, Schedule};
 use crate::domain::{
     grain::Grain,
-    plan::{proves, unlearnt},
+    plan::{proves, to_backfill},
     post::PostOutcome,
-    state::{Confirm, Listed, Record, Remote, Shown, Standing},
+    state::{ListedWebhook, Recheck, Remote, Shown, Standing, WebhookState},
     webhook::{ExternalReference, RemoteWebhook},
 };
 
@@ -39,11 +39,11 @@ impl Change {
         }
         let before = self.state.clone();
         self.see(seen);
-        self.learn(seen.schedule);
+        self.backfill(seen.schedule);
         let proven = proves(&self.state, self.now, seen.asked_at).then_some(seen.asked_at_protime).flatten();
         self.state.standing = if proven.is_some() { Standing::Proven } else { Standing::Seen };
         self.state.proven_at = self.state.proven_at.max(proven);
-        let same = Record {
+        let same = WebhookState {
             remote: before.remote.seen_as(&self.state.remote),
             proven_at: self.state.proven_at,
             ..before.clone()
@@ -64,7 +64,7 @@ impl Change {
             Remote::Listed(before) if before.status == entry.status => before.status_since.min(asked_at),
             _ => asked_at,
         };
-        self.state.remote = Remote::Listed(Listed {
+        self.state.remote = Remote::Listed(ListedWebhook {
             id: entry.id.clone(),
             status: entry.status.clone(),
             status_since,
@@ -73,39 +73,39 @@ impl Change {
             local_end: entry.local_end,
             grain: self.state.list_grains.finest(),
         });
-        if let (Some(references), Some(issued)) = (&entry.references, &mut self.state.issued) {
-            issued.references = ExternalReference::all(references);
+        if let (Some(references), Some(registration)) = (&entry.references, &mut self.state.registration) {
+            registration.references = ExternalReference::all(references);
         }
     }
 
     /// Takes over how a list shows what the last rotation made, and what the answer of the POST lacked; with that,
     /// nothing is left to be asked but what became of another POST, if there is one.
-    fn learn(&mut self, schedule: Schedule) {
-        let Some(listed) = unlearnt(&self.state).cloned() else { return };
-        let Some(issued) = &mut self.state.issued else { return };
-        let keeps = issued.valid_until.is_some() && (!issued.local_end || listed.local_end);
-        issued.id.get_or_insert(listed.id);
+    fn backfill(&mut self, schedule: Schedule) {
+        let Some(listed) = to_backfill(&self.state).cloned() else { return };
+        let Some(registration) = &mut self.state.registration else { return };
+        let keeps = registration.valid_until.is_some() && (!registration.local_end || listed.local_end);
+        registration.id.get_or_insert(listed.id);
         if !keeps {
-            (issued.valid_until, issued.local_end) = (listed.valid_until, listed.local_end);
+            (registration.valid_until, registration.local_end) = (listed.valid_until, listed.local_end);
         }
-        issued.shown = Some(Shown { valid_until: listed.valid_until });
+        registration.shown = Some(Shown { valid_until: listed.valid_until });
         if self.state.next_renewal_at.is_none() {
-            let planned = |end| schedule.renewal(issued.at, end, self.state.after_end);
-            self.state.next_renewal_at = issued.valid_until.map(planned);
+            let planned = |end| schedule.renewal(registration.at, end, self.state.after_end);
+            self.state.next_renewal_at = registration.valid_until.map(planned);
         }
-        let unlearnt = |outcome| {
+        let to_backfill = |outcome| {
             matches!(outcome, PostOutcome::Unknown | PostOutcome::Outstanding | PostOutcome::Settled)
         };
-        if !self.state.posts.iter().any(|post| unlearnt(post.outcome)) {
-            self.state.confirm = None;
+        if !self.state.posts.iter().any(|post| to_backfill(post.outcome)) {
+            self.state.recheck = None;
         }
     }
 
     /// A wish that came since it was asked, because of a key that was imported, stays.
-    pub(super) fn confirmed(&mut self, before: Option<Confirm>, next: Option<Timestamp>) {
-        if self.state.confirm.map(|confirm| confirm.at) == before.map(|confirm| confirm.at) {
-            let until = self.state.confirm.map(|confirm| confirm.until);
-            self.state.confirm = next.map(|at| Confirm { at, until: until.unwrap_or(at) });
+    pub(super) fn rechecked(&mut self, before: Option<Recheck>, next: Option<Timestamp>) {
+        if self.state.recheck.map(|recheck| recheck.at) == before.map(|recheck| recheck.at) {
+            let until = self.state.recheck.map(|recheck| recheck.until);
+            self.state.recheck = next.map(|at| Recheck { at, until: until.unwrap_or(at) });
         }
     }
 }

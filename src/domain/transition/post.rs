@@ -20,8 +20,8 @@ impl Change {
         }
         self.stage(Stage::Posting);
         self.begin_step(Step::Post);
-        if let Some(open) = &mut self.state.open {
-            open.post = Some(post);
+        if let Some(active) = &mut self.state.active {
+            active.post = Some(post);
         }
         self.state.posts.push(Post {
             id: post,
@@ -36,12 +36,12 @@ impl Change {
     /// Ends the step of a POST, if that is the one under way; tells whether it was.
     fn end_post(&mut self, post: PostId, outcome: StepOutcome, error: Option<&String>) -> bool {
         self.state.post_marks += 1;
-        let open = self.state.open.as_ref();
-        let open = open.filter(|open| open.stage == Stage::Posting && open.post == Some(post));
-        let Some(open) = open else { return false };
-        let step = open.running.as_ref().filter(|running| running.step == Step::Post);
+        let active = self.state.active.as_ref();
+        let active = active.filter(|active| active.stage == Stage::Posting && active.post == Some(post));
+        let Some(active) = active else { return false };
+        let step = active.running.as_ref().filter(|running| running.step == Step::Post);
         if let Some(step) = step {
-            let attempt = Attempt { renewal: open.id, step: step.number };
+            let attempt = Attempt { renewal: active.id, step: step.number };
             self.end_step(attempt, outcome, error, None);
         }
         true
@@ -75,9 +75,9 @@ impl Change {
     pub(super) fn postponed(&mut self, post: PostId, why: &String) {
         self.had_none(post);
         if self.end_post(post, StepOutcome::Skipped, Some(why)) {
-            self.state.trouble = None;
-            if let Some(open) = &mut self.state.open {
-                open.put_off = Some(why.clone());
+            self.state.retry = None;
+            if let Some(active) = &mut self.state.active {
+                active.put_off = Some(why.clone());
             }
             self.stage(Stage::CatchUp);
         }
@@ -89,9 +89,9 @@ impl Change {
             return;
         }
         self.state.after_end = after_end;
-        let Some(issued) = &self.state.issued else { return };
-        if let (Some(end), Some(_)) = (issued.valid_until, self.state.next_renewal_at) {
-            self.state.next_renewal_at = Some(schedule.renewal(issued.at, end, after_end));
+        let Some(registration) = &self.state.registration else { return };
+        if let (Some(end), Some(_)) = (registration.valid_until, self.state.next_renewal_at) {
+            self.state.next_renewal_at = Some(schedule.renewal(registration.at, end, after_end));
         }
     }
 
@@ -107,7 +107,7 @@ impl Change {
         if !self.end_step(attempt, StepOutcome::Failed, Some(&setback.message), None) {
             return;
         }
-        if let Some(post) = self.state.open.as_ref().and_then(|open| open.post) {
+        if let Some(post) = self.state.active.as_ref().and_then(|active| active.post) {
             self.set_post(post, if made { PostOutcome::Fruitless } else { PostOutcome::Unknown });
         }
         self.state.post_marks += 1;
@@ -116,8 +116,8 @@ impl Change {
         let since_rotation = self.state.posts.iter().filter(|post| !post.before_rotation).count();
         let attempts = u32::try_from(since_rotation).unwrap_or(u32::MAX);
         let retry_at = self.retry_at(setback, attempts);
-        if let Some(trouble) = &mut self.state.trouble {
-            (trouble.attempts, trouble.retry_at) = (attempts, retry_at);
+        if let Some(retry) = &mut self.state.retry {
+            (retry.attempts, retry.retry_at) = (attempts, retry_at);
         }
         self.stage(Stage::Posting);
     }

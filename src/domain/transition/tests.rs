@@ -14,7 +14,7 @@ use crate::domain::{
     post::{Post, PostOutcome},
     removed::OnRemove,
     report,
-    state::{Confirm, Remote},
+    state::{Recheck, Remote},
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
@@ -28,7 +28,7 @@ fn now(second: i64) -> Now {
 
 fn setback(step: Step) -> Setback {
     let retry = Retry { backoff: Backoff::fixed(Duration::from_secs(9)), draw: 1.0 };
-    Setback { step, message: "no".to_owned(), kind: TroubleKind::Transient, at_least: None, retry }
+    Setback { step, message: "no".to_owned(), kind: RetryKind::Transient, at_least: None, retry }
 }
 
 /// A plan without jitter for the last third of a lifetime.
@@ -55,7 +55,7 @@ fn rotation(text: &str) -> Rotation {
 
 /// A webhook, and everything that its journal says.
 struct Bench {
-    state: Record,
+    state: WebhookState,
     journal: Vec<Entry>,
     posts: u64,
 }
@@ -69,7 +69,7 @@ impl Bench {
         };
         let pair =
             Pair { destination_url: "https://r.example/c".to_owned(), collection: "clockings".to_owned() };
-        let mut bench = Self { state: Record::new(path, pair), journal: Vec::new(), posts: 0 };
+        let mut bench = Self { state: WebhookState::new(path, pair), journal: Vec::new(), posts: 0 };
         bench.configure(sinks, 1);
         bench
     }
@@ -100,8 +100,8 @@ impl Bench {
     }
 
     fn attempt(&self) -> Attempt {
-        let open = self.state.open.as_ref().expect("a renewal is open");
-        Attempt { renewal: open.id, step: open.running.as_ref().expect("a step runs").number }
+        let active = self.state.active.as_ref().expect("a renewal is open");
+        Attempt { renewal: active.id, step: active.running.as_ref().expect("a step runs").number }
     }
 
     /// The resync before the POST ends well.
@@ -125,7 +125,7 @@ impl Bench {
     }
 
     fn rotate_with(&mut self, rotation: Rotation) -> u64 {
-        if self.state.open.is_none() {
+        if self.state.active.is_none() {
             self.begin(Reason::Created, None, 90);
         }
         if self.stage() == Stage::Resync {
@@ -133,7 +133,7 @@ impl Bench {
         }
         let post = self.post(false, 93);
         self.happen(&Event::Rotated(post, Box::new(rotation)), 96);
-        self.state.issued.as_ref().expect("rotated").key_version
+        self.state.registration.as_ref().expect("rotated").key_version
     }
 
     /// Catches up, which ends the renewal.
@@ -144,7 +144,7 @@ impl Bench {
     }
 
     fn stage(&self) -> Stage {
-        self.state.open.as_ref().expect("a renewal is open").stage
+        self.state.active.as_ref().expect("a renewal is open").stage
     }
 
     fn history(&self) -> Vec<report::Renewal> {

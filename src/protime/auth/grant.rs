@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::protime::detail::tidy;
+use crate::protime::detail::sanitize;
 
 /// How long a token is used whose answer does not say how long it lives.
 const UNSTATED_LIFE: Duration = Duration::from_mins(5);
@@ -31,7 +31,7 @@ pub(in crate::protime) fn grant(body: &[u8]) -> Result<Grant, String> {
     let text = |name| fields.get(name).and_then(Value::as_str);
     let token = text("access_token").filter(|token| !token.is_empty()).ok_or("it has no access_token")?;
     if let Some(other) = text("token_type").filter(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
-        return Err(format!("its token_type is '{}', not Bearer", tidy(other, &[token])));
+        return Err(format!("its token_type is '{}', not Bearer", sanitize(other, &[token])));
     }
     let bearer = Zeroizing::new(format!("Bearer {token}"));
     let mut header =

@@ -5,8 +5,8 @@
 
 use super::{PollError, Tenant};
 use crate::{
-    domain::state::{Record, Remote},
-    protime::{List, comparable},
+    domain::state::{Remote, WebhookState},
+    protime::{List, normalized},
 };
 
 impl Tenant {
@@ -15,13 +15,13 @@ impl Tenant {
         if list.odd.is_empty() {
             return Ok(());
         }
-        for record in self.store.records_of(&self.name).await? {
-            let Some(watched) = self.webhooks.get(&record.id) else { continue };
-            let wanted = comparable(&watched.pair);
-            let found = list.webhooks.iter().any(|webhook| comparable(&webhook.pair) == wanted);
-            let ids = ids(&record);
+        for state in self.store.states_of(&self.name).await? {
+            let Some(watched) = self.webhooks.get(&state.id) else { continue };
+            let policy = normalized(&watched.pair);
+            let found = list.webhooks.iter().any(|webhook| normalized(&webhook.pair) == policy);
+            let ids = ids(&state);
             if let Some(odd) = list.odd.iter().find(|odd| odd.is(&watched.pair, &ids, found)) {
-                return Err(odd.as_error(&record.path.to_string()).into());
+                return Err(odd.as_error(&state.path.to_string()).into());
             }
         }
         Ok(())
@@ -29,10 +29,10 @@ impl Tenant {
 }
 
 /// What Protime was seen to call it.
-fn ids(record: &Record) -> Vec<&str> {
-    let listed = match &record.remote {
+fn ids(state: &WebhookState) -> Vec<&str> {
+    let listed = match &state.remote {
         Remote::Listed(listed) => Some(listed.id.as_str()),
         Remote::Absent { .. } | Remote::NeverAsked => None,
     };
-    record.issued.iter().filter_map(|issued| issued.id.as_deref()).chain(listed).collect()
+    state.registration.iter().filter_map(|registration| registration.id.as_deref()).chain(listed).collect()
 }

@@ -33,7 +33,7 @@ impl Tenant {
     pub(crate) async fn retry(&self) {
         if let Some(_claim) = self.retrying.claim() {
             // A failure is noted with the tenant and leads to the next retry.
-            let _noted = self.refresh().await;
+            let _noted = self.poll().await;
         }
     }
 

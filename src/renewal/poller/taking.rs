@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::{Tenant, Watched};
 use crate::{
     domain::{
-        plan::{Plan, plan},
-        state::{LastList, Record, Remote, WebhookId},
+        plan::{Action, plan},
+        state::{LastList, Remote, WebhookId, WebhookState},
         transition::{Event, Seen, apply},
         webhook::{ExternalReference, RemoteWebhook},
     },
@@ -30,30 +30,30 @@ impl Tenant {
     ) -> Result<bool, StoreError> {
         let (now, pairs) = (self.now(), self.pairs());
         let (mut commits, mut looks): (Vec<Commit>, Vec<_>) = (Vec::new(), Vec::new());
-        for record in self.store.records_of(&self.name).await? {
-            let Some(post_marks) = before.get(&record.id) else { continue };
-            let watched = self.webhooks.get(&record.id).filter(|_| record.configured);
+        for state in self.store.states_of(&self.name).await? {
+            let Some(post_marks) = before.get(&state.id) else { continue };
+            let watched = self.webhooks.get(&state.id).filter(|_| state.configured);
             let event = match watched {
                 Some(watched) => {
-                    let entry = self.entry(listing, &record, watched, &pairs, list.asked_at);
+                    let entry = self.entry(listing, &state, watched, &pairs, list.asked_at);
                     Event::Listed(Box::new(self.seen(entry, *post_marks, listing, list)))
                 }
-                None => self.of_orphan(listing, &record, &pairs, list),
+                None => self.of_orphan(listing, &state, &pairs, list),
             };
-            let mut transition = apply(&record, &event, now);
-            let changes = transition.changes(&record);
+            let mut transition = apply(&state, &event, now);
+            let changes = transition.changes(&state);
             let next = watched.and_then(|watched| {
-                let state = if changes { transition.state.clone() } else { record.clone().seen_in(list) };
-                match plan(&state, &watched.wanted, now) {
-                    Plan::Wait { until, .. } => until,
+                let state = if changes { transition.state.clone() } else { state.clone().seen_in(list) };
+                match plan(&state, &watched.policy, now) {
+                    Action::Wait { until, .. } => until,
                     _ => Some(now.local),
                 }
             });
             if changes {
                 transition.state.next_action_at = next;
                 commits.push(transition.into());
-            } else if next != record.next_action_at {
-                looks.push((record.id, next, record.revision));
+            } else if next != state.next_action_at {
+                looks.push((state.id, next, state.revision));
             }
         }
         let of_tenant = OfTenant::Listed(self.name.clone(), list);
@@ -77,29 +77,30 @@ impl Tenant {
     fn entry(
         &self,
         listing: &Listing,
-        record: &Record,
+        state: &WebhookState,
         watched: &Watched,
         pairs: &HashSet<(String, String)>,
         asked_at: Timestamp,
     ) -> Option<RemoteWebhook> {
-        let id = record.issued.as_ref().and_then(|issued| issued.id.as_deref());
+        let id = state.registration.as_ref().and_then(|registration| registration.id.as_deref());
         let mut found = listing.find(&watched.pair, id, pairs)?.clone();
-        self.other_references.compare(record, found.references.as_deref(), &watched.wanted.references);
+        self.other_references.compare(state, found.references.as_deref(), &watched.policy.references);
         // A list can spare a renewal for other references and not cause one: how Protime writes
         // them in it is not documented, and a spelling that never fits would renew for ever.
         // One that may be older than our POST does not know of those that were sent with it.
-        let settled = record.issued.as_ref().is_none_or(|issued| !issued.is_settling(asked_at));
-        let wanted = |listed: &Vec<_>| {
+        let settled =
+            state.registration.as_ref().is_none_or(|registration| !registration.is_settling(asked_at));
+        let policy = |listed: &Vec<_>| {
             settled
                 && ExternalReference::are_the_same(
                     &ExternalReference::all(listed),
-                    &watched.wanted.references,
+                    &watched.policy.references,
                 )
         };
-        found.references = found.references.filter(wanted);
+        found.references = found.references.filter(policy);
         if let Some(references) = &mut found.references {
             // An object has no order; in the one that is sent they compare equal when they are stored.
-            references.sort_by_key(|one| watched.wanted.references.find(&format!("({one})")));
+            references.sort_by_key(|one| watched.policy.references.find(&format!("({one})")));
         }
         Some(found)
     }
@@ -108,18 +109,18 @@ impl Tenant {
     fn of_orphan(
         &self,
         listing: &Listing,
-        record: &Record,
+        state: &WebhookState,
         pairs: &HashSet<(String, String)>,
         list: LastList,
     ) -> Event {
-        let id = match &record.remote {
+        let id = match &state.remote {
             Remote::Listed(listed) => Some(listed.id.as_str()),
             Remote::Absent { .. } | Remote::NeverAsked => None,
         };
-        match listing.find(&record.pair, id, pairs).cloned() {
+        match listing.find(&state.pair, id, pairs).cloned() {
             Some(entry) => {
                 let list = LastList { asked_at_protime: None, ..list };
-                Event::Listed(Box::new(self.seen(Some(entry), record.post_marks, listing, list)))
+                Event::Listed(Box::new(self.seen(Some(entry), state.post_marks, listing, list)))
             }
             None => Event::Gone(list.asked_at),
         }

@@ -13,9 +13,9 @@ use crate::{
         page_cursor::Began,
         plan::gap,
         reason::{Step, StepOutcome},
-        renewal::Open,
-        state::{Now, Record},
-        task::{Done, Failure, FailureKind},
+        renewal::ActiveRenewal,
+        state::{Now, WebhookState},
+        task::{Done, TaskError, TaskErrorKind},
         transition::{Attempt, Covered, Event},
     },
     failpoint,
@@ -28,31 +28,32 @@ const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
 impl Procedure {
     /// The gap that a renewal has to close, or `None` where the loss is accepted.
-    pub(super) fn gap(&self, record: &Record, now: Now) -> Option<Gap> {
+    pub(super) fn gap(&self, state: &WebhookState, now: Now) -> Option<Gap> {
         if matches!(self.resync, Resync::None) {
             return None;
         }
-        Some(gap(record, self.timing.gap_margin, now))
+        Some(gap(state, self.timing.gap_margin, now))
     }
 
     pub(super) async fn resync(
         &self,
-        record: &Record,
+        state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
-        let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let Some(attempt) = self.start(record, Step::Resync).await? else { return Ok(Advance::Acted) };
-        match self.run_resync(record, open, Step::Resync, stop).await {
+        let Some(active) = &state.active else { return Ok(Advance::Acted) };
+        let Some(attempt) = self.start(state, Step::Resync).await? else { return Ok(Advance::Acted) };
+        match self.run_resync(state, active, Step::Resync, stop).await {
             Ok(ran) => {
                 let (outcome, covered, output) = ran.settled();
-                self.learn("resynced", &Event::Resynced(attempt, outcome, covered, output), &[]).await?;
+                self.record_outcome("resynced", &Event::Resynced(attempt, outcome, covered, output), &[])
+                    .await?;
             }
             // Only the key that comes of the POST helps, and what is owed is paid after it.
-            Err(failure) if failure.kind == FailureKind::KeyRefused => {
+            Err(failure) if failure.kind == TaskErrorKind::KeyRefused => {
                 tracing::warn!(webhook = %self.path, error = %failure, "the receiver does not accept the present key; renewing first, the resync stays owed");
                 self.pass_over(attempt, failure).await?;
             }
-            Err(failure) if failure.kind == FailureKind::Stopped => {
+            Err(failure) if failure.kind == TaskErrorKind::Stopped => {
                 return self.stopped(attempt, failure).await;
             }
             Err(failure) if self.proceed => {
@@ -64,33 +65,33 @@ impl Procedure {
         Ok(Advance::Acted)
     }
 
-    async fn pass_over(&self, attempt: Attempt, failure: Failure) -> Result<(), StoreError> {
+    async fn pass_over(&self, attempt: Attempt, failure: TaskError) -> Result<(), StoreError> {
         let event = Event::ResyncPassedOver(attempt, failure.message, failure.output);
-        self.learn("resync_passed_over", &event, &[]).await?;
+        self.record_outcome("resync_passed_over", &event, &[]).await?;
         Ok(())
     }
 
     pub(super) async fn catch_up(
         &self,
-        record: &Record,
+        state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
-        let Some(open) = &record.open else { return Ok(Advance::Acted) };
-        let Some(attempt) = self.start(record, Step::CatchUp).await? else { return Ok(Advance::Acted) };
-        match self.run_resync(record, open, Step::CatchUp, stop).await {
+        let Some(active) = &state.active else { return Ok(Advance::Acted) };
+        let Some(attempt) = self.start(state, Step::CatchUp).await? else { return Ok(Advance::Acted) };
+        match self.run_resync(state, active, Step::CatchUp, stop).await {
             Ok(ran) => {
                 let (outcome, covered, output) = ran.settled();
                 // As it was when the resync began: a sink that got the key since then came too late for it.
-                let everywhere = record.is_known_everywhere();
+                let everywhere = state.is_known_everywhere();
                 let event = Event::CaughtUp(attempt, outcome, covered, output, everywhere);
-                let state = self.learn("caught_up", &event, &[]).await?;
-                if state.last.as_ref().is_some_and(|last| last.id == open.id) {
-                    tracing::info!(webhook = %self.path, renewal = open.id, reason = %open.reason, "renewal succeeded");
+                let state = self.record_outcome("caught_up", &event, &[]).await?;
+                if state.last.as_ref().is_some_and(|last| last.id == active.id) {
+                    tracing::info!(webhook = %self.path, renewal = active.id, reason = %active.reason, "renewal succeeded");
                 } else {
-                    tracing::warn!(webhook = %self.path, renewal = open.id, "caught up, and once more when the last key sink has the key");
+                    tracing::warn!(webhook = %self.path, renewal = active.id, "caught up, and once more when the last key sink has the key");
                 }
             }
-            Err(failure) if failure.kind == FailureKind::Stopped => {
+            Err(failure) if failure.kind == TaskErrorKind::Stopped => {
                 return self.stopped(attempt, failure).await;
             }
             Err(failure) => self.fail(attempt, Step::CatchUp, failure).await?,
@@ -100,18 +101,18 @@ impl Procedure {
 
     async fn run_resync(
         &self,
-        record: &Record,
-        open: &Open,
+        state: &WebhookState,
+        active: &ActiveRenewal,
         which: Step,
         stop: &CancellationToken,
-    ) -> Result<Ran, Failure> {
+    ) -> Result<Ran, TaskError> {
         // Where nothing is recorded as owed (the kind was `none` when the renewal began), everything is.
-        let from = record.owed.and_then(|owed| owed.from);
+        let from = state.owed.and_then(|owed| owed.from);
         let began = self.began();
-        let context = self.context(open.reason, which, open.id, from, began.at);
+        let context = self.context(active.reason, which, active.id, from, began.at);
         failpoint::hit(&format!("{which}:before"));
         let outcome = match &self.resync {
-            Resync::Read(read) => self.read(read, record, &context, began, stop).await,
+            Resync::Read(read) => self.read(read, state, &context, began, stop).await,
             other => other.run(&context, stop.cancelled()).await.map(|done| Ran { done, began, from }),
         };
         failpoint::hit(&format!("{which}:after"));

@@ -13,8 +13,8 @@ use super::Procedure;
 use crate::{
     domain::{
         reason::{Reason, Step},
-        state::Record,
-        task::{Failure, FailureKind},
+        state::WebhookState,
+        task::{TaskError, TaskErrorKind},
         transition::{Event, apply},
     },
     failpoint,
@@ -30,15 +30,15 @@ impl Procedure {
     pub(crate) async fn deliver(&self, sink: &KeySink, stop: &CancellationToken) -> Result<(), StoreError> {
         let begun = self.tenant.now();
         let name = sink.id();
-        // Before the attempt is recorded: nothing but its own end may come between it and its record.
-        let Some((record, key)) = self.start_delivery(&name).await? else { return Ok(()) };
+        // Before the attempt is recorded: nothing but its own end may come between it and its state.
+        let Some((state, key)) = self.start_delivery(&name).await? else { return Ok(()) };
         let version = key.version;
-        let (reason, renewal) = match (&record.open, &record.last) {
-            (Some(open), _) => (open.reason, open.id),
+        let (reason, renewal) = match (&state.active, &state.last) {
+            (Some(active), _) => (active.reason, active.id),
             (None, Some(last)) => (last.reason, last.id),
             (None, None) => (Reason::Manual, 0),
         };
-        let context = self.context(reason, Step::HandOff, renewal, record.synced_at, begun.protime);
+        let context = self.context(reason, Step::HandOff, renewal, state.synced_at, begun.protime);
         failpoint::hit("sink:before");
         let outcome = {
             let given_up = std::pin::pin!(self.given_up(version, stop));
@@ -50,7 +50,7 @@ impl Procedure {
                 tracing::info!(webhook = %self.path, sink = %sink.label(), key_version = version, "key handed off");
                 Event::Delivered(name, version, done.output)
             }
-            Err(failure) if failure.kind == FailureKind::Stopped => {
+            Err(failure) if failure.kind == TaskErrorKind::Stopped => {
                 let why = if stop.is_cancelled() {
                     "ended because the daemon stopped"
                 } else {
@@ -68,17 +68,17 @@ impl Procedure {
     }
 
     /// Records that a sink is about to get the current key; `None` if it has it, or gets it already.
-    async fn start_delivery(&self, sink: &str) -> Result<Option<(Record, StoredKey)>, StoreError> {
+    async fn start_delivery(&self, sink: &str) -> Result<Option<(WebhookState, StoredKey)>, StoreError> {
         let begun = Event::DeliveryBegan(sink.to_owned());
         loop {
-            let record = self.store.record(self.id).await?;
+            let state = self.store.state(self.id).await?;
             let Some(key) = self.store.keys(self.id).await?.current else { return Ok(None) };
-            let transition = apply(&record, &begun, self.tenant.now());
-            if !transition.changes(&record) {
+            let transition = apply(&state, &begun, self.tenant.now());
+            if !transition.changes(&state) {
                 return Ok(None);
             }
             if self.store.commit("start_delivery", vec![transition.into()], None).await? {
-                return Ok(Some((record, key)));
+                return Ok(Some((state, key)));
             }
         }
     }
@@ -86,7 +86,7 @@ impl Procedure {
     /// Owes a sink the key again, because it was found to lack this version of it; false if that is not
     /// what it has to have any more, or it gets a key already.
     pub(crate) async fn hand_off_again(&self, sink: String, version: u64) -> Result<bool, StoreError> {
-        let state = self.learn("key_gone", &Event::KeyGone(sink.clone(), version), &[]).await?;
+        let state = self.record_outcome("key_gone", &Event::KeyGone(sink.clone(), version), &[]).await?;
         Ok(state.had_key(&sink) && !state.has_key(&sink))
     }
 
@@ -107,19 +107,19 @@ impl Procedure {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(current) = self.store.keys(self.id).await?.current else { return Ok(()) };
-        let failure = Failure::new("the delivery ended abnormally; the log says more");
+        let failure = TaskError::new("the delivery ended abnormally; the log says more");
         let event = self.undelivered(sink, current.version, failure);
         let state = self.insist(&event, stop).await?;
         self.tell_undelivered(sink, &state);
         Ok(())
     }
 
-    fn undelivered(&self, sink: &KeySink, version: u64, failure: Failure) -> Event {
+    fn undelivered(&self, sink: &KeySink, version: u64, failure: TaskError) -> Event {
         Event::Undelivered(sink.id(), version, failure.message, failure.output, self.timing.retry())
     }
 
-    fn tell_undelivered(&self, sink: &KeySink, record: &Record) {
-        let outbox = record.sinks.iter().find(|outbox| outbox.sink == sink.id());
+    fn tell_undelivered(&self, sink: &KeySink, state: &WebhookState) {
+        let outbox = state.sinks.iter().find(|outbox| outbox.sink == sink.id());
         if let Some((outbox, failure)) = outbox.and_then(|it| Some((it, it.failure.as_ref()?))) {
             let retry_at = outbox.retry_at.unwrap_or(failure.at);
             tracing::warn!(webhook = %self.path, sink = %sink.label(), attempts = outbox.attempts, %retry_at, error = %failure.message, "a key sink does not take the key");
@@ -150,9 +150,9 @@ impl Procedure {
 
     /// Records the end of an attempt, however long the database refuses: until then the sink counts as
     /// being served. A stop ends the waiting; the next start knows that nothing runs.
-    async fn insist(&self, outcome: &Event, stop: &CancellationToken) -> Result<Record, StoreError> {
+    async fn insist(&self, outcome: &Event, stop: &CancellationToken) -> Result<WebhookState, StoreError> {
         loop {
-            match self.learn("delivery_ended", outcome, &[]).await {
+            match self.record_outcome("delivery_ended", outcome, &[]).await {
                 Err(error) if !stop.is_cancelled() && !matches!(error, StoreError::Closed) => {
                     tracing::error!(webhook = %self.path, %error, "the database refuses the outcome of a hand-off; trying again");
                     tokio::time::sleep(DATABASE_RETRY).await;

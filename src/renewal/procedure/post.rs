@@ -13,8 +13,8 @@ use crate::{
     domain::{
         plan::differs,
         reason::{Reason, RenewalOutcome, Step},
-        renewal::TroubleKind,
-        state::{Issued, Listed, Record, Remote},
+        renewal::RetryKind,
+        state::{ListedWebhook, Registration, Remote, WebhookState},
         transition::{Attempt, Event, Rotation, apply},
         webhook::ExternalReference,
     },
@@ -33,21 +33,21 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 impl Procedure {
     pub(super) async fn post(
         &self,
-        record: &Record,
+        state: &WebhookState,
         unplanned: bool,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = self.unready(record).await? {
-            let Some(attempt) = self.start(record, Step::Post).await? else { return Ok(()) };
+        if let Some(failure) = self.unready(state).await? {
+            let Some(attempt) = self.start(state, Step::Post).await? else { return Ok(()) };
             return self.fail(attempt, Step::Post, failure).await;
         }
         let (begun, post) = (self.tenant.now(), new_post());
-        if self.decide("start_post", record, &Event::PostBegan { post, unplanned }).await?.is_none() {
+        if self.decide("start_post", state, &Event::PostBegan { post, unplanned }).await?.is_none() {
             return Ok(());
         }
-        match self.send(record).await {
+        match self.send(state).await {
             Ok((answer, awaited)) => {
-                self.keys_in_memory.hold(&self.path);
+                self.unpersisted_keys.hold(&self.path);
                 drop(awaited);
                 let answer = Answer {
                     post,
@@ -55,10 +55,10 @@ impl Procedure {
                     location: answer.location,
                     body: answer.body,
                     issued_at: begun.protime,
-                    references: self.wanted.references.clone(),
+                    references: self.policy.references.clone(),
                 };
                 self.keep(answer, stop).await?;
-                if record.after_end && is_early(record, begun) {
+                if state.after_end && is_early(state, begun) {
                     tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
                     self.tenant_renews(false, None).await?;
                 }
@@ -67,7 +67,7 @@ impl Procedure {
             Err(PostError::NotProcessed(error)) => self.refused(post, &error).await,
             Err(PostError::Unknown(error)) => {
                 let event = Event::PostUnknown(post, self.api_setback(&error));
-                let state = self.learn("post_unknown", &event, &[]).await?;
+                let state = self.record_outcome("post_unknown", &event, &[]).await?;
                 self.tell_failure(&state);
                 Ok(())
             }
@@ -76,9 +76,9 @@ impl Procedure {
 
     /// References cannot be changed on a webhook that exists: it is deleted first. Until the answer is
     /// held on to, it is awaited.
-    async fn send(&self, record: &Record) -> Result<(protime::PostAnswer, Awaited), PostError> {
-        if let Remote::Listed(listed) = &record.remote
-            && self.has_other_references(record.issued.as_ref(), listed).await?
+    async fn send(&self, state: &WebhookState) -> Result<(protime::PostAnswer, Awaited), PostError> {
+        if let Remote::Listed(listed) = &state.remote
+            && self.has_other_references(state.registration.as_ref(), listed).await?
         {
             failpoint::hit("delete:before");
             let deleted = self.tenant.client.delete_webhook(&listed.id).await;
@@ -91,7 +91,7 @@ impl Procedure {
                 Err(error) => return Err(PostError::Unknown(error)),
             }
         }
-        let awaited = self.keys_in_memory.expect();
+        let awaited = self.unpersisted_keys.expect();
         failpoint::hit("post:before");
         let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
         failpoint::hit("post:after");
@@ -102,18 +102,19 @@ impl Procedure {
     /// POST; of a webhook that somebody else made, Protime is asked.
     async fn has_other_references(
         &self,
-        issued: Option<&Issued>,
-        listed: &Listed,
+        registration: Option<&Registration>,
+        listed: &ListedWebhook,
     ) -> Result<bool, PostError> {
-        let ours = issued.filter(|issued| issued.id.as_ref().is_none_or(|id| *id == listed.id));
-        if let Some(issued) = ours {
-            return Ok(issued.references != self.wanted.references);
+        let ours =
+            registration.filter(|registration| registration.id.as_ref().is_none_or(|id| *id == listed.id));
+        if let Some(registration) = ours {
+            return Ok(registration.references != self.policy.references);
         }
         match self.tenant.client.get_webhook(&listed.id).await {
             Ok(webhook) => {
                 let references = webhook.references.unwrap_or_default();
                 let theirs = ExternalReference::all(&references);
-                Ok(!ExternalReference::are_the_same(&theirs, &self.wanted.references))
+                Ok(!ExternalReference::are_the_same(&theirs, &self.policy.references))
             }
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(PostError::NotProcessed(error)),
@@ -124,19 +125,19 @@ impl Procedure {
     /// it is also put into an emergency file, and health says so. Only when that file is written does
     /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
     async fn keep(&self, answer: Answer, stop: &CancellationToken) -> Result<(), StoreError> {
-        let mut rescued = false;
+        let mut in_emergency_file = false;
         let outcome = self.outcome(&answer);
         loop {
             let error = match self.store_answer(&answer, &outcome).await {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.keys_in_memory.refused(&self.path, self.tenant.now().local);
-            if !rescued {
+            self.unpersisted_keys.refused(&self.path, self.tenant.now().local);
+            if !in_emergency_file {
                 match self.store.rescue(&answer).await {
                     Ok(path) => {
-                        rescued = true;
-                        self.keys_in_memory.rescued(&self.path);
+                        in_emergency_file = true;
+                        self.unpersisted_keys.in_emergency_file(&self.path);
                         tracing::error!(webhook = %self.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
                     }
                     Err(second) => {
@@ -144,14 +145,14 @@ impl Procedure {
                     }
                 }
             }
-            if rescued && (stop.is_cancelled() || matches!(error, StoreError::Closed)) {
+            if in_emergency_file && (stop.is_cancelled() || matches!(error, StoreError::Closed)) {
                 return Err(error);
             }
             tokio::time::sleep(DISK_RETRY).await;
         }
-        if self.keys_in_memory.remove(&self.path) {
+        if self.unpersisted_keys.remove(&self.path) {
             tracing::warn!(webhook = %self.path, "the database took the new key after all");
-            self.store.forget_rescued(answer.post);
+            self.store.forget_emergency_file(answer.post);
         }
         Ok(())
     }
@@ -160,74 +161,76 @@ impl Procedure {
     /// what came is kept to be looked at.
     fn outcome(&self, answer: &Answer) -> Event {
         match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-            Ok(issued) => Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))),
+            Ok(registration) => Event::Rotated(answer.post, Box::new(self.rotation(answer, registration))),
             Err(_) => Event::Answered(answer.post),
         }
     }
 
     async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
-        let record = self.store.record(self.id).await?;
+        let state = self.store.state(self.id).await?;
         let now = self.tenant.now();
-        let transition = apply(&record, outcome, now);
+        let transition = apply(&state, outcome, now);
         let state = transition.state.clone();
         if self.store.store_answer(answer.clone(), transition.into(), now.local).await? {
             self.tell_rotation(outcome, &state);
             return Ok(());
         }
-        let state = self.learn("answered", outcome, &[]).await?;
+        let state = self.record_outcome("answered", outcome, &[]).await?;
         self.tell_rotation(outcome, &state);
         Ok(())
     }
 
-    fn tell_rotation(&self, outcome: &Event, record: &Record) {
-        if let (Event::Rotated(..), Some(issued), Some(open)) = (outcome, &record.issued, &record.open) {
+    fn tell_rotation(&self, outcome: &Event, state: &WebhookState) {
+        if let (Event::Rotated(..), Some(registration), Some(active)) =
+            (outcome, &state.registration, &state.active)
+        {
             self.rotations.send_modify(|count| *count += 1);
-            tracing::info!(webhook = %self.path, renewal = open.id, key_version = issued.key_version, "key rotated");
+            tracing::info!(webhook = %self.path, renewal = active.id, key_version = registration.key_version, "key rotated");
         }
     }
 
     /// Learns what became of a POST whose answer never came.
-    pub(super) async fn resolve(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(open) = &record.open else { return Ok(()) };
-        if let Err(error) = self.tenant.refresh().await {
+    pub(super) async fn resolve_outcome(&self, state: &WebhookState) -> Result<(), StoreError> {
+        let Some(active) = &state.active else { return Ok(()) };
+        if let Err(error) = self.tenant.poll().await {
             let message =
                 format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
             let setback = self.setback(Step::Post, message, error.kind(), error.retry_after());
-            let state = self.learn("hindered", &Event::Hindered(setback), &[]).await?;
+            let state = self.record_outcome("hindered", &Event::Hindered(setback), &[]).await?;
             self.tell_failure(&state);
             return Ok(());
         }
-        let record = self.store.record(self.id).await?;
-        let had_effect = match (&record.remote, &record.issued) {
-            (Remote::Listed(listed), Some(issued)) => differs(issued, listed),
+        let state = self.store.state(self.id).await?;
+        let had_effect = match (&state.remote, &state.registration) {
+            (Remote::Listed(listed), Some(registration)) => differs(registration, listed),
             (Remote::Listed(_), None) => true,
             (Remote::Absent { .. } | Remote::NeverAsked, _) => false,
         };
         if !had_effect {
-            tracing::info!(webhook = %self.path, renewal = open.id, "the POST whose answer was lost has had no effect");
-            self.learn("post_had_no_effect", &Event::PostHadNoEffect, &[]).await?;
+            tracing::info!(webhook = %self.path, renewal = active.id, "the POST whose answer was lost has had no effect");
+            self.record_outcome("post_had_no_effect", &Event::PostHadNoEffect, &[]).await?;
             return Ok(());
         }
         let error = "the answer of the POST was lost, and with it the new key".to_owned();
-        self.replace(&record, RenewalOutcome::Interrupted, error, Reason::Interrupted).await
+        self.replace(&state, RenewalOutcome::Interrupted, error, Reason::Interrupted).await
     }
 
     /// Looks for the key in an answer that was stored without anyone having found it.
-    pub(super) async fn rotate(&self, record: &Record) -> Result<(), StoreError> {
-        let post = record.open.as_ref().and_then(|open| open.post);
+    pub(super) async fn rotate(&self, state: &WebhookState) -> Result<(), StoreError> {
+        let post = state.active.as_ref().and_then(|active| active.post);
         let answer = match post {
             Some(post) => self.store.answer(post).await?,
             None => None,
         };
         let Some(answer) = answer else {
             let error = "the stored answer of the POST is gone".to_owned();
-            return self.replace(record, RenewalOutcome::Interrupted, error, Reason::Interrupted).await;
+            return self.replace(state, RenewalOutcome::Interrupted, error, Reason::Interrupted).await;
         };
-        let Some(attempt) = self.start(record, Step::Rotate).await? else { return Ok(()) };
+        let Some(attempt) = self.start(state, Step::Rotate).await? else { return Ok(()) };
         match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-            Ok(issued) => {
-                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, issued)));
-                let state = self.learn("rotate", &event, &[]).await?;
+            Ok(registration) => {
+                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, registration)));
+                let state = self.record_outcome("rotate", &event, &[]).await?;
                 self.tell_rotation(&event, &state);
                 Ok(())
             }
@@ -235,13 +238,13 @@ impl Procedure {
         }
     }
 
-    fn rotation(&self, answer: &Answer, issued: protime::Issued) -> Rotation {
+    fn rotation(&self, answer: &Answer, registration: protime::Issued) -> Rotation {
         let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
         Rotation {
-            key: issued.key,
-            id: issued.id,
-            valid_until: issued.valid_until,
-            local_end: issued.local_end,
+            key: registration.key,
+            id: registration.id,
+            valid_until: registration.valid_until,
+            local_end: registration.local_end,
             issued_at: answer.issued_at,
             references: answer.references.clone(),
             latest: timeout * LATEST,
@@ -258,14 +261,14 @@ impl Procedure {
         no_key: &protime::NoKey,
     ) -> Result<(), StoreError> {
         let (name, event) = if no_key.is_object {
-            let kind = TroubleKind::NeedsOperator;
+            let kind = RetryKind::NeedsOperator;
             let setback = self.setback(Step::Rotate, no_key.to_string(), kind, None);
             ("step_failed", Event::StepFailed(attempt, setback, None))
         } else {
-            let setback = self.setback(Step::Post, no_key.to_string(), TroubleKind::Transient, None);
+            let setback = self.setback(Step::Post, no_key.to_string(), RetryKind::Transient, None);
             ("no_answer", Event::NoAnswer(attempt, setback, answer.location.is_some()))
         };
-        let state = self.learn(name, &event, &[]).await?;
+        let state = self.record_outcome(name, &event, &[]).await?;
         self.tell_failure(&state);
         Ok(())
     }

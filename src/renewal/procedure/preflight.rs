@@ -6,8 +6,8 @@
 use super::{Procedure, StoreError};
 use crate::domain::{
     plan::delivers,
-    state::{Now, Record, Remote},
-    task::Failure,
+    state::{Now, Remote, WebhookState},
+    task::TaskError,
     webhook::RemoteStatus,
 };
 
@@ -19,17 +19,17 @@ impl Procedure {
     /// POST only while there is time. With a key that we do not have, any sink may be where the living receiver
     /// has it from; but where a key of ours was in force before, those who follow our sinks are refusing events
     /// already, and one sink that is ready is enough.
-    pub(super) async fn unready(&self, record: &Record) -> Result<Option<Failure>, StoreError> {
+    pub(super) async fn unready(&self, state: &WebhookState) -> Result<Option<TaskError>, StoreError> {
         let now = self.tenant.now();
-        if !is_alive(record, now) {
+        if !is_alive(state, now) {
             return Ok(None);
         }
-        let ours = delivers(record, now);
+        let ours = delivers(state, now);
         let current = self.store.keys(self.id).await?.current;
         let current = current.as_ref().map(|current| (&current.key, current.version));
         let answers = self.sinks.iter().map(|sink| async move {
             let loses = !ours
-                || record.had_key(&sink.id())
+                || state.had_key(&sink.id())
                 || match current {
                     Some((key, version)) => sink.may_show(key, version).await,
                     None => false,
@@ -43,8 +43,8 @@ impl Procedure {
         if failures.is_empty() {
             return Ok(None);
         }
-        let failure = Failure::new(failures.join("; "));
-        let waits_for_nobody = if ours { is_pressing(record, now) } else { record.issued.is_some() };
+        let failure = TaskError::new(failures.join("; "));
+        let waits_for_nobody = if ours { is_pressing(state, now) } else { state.registration.is_some() };
         if ready && waits_for_nobody {
             tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
             return Ok(None);
@@ -54,15 +54,15 @@ impl Procedure {
 }
 
 /// Whether Protime, when it was last asked, delivered events, no matter who has the key.
-fn is_alive(record: &Record, now: Now) -> bool {
-    let Remote::Listed(listed) = &record.remote else { return false };
+fn is_alive(state: &WebhookState, now: Now) -> bool {
+    let Remote::Listed(listed) = &state.remote else { return false };
     listed.status == RemoteStatus::Enabled && listed.valid_until.is_none_or(|end| now.protime < end)
 }
 
 /// Whether half of the time between the planned renewal and the webhook's end has passed.
-fn is_pressing(record: &Record, now: Now) -> bool {
-    let end = record.issued.as_ref().and_then(|issued| issued.valid_until);
-    end.zip(record.next_renewal_at).is_some_and(|(end, planned)| {
+fn is_pressing(state: &WebhookState, now: Now) -> bool {
+    let end = state.registration.as_ref().and_then(|registration| registration.valid_until);
+    end.zip(state.next_renewal_at).is_some_and(|(end, planned)| {
         let left = end.duration_since(now.protime);
         left < end.duration_since(planned) / 2
     })

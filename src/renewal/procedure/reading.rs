@@ -12,24 +12,24 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Advance, Procedure,
     closing::{Ran, covered},
-    walker::{Purpose, Walked, Walker},
+    page_reader::{PageReader, Purpose, ReadToEnd},
 };
 use crate::{
     config::ReadKind,
     domain::{
         filter::Filter,
         key::WebhookKey,
-        page_cursor::{Began, Kept, Progress, Walk},
+        page_cursor::{Began, DeltaLink, PageCursor, Progress},
         reason::{Reason, Step},
-        state::Record,
-        task::{Context, Done, Failure, FailureKind},
+        state::WebhookState,
+        task::{Done, TaskContext, TaskError, TaskErrorKind},
         transition::{Event, later},
     },
     resync::{Outlet, Read, Resync, Target},
     store::{Move, StoreError},
 };
 
-impl Failure {
+impl TaskError {
     /// The database refused within a step; the step is done again.
     pub(super) fn from_store(error: &StoreError) -> Self {
         Self::new(error.to_string())
@@ -41,15 +41,15 @@ impl Procedure {
     pub(super) async fn read(
         &self,
         read: &Read,
-        record: &Record,
-        context: &Context,
+        state: &WebhookState,
+        context: &TaskContext,
         began: Began,
         stop: &CancellationToken,
-    ) -> Result<Ran, Failure> {
+    ) -> Result<Ran, TaskError> {
         if context.step == Step::Resync && of_one_gap(read) {
-            self.forget_delta().await.map_err(|error| Failure::from_store(&error))?;
+            self.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
         }
-        let key = match self.signing_key(read, record).await? {
+        let key = match self.signing_key(read, state).await? {
             Signing::With(key) => Some(key),
             Signing::NotNeeded => None,
             // A sink that does not take the key must not keep back what others can check already.
@@ -61,39 +61,39 @@ impl Procedure {
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
         let purpose = if key.is_some() { Purpose::Resumable } else { Purpose::AllOrNothing };
-        let walk =
-            self.place(read, context, began, purpose).await.map_err(|error| Failure::from_store(&error))?;
-        let walker = Walker::new(self, read, context.from, purpose, walk);
-        let (Walked { walk, delta, .. }, output) =
-            self.carry(read, key.as_ref(), context, walker, stop).await?;
+        let cursor =
+            self.place(read, context, began, purpose).await.map_err(|error| TaskError::from_store(&error))?;
+        let page_reader = PageReader::new(self, read, context.from, purpose, cursor);
+        let (ReadToEnd { cursor, delta, .. }, output) =
+            self.carry(read, key.as_ref(), context, page_reader, stop).await?;
         if read.is_delta() {
-            self.keep_delta(walk.shape, delta).await.map_err(|error| Failure::from_store(&error))?;
+            self.keep_delta(cursor.shape, delta).await.map_err(|error| TaskError::from_store(&error))?;
         }
         let done = Done { output: Some(output), skipped: false };
-        Ok(Ran { done, began: walk.began, from: context.from })
+        Ok(Ran { done, began: cursor.began, from: context.from })
     }
 
     /// Where to go on, or where to begin.
     async fn place(
         &self,
         read: &Read,
-        context: &Context,
+        context: &TaskContext,
         began: Began,
         purpose: Purpose,
-    ) -> Result<Walk, StoreError> {
+    ) -> Result<PageCursor, StoreError> {
         let shape = self.shape(read);
-        let (walk, kept) = self.store.cursor(self.id).await?;
+        let (cursor, kept) = self.store.cursor(self.id).await?;
         if purpose == Purpose::Resumable
-            && let Some(walk) = walk
-            && (walk.renewal, walk.step, &walk.shape) == (context.renewal_id, context.step, &shape)
-            && walk.progress.pages > 0
+            && let Some(cursor) = cursor
+            && (cursor.renewal, cursor.step, &cursor.shape) == (context.renewal_id, context.step, &shape)
+            && cursor.progress.pages > 0
         {
-            let Progress { pages, objects } = walk.progress;
+            let Progress { pages, objects } = cursor.progress;
             tracing::info!(webhook = %self.path, pages, objects, "reading the collection goes on where it was interrupted");
-            return Ok(walk);
+            return Ok(cursor);
         }
         let link = kept.filter(|kept| read.is_delta() && kept.shape == shape).map(|kept| kept.link);
-        Ok(Walk {
+        Ok(PageCursor {
             renewal: context.renewal_id,
             step: context.step,
             shape,
@@ -109,34 +109,34 @@ impl Procedure {
         &self,
         read: &Read,
         key: Option<&WebhookKey>,
-        context: &Context,
-        walker: Walker<'_>,
+        context: &TaskContext,
+        page_reader: PageReader<'_>,
         stop: &CancellationToken,
-    ) -> Result<(Walked, String), Failure> {
+    ) -> Result<(ReadToEnd, String), TaskError> {
         match (&read.target, key) {
             (Target::Replay(replay), Some(key)) => {
                 let outlet = Outlet::Replay(replay, key);
                 let end = select! {
-                    end = walker.run(&outlet) => end?,
-                    () = stop.cancelled() => return Err(Failure {
+                    end = page_reader.run(&outlet) => end?,
+                    () = stop.cancelled() => return Err(TaskError {
                         message: "reading the collection was ended because the daemon stops".to_owned(),
                         output: None,
-                        kind: FailureKind::Stopped,
+                        kind: TaskErrorKind::Stopped,
                     }),
                     () = sleep(read.timeout) => {
                         let after = SpanPrinter::new().unsigned_duration_to_string(&read.timeout);
-                        return Err(Failure::new(format!(
+                        return Err(TaskError::new(format!(
                             "reading the collection was not done after {after}; the next attempt goes on from there"
                         )));
                     }
                 };
-                let Progress { pages, objects } = end.walk.progress;
+                let Progress { pages, objects } = end.cursor.progress;
                 Ok((end, format!("{objects} objects on {pages} pages\n")))
             }
             (Target::Replay(_), None) => Err(unsigned()),
             (Target::Pipe(pipe), _) => {
-                let walk = |outlet: Outlet<'static>| async move { walker.run(&outlet).await };
-                let (end, done) = pipe.run(context, stop.cancelled(), walk).await?;
+                let cursor = |outlet: Outlet<'static>| async move { page_reader.run(&outlet).await };
+                let (end, done) = pipe.run(context, stop.cancelled(), cursor).await?;
                 Ok((end, done.output.unwrap_or_default()))
             }
         }
@@ -148,21 +148,22 @@ impl Procedure {
             tracing::warn!(webhook = %self.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
             return self.forget_delta().await;
         };
-        self.learn("keep_delta", &Event::Delta(true), &[Move::Delta(Kept { shape, link })]).await?;
+        self.record_outcome("keep_delta", &Event::Delta(true), &[Move::Delta(DeltaLink { shape, link })])
+            .await?;
         Ok(())
     }
 
     /// Forgets a delta that has ended or is of no use any more.
     pub(super) async fn forget_delta(&self) -> Result<(), StoreError> {
-        self.learn("forget_delta", &Event::Delta(false), &[Move::NoDelta]).await?;
+        self.record_outcome("forget_delta", &Event::Delta(false), &[Move::NoDelta]).await?;
         Ok(())
     }
 
     /// Asks for the kept delta between renewals, so that it does not end. What it brings is delivered
     /// before its new link is stored: only so is nothing lost, should one of the events be.
-    pub(super) async fn refresh(
+    pub(super) async fn keep_delta_alive(
         &self,
-        record: &Record,
+        state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
         let (_, kept) = self.store.cursor(self.id).await?;
@@ -174,56 +175,56 @@ impl Procedure {
             self.forget_delta().await?;
             return Ok(Advance::Acted);
         }
-        let failure = match self.refreshed(read, kept, record, stop).await {
-            Ok(Walked { walk, delta: Some(link), gone: false }) => {
-                let objects = walk.progress.objects;
+        let failure = match self.refreshed(read, kept, state, stop).await {
+            Ok(ReadToEnd { cursor, delta: Some(link), gone: false }) => {
+                let objects = cursor.progress.objects;
                 let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
-                let event = Event::Refreshed(covered(walk.began), counted);
-                let kept = Kept { shape: walk.shape, link };
-                self.learn("refreshed", &event, &[Move::Delta(kept)]).await?;
+                let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
+                let kept = DeltaLink { shape: cursor.shape, link };
+                self.record_outcome("refreshed", &event, &[Move::Delta(kept)]).await?;
                 tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
-            Ok(Walked { .. }) => {
+            Ok(ReadToEnd { .. }) => {
                 tracing::warn!(webhook = %self.path, "the delta has ended at Protime; the next resync reads everything, which does not show what was deleted");
                 self.forget_delta().await?;
                 return Ok(Advance::Acted);
             }
             Err(failure) => failure,
         };
-        if failure.kind == FailureKind::Stopped {
+        if failure.kind == TaskErrorKind::Stopped {
             return Ok(Advance::Waiting);
         }
         let now = self.tenant.now();
         let wished =
-            if let FailureKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
+            if let TaskErrorKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
-        let retry_at = later(now, delay.min(self.wanted.longest_retry));
+        let retry_at = later(now, delay.min(self.policy.longest_retry));
         tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
-        self.learn("refresh_failed", &Event::RefreshFailed(retry_at), &[]).await?;
+        self.record_outcome("refresh_failed", &Event::DeltaNotReached(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }
 
     async fn refreshed(
         &self,
         read: &Read,
-        kept: Kept,
-        record: &Record,
+        kept: DeltaLink,
+        state: &WebhookState,
         stop: &CancellationToken,
-    ) -> Result<Walked, Failure> {
-        let key = match self.signing_key(read, record).await? {
+    ) -> Result<ReadToEnd, TaskError> {
+        let key = match self.signing_key(read, state).await? {
             Signing::With(key) => Some(key),
             Signing::NotNeeded => None,
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
         let began = self.began();
-        let (reason, renewal) = match (&record.open, &record.last) {
-            (Some(open), _) => (open.reason, open.id),
+        let (reason, renewal) = match (&state.active, &state.last) {
+            (Some(active), _) => (active.reason, active.id),
             (None, Some(last)) => (last.reason, last.id),
             (None, None) => (Reason::Manual, 0),
         };
-        let context = self.context(reason, Step::CatchUp, renewal, record.synced_at, began.at);
-        let walk = Walk {
+        let context = self.context(reason, Step::CatchUp, renewal, state.synced_at, began.at);
+        let cursor = PageCursor {
             renewal,
             step: Step::CatchUp,
             shape: kept.shape,
@@ -232,17 +233,17 @@ impl Procedure {
             days: None,
             progress: Progress::default(),
         };
-        let walker = Walker::new(self, read, context.from, Purpose::Refresh, walk);
-        self.carry(read, key.as_ref(), &context, walker, stop).await.map(|(end, _)| end)
+        let page_reader = PageReader::new(self, read, context.from, Purpose::KeepAlive, cursor);
+        self.carry(read, key.as_ref(), &context, page_reader, stop).await.map(|(end, _)| end)
     }
 
     /// The key that the receiver checks signatures with: ours, for certain once every sink has it.
-    async fn signing_key(&self, read: &Read, record: &Record) -> Result<Signing, Failure> {
+    async fn signing_key(&self, read: &Read, state: &WebhookState) -> Result<Signing, TaskError> {
         if let Target::Pipe(_) = read.target {
             return Ok(Signing::NotNeeded);
         }
-        let everybody_has_it = record.is_known_everywhere();
-        let keys = self.store.keys(self.id).await.map_err(|error| Failure::from_store(&error))?;
+        let everybody_has_it = state.is_known_everywhere();
+        let keys = self.store.keys(self.id).await.map_err(|error| TaskError::from_store(&error))?;
         Ok(match keys.current {
             Some(current) if everybody_has_it => Signing::With(current.key),
             Some(current) => Signing::NotEverywhere(current.key),
@@ -255,7 +256,7 @@ impl Procedure {
         let filter = read.filter.as_ref().map_or_else(String::new, Filter::shape);
         let kind = if read.is_delta() { "delta" } else { "list" };
         let target = &read.target;
-        format!("{kind} {} {} {filter} {target}", self.pair.collection, self.wanted.references)
+        format!("{kind} {} {} {filter} {target}", self.pair.collection, self.policy.references)
     }
 }
 
@@ -269,8 +270,8 @@ enum Signing {
     NotNeeded,
 }
 
-fn unsigned() -> Failure {
-    Failure::new("there is no key that objects could be signed with")
+fn unsigned() -> TaskError {
+    TaskError::new("there is no key that objects could be signed with")
 }
 
 /// Whether what is read depends on the gap, so that a kept delta is of no use for the next one.

@@ -18,8 +18,8 @@ use crate::{
         plan::{delivers, differs, end_of},
         post::PostId,
         reason::{Reason, Step},
-        renewal::TroubleKind,
-        state::{Now, Record, Remote},
+        renewal::RetryKind,
+        state::{Now, Remote, WebhookState},
         transition::{Event, Retry, Setback, apply},
         webhook::RemoteStatus,
     },
@@ -39,9 +39,9 @@ impl Procedure {
         let mut setback = self.api_setback(error);
         // Protime's documents name no status; a proxy or a missing scope speak otherwise.
         let may_be_early = matches!(error.status(), Some(400 | 409));
-        if may_be_early && self.tenant.refresh().await.is_ok() {
-            let (record, now) = (self.store.record(self.id).await?, self.tenant.now());
-            match self.judge_refusal(&record, error, now) {
+        if may_be_early && self.tenant.poll().await.is_ok() {
+            let (state, now) = (self.store.state(self.id).await?, self.tenant.now());
+            match self.judge_refusal(&state, error, now) {
                 Refused::Early(end) => {
                     let end_text = end.round(Unit::Second).unwrap_or(end);
                     let why = format!("Protime renews it only after its end, {end_text}: {error}");
@@ -49,7 +49,7 @@ impl Procedure {
                     return self.tenant_renews(true, Some(&Event::PostPostponed(post, why))).await;
                 }
                 Refused::AroundTheEnd => {
-                    setback.kind = TroubleKind::Transient;
+                    setback.kind = RetryKind::Transient;
                     setback.at_least = None;
                     setback.retry = Retry { backoff: Backoff::fixed(SOON), draw: 1.0 };
                 }
@@ -57,13 +57,13 @@ impl Procedure {
                     tracing::warn!(webhook = %self.path, %error, "Protime gives no key for a webhook that exists; deleting it, so that it can be created");
                     match self.tenant.client.delete_webhook(&id).await {
                         Err(error) if error.status() != Some(404) => setback = self.api_setback(&error),
-                        Ok(()) | Err(_) => setback.kind = TroubleKind::Transient,
+                        Ok(()) | Err(_) => setback.kind = RetryKind::Transient,
                     }
                 }
                 Refused::Otherwise => {}
             }
         }
-        let state = self.learn("post_refused", &Event::PostRefused(post, setback), &[]).await?;
+        let state = self.record_outcome("post_refused", &Event::PostRefused(post, setback), &[]).await?;
         self.tell_failure(&state);
         Ok(())
     }
@@ -74,13 +74,13 @@ impl Procedure {
         loop {
             let now = self.tenant.now();
             let mut commits: Vec<Commit> = Vec::new();
-            for record in self.store.records_of(&self.path.tenant).await? {
+            for state in self.store.states_of(&self.path.tenant).await? {
                 let event = Event::RenewedAfterEnd(after_end, self.timing.schedule());
-                let mut transition = apply(&record, &event, now);
-                if let Some(own) = own.filter(|_| record.id == self.id) {
-                    transition = transition.then(&record, own, now);
+                let mut transition = apply(&state, &event, now);
+                if let Some(own) = own.filter(|_| state.id == self.id) {
+                    transition = transition.then(&state, own, now);
                 }
-                if transition.changes(&record) {
+                if transition.changes(&state) {
                     commits.push(transition.into());
                 }
             }
@@ -91,15 +91,17 @@ impl Procedure {
         }
     }
 
-    fn judge_refusal(&self, record: &Record, error: &ApiError, now: Now) -> Refused {
-        let Remote::Listed(listed) = &record.remote else { return Refused::Otherwise };
+    fn judge_refusal(&self, state: &WebhookState, error: &ApiError, now: Now) -> Refused {
+        let Remote::Listed(listed) = &state.remote else { return Refused::Otherwise };
         if listed.status != RemoteStatus::Enabled {
             return Refused::Otherwise;
         }
-        let Some(issued) = record.issued.as_ref().filter(|issued| !differs(issued, listed)) else {
+        let Some(registration) =
+            state.registration.as_ref().filter(|registration| !differs(registration, listed))
+        else {
             // A text in an answer of 400 may say anything, and this deletes.
-            let certain = error.status() == Some(409) || record.after_end;
-            return match record.open.as_ref().map(|open| open.reason) {
+            let certain = error.status() == Some(409) || state.after_end;
+            return match state.active.as_ref().map(|active| active.reason) {
                 Some(Reason::UnknownKey | Reason::Interrupted | Reason::ForeignRotation) if certain => {
                     Refused::KeyOfNobody(listed.id.clone())
                 }
@@ -107,10 +109,12 @@ impl Procedure {
             };
         };
         // What has other references was deleted before the POST.
-        let Some(end) = end_of(issued, listed).filter(|_| issued.references == self.wanted.references) else {
+        let Some(end) =
+            end_of(registration, listed).filter(|_| registration.references == self.policy.references)
+        else {
             return Refused::Otherwise;
         };
-        if delivers(record, now) {
+        if delivers(state, now) {
             Refused::Early(end)
         } else if now.protime < end + AROUND_THE_END {
             Refused::AroundTheEnd
@@ -121,18 +125,20 @@ impl Procedure {
 
     pub(super) fn api_setback(&self, error: &ApiError) -> Setback {
         let kind = match error {
-            ApiError::Transient { .. } => TroubleKind::Transient,
-            ApiError::NeedsOperator { .. } => TroubleKind::NeedsOperator,
+            ApiError::Transient { .. } => RetryKind::Transient,
+            ApiError::NeedsOperator { .. } => RetryKind::NeedsOperator,
         };
         self.setback(Step::Post, error.to_string(), kind, error.retry_after())
     }
 }
 
 /// Whether a POST that is sent now renews a webhook before its end, as far as the list knows.
-pub(super) fn is_early(record: &Record, now: Now) -> bool {
-    let (Remote::Listed(listed), Some(issued)) = (&record.remote, &record.issued) else { return false };
-    let end = end_of(issued, listed);
-    delivers(record, now) && end.is_some_and(|end| now.protime + AROUND_THE_END < end)
+pub(super) fn is_early(state: &WebhookState, now: Now) -> bool {
+    let (Remote::Listed(listed), Some(registration)) = (&state.remote, &state.registration) else {
+        return false;
+    };
+    let end = end_of(registration, listed);
+    delivers(state, now) && end.is_some_and(|end| now.protime + AROUND_THE_END < end)
 }
 
 /// What a refusal means.

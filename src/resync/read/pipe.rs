@@ -21,7 +21,7 @@ use crate::{
     config,
     domain::{
         object::Object,
-        task::{Context, Done, Failure},
+        task::{Done, TaskContext, TaskError},
     },
 };
 
@@ -53,16 +53,16 @@ impl Pipe {
         self.0.name()
     }
 
-    /// Runs the program while `walk` fills its input through the outlet that it is given. With success
+    /// Runs the program while `read` fills its input through the outlet that it is given. With success
     /// the walk came to its end and the program ended with exit status 0 after that.
     pub(crate) async fn run<T, W>(
         &self,
-        context: &Context,
+        context: &TaskContext,
         stop: impl Future<Output = ()>,
-        walk: impl FnOnce(Outlet<'static>) -> W,
-    ) -> Result<(T, Done), Failure>
+        read: impl FnOnce(Outlet<'static>) -> W,
+    ) -> Result<(T, Done), TaskError>
     where
-        W: Future<Output = Result<T, Failure>>,
+        W: Future<Output = Result<T, TaskError>>,
     {
         let invocation = self.0.invocation(context, None);
         let (pieces, more) = mpsc::channel(1);
@@ -74,7 +74,7 @@ impl Pipe {
             }
         };
         let mut running = pin!(invocation.run_fed(more, stop));
-        let mut walking = pin!(walk(Outlet::Pipe(Lines::new(pieces))));
+        let mut walking = pin!(read(Outlet::Pipe(Lines::new(pieces))));
         let walked = select! {
             run = &mut running => return Err(self.ended_early(run)),
             walked = &mut walking => walked,
@@ -85,18 +85,20 @@ impl Pipe {
                 // Nobody listens if it has ended of itself.
                 let _gone = abandon.send(());
                 let output = running.await.output;
-                Err(Failure { output: Some(output).filter(|output| !output.is_empty()), ..failure })
+                Err(TaskError { output: Some(output).filter(|output| !output.is_empty()), ..failure })
             }
         }
     }
 
-    fn ended_early(&self, run: Run) -> Failure {
+    fn ended_early(&self, run: Run) -> TaskError {
         let program = self.program();
         run.into_result().map_or_else(
             |failure| failure,
-            |done| Failure {
+            |done| TaskError {
                 output: done.output,
-                ..Failure::new(format!("'{program}' ended with exit status 0 before it had read everything"))
+                ..TaskError::new(format!(
+                    "'{program}' ended with exit status 0 before it had read everything"
+                ))
             },
         )
     }
@@ -161,15 +163,15 @@ mod tests {
         (0..count).map(|id| Object::listed(of(id).expect("JSON")).expect("an object")).collect()
     }
 
-    async fn run(script: &str, pages: &[usize]) -> Result<((), Done), Failure> {
-        let walk = |outlet: Outlet<'static>| async move {
+    async fn run(script: &str, pages: &[usize]) -> Result<((), Done), TaskError> {
+        let read = |outlet: Outlet<'static>| async move {
             for count in pages {
                 outlet.page(&objects(*count)).await?;
             }
             outlet.end().await;
             Ok(())
         };
-        pipe(script).run(&context(Step::Resync, None), pending(), walk).await
+        pipe(script).run(&context(Step::Resync, None), pending(), read).await
     }
 
     #[tokio::test]
@@ -191,13 +193,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_walk_that_fails_ends_the_program_before_the_last_line() {
-        let walk = |outlet: Outlet<'static>| async move {
+        let read = |outlet: Outlet<'static>| async move {
             outlet.page(&objects(1)).await?;
-            Err::<(), _>(Failure::new("no page"))
+            Err::<(), _>(TaskError::new("no page"))
         };
         let script =
             "trap 'echo ended; exit 0' TERM; while read -r line; do echo got; done; sleep 1000 & wait";
-        let run = pipe(script).run(&context(Step::Resync, None), pending(), walk).await;
+        let run = pipe(script).run(&context(Step::Resync, None), pending(), read).await;
         let failure = run.expect_err("the walk's failure");
         assert_eq!(failure.message, "no page");
         assert!(!failure.output.unwrap_or_default().contains("end\":true"));

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         key::WebhookKey,
         object::Object,
-        task::{Failure, FailureKind},
+        task::{TaskError, TaskErrorKind},
     },
     http::{BuildError, Outbound, deepest},
 };
@@ -71,7 +71,7 @@ impl Replay {
     }
 
     /// Sends a page; with success every object was answered with a 2xx status.
-    pub(super) async fn page(&self, key: &WebhookKey, objects: &[Object]) -> Result<(), Failure> {
+    pub(super) async fn page(&self, key: &WebhookKey, objects: &[Object]) -> Result<(), TaskError> {
         let mut lanes: [Vec<&Object>; LANES] = Default::default();
         for object in objects {
             lanes[object.lane(LANES)].push(object);
@@ -79,16 +79,16 @@ impl Replay {
         try_join_all(lanes.iter().map(|lane| self.lane(key, lane))).await.map(drop)
     }
 
-    async fn lane(&self, key: &WebhookKey, objects: &[&Object]) -> Result<(), Failure> {
+    async fn lane(&self, key: &WebhookKey, objects: &[&Object]) -> Result<(), TaskError> {
         for object in objects {
             self.send(key, object).await?;
         }
         Ok(())
     }
 
-    async fn send(&self, key: &WebhookKey, object: &Object) -> Result<(), Failure> {
+    async fn send(&self, key: &WebhookKey, object: &Object) -> Result<(), TaskError> {
         let body = object.event();
-        let unsendable = || Failure::new("a signature does not fit into a header");
+        let unsendable = || TaskError::new("a signature does not fit into a header");
         let mut signature = HeaderValue::from_str(&key.authorization(&body)).map_err(|_| unsendable())?;
         signature.set_sensitive(true);
         let mut tries = 1;
@@ -98,8 +98,9 @@ impl Replay {
                 Err(refused) => refused,
             };
             if tries == TRIES {
-                let kind = if refused.key_refused { FailureKind::KeyRefused } else { FailureKind::Failed };
-                return Err(Failure {
+                let kind =
+                    if refused.key_refused { TaskErrorKind::KeyRefused } else { TaskErrorKind::Failed };
+                return Err(TaskError {
                     message: format!(
                         "object {} does not reach {}: {} ({TRIES} tries); see that the receiver runs and answers with 2xx",
                         object.id(),

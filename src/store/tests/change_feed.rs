@@ -26,11 +26,11 @@ async fn a_record_is_never_younger_than_the_news_that_come_with_it() {
     while told < ROTATIONS {
         // Read to the end once the writer is done, so that a rotation that is never told fails the test.
         let last = writer.is_finished();
-        let news = bench.store.feed(position, Of::All).await.expect("reads");
-        position = news.position;
-        let rotations = news.entries.iter().filter(|(.., entry)| matches!(entry.what, What::Rotated { .. }));
+        let feed = bench.store.feed(position, Of::All).await.expect("reads");
+        position = feed.position;
+        let rotations = feed.entries.iter().filter(|(.., entry)| matches!(entry.what, What::Rotated { .. }));
         told += rotations.count() as u64;
-        let known = news.records[0].issued.as_ref().map_or(0, |issued| issued.key_version);
+        let known = feed.states[0].registration.as_ref().map_or(0, |registration| registration.key_version);
         assert_eq!(known, told, "the record and the news disagree");
         assert!(!last || told == ROTATIONS, "{told} rotations were told");
     }
@@ -42,8 +42,8 @@ async fn everything_is_told_once_and_in_its_order() {
     let bench = Bench::new(&[]).await;
     let position = bench.store.feed_end().await.expect("reads");
     bench.rotate("one").await;
-    let news = bench.store.feed(position, Of::TheNews).await.expect("reads");
-    let words: Vec<String> = news
+    let feed = bench.store.feed(position, Of::ItsEntries).await.expect("reads");
+    let words: Vec<String> = feed
         .entries
         .iter()
         .map(|(id, path, entry)| {
@@ -58,9 +58,9 @@ async fn everything_is_told_once_and_in_its_order() {
         })
         .collect();
     assert_eq!(words, ["began", "resync …", "resync", "post …", "post", "rotate …", "rotate", "key 1"]);
-    assert_eq!(news.records[0].issued.as_ref().expect("issued").key_version, 1);
-    let nothing = bench.store.feed(news.position, Of::TheNews).await.expect("reads");
-    assert!(nothing.entries.is_empty() && nothing.records.is_empty(), "{nothing:?}");
+    assert_eq!(feed.states[0].registration.as_ref().expect("issued").key_version, 1);
+    let nothing = bench.store.feed(feed.position, Of::ItsEntries).await.expect("reads");
+    assert!(nothing.entries.is_empty() && nothing.states.is_empty(), "{nothing:?}");
 }
 
 #[tokio::test]
@@ -89,15 +89,15 @@ async fn the_history_is_limited_and_its_oldest_renewals_are_forgotten() {
             assert_eq!(three.len(), 3);
             assert!(three[0].id > three[2].id && three[0].outcome.is_none(), "newest first");
         }
-        if bench.record().await.renewals > KEPT_RENEWALS + 2 {
+        if bench.state().await.renewals > KEPT_RENEWALS + 2 {
             break;
         }
     }
     let all = bench.store.history(bench.id, 10_000).await.expect("reads");
     assert_eq!(all.len() as u64, KEPT_RENEWALS);
-    let open =
+    let active =
         Event::StepFailed(bench.start(Step::Resync, 1).await, setback(Step::Resync), Some("out".to_owned()));
-    bench.happen(&open, 2).await;
+    bench.happen(&active, 2).await;
     let newest = &bench.store.history(bench.id, 1).await.expect("reads")[0];
     assert_eq!(newest.steps[0].output.as_deref(), Some("out"));
 }

@@ -13,15 +13,19 @@ async fn a_webhook_is_recognised_by_its_pair() {
     let ids = bench.store.sync_configuration(both, at(200)).await.expect("syncs");
     assert_ne!(ids[0], bench.id);
     assert_eq!(ids[1], bench.id);
-    let record = bench.record().await;
-    assert_eq!(record.path.to_string(), "acme/renamed");
-    assert_eq!(record.issued.expect("kept").key_version, 1);
+    let state = bench.state().await;
+    assert_eq!(state.path.to_string(), "acme/renamed");
+    assert_eq!(state.registration.expect("kept").key_version, 1);
 
     let one = vec![configured("other", "people", &[])];
     bench.store.sync_configuration(one, at(300)).await.expect("syncs");
-    let known = bench.store.records().await.expect("reads");
+    let known = bench.store.states().await.expect("reads");
     assert_eq!(known.len(), 1, "what left the configuration is not shown");
-    assert_eq!(bench.store.orphans().await.expect("reads")[0].id, bench.id, "but among those that left");
+    assert_eq!(
+        bench.store.removed_webhooks().await.expect("reads")[0].id,
+        bench.id,
+        "but among those that left"
+    );
     let due = bench.store.due(at(999), 10).await.expect("reads");
     assert!(due.iter().all(|id| *id == ids[0]), "nor worked on");
 }
@@ -29,29 +33,29 @@ async fn a_webhook_is_recognised_by_its_pair() {
 #[tokio::test]
 async fn without_a_daemon_a_webhook_is_made_known_and_no_other_is_touched() {
     let bench = Bench::new(&["sink"]).await;
-    let before = bench.record().await;
+    let before = bench.state().await;
     let id = bench.store.add_configured(configured("people", "people", &[]), at(10)).await.expect("adds");
     assert_ne!(id, bench.id);
-    assert_eq!(bench.record().await, before);
-    assert_eq!(bench.store.records().await.expect("reads").len(), 2, "both are configured");
+    assert_eq!(bench.state().await, before);
+    assert_eq!(bench.store.states().await.expect("reads").len(), 2, "both are configured");
     bench.store.add_configured(configured("clockings", "clockings", &[]), at(11)).await.expect("adds");
-    assert_eq!(bench.record().await.sinks.len(), 1, "its sinks stay");
+    assert_eq!(bench.state().await.sinks.len(), 1, "its sinks stay");
 }
 
 #[tokio::test]
 async fn a_rotation_is_whole_and_survives() {
     let bench = Bench::new(&["file:/run/k"]).await;
     assert_eq!(bench.rotate("one").await, 1);
-    let before = bench.record().await;
-    assert_eq!(before.open.as_ref().expect("not done").stage, Stage::HandOff);
+    let before = bench.state().await;
+    assert_eq!(before.active.as_ref().expect("not done").stage, Stage::HandOff);
     let Bench { store, id, dir } = bench;
     drop(store);
     let store = Store::open(dir.path()).expect("opens again");
-    assert_eq!(store.record(id).await.expect("reads"), before);
+    assert_eq!(store.state(id).await.expect("reads"), before);
     let keys = store.keys(id).await.expect("reads");
     assert_eq!(keys.current.expect("current").key.expose(), "one");
     assert!(keys.previous.is_none());
-    assert!(store.new_renewal() > before.open.expect("open").id, "numbers go on");
+    assert!(store.new_renewal() > before.active.expect("open").id, "numbers go on");
 }
 
 #[tokio::test]
@@ -75,13 +79,13 @@ async fn only_the_current_and_the_previous_key_are_kept() {
 async fn a_commit_that_came_of_an_older_state_changes_nothing_of_any() {
     let bench = Bench::new(&[]).await;
     let other = bench.store.add_configured(configured("people", "people", &[]), at(10)).await.expect("adds");
-    let (old, untouched) = (bench.record().await, bench.store.record(other).await.expect("reads"));
+    let (old, untouched) = (bench.state().await, bench.store.state(other).await.expect("reads"));
     bench.happen(&Event::Imported(WebhookKey::new("k".to_owned()).expect("a key"), String::new()), 20).await;
     let begin = |renewal| Event::Begin { renewal, reason: Reason::UnknownKey, gap: None };
     let commits = vec![apply(&untouched, &begin(1), now(21)).into(), apply(&old, &begin(2), now(21)).into()];
     assert!(!bench.store.commit("test", commits, None).await.expect("answers"));
-    assert_eq!(bench.store.record(other).await.expect("reads"), untouched);
-    assert_eq!(bench.record().await.open, None);
+    assert_eq!(bench.store.state(other).await.expect("reads"), untouched);
+    assert_eq!(bench.state().await.active, None);
     assert!(bench.store.history(other, 5).await.expect("reads").is_empty());
 }
 
@@ -105,7 +109,7 @@ async fn an_answer_is_stored_whatever_has_become_of_its_webhook() {
     let stale = apply(&sent, &rotated, now(94));
     bench.happen(&Event::Hurry, 94).await;
     assert!(!bench.store.store_answer(answer(), stale.into(), at(94)).await.expect("stores"));
-    assert_eq!(bench.record().await.open.expect("open").stage, Stage::Posting);
+    assert_eq!(bench.state().await.active.expect("open").stage, Stage::Posting);
     assert!(bench.store.answer(post).await.expect("reads").is_some(), "the only copy of a key");
     bench.happen(&rotated, 95).await;
     assert!(bench.store.answer(post).await.expect("reads").is_none(), "its copy of the key is gone");
@@ -127,11 +131,11 @@ async fn an_answer_is_stored_whatever_has_become_of_its_webhook() {
 #[tokio::test]
 async fn a_decision_on_an_old_picture_does_not_put_a_webhook_to_sleep() {
     let bench = Bench::new(&[]).await;
-    let old = bench.record().await.revision;
+    let old = bench.state().await.revision;
     bench.begin(Reason::Manual, None, 50).await;
     assert!(!bench.store.schedule(bench.id, Some(at(9_000)), old).await.expect("answers"));
     assert_eq!(bench.store.due(at(50), 10).await.expect("reads"), [bench.id]);
-    let new = bench.record().await.revision;
+    let new = bench.state().await.revision;
     assert!(bench.store.schedule(bench.id, Some(at(9_000)), new).await.expect("answers"));
     assert_eq!(bench.store.next_due(at(50)).await.expect("reads"), Some(at(9_000)));
     bench.store.clock_set(at(60)).await.expect("writes");
@@ -172,9 +176,9 @@ async fn what_ran_when_the_process_died_is_recorded_at_the_next_start() {
     let ends: Vec<_> = history[0].steps.iter().map(|step| (step.step.as_str(), step.finished_at)).collect();
     assert_eq!(ends[3..], [("hand_off", Some(at(120))), ("catch_up", Some(at(120)))]);
     assert_eq!(bench.store.due_deliveries(at(120), at(900), 9).await.expect("reads").len(), 1);
-    let revision = bench.record().await.revision;
+    let revision = bench.state().await.revision;
     bench.store.restarted(at(121)).await.expect("notes");
-    assert_eq!(bench.record().await.revision, revision, "once is enough");
+    assert_eq!(bench.state().await.revision, revision, "once is enough");
 }
 
 #[tokio::test]
@@ -218,9 +222,9 @@ proptest! {
             let connection = Connection::open(bench.dir.path().join("state.db")).expect("opens");
             connection.pragma_update(None, "synchronous", false).expect("sets");
             for state in states {
-                let expected = Record {
+                let expected = WebhookState {
                     id: bench.id,
-                    revision: bench.record().await.revision + 1,
+                    revision: bench.state().await.revision + 1,
                     pair: configured("clockings", "clockings", &[]).pair,
                     ..state
                 };
@@ -231,7 +235,7 @@ proptest! {
                     spent: None,
                 };
                 assert!(bench.store.commit("test", vec![transition.into()], None).await.expect("commits"));
-                assert_eq!(bench.record().await, expected);
+                assert_eq!(bench.state().await, expected);
             }
         });
     }

@@ -1,13 +1,13 @@
 //! Places in a collection, and what a kept delta told of.
 
 use super::*;
-use crate::domain::page_cursor::{Began, Kept, Progress, Walk};
+use crate::domain::page_cursor::{Began, DeltaLink, PageCursor, Progress};
 
 #[tokio::test]
 async fn places_move_alone_or_with_the_state() {
     let bench = Bench::new(&[]).await;
     assert_eq!(bench.store.cursor(bench.id).await.expect("reads"), (None, None));
-    let walk = Walk {
+    let cursor = PageCursor {
         renewal: 1,
         step: Step::Resync,
         shape: "list".to_owned(),
@@ -16,22 +16,22 @@ async fn places_move_alone_or_with_the_state() {
         days: None,
         progress: Progress { pages: 2, objects: 77 },
     };
-    let kept = |link: &str| Kept { shape: "delta".to_owned(), link: link.to_owned() };
-    bench.store.move_cursor(bench.id, Move::Walk(walk.clone())).await.expect("moves");
+    let kept = |link: &str| DeltaLink { shape: "delta".to_owned(), link: link.to_owned() };
+    bench.store.move_cursor(bench.id, Move::PageCursor(cursor.clone())).await.expect("moves");
     let event = Event::Delta(true);
-    let transition = apply(&bench.record().await, &event, now(9));
+    let transition = apply(&bench.state().await, &event, now(9));
     let commit = Commit { transition, moves: vec![Move::Delta(kept("one"))] };
     assert!(bench.store.commit("test", vec![commit], None).await.expect("commits"));
-    assert_eq!(bench.record().await.delta.expect("kept").asked_at, at(9));
-    assert_eq!(bench.store.cursor(bench.id).await.expect("reads"), (Some(walk.clone()), Some(kept("one"))));
+    assert_eq!(bench.state().await.delta.expect("kept").asked_at, at(9));
+    assert_eq!(bench.store.cursor(bench.id).await.expect("reads"), (Some(cursor.clone()), Some(kept("one"))));
     bench.store.move_cursor(bench.id, Move::NoDelta).await.expect("moves");
-    assert_eq!(bench.store.cursor(bench.id).await.expect("reads"), (Some(walk), None));
+    assert_eq!(bench.store.cursor(bench.id).await.expect("reads"), (Some(cursor), None));
 }
 
 #[tokio::test]
 async fn changes_stay_until_they_have_arrived() {
     let bench = Bench::new(&[]).await;
-    let kept = |link: &str| Kept { shape: "delta".to_owned(), link: link.to_owned() };
+    let kept = |link: &str| DeltaLink { shape: "delta".to_owned(), link: link.to_owned() };
     let page = |behind| {
         let store = &bench.store;
         async move { store.stored_changes(bench.id, behind).await.expect("reads") }

@@ -51,12 +51,12 @@ async fn a_state_that_is_not_understood_is_named() {
         other.execute_batch(sql).expect("writes");
     };
     spoil("UPDATE webhook SET state = json_set(state, '$.remote', 'lost')");
-    let error = bench.store.record(bench.id).await.expect_err("not understood").to_string();
+    let error = bench.store.state(bench.id).await.expect_err("not understood").to_string();
     assert!(error.contains("the state of acme/clockings") && error.contains("lost"), "{error}");
 }
 
 /// A POST in flight whose answer went into an emergency file.
-async fn rescued() -> (Bench, PathBuf) {
+async fn in_emergency_file() -> (Bench, PathBuf) {
     let bench = Bench::new(&[]).await;
     bench.begin(Reason::Created, None, 90).await;
     let attempt = bench.start(Step::Resync, 91).await;
@@ -77,7 +77,7 @@ async fn rescued() -> (Bench, PathBuf) {
 
 #[tokio::test]
 async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
-    let (Bench { store, id, dir }, file) = rescued().await;
+    let (Bench { store, id, dir }, file) = in_emergency_file().await;
     drop(store);
     let other = Connection::open(dir.path().join("state.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locks");
@@ -87,7 +87,7 @@ async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
     other.execute_batch("ROLLBACK").expect("unlocks");
     drop(other);
     let store = Store::open(dir.path()).expect("opens");
-    assert_eq!(store.record(id).await.expect("reads").open.expect("open").stage, Stage::Rotate);
+    assert_eq!(store.state(id).await.expect("reads").active.expect("open").stage, Stage::Rotate);
     let answer = store.answer(PostId(7)).await.expect("reads").expect("stored");
     assert_eq!(answer.body.as_slice(), b"{\"key\":\"k\"}");
     assert!(!file.exists());
@@ -95,7 +95,7 @@ async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
 
 #[tokio::test]
 async fn an_emergency_file_of_before_names_the_renewal() {
-    let (Bench { store, id, dir }, file) = rescued().await;
+    let (Bench { store, id, dir }, file) = in_emergency_file().await;
     drop(store);
     let text = fs::read_to_string(&file).expect("reads");
     let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -104,5 +104,5 @@ async fn an_emergency_file_of_before_names_the_renewal() {
     fs::write(dir.path().join("rescued-answer-1.json"), json.to_string()).expect("writes");
     fs::remove_file(file).expect("removes");
     let store = Store::open(dir.path()).expect("opens");
-    assert_eq!(store.record(id).await.expect("reads").open.expect("open").stage, Stage::Rotate);
+    assert_eq!(store.state(id).await.expect("reads").active.expect("open").stage, Stage::Rotate);
 }

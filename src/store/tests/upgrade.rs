@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     grain::Grain,
     post::PostOutcome,
-    state::{Confirm, ListGrains, Remote, Standing},
+    state::{ListGrains, Recheck, Remote, Standing},
 };
 
 /// The schema as it was, with these rows.
@@ -17,6 +17,7 @@ fn of_version(version: usize, rows: &str) -> tempfile::TempDir {
         include_str!("../schema/005.sql"),
         include_str!("../schema/006.sql"),
         include_str!("../schema/007.sql"),
+        include_str!("../schema/008.sql"),
     ];
     let dir = tempfile::tempdir().expect("a folder");
     let connection = Connection::open(dir.path().join("state.db")).expect("opens");
@@ -44,11 +45,11 @@ async fn a_database_from_before_the_outboxes_goes_on() {
     assert_eq!(ids.expect("syncs"), [WebhookId(7)]);
     let due = store.due_deliveries(at(20), at(900), 9).await.expect("reads");
     assert_eq!(due, [(WebhookId(7), "command:x".to_owned())]);
-    let record = store.record(WebhookId(7)).await.expect("reads");
-    assert!(record.has_key("file:/k") && !record.has_key("command:x"));
-    assert_eq!(record.trouble, None, "what was in the sink's way is no trouble of the webhook's");
+    let state = store.state(WebhookId(7)).await.expect("reads");
+    assert!(state.has_key("file:/k") && !state.has_key("command:x"));
+    assert_eq!(state.retry, None, "what was in the sink's way is no trouble of the webhook's");
     let key = WebhookKey::new("two".to_owned()).expect("a key");
-    assert_eq!(record.issued.expect("kept").fingerprint, key.fingerprint());
+    assert_eq!(state.registration.expect("kept").fingerprint, key.fingerprint());
 }
 
 #[tokio::test]
@@ -81,35 +82,44 @@ async fn a_renewal_in_the_middle_of_its_post_goes_on() {
          VALUES (2, 'acme', 'https://receiver.example/', 'people', 'people', 0, 123)",
     );
     let store = Store::open(dir.path()).expect("opens");
-    let record = store.record(WebhookId(1)).await.expect("reads");
+    let state = store.state(WebhookId(1)).await.expect("reads");
     let ms = |ms| Timestamp::from_millisecond(ms).expect("in range");
-    assert_eq!((record.revision, record.post_marks, record.renewals, record.after_end), (7, 3, 2, true));
-    let Remote::Listed(listed) = &record.remote else { panic!("{:?}", record.remote) };
+    assert_eq!((state.revision, state.post_marks, state.renewals, state.after_end), (7, 3, 2, true));
+    let Remote::Listed(listed) = &state.remote else { panic!("{:?}", state.remote) };
     assert_eq!((listed.status.as_str(), listed.seen_at, listed.local_end), ("Enabled", ms(100_123), true));
     assert_eq!((listed.grain, listed.valid_until), (Grain::Hundredth, Some(ms(500_007))));
-    let issued = record.issued.clone().expect("kept");
-    assert_eq!((issued.key_version, issued.grain, issued.references.as_str()), (4, Grain::Milli, "(a,b)"));
-    assert_eq!(issued.shown.expect("shown").valid_until, Some(ms(500_000)));
-    let open = record.open.clone().expect("open");
-    assert_eq!((open.id, open.stage, open.post, open.attempts()), (6, Stage::Rotate, Some(PostId(3)), 0));
-    assert_eq!(record.last.as_ref().expect("ended").id, 5);
-    let trouble = record.trouble.clone().expect("kept");
-    assert_eq!((trouble.message.as_str(), trouble.kind), ("no \"way\"", TroubleKind::NeedsOperator));
-    assert_eq!(record.owed, Some(Gap { from: None, to: ms(109_000) }));
-    assert_eq!(record.confirm, Some(Confirm { at: ms(100_100), until: ms(110_000) }));
-    let posts: Vec<_> = record.posts.iter().map(|post| (post.id.0, post.before_rotation)).collect();
+    let registration = state.registration.clone().expect("kept");
+    assert_eq!(
+        (registration.key_version, registration.grain, registration.references.as_str()),
+        (4, Grain::Milli, "(a,b)")
+    );
+    assert_eq!(registration.shown.expect("shown").valid_until, Some(ms(500_000)));
+    let active = state.active.clone().expect("open");
+    assert_eq!(
+        (active.id, active.stage, active.post, active.attempts()),
+        (6, Stage::Rotate, Some(PostId(3)), 0)
+    );
+    assert_eq!(state.last.as_ref().expect("ended").id, 5);
+    let retry = state.retry.clone().expect("kept");
+    assert_eq!((retry.message.as_str(), retry.kind), ("no \"way\"", RetryKind::NeedsOperator));
+    assert_eq!(state.owed, Some(Gap { from: None, to: ms(109_000) }));
+    assert_eq!(state.recheck, Some(Recheck { at: ms(100_100), until: ms(110_000) }));
+    let posts: Vec<_> = state.posts.iter().map(|post| (post.id.0, post.before_rotation)).collect();
     assert_eq!(posts, [(1, true), (3, false)], "a refused one had no effect");
-    assert_eq!(record.posts[1].outcome, PostOutcome::Answered);
-    assert_eq!((record.unplanned(), record.standing), (vec![ms(100_001)], Standing::No));
-    assert_eq!(record.list_grains, ListGrains { before: Grain::Hundredth, since: Grain::Minute });
-    assert_eq!(record.sinks[0].failure.as_ref().expect("failed").message, "broken");
-    assert_eq!((record.delta.expect("kept").asked_at, record.audit.expect("kept").objects), (ms(100_000), 3));
+    assert_eq!(state.posts[1].outcome, PostOutcome::Answered);
+    assert_eq!((state.unplanned(), state.standing), (vec![ms(100_001)], Standing::No));
+    assert_eq!(state.list_grains, ListGrains { before: Grain::Hundredth, since: Grain::Minute });
+    assert_eq!(state.sinks[0].failure.as_ref().expect("failed").message, "broken");
+    assert_eq!((state.delta.expect("kept").asked_at, state.audit.expect("kept").objects), (ms(100_000), 3));
 
     let answer = store.answer(PostId(3)).await.expect("reads").expect("kept");
     assert_eq!((answer.body.as_slice(), answer.location.as_deref()), (&b"{}"[..], Some("/w/1")));
-    let (walk, delta) = store.cursor(WebhookId(1)).await.expect("reads");
-    let walk = walk.expect("kept");
-    assert_eq!((walk.link.as_deref(), walk.progress.objects, walk.days.is_some()), (Some("next"), 44, true));
+    let (cursor, delta) = store.cursor(WebhookId(1)).await.expect("reads");
+    let cursor = cursor.expect("kept");
+    assert_eq!(
+        (cursor.link.as_deref(), cursor.progress.objects, cursor.days.is_some()),
+        (Some("next"), 44, true)
+    );
     assert_eq!(delta.expect("kept").link, "link");
     assert_eq!(store.stored_changes(WebhookId(1), 0).await.expect("reads").expect("kept").changes, b"[1]");
     let history = store.history(WebhookId(1), 9).await.expect("reads");
@@ -118,8 +128,35 @@ async fn a_renewal_in_the_middle_of_its_post_goes_on() {
         (history[1].outcome.as_deref(), history[1].steps[0].output.as_deref()),
         (Some("succeeded"), Some("out"))
     );
-    assert_eq!(store.orphans().await.expect("reads")[0].id, WebhookId(2));
+    assert_eq!(store.removed_webhooks().await.expect("reads")[0].id, WebhookId(2));
     assert_eq!(store.new_renewal(), 7);
     let keys = store.keys(WebhookId(1)).await.expect("reads");
     assert_eq!(keys.previous.expect("kept").key.expose(), "old");
+}
+
+#[tokio::test]
+async fn a_state_in_the_words_of_before_is_read() {
+    let dir = of_version(
+        8,
+        r#"INSERT INTO webhook (id, tenant, destination_url, collection, name, configured, orphaned, revision, renewal, state)
+        VALUES (1, 'acme', 'https://receiver.example/', 'clockings', 'clockings', 1, 0, 3, 2,
+        '{"on_remove":"keep","left_at":null,"remote":"never_asked","issued":{"id":"one","valid_until":null,
+        "at":"2026-11-01T00:00:00Z","references":"","key_version":4,"fingerprint":"00000000",
+        "rotated_at":"2026-11-01T00:00:00Z","local_end":false,"grain":"minute","shown":null},
+        "next_renewal_at":null,"open":{"id":2,"reason":"manual","stage":"late","started_at":"2026-11-01T00:00:00Z",
+        "steps":3,"begun":[1,1,0,1,0],"running":null,"handing_off":null,"post":null,"put_off":null,"progress":null},
+        "last":null,"trouble":{"at":"2026-11-01T00:00:00Z","since":"2026-11-01T00:00:00Z","step":"catch_up",
+        "message":"no","kind":"transient","attempts":1,"retry_at":"2026-11-01T00:00:00Z"},"owed":null,
+        "proven_at":null,"synced_at":null,
+        "confirm":{"at":"2026-11-01T00:00:00Z","until":"2026-11-01T00:01:00Z"},"posts":[],"post_marks":2,
+        "standing":"no","list_grains":{"before":"minute","since":"minute"},"renewals":2,"delta":null,"audit":null}');
+        INSERT INTO cursor (webhook_id, walk, delta) VALUES (1, NULL, '{"shape":"s","link":"l"}')"#,
+    );
+    let store = Store::open(dir.path()).expect("opens");
+    let state = store.state(WebhookId(1)).await.expect("reads");
+    assert_eq!(state.registration.expect("kept").key_version, 4);
+    assert_eq!(state.active.expect("kept").stage, Stage::AwaitingSinks);
+    assert_eq!(state.retry.expect("kept").message, "no");
+    assert!(state.recheck.is_some());
+    assert_eq!(store.cursor(WebhookId(1)).await.expect("reads").1.expect("kept").link, "l");
 }

@@ -14,6 +14,7 @@ pub(crate) fn set(state_dir: &Path, property: &str, expression: &str) {
 
 /// Moves the last rotation a minute and a second to the past.
 pub(crate) fn rotated_a_minute_earlier(state_dir: &Path) {
-    let earlier = "strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(state, '$.issued.rotated_at'), '-61 seconds')";
-    set(state_dir, "$.issued.rotated_at", earlier);
+    let earlier =
+        "strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(state, '$.registration.rotated_at'), '-61 seconds')";
+    set(state_dir, "$.registration.rotated_at", earlier);
 }

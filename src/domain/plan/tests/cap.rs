@@ -15,7 +15,7 @@ fn the_cap_on_unplanned_posts() {
                 r.posted(&[1_050]);
             },
             1_100,
-            Plan::Begin(ForeignRotation),
+            Action::Begin(ForeignRotation),
         ),
         (
             "two of two used: until the first of them is an hour old",
@@ -33,9 +33,9 @@ fn the_cap_on_unplanned_posts() {
                 r.posted(&[1_050, 1_060]);
             },
             1_050 + 3_600,
-            Plan::Begin(ForeignRotation),
+            Action::Begin(ForeignRotation),
         ),
-        ("a planned one is never capped", |r| r.posted(&[1_050, 1_060]), 1_200, Plan::Begin(Expiring)),
+        ("a planned one is never capped", |r| r.posted(&[1_050, 1_060]), 1_200, Action::Begin(Expiring)),
         (
             "nor one after the planned time",
             |r| {
@@ -43,7 +43,7 @@ fn the_cap_on_unplanned_posts() {
                 r.posted(&[1_050, 1_060]);
             },
             1_250,
-            Plan::Begin(Disabled),
+            Action::Begin(Disabled),
         ),
         (
             "nor does a webhook without an end get round it",
@@ -59,7 +59,7 @@ fn the_cap_on_unplanned_posts() {
             "nor one whose life ended as it began: the clock of a proxy is wrong, say",
             |r| {
                 r.remote = listed("one", "Enabled", 900);
-                r.issued.as_mut().expect("healthy").valid_until = Some(at(900));
+                r.registration.as_mut().expect("healthy").valid_until = Some(at(900));
                 r.next_renewal_at = Some(at(900));
                 r.posted(&[1_050, 1_060]);
             },
@@ -69,21 +69,21 @@ fn the_cap_on_unplanned_posts() {
         (
             "a first POST whose outcome no one learns is held up by its retries, not by the cap",
             |r| {
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
-                r.open = open(Stage::Post, Created);
+                r.active = open(Stage::Post, Created);
                 r.posted(&[1_050, 1_060]);
             },
             1_100,
-            Plan::Post { unplanned: false },
+            Action::Post { unplanned: false },
         ),
         (
             "but by the cap as well, once it is known that keys are issued which no one gets",
             |r| {
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
                 r.posted_with(PostOutcome::Fruitless);
-                r.open = open(Stage::Post, Interrupted);
+                r.active = open(Stage::Post, Interrupted);
                 r.posted(&[1_050, 1_060]);
             },
             1_100,
@@ -93,7 +93,7 @@ fn the_cap_on_unplanned_posts() {
             "whatever the reason was",
             |r| {
                 r.posted_with(PostOutcome::Fruitless);
-                r.open = open(Stage::Post, Expiring);
+                r.active = open(Stage::Post, Expiring);
                 r.posted(&[1_250, 1_260]);
             },
             1_270,
@@ -102,30 +102,30 @@ fn the_cap_on_unplanned_posts() {
         (
             "and however little is known",
             |r| {
-                r.issued = None;
+                r.registration = None;
                 r.next_renewal_at = None;
                 r.remote = Remote::Absent { seen_at: at(1_090) };
                 r.posted_with(PostOutcome::Fruitless);
-                r.open = open(Stage::Post, Created);
+                r.active = open(Stage::Post, Created);
                 r.posted(&[1_050]);
             },
             1_100,
-            Plan::Post { unplanned: true },
+            Action::Post { unplanned: true },
         ),
         (
             "an operator's wish is not held up",
             |r| {
                 r.posted_with(PostOutcome::Fruitless);
-                r.open = open(Stage::Post, Manual);
+                r.active = open(Stage::Post, Manual);
                 r.posted(&[1_050, 1_060]);
             },
             1_100,
-            Plan::Post { unplanned: false },
+            Action::Post { unplanned: false },
         ),
         (
             "an open renewal does not get round it",
             |r| {
-                r.open = open(Stage::Post, ForeignRotation);
+                r.active = open(Stage::Post, ForeignRotation);
                 r.posted(&[1_050, 1_060]);
             },
             1_100,

@@ -1,7 +1,7 @@
 //! Where a gap begins, and what proves that there is none, as tables.
 
 use super::*;
-use crate::domain::{outbox::Outbox, state::Confirm};
+use crate::domain::{outbox::Outbox, state::Recheck};
 
 const MARGIN: Duration = Duration::from_secs(100);
 
@@ -21,17 +21,17 @@ fn a_gap_begins_where_everything_before_is_known_to_have_arrived() {
         ("what is owed begins later than what is proven", Some(200), Some(400), owed(Some(600)), Some(300)),
     ];
     for (name, synced, proven, owed, expected) in rows {
-        let mut record = healthy();
-        record.synced_at = synced.map(at);
-        record.proven_at = proven.map(at);
-        record.owed = owed;
+        let mut state = healthy();
+        state.synced_at = synced.map(at);
+        state.proven_at = proven.map(at);
+        state.owed = owed;
         let expected = Gap { from: expected.map(at), to: at(1_000) };
-        assert_eq!(gap(&record, MARGIN, now(1_000)), expected, "{name}");
+        assert_eq!(gap(&state, MARGIN, now(1_000)), expected, "{name}");
     }
 }
 
 /// What it is called, how it differs from a healthy webhook, and whether it is a proof.
-type Row = (&'static str, fn(&mut Record), bool);
+type Row = (&'static str, fn(&mut WebhookState), bool);
 
 #[test]
 fn only_a_fresh_list_of_a_webhook_whose_key_everybody_has_proves_that_it_delivers() {
@@ -45,18 +45,18 @@ fn only_a_fresh_list_of_a_webhook_whose_key_everybody_has_proves_that_it_deliver
         ("another key", |r| r.remote = listed("two", "Enabled", 1_300), false),
         (
             "a POST of ours may still be processed",
-            |r| r.confirm = Some(Confirm { at: at(1_200), until: at(1_300) }),
+            |r| r.recheck = Some(Recheck { at: at(1_200), until: at(1_300) }),
             false,
         ),
-        ("a renewal before its POST", |r| r.open = open(Stage::Post, Reason::Expiring), true),
-        ("during it", |r| r.open = open(Stage::Posting, Reason::Expiring), false),
-        ("after it", |r| r.open = open(Stage::CatchUp, Reason::Expiring), false),
+        ("a renewal before its POST", |r| r.active = open(Stage::Post, Reason::Expiring), true),
+        ("during it", |r| r.active = open(Stage::Posting, Reason::Expiring), false),
+        ("after it", |r| r.active = open(Stage::CatchUp, Reason::Expiring), false),
     ];
     for (name, change, expected) in rows {
-        let mut record = healthy();
-        record.sinks = vec![sink("a", 1), sink("b", 1)];
-        change(&mut record);
-        assert_eq!(proves(&record, now(1_100), at(1_000)), expected, "{name}");
+        let mut state = healthy();
+        state.sinks = vec![sink("a", 1), sink("b", 1)];
+        change(&mut state);
+        assert_eq!(proves(&state, now(1_100), at(1_000)), expected, "{name}");
     }
 }
 
@@ -68,7 +68,7 @@ fn sink(name: &str, version: u64) -> Outbox {
 /// What a list showed that was asked for a second earlier.
 fn older(id: &str) -> Remote {
     match listed(id, "Enabled", 1_300) {
-        Remote::Listed(listed) => Remote::Listed(Listed { seen_at: at(999), ..listed }),
+        Remote::Listed(listed) => Remote::Listed(ListedWebhook { seen_at: at(999), ..listed }),
         other => other,
     }
 }

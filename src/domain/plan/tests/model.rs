@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use sinks::SINKS;
 use world::{Manner, World};
 
-use crate::domain::state::Record;
+use crate::domain::state::WebhookState;
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ pub(crate) fn histories() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// Every state that a webhook has in such a history.
-pub(crate) fn states(history: Vec<Event>) -> Vec<Record> {
+pub(crate) fn states(history: Vec<Event>) -> Vec<WebhookState> {
     let mut world = World::new(false, Manner { unit: 1, lag: 0 });
     for event in history {
         world.happen(event);

@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::{
     grain::Grain,
     post::PostOutcome,
-    state::{Confirm, Shown},
+    state::{Recheck, Shown},
 };
 
 /// A moment so many milliseconds after the second 1,300.
@@ -14,21 +14,21 @@ fn end(millis: i64) -> Timestamp {
 }
 
 /// A webhook whose answer had this end and whose list, asked for at 1,100, shows that one.
-fn record(ours: (Timestamp, Grain), theirs: (Timestamp, Grain)) -> Record {
-    let mut record = healthy();
-    let issued = record.issued.as_mut().expect("healthy");
-    (issued.valid_until, issued.grain) = (Some(ours.0), ours.1);
-    let Remote::Listed(listed) = &mut record.remote else { unreachable!("healthy") };
+fn state(ours: (Timestamp, Grain), theirs: (Timestamp, Grain)) -> WebhookState {
+    let mut state = healthy();
+    let registration = state.registration.as_mut().expect("healthy");
+    (registration.valid_until, registration.grain) = (Some(ours.0), ours.1);
+    let Remote::Listed(listed) = &mut state.remote else { unreachable!("healthy") };
     (listed.valid_until, listed.grain, listed.seen_at) = (Some(theirs.0), theirs.1, at(1_100));
-    record
+    state
 }
 
-fn foreign() -> Plan {
-    Plan::Begin(Reason::ForeignRotation)
+fn foreign() -> Action {
+    Action::Begin(Reason::ForeignRotation)
 }
 
-fn plan_of(record: &Record) -> Plan {
-    plan(record, &wanted(), now(1_100))
+fn plan_of(state: &WebhookState) -> Action {
+    plan(state, &policy(), now(1_100))
 }
 
 #[test]
@@ -54,21 +54,21 @@ fn an_end_is_ours_as_databases_round() {
         ("what was cut here and rounded there", (123, Milli), (124, Milli), true),
     ];
     for (name, (ours, answers), (theirs, lists), is_ours) in rows {
-        let record = record((end(ours), answers), (end(theirs), lists));
-        let plan = plan_of(&record);
-        assert_eq!(unlearnt(&record).is_some(), is_ours, "{name}: {plan:?}");
+        let state = state((end(ours), answers), (end(theirs), lists));
+        let plan = plan_of(&state);
+        assert_eq!(to_backfill(&state).is_some(), is_ours, "{name}: {plan:?}");
         assert_eq!(plan == foreign(), !is_ours, "{name}: {plan:?}");
     }
 }
 
 #[test]
 fn once_a_list_has_shown_it_an_end_is_known_to_the_letter() {
-    let mut record = record((end(609), Grain::Milli), (at(1_320), Grain::Minute));
-    record.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(at(1_320)) });
-    assert_eq!(plan_of(&record), wait(1_200));
-    let Remote::Listed(listed) = &mut record.remote else { unreachable!("healthy") };
+    let mut state = state((end(609), Grain::Milli), (at(1_320), Grain::Minute));
+    state.registration.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(at(1_320)) });
+    assert_eq!(plan_of(&state), wait(1_200));
+    let Remote::Listed(listed) = &mut state.remote else { unreachable!("healthy") };
     listed.valid_until = Some(at(1_260));
-    assert_eq!(plan_of(&record), foreign(), "a minute that would be ours as well, at first sight");
+    assert_eq!(plan_of(&state), foreign(), "a minute that would be ours as well, at first sight");
 }
 
 #[test]
@@ -85,28 +85,28 @@ fn an_end_without_an_offset_may_be_any_offset_away() {
     for (name, seconds, is_ours) in rows {
         let local = (at(1_300 + seconds), Grain::Second);
         let real = (at(1_300), Grain::Second);
-        let mut answer = record(local, real);
-        answer.issued.as_mut().expect("healthy").local_end = true;
+        let mut answer = state(local, real);
+        answer.registration.as_mut().expect("healthy").local_end = true;
         answer.next_renewal_at = None;
-        assert_eq!(unlearnt(&answer).is_some(), is_ours, "{name}, in the answer");
-        let mut list = record(real, local);
+        assert_eq!(to_backfill(&answer).is_some(), is_ours, "{name}, in the answer");
+        let mut list = state(real, local);
         let Remote::Listed(theirs) = &mut list.remote else { unreachable!("healthy") };
         theirs.local_end = true;
-        assert_eq!(unlearnt(&list).is_some(), is_ours, "{name}, in the list");
+        assert_eq!(to_backfill(&list).is_some(), is_ours, "{name}, in the list");
     }
 }
 
 #[test]
 fn an_end_without_an_offset_is_no_deadline_before_a_list_was_seen() {
-    let mut record = healthy();
-    let issued = record.issued.as_mut().expect("healthy");
-    (issued.valid_until, issued.local_end) = (Some(at(1_050)), true);
-    record.next_renewal_at = None;
-    record.confirm = Some(Confirm { at: at(1_000), until: at(1_300) });
-    let Remote::Listed(theirs) = &mut record.remote else { unreachable!("healthy") };
+    let mut state = healthy();
+    let registration = state.registration.as_mut().expect("healthy");
+    (registration.valid_until, registration.local_end) = (Some(at(1_050)), true);
+    state.next_renewal_at = None;
+    state.recheck = Some(Recheck { at: at(1_000), until: at(1_300) });
+    let Remote::Listed(theirs) = &mut state.remote else { unreachable!("healthy") };
     // As the rotation takes it over.
     (theirs.valid_until, theirs.local_end) = (Some(at(1_050)), true);
-    assert_eq!(plan(&record, &wanted(), now(1_100)), Plan::Confirm);
+    assert_eq!(plan(&state, &policy(), now(1_100)), Action::Recheck);
 }
 
 #[test]
@@ -129,34 +129,34 @@ fn what_could_hide_another_post_of_ours_is_no_proof() {
     ];
     for (name, answers, lists, expected) in rows {
         let fine = |grain| if grain == Milli { end(124) } else { end(0) };
-        let mut record = record((fine(answers), answers), (fine(lists), lists));
-        record.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(fine(lists)) });
-        record.posted_with(PostOutcome::Outstanding);
-        let expected = if expected { Plan::Begin(Reason::Interrupted) } else { wait(1_200) };
-        assert_eq!(plan_of(&record), expected, "{name}");
-        record.posts.clear();
-        assert_eq!(plan_of(&record), wait(1_200), "{name}, where nothing is outstanding");
-        record.posted_with(PostOutcome::Outstanding);
-        record.confirm = Some(Confirm { at: at(1_150), until: at(1_150) });
-        assert_eq!(plan_of(&record), wait(1_150), "{name}, as long as it may come");
+        let mut state = state((fine(answers), answers), (fine(lists), lists));
+        state.registration.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(fine(lists)) });
+        state.posted_with(PostOutcome::Outstanding);
+        let expected = if expected { Action::Begin(Reason::Interrupted) } else { wait(1_200) };
+        assert_eq!(plan_of(&state), expected, "{name}");
+        state.posts.clear();
+        assert_eq!(plan_of(&state), wait(1_200), "{name}, where nothing is outstanding");
+        state.posted_with(PostOutcome::Outstanding);
+        state.recheck = Some(Recheck { at: at(1_150), until: at(1_150) });
+        assert_eq!(plan_of(&state), wait(1_150), "{name}, as long as it may come");
     }
 }
 
 #[test]
 fn a_planned_time_that_is_not_known_is_learnt() {
-    let mut record = record((end(0), Grain::Second), (end(0), Grain::Second));
-    record.issued.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(end(0)) });
-    record.next_renewal_at = None;
-    assert!(unlearnt(&record).is_some());
+    let mut state = state((end(0), Grain::Second), (end(0), Grain::Second));
+    state.registration.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(end(0)) });
+    state.next_renewal_at = None;
+    assert!(to_backfill(&state).is_some());
 }
 
 #[test]
 fn a_dead_key_is_seen_in_a_list_that_nothing_was_learnt_from_yet() {
-    let mut record = record((end(0), Grain::Second), (end(0), Grain::Second));
-    record.open = open(Stage::CatchUp, Reason::Manual);
-    assert_eq!(superseded(&record, &wanted(), now(1_100)), None);
-    let Remote::Listed(theirs) = &mut record.remote else { unreachable!("healthy") };
+    let mut state = state((end(0), Grain::Second), (end(0), Grain::Second));
+    state.active = open(Stage::CatchUp, Reason::Manual);
+    assert_eq!(superseded(&state, &policy(), now(1_100)), None);
+    let Remote::Listed(theirs) = &mut state.remote else { unreachable!("healthy") };
     theirs.status = RemoteStatus::Disabled;
-    assert!(unlearnt(&record).is_some());
-    assert_eq!(superseded(&record, &wanted(), now(1_100)), Some(Reason::Disabled));
+    assert!(to_backfill(&state).is_some());
+    assert_eq!(superseded(&state, &policy(), now(1_100)), Some(Reason::Disabled));
 }

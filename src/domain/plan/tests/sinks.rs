@@ -16,12 +16,12 @@ fn sink(name: &str, version: u64, attempts: u32) -> Outbox {
     }
 }
 
-fn wait(until: i64) -> Plan {
-    Plan::Wait { until: Some(at(until)), contended: false }
+fn wait(until: i64) -> Action {
+    Action::Wait { until: Some(at(until)), contended: false }
 }
 
 /// One situation: what it is called, where the renewal stands, what the sinks have, when, and what to do.
-type Row = (&'static str, Option<Stage>, [Outbox; 2], i64, Plan);
+type Row = (&'static str, Option<Stage>, [Outbox; 2], i64, Action);
 
 #[test]
 fn a_renewal_waits_for_no_sink_longer_than_the_laws_ask() {
@@ -32,7 +32,7 @@ fn a_renewal_waits_for_no_sink_longer_than_the_laws_ask() {
             None,
             [sink("a", 1, 0), sink("b", 0, 3)],
             1_200,
-            Plan::Begin(Reason::Expiring),
+            Action::Begin(Reason::Expiring),
         ),
         ("first attempts run", Some(Stage::HandOff), [sink("a", 1, 0), sink("b", 0, 0)], 1_100, wait(1_200)),
         (
@@ -40,57 +40,69 @@ fn a_renewal_waits_for_no_sink_longer_than_the_laws_ask() {
             Some(Stage::HandOff),
             [sink("a", 1, 0), sink("b", 0, 0)],
             1_200,
-            Plan::Supersede(Reason::Expiring),
+            Action::Supersede(Reason::Expiring),
         ),
-        ("all have it", Some(Stage::HandOff), [sink("a", 1, 0), sink("b", 1, 0)], 1_100, Plan::Settle),
-        ("one failed", Some(Stage::HandOff), [sink("a", 1, 0), sink("b", 0, 1)], 1_100, Plan::Settle),
+        ("all have it", Some(Stage::HandOff), [sink("a", 1, 0), sink("b", 1, 0)], 1_100, Action::Settle),
+        ("one failed", Some(Stage::HandOff), [sink("a", 1, 0), sink("b", 0, 1)], 1_100, Action::Settle),
         (
             "the catch-up does not wait for it",
             Some(Stage::CatchUp),
             [sink("a", 1, 0), sink("b", 0, 1)],
             1_100,
-            Plan::CatchUp,
+            Action::CatchUp,
         ),
-        ("another one does", Some(Stage::Late), [sink("a", 1, 0), sink("b", 0, 9)], 1_100, wait(1_200)),
-        ("until it has the key", Some(Stage::Late), [sink("a", 1, 0), sink("b", 1, 0)], 1_100, Plan::Settle),
+        (
+            "another one does",
+            Some(Stage::AwaitingSinks),
+            [sink("a", 1, 0), sink("b", 0, 9)],
+            1_100,
+            wait(1_200),
+        ),
+        (
+            "until it has the key",
+            Some(Stage::AwaitingSinks),
+            [sink("a", 1, 0), sink("b", 1, 0)],
+            1_100,
+            Action::Settle,
+        ),
         (
             "or the next renewal takes over what is owed",
-            Some(Stage::Late),
+            Some(Stage::AwaitingSinks),
             [sink("a", 1, 0), sink("b", 0, 9)],
             1_200,
-            Plan::Supersede(Reason::Expiring),
+            Action::Supersede(Reason::Expiring),
         ),
     ];
     for (name, stage, sinks, second, expected) in rows {
-        let mut record = healthy();
-        record.open = stage.and_then(|stage| open(stage, Reason::Created));
-        record.sinks = sinks.into();
-        assert_eq!(plan(&record, &wanted(), now(second)), expected, "{name}");
+        let mut state = healthy();
+        state.active = stage.and_then(|stage| open(stage, Reason::Created));
+        state.sinks = sinks.into();
+        assert_eq!(plan(&state, &policy(), now(second)), expected, "{name}");
     }
 }
 
 #[test]
 fn a_dead_key_is_replaced_whatever_the_sinks_do() {
-    for stage in [Stage::HandOff, Stage::Late] {
-        let mut record = healthy();
-        record.open = open(stage, Reason::Created);
-        record.sinks = vec![sink("a", 1, 0), sink("b", 0, 0)];
-        record.remote = listed("one", "Disabled", 1_300);
-        assert_eq!(plan(&record, &wanted(), now(1_100)), Plan::Supersede(Reason::Disabled));
-        record.posted(&[1_050, 1_060]);
-        let capped = Plan::Wait { until: Some(at(1_050 + 3_600)), contended: true };
-        assert_eq!(plan(&record, &wanted(), now(1_100)), capped, "unless the cap forbids it");
+    for stage in [Stage::HandOff, Stage::AwaitingSinks] {
+        let mut state = healthy();
+        state.active = open(stage, Reason::Created);
+        state.sinks = vec![sink("a", 1, 0), sink("b", 0, 0)];
+        state.remote = listed("one", "Disabled", 1_300);
+        assert_eq!(plan(&state, &policy(), now(1_100)), Action::Supersede(Reason::Disabled));
+        state.posted(&[1_050, 1_060]);
+        let capped = Action::Wait { until: Some(at(1_050 + 3_600)), contended: true };
+        assert_eq!(plan(&state, &policy(), now(1_100)), capped, "unless the cap forbids it");
     }
 }
 
 #[test]
 fn a_sink_that_fails_is_seen() {
-    let mut record = healthy();
-    record.sinks = vec![sink("a", 1, 0), sink("b", 0, 2)];
-    let plan = plan(&record, &wanted(), now(1_100));
-    assert_eq!(state(&record, &plan, None), State::Retrying);
-    assert!(!record.is_known_everywhere());
-    record.sinks = vec![sink("a", 1, 0), sink("b", 1, 0)];
-    assert_eq!(state(&record, &plan, None), State::Active);
-    assert!(record.is_known_everywhere());
+    let mut state = healthy();
+    state.sinks = vec![sink("a", 1, 0), sink("b", 0, 2)];
+    let plan = plan(&state, &policy(), now(1_100));
+    assert_eq!(reported_state(&state, &plan, None), State::Retrying);
+    assert!(!state.is_known_everywhere());
+    state.sinks = vec![sink("a", 1, 0), sink("b", 1, 0)];
+    assert_eq!(reported_state(&state, &plan, None), State::Active);
+    assert!(state.is_known_everywhere());
 }

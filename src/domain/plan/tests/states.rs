@@ -4,26 +4,26 @@ use super::*;
 
 #[test]
 fn states_in_a_word() {
-    let state_of = |change: fn(&mut Record), poll| {
-        let mut record = healthy();
-        change(&mut record);
-        let plan = plan(&record, &wanted(), now(1_100));
-        state(&record, &plan, poll)
+    let state_of = |change: fn(&mut WebhookState), poll| {
+        let mut state = healthy();
+        change(&mut state);
+        let plan = plan(&state, &policy(), now(1_100));
+        reported_state(&state, &plan, poll)
     };
-    let never = |r: &mut Record| {
+    let never = |r: &mut WebhookState| {
         r.remote = Remote::NeverAsked;
-        r.issued = None;
+        r.registration = None;
         r.next_renewal_at = None;
     };
-    assert_eq!(state_of(|_| {}, Some(TroubleKind::NeedsOperator)), State::Active);
+    assert_eq!(state_of(|_| {}, Some(RetryKind::NeedsOperator)), State::Active);
     assert_eq!(state_of(never, None), State::Pending);
-    assert_eq!(state_of(never, Some(TroubleKind::NeedsOperator)), State::Blocked);
-    assert_eq!(state_of(|r| r.open = open(Stage::Resync, Reason::Expiring), None), State::Renewing);
+    assert_eq!(state_of(never, Some(RetryKind::NeedsOperator)), State::Blocked);
+    assert_eq!(state_of(|r| r.active = open(Stage::Resync, Reason::Expiring), None), State::Renewing);
     assert_eq!(
         state_of(
             |r| {
-                r.open = open(Stage::Post, Reason::Expiring);
-                r.trouble = trouble(TroubleKind::Transient, 1_150);
+                r.active = open(Stage::Post, Reason::Expiring);
+                r.retry = trouble(RetryKind::Transient, 1_150);
             },
             None
         ),
@@ -32,8 +32,8 @@ fn states_in_a_word() {
     assert_eq!(
         state_of(
             |r| {
-                r.open = open(Stage::Rotate, Reason::Expiring);
-                r.trouble = trouble(TroubleKind::NeedsOperator, 1_150);
+                r.active = open(Stage::Rotate, Reason::Expiring);
+                r.retry = trouble(RetryKind::NeedsOperator, 1_150);
             },
             None
         ),

@@ -1,15 +1,21 @@
 //! How keys become current.
 
 use super::*;
-use crate::domain::state::Listed;
+use crate::domain::state::ListedWebhook;
 
 #[test]
 fn a_rotation_is_whole() {
     let mut bench = Bench::new(&["file:/run/k"]);
     assert_eq!(bench.rotate("one"), 1);
-    let issued = bench.state.issued.clone().expect("rotated");
-    assert_eq!((issued.id.as_deref(), issued.fingerprint), (Some("id-of-one"), key("one").fingerprint()));
-    assert_eq!((issued.valid_until, issued.at, issued.rotated_at), (Some(at(500)), at(100), at(96)));
+    let registration = bench.state.registration.clone().expect("rotated");
+    assert_eq!(
+        (registration.id.as_deref(), registration.fingerprint),
+        (Some("id-of-one"), key("one").fingerprint())
+    );
+    assert_eq!(
+        (registration.valid_until, registration.at, registration.rotated_at),
+        (Some(at(500)), at(100), at(96))
+    );
     assert_eq!(bench.state.next_renewal_at, Some(at(400)));
     assert!(matches!(&bench.state.remote, Remote::Listed(listed) if listed.id == "id-of-one"));
     assert_eq!((bench.stage(), bench.state.sinks[0].retry_at), (Stage::HandOff, Some(at(96))));
@@ -25,7 +31,7 @@ fn a_key_in_an_answer_that_nothing_waits_for_changes_nothing_but_that_the_answer
     bench.rotate("one");
     let after = apply(&bench.state, &Event::Rotated(PostId(77), Box::new(rotation("late"))), now(99));
     assert_eq!((after.spent, after.key.is_none()), (Some(PostId(77)), true));
-    assert_eq!(after.state.issued, bench.state.issued);
+    assert_eq!(after.state.registration, bench.state.registration);
 }
 
 #[test]
@@ -49,8 +55,8 @@ fn a_rotation_is_confirmed_if_a_post_of_unknown_outcome_was_sent_within_the_hour
             }
         }
         bench.rotate("one");
-        let confirm = expected.then_some(Confirm { at: at(96), until: at(126) });
-        assert_eq!(bench.state.confirm, confirm, "begun at {begun:?}, refused: {refused}");
+        let recheck = expected.then_some(Recheck { at: at(96), until: at(126) });
+        assert_eq!(bench.state.recheck, recheck, "begun at {begun:?}, refused: {refused}");
         assert_eq!(bench.state.has_outstanding(), expected, "as long as it may be processed");
     }
 }
@@ -66,7 +72,7 @@ fn what_an_answer_left_out_is_asked_for() {
         let mut bench = Bench::new(&[]);
         let (id, valid_until) = (id.map(str::to_owned), end.map(at));
         bench.rotate_with(Rotation { id: id.clone(), valid_until, local_end: local, ..rotation("one") });
-        assert_eq!(bench.state.confirm.is_some(), id.is_none() || !planned);
+        assert_eq!(bench.state.recheck.is_some(), id.is_none() || !planned);
         assert_eq!(bench.state.next_renewal_at.is_some(), planned);
         assert_eq!(bench.state.remote == Remote::NeverAsked, id.is_none());
     }
@@ -81,10 +87,10 @@ fn how_finely_times_are_written_is_remembered_for_two_answers() {
         let valid_until = Some(at(500) + SignedDuration::from_millis(millis));
         bench.rotate_with(Rotation { valid_until, ..rotation("k") });
         bench.finish();
-        assert_eq!(bench.state.issued.as_ref().expect("issued").grain, grain, "{millis}");
+        assert_eq!(bench.state.registration.as_ref().expect("issued").grain, grain, "{millis}");
     }
     let listed = |bench: &Bench| match &bench.state.remote {
-        Remote::Listed(Listed { grain, .. }) => *grain,
+        Remote::Listed(ListedWebhook { grain, .. }) => *grain,
         other => panic!("{other:?}"),
     };
     for (written, grain) in [
@@ -108,30 +114,33 @@ fn an_imported_key_is_current_at_once() {
     let mut bench = Bench::new(&["file:/run/k"]);
     let import = |text: &str| Event::Imported(key(text), "(people,@badge-number)".to_owned());
     assert!(bench.happen(&import("theirs"), 10));
-    let issued = bench.state.issued.clone().expect("issued");
-    assert_eq!((issued.id, issued.valid_until, issued.at, issued.key_version), (None, None, at(10), 1));
-    assert_eq!(issued.references, "(people,@badge-number)");
-    assert_eq!((&bench.state.open, bench.state.owed), (&None, None));
+    let registration = bench.state.registration.clone().expect("issued");
+    assert_eq!(
+        (registration.id, registration.valid_until, registration.at, registration.key_version),
+        (None, None, at(10), 1)
+    );
+    assert_eq!(registration.references, "(people,@badge-number)");
+    assert_eq!((&bench.state.active, bench.state.owed), (&None, None));
     assert_eq!(bench.state.remote, Remote::NeverAsked);
-    assert_eq!(bench.state.confirm, Some(Confirm { at: at(10), until: at(10) }), "Protime is asked");
+    assert_eq!(bench.state.recheck, Some(Recheck { at: at(10), until: at(10) }), "Protime is asked");
     assert_eq!(bench.state.sinks[0].retry_at, Some(at(10)));
     assert!(bench.happen(&import("another"), 20));
-    assert_eq!(bench.state.issued.expect("issued").key_version, 2);
+    assert_eq!(bench.state.registration.expect("issued").key_version, 2);
 }
 
 #[test]
 fn what_is_to_be_confirmed_of_a_new_key_is_not_called_off_by_an_answer_about_the_one_before() {
     let mut bench = Bench::new(&[]);
     bench.happen(&Event::Imported(key("mistyped"), String::new()), 10);
-    let before = bench.state.confirm;
+    let before = bench.state.recheck;
     bench.happen(&Event::Imported(key("theirs"), String::new()), 11);
-    bench.happen(&Event::Confirmed { before, next: None }, 12);
-    let confirm = bench.state.confirm;
-    assert_eq!(confirm, Some(Confirm { at: at(11), until: at(11) }), "it is still to be asked for");
-    bench.happen(&Event::Confirmed { before: confirm, next: Some(at(20)) }, 13);
-    assert_eq!(bench.state.confirm, Some(Confirm { at: at(20), until: at(11) }));
-    bench.happen(&Event::Confirmed { before: bench.state.confirm, next: None }, 14);
-    assert_eq!(bench.state.confirm, None);
+    bench.happen(&Event::Rechecked { before, next: None }, 12);
+    let recheck = bench.state.recheck;
+    assert_eq!(recheck, Some(Recheck { at: at(11), until: at(11) }), "it is still to be asked for");
+    bench.happen(&Event::Rechecked { before: recheck, next: Some(at(20)) }, 13);
+    assert_eq!(bench.state.recheck, Some(Recheck { at: at(20), until: at(11) }));
+    bench.happen(&Event::Rechecked { before: bench.state.recheck, next: None }, 14);
+    assert_eq!(bench.state.recheck, None);
 }
 
 #[test]
@@ -165,7 +174,7 @@ fn no_key_is_taken_while_a_post_may_give_out_another() {
     assert!(!bench.happen(&Event::Imported(key("theirs"), String::new()), 10));
     bench.happen(&Event::Answered(post), 11);
     assert!(!bench.happen(&Event::Imported(key("theirs"), String::new()), 12));
-    assert_eq!(bench.state.issued, None);
+    assert_eq!(bench.state.registration, None);
 }
 
 #[test]

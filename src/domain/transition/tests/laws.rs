@@ -13,15 +13,15 @@ fn what_is_owed_shrinks_only_with_a_resync() {
     let failed = Event::StepFailed(attempt, setback(Step::Resync), Some("out".to_owned()));
     bench.happen(&failed, 95);
     assert_eq!(bench.state.owed, Some(gap));
-    let trouble = bench.state.trouble.clone().expect("noted");
-    assert_eq!((trouble.step, trouble.attempts, trouble.retry_at), (Step::Resync, 1, at(104)));
+    let retry = bench.state.retry.clone().expect("noted");
+    assert_eq!((retry.step, retry.attempts, retry.retry_at), (Step::Resync, 1, at(104)));
 
     bench.resync(Some(100), 110);
     let owed = Gap { from: Some(at(100)), to: at(100) };
     assert_eq!(bench.state.owed, Some(owed), "the time since it began");
-    assert_eq!((bench.state.synced_at, bench.state.trouble.clone()), (Some(at(100)), None));
+    assert_eq!((bench.state.synced_at, bench.state.retry.clone()), (Some(at(100)), None));
 
-    bench.state.open.as_mut().expect("open").stage = Stage::CatchUp;
+    bench.state.active.as_mut().expect("open").stage = Stage::CatchUp;
     let attempt = bench.start(Step::CatchUp, 120);
     let covered = Some(Covered { from: Some(at(100)), to: at(120) });
     bench.happen(&Event::CaughtUp(attempt, StepOutcome::Succeeded, covered, None, true), 125);
@@ -47,7 +47,7 @@ fn a_resync_pays_no_debt_that_reaches_further_back_than_it_was_begun_for() {
             let gap = Gap { from: owed.map(at), to: at(90) };
             bench.begin(Reason::Disabled, Some(gap), 90);
             if step == Step::CatchUp {
-                bench.state.open.as_mut().expect("open").stage = Stage::CatchUp;
+                bench.state.active.as_mut().expect("open").stage = Stage::CatchUp;
             }
             let attempt = bench.start(step, 91);
             let covered = Some(Covered { from: from.map(at), to: at(85) });
@@ -127,8 +127,8 @@ fn an_open_renewal_is_not_opened_twice() {
     let attempt = bench.start(Step::Resync, 51);
     bench.happen(&Event::StepFailed(attempt, setback(Step::Resync), None), 52);
     bench.begin(Reason::Manual, None, 53);
-    assert_eq!(bench.state.open.as_ref().expect("open").id, first);
-    assert_eq!(bench.state.trouble.expect("kept").retry_at, at(53), "tried at once");
+    assert_eq!(bench.state.active.as_ref().expect("open").id, first);
+    assert_eq!(bench.state.retry.expect("kept").retry_at, at(53), "tried at once");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_outcome_whose_attempt_is_not_the_open_one_changes_nothing_but_what_is_true
         Event::StepStopped(old, None),
         Event::ResyncPassedOver(old, "no".to_owned(), None),
         Event::NoAnswer(old, setback(Step::Post), true),
-        Event::Walked {
+        Event::PageDelivered {
             renewal: 1,
             step: Step::Resync,
             progress: crate::domain::page_cursor::Progress::default(),
@@ -159,7 +159,7 @@ fn an_outcome_whose_attempt_is_not_the_open_one_changes_nothing_but_what_is_true
     let covered = Some(Covered { from: None, to: at(45) });
     assert!(bench.happen(&Event::Resynced(old, StepOutcome::Succeeded, covered, None), 54));
     assert_eq!(bench.state.owed, Some(Gap { from: Some(at(45)), to: at(50) }), "it has reached the receiver");
-    assert_eq!((bench.stage(), bench.state.open.as_ref().expect("open").id), (Stage::Resync, 2));
+    assert_eq!((bench.stage(), bench.state.active.as_ref().expect("open").id), (Stage::Resync, 2));
 }
 
 #[test]
@@ -168,10 +168,10 @@ fn success_in_one_step_does_not_make_the_failures_of_another_forgotten() {
     bench.begin(Reason::Expiring, None, 90);
     let attempt = bench.start(Step::Post, 91);
     bench.happen(&Event::StepFailed(attempt, setback(Step::Post), None), 92);
-    let trouble = bench.state.trouble.clone();
-    assert!(trouble.is_some());
+    let retry = bench.state.retry.clone();
+    assert!(retry.is_some());
     bench.resync(None, 93);
-    assert_eq!(bench.state.trouble, trouble);
+    assert_eq!(bench.state.retry, retry);
 }
 
 #[test]
@@ -218,16 +218,16 @@ fn an_answer_ends_no_failure_before_its_key_is_current() {
     let post = bench.post(false, 93);
     bench.happen(&Event::PostUnknown(post, setback(Step::Post)), 94);
     bench.happen(&Event::PostHadNoEffect, 94);
-    let failure = bench.state.trouble.clone();
+    let failure = bench.state.retry.clone();
     let post = bench.post(false, 95);
     bench.happen(&Event::Answered(post), 96);
     assert_eq!(
-        (bench.stage(), &bench.state.trouble),
+        (bench.stage(), &bench.state.retry),
         (Stage::Rotate, &failure),
         "it may be a page of a proxy's"
     );
     bench.happen(&Event::Rotated(post, Box::new(rotation("one"))), 97);
-    assert_eq!((bench.stage(), &bench.state.trouble), (Stage::HandOff, &None));
+    assert_eq!((bench.stage(), &bench.state.retry), (Stage::HandOff, &None));
 }
 
 #[test]
@@ -241,8 +241,8 @@ fn an_answer_without_a_key_is_counted_by_the_posts_since_the_last_rotation() {
             bench.happen(&Event::Answered(post), second);
             let attempt = bench.start(Step::Rotate, second);
             bench.happen(&Event::NoAnswer(attempt, setback(Step::Post), made), second);
-            let trouble = bench.state.trouble.clone().expect("noted");
-            assert_eq!((trouble.attempts, trouble.since), (attempts, at(100)), "it goes on");
+            let retry = bench.state.retry.clone().expect("noted");
+            assert_eq!((retry.attempts, retry.since), (attempts, at(100)), "it goes on");
             assert_eq!(
                 (bench.stage(), bench.state.posts.last().expect("kept").outcome),
                 (Stage::Posting, outcome)

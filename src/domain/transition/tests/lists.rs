@@ -113,7 +113,7 @@ fn references_that_the_list_shows_take_the_place_of_those_that_were_stored() {
         (Some(Vec::new()), ""),
     ] {
         bench.list(Some(RemoteWebhook { references: listed, ..entry("id-of-one") }), 120);
-        assert_eq!(bench.state.issued.as_ref().expect("rotated").references, expected);
+        assert_eq!(bench.state.registration.as_ref().expect("rotated").references, expected);
     }
 }
 
@@ -135,12 +135,12 @@ fn the_first_list_that_shows_our_post_teaches_what_its_answer_lacked() {
     let mut bench = Bench::new(&[]);
     bench.rotate_with(Rotation { id: None, valid_until: None, ..rotation("one") });
     bench.finish();
-    assert!(bench.state.confirm.is_some());
+    assert!(bench.state.recheck.is_some());
     bench.list(Some(entry("new")), 120);
-    let issued = bench.state.issued.clone().expect("issued");
-    assert_eq!((issued.id.as_deref(), issued.valid_until), (Some("new"), Some(at(500))));
-    assert_eq!(issued.shown.expect("shown").valid_until, Some(at(500)));
-    assert_eq!((bench.state.next_renewal_at, bench.state.confirm), (Some(at(400)), None));
+    let registration = bench.state.registration.clone().expect("issued");
+    assert_eq!((registration.id.as_deref(), registration.valid_until), (Some("new"), Some(at(500))));
+    assert_eq!(registration.shown.expect("shown").valid_until, Some(at(500)));
+    assert_eq!((bench.state.next_renewal_at, bench.state.recheck), (Some(at(400)), None));
 }
 
 #[test]

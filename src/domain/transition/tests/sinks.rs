@@ -179,7 +179,7 @@ fn a_catch_up_before_the_last_sink_has_the_key_pays_no_more_than_it_covers() {
     let covered = Some(Covered { from: None, to: at(111) });
     bench.happen(&Event::CaughtUp(attempt, StepOutcome::Succeeded, covered, None, false), 120);
     assert_eq!(bench.state.owed, Some(Gap { from: Some(at(111)), to: at(111) }));
-    assert_eq!(bench.stage(), Stage::Late);
+    assert_eq!(bench.stage(), Stage::AwaitingSinks);
 }
 
 #[test]

@@ -103,7 +103,7 @@ async fn what_fails_too_often_names_object_and_status_and_no_secret() {
     let expected = format!(
         "object o1 does not reach {place}: it answers 302 Found (4 tries); see that the receiver runs and answers with 2xx"
     );
-    assert_eq!((failure.message.as_str(), failure.kind), (expected.as_str(), FailureKind::Failed));
+    assert_eq!((failure.message.as_str(), failure.kind), (expected.as_str(), TaskErrorKind::Failed));
     assert!(place.ends_with("/hook") && !place.contains("secret") && !place.contains("hush"));
     assert!(!format!("{replay:?}").contains("secret"));
     assert_eq!(got.lock().expect("no panic").len(), 4, "the second version waits for the first");
@@ -113,5 +113,5 @@ async fn what_fails_too_often_names_object_and_status_and_no_secret() {
 async fn a_refused_signature_is_told_apart() {
     let (replay, _) = receiver(|_| StatusCode::UNAUTHORIZED.into_response()).await;
     let failure = replay.page(&key(), &[object(1, 1)]).await.expect_err("401");
-    assert_eq!(failure.kind, FailureKind::KeyRefused);
+    assert_eq!(failure.kind, TaskErrorKind::KeyRefused);
 }

@@ -20,7 +20,7 @@ impl World {
     /// An attempt to give a sink the key that is current.
     pub(super) fn deliver(&mut self, sink: usize, takes: bool) {
         let name = names()[sink].clone();
-        let version = self.record().issued.map_or(0, |issued| issued.key_version);
+        let version = self.state().registration.map_or(0, |registration| registration.key_version);
         if !self.commit(&Event::DeliveryBegan(name.clone())) {
             return;
         }

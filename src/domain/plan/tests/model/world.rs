@@ -70,10 +70,10 @@ pub(super) struct World {
     /// Which external references are configured.
     pub(super) references: u8,
     /// The state as it was committed, and the tenant's last list.
-    pub(super) stored: Record,
+    pub(super) stored: WebhookState,
     list: Option<LastList>,
     /// Every state that was committed, for whoever wants to store them.
-    pub(super) committed: Vec<Record>,
+    pub(super) committed: Vec<WebhookState>,
     /// Counts renewals and POSTs.
     numbers: u32,
     /// What Protime has.
@@ -112,7 +112,7 @@ impl World {
             past: Vec::new(),
             proceed,
             references: 0,
-            stored: Record::new(path.clone(), pair),
+            stored: WebhookState::new(path.clone(), pair),
             list: None,
             committed: Vec::new(),
             numbers: 0,
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// The state as the store gives it back.
-    pub(super) fn record(&self) -> Record {
+    pub(super) fn state(&self) -> WebhookState {
         match self.list {
             Some(list) => self.stored.clone().seen_in(list),
             None => self.stored.clone(),
@@ -142,7 +142,7 @@ impl World {
     /// Something was decided or has happened; tells whether that changed anything.
     pub(super) fn commit(&mut self, event: &transition::Event) -> bool {
         use transition::Event::{CaughtUp, Resynced};
-        let before = self.record();
+        let before = self.state();
         let after = apply(&before, event, self.now());
         if !after.changes(&before) {
             return false;
@@ -173,12 +173,12 @@ impl World {
         at(self.now + self.offset)
     }
 
-    fn plan(&self) -> Plan {
-        plan(&self.record(), &self.wanted(), self.now())
+    fn plan(&self) -> Action {
+        plan(&self.state(), &self.policy(), self.now())
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted { references: text(self.references), ..tests::wanted() }
+    fn policy(&self) -> Policy {
+        Policy { references: text(self.references), ..tests::policy() }
     }
 
     /// Time passes; every ten seconds something changes in the collection.
@@ -236,8 +236,8 @@ impl World {
     }
 
     fn believed(&self, theirs: &Subscription, asked_at: Timestamp) -> Option<Vec<ExternalReference>> {
-        let issued = self.stored.issued.as_ref();
-        let settled = issued.is_none_or(|issued| !issued.is_settling(asked_at));
+        let registration = self.stored.registration.as_ref();
+        let settled = registration.is_none_or(|registration| !registration.is_settling(asked_at));
         (settled && theirs.references == self.references).then(|| listed_references(theirs.references))
     }
 
@@ -257,7 +257,7 @@ impl World {
             Event::Deliver(sink, takes) => self.deliver(sink, takes),
             Event::Poll => self.poll(),
             Event::Step => self.act(Outcome::Success),
-            Event::Fail => self.act(Outcome::Failure),
+            Event::Fail => self.act(Outcome::TaskError),
             Event::Crash(effect) => self.act(Outcome::Unlearnt { effect }),
             Event::Late => {
                 if let Some((references, begun)) = self.late.pop() {
@@ -294,13 +294,13 @@ impl World {
             }
             Event::References(which) => self.references = which,
             Event::Manual => {
-                if self.stored.open.is_none() && !matches!(self.stored.remote, Remote::NeverAsked) {
+                if self.stored.active.is_none() && !matches!(self.stored.remote, Remote::NeverAsked) {
                     self.begin(Reason::Manual);
                 }
             }
         }
-        let record = self.record();
-        let known = record.proven_at.max(record.synced_at);
+        let state = self.state();
+        let known = state.proven_at.max(state.synced_at);
         assert!(known <= Some(at(self.now)), "nothing is proven of a time that is still to come");
     }
 
@@ -312,7 +312,7 @@ impl World {
             for _ in 0..40 {
                 (0..SINKS).for_each(|sink| self.deliver(sink, true));
                 match self.plan() {
-                    Plan::Wait { until, .. } => {
+                    Action::Wait { until, .. } => {
                         if until.is_some_and(|until| until <= self.local() + SignedDuration::from_mins(1)) {
                             self.pass(5);
                         } else {

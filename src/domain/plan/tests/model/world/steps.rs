@@ -8,7 +8,7 @@ use crate::domain::transition::Event;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::plan::tests::model) enum Outcome {
     Success,
-    Failure,
+    TaskError,
     /// The process dies or the answer is lost; a POST may have taken effect.
     Unlearnt {
         effect: bool,
@@ -24,49 +24,49 @@ impl Outcome {
 impl World {
     pub(super) fn act(&mut self, outcome: Outcome) {
         match self.plan() {
-            Plan::Wait { until, .. } => {
+            Action::Wait { until, .. } => {
                 assert!(until.is_none_or(|until| until > self.local()), "a wait that is over is a hot loop");
             }
-            Plan::Begin(Reason::ReferencesChanged) => self.change_references(outcome),
-            Plan::Begin(reason) => self.begin(reason),
-            Plan::Supersede(reason) => self.supersede(reason, RenewalOutcome::Failed),
-            Plan::Resync => self.resync(outcome, Step::Resync),
-            Plan::CatchUp => self.resync(outcome, Step::CatchUp),
-            Plan::Post { unplanned } => self.post(outcome, unplanned),
-            Plan::Resolve => self.resolve(outcome),
-            Plan::Rotate => {
+            Action::Begin(Reason::ReferencesChanged) => self.change_references(outcome),
+            Action::Begin(reason) => self.begin(reason),
+            Action::Supersede(reason) => self.supersede(reason, RenewalOutcome::Failed),
+            Action::Resync => self.resync(outcome, Step::Resync),
+            Action::CatchUp => self.resync(outcome, Step::CatchUp),
+            Action::Post { unplanned } => self.post(outcome, unplanned),
+            Action::ResolveOutcome => self.resolve(outcome),
+            Action::Rotate => {
                 if outcome.succeeds() {
                     self.commit(&Event::StepBegan(Step::Rotate));
                     self.rotate();
                 }
             }
-            Plan::Settle => {
+            Action::Settle => {
                 assert!(self.commit(&Event::HandOffSettled), "a settled hand-off goes on");
             }
-            Plan::Confirm => {
-                let before = self.stored.confirm;
+            Action::Recheck => {
+                let before = self.stored.recheck;
                 let next = if outcome.succeeds() {
                     self.poll();
-                    next_look(&self.record(), SignedDuration::from_secs(LATEST / 10), self.now())
+                    next_look(&self.state(), SignedDuration::from_secs(LATEST / 10), self.now())
                 } else {
                     self.pass(1);
                     Some(self.local() + SignedDuration::from_secs(1))
                 };
-                self.commit(&Event::Confirmed { before, next });
+                self.commit(&Event::Rechecked { before, next });
                 if !outcome.succeeds() {
                     self.pass(1);
                 }
             }
-            Plan::Refresh => unreachable!("this webhook keeps no delta"),
+            Action::KeepDeltaAlive => unreachable!("this webhook keeps no delta"),
         }
     }
 
     fn gap(&self) -> Gap {
-        gap(&self.record(), MARGIN, self.now())
+        gap(&self.state(), MARGIN, self.now())
     }
 
     pub(super) fn begin(&mut self, reason: Reason) {
-        assert!(self.stored.open.is_none());
+        assert!(self.stored.active.is_none());
         let (renewal, gap) = (i64::from(self.number()), Some(self.gap()));
         assert!(self.commit(&Event::Begin { renewal, reason, gap }));
     }
@@ -82,10 +82,14 @@ impl World {
         if outcome.succeeds() {
             self.poll();
         }
-        if let Plan::Begin(reason) = self.plan() {
+        if let Action::Begin(reason) = self.plan() {
             let theirs = self.subscription.as_ref().map(|it| it.references);
             let certain = self.manner.lag == 0
-                && self.stored.issued.as_ref().is_some_and(|issued| !issued.is_settling(self.local()));
+                && self
+                    .stored
+                    .registration
+                    .as_ref()
+                    .is_some_and(|registration| !registration.is_settling(self.local()));
             let needless = certain && reason == Reason::ReferencesChanged && theirs == Some(self.references);
             assert!(!needless || !outcome.succeeds(), "a renewal for references that Protime has");
             self.begin(reason);
@@ -94,9 +98,9 @@ impl World {
 
     fn start(&mut self, step: Step) -> transition::Attempt {
         assert!(self.commit(&Event::StepBegan(step)));
-        let open = self.stored.open.as_ref().expect("a renewal is open");
-        let running = open.running.as_ref().expect("it was begun");
-        transition::Attempt { renewal: open.id, step: running.number }
+        let active = self.stored.active.as_ref().expect("a renewal is open");
+        let running = active.running.as_ref().expect("it was begun");
+        transition::Attempt { renewal: active.id, step: running.number }
     }
 
     /// A resync brings over what changed from the beginning of the gap until it began, nothing else.
@@ -116,10 +120,10 @@ impl World {
                     _ => Event::CaughtUp(attempt, StepOutcome::Succeeded, covered, None, everywhere),
                 }
             }
-            Outcome::Failure if self.proceed && step == Step::Resync => {
+            Outcome::TaskError if self.proceed && step == Step::Resync => {
                 Event::ResyncPassedOver(attempt, "no".to_owned(), None)
             }
-            Outcome::Failure => Event::StepFailed(attempt, setback(step), None),
+            Outcome::TaskError => Event::StepFailed(attempt, setback(step), None),
             Outcome::Unlearnt { .. } => Event::Restarted,
         };
         if matches!(event, Event::Restarted) {
@@ -136,7 +140,7 @@ impl World {
         if unplanned {
             self.unplanned.push(self.now);
         }
-        if self.stored.issued.as_ref().is_some_and(|it| it.references != text(self.references)) {
+        if self.stored.registration.as_ref().is_some_and(|it| it.references != text(self.references)) {
             // Whatever becomes of the POST, there was a DELETE before it.
             self.subscription = None;
         }
@@ -154,7 +158,7 @@ impl World {
                     self.commit(&Event::Answered(post));
                 }
             }
-            Outcome::Failure => {
+            Outcome::TaskError => {
                 self.commit(&Event::PostRefused(post, setback(Step::Post)));
                 if unplanned {
                     self.unplanned.pop();
@@ -177,11 +181,12 @@ impl World {
     }
 
     fn check_law_four(&self, unplanned: bool) {
-        let (reason, issued) = (self.stored.open.as_ref().expect("open").reason, &self.stored.issued);
-        if let Some(issued) = issued
+        let (reason, registration) =
+            (self.stored.active.as_ref().expect("open").reason, &self.stored.registration);
+        if let Some(registration) = registration
             && matches!(reason, Reason::Expiring | Reason::Expired)
         {
-            let age = at(self.now).duration_since(issued.at).as_secs();
+            let age = at(self.now).duration_since(registration.at).as_secs();
             assert!(age >= LIFETIME / 2, "renewed after {age} s of {LIFETIME} s because {reason}");
         }
         let recent = self.unplanned.iter().filter(|&&begun| begun > self.now - 3_600).count();
@@ -194,9 +199,9 @@ impl World {
             return;
         }
         self.poll();
-        let record = self.record();
-        let had_effect = match (&record.remote, &record.issued) {
-            (Remote::Listed(listed), Some(issued)) => differs(issued, listed),
+        let state = self.state();
+        let had_effect = match (&state.remote, &state.registration) {
+            (Remote::Listed(listed), Some(registration)) => differs(registration, listed),
             (Remote::Listed(_), None) => true,
             _ => false,
         };
@@ -210,7 +215,7 @@ impl World {
     /// What the answer said becomes current, whatever has happened since.
     fn rotate(&mut self) {
         let Answered { subscription, issued_at } = self.answered.take().expect("an answer is stored");
-        let post = self.stored.open.as_ref().and_then(|open| open.post).expect("a POST was begun");
+        let post = self.stored.active.as_ref().and_then(|active| active.post).expect("a POST was begun");
         let key = WebhookKey::new(subscription.key.to_string()).expect("a number is a text");
         let rotation = Rotation {
             key,
@@ -227,6 +232,6 @@ impl World {
 }
 
 fn setback(step: Step) -> Setback {
-    let (message, kind, retry) = ("no".to_owned(), TroubleKind::Transient, retry());
+    let (message, kind, retry) = ("no".to_owned(), RetryKind::Transient, retry());
     Setback { step, message, kind, at_least: None, retry }
 }

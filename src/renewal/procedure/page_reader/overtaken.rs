@@ -5,9 +5,9 @@
 //! more after they have arrived, and what differs is sent again, until a reading brings nothing new: what changes
 //! after that reading has its event after it. A delta is asked what has changed since.
 
-use super::{NoPage, Walker};
+use super::{NoPage, PageReader};
 use crate::{
-    domain::{object::Object, task::Failure},
+    domain::{object::Object, task::TaskError},
     protime::Page,
     resync::Outlet,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// So often at most: what changes all the time has its events all the time.
 const READINGS: u32 = 10;
 
-impl Walker<'_> {
+impl PageReader<'_> {
     /// Whether a page has objects that an event may have overtaken.
     pub(super) fn may_be_overtaken(&self, page: &Page) -> bool {
         self.each_page_arrives && page.objects.iter().any(Object::may_be_overtaken)
@@ -35,7 +35,7 @@ impl Walker<'_> {
         &self,
         page: &Page,
         outlet: &Outlet<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), TaskError> {
         if self.read.is_delta() || !self.may_be_overtaken(page) {
             return Ok(());
         }

@@ -21,11 +21,11 @@ use crate::{
     domain::{
         filter::Days,
         object::Object,
-        page_cursor::{Progress, Walk},
+        page_cursor::{PageCursor, Progress},
         plan::superseded,
         query::is_of_kept_delta,
         reason::Step,
-        task::{Failure, FailureKind},
+        task::{TaskError, TaskErrorKind},
         transition::Event,
     },
     failpoint,
@@ -45,13 +45,13 @@ const RESTARTS: u32 = 3;
 
 /// One walk under way.
 #[derive(Debug)]
-pub(super) struct Walker<'a> {
+pub(super) struct PageReader<'a> {
     procedure: &'a Procedure,
     read: &'a Read,
     /// The beginning of the gap.
     from: Option<Timestamp>,
     purpose: Purpose,
-    walk: Walk,
+    cursor: PageCursor,
     left: VecDeque<Days>,
     seen: HashSet<u64>,
     restarts: u32,
@@ -71,14 +71,14 @@ pub(super) enum Purpose {
     /// A step whose next attempt begins anew, because only the end of a program says what arrived.
     AllOrNothing,
     /// Asking for a kept delta between renewals, which is not worth reading everything.
-    Refresh,
+    KeepAlive,
 }
 
 /// How a walk ended.
 #[derive(Debug)]
-pub(super) struct Walked {
+pub(super) struct ReadToEnd {
     /// The walk at its end.
-    pub(super) walk: Walk,
+    pub(super) cursor: PageCursor,
     /// Where to ask what changes from now on.
     pub(super) delta: Option<String>,
     /// Whether it ended because Protime does not know its delta any more.
@@ -89,24 +89,24 @@ pub(super) struct Walked {
 enum NoPage {
     /// Protime does not know the link any more.
     Gone(ApiError),
-    Failed(Failure),
+    Failed(TaskError),
 }
 
-impl<'a> Walker<'a> {
+impl<'a> PageReader<'a> {
     /// A walk that goes on at a place, or begins.
     pub(super) fn new(
         procedure: &'a Procedure,
         read: &'a Read,
         from: Option<Timestamp>,
         purpose: Purpose,
-        walk: Walk,
+        cursor: PageCursor,
     ) -> Self {
-        let mut walker = Self {
+        let mut page_reader = Self {
             procedure,
             read,
             from,
             purpose,
-            walk,
+            cursor,
             left: VecDeque::new(),
             seen: HashSet::new(),
             restarts: 0,
@@ -114,27 +114,27 @@ impl<'a> Walker<'a> {
             readings: 0,
             each_page_arrives: matches!(read.target, Target::Replay(_)),
         };
-        walker.lay_out();
-        walker
+        page_reader.lay_out();
+        page_reader
     }
 
     /// Finds the days that are left.
     fn lay_out(&mut self) {
-        let (Some(filter), to) = (&self.read.filter, self.walk.began.at) else { return };
-        self.left = match self.walk.days {
+        let (Some(filter), to) = (&self.read.filter, self.cursor.began.at) else { return };
+        self.left = match self.cursor.days {
             Some(done) => filter.days_after(done, to).into(),
             None => filter.days(self.from, to, self.read.earliest).into(),
         };
-        if self.walk.days.is_none() {
-            self.walk.days = self.left.pop_front();
-            if let (None, Some(days), true) = (self.from, self.walk.days, filter.has_beginning()) {
+        if self.cursor.days.is_none() {
+            self.cursor.days = self.left.pop_front();
+            if let (None, Some(days), true) = (self.from, self.cursor.days, filter.has_beginning()) {
                 tracing::info!(webhook = %self.procedure.path, from = %days.from, "everything is to be read; days before this one are not asked for");
             }
         }
     }
 
     /// Walks to the end.
-    pub(super) async fn run(mut self, outlet: &Outlet<'_>) -> Result<Walked, Failure> {
+    pub(super) async fn run(mut self, outlet: &Outlet<'_>) -> Result<ReadToEnd, TaskError> {
         if self.read.is_delta() {
             self.deliver_stored(outlet).await?;
         }
@@ -145,8 +145,8 @@ impl<'a> Walker<'a> {
             let page = match page {
                 Ok(page) => page,
                 Err(NoPage::Failed(failure)) => return Err(failure),
-                Err(NoPage::Gone(_)) if self.purpose == Purpose::Refresh => {
-                    return Ok(Walked { walk: self.walk, delta: None, gone: true });
+                Err(NoPage::Gone(_)) if self.purpose == Purpose::KeepAlive => {
+                    return Ok(ReadToEnd { cursor: self.cursor, delta: None, gone: true });
                 }
                 Err(NoPage::Gone(error)) => {
                     self.afresh(&error).await?;
@@ -162,8 +162,8 @@ impl<'a> Walker<'a> {
             failpoint::hit("deliver:before");
             outlet.page(&page.objects).await?;
             failpoint::hit("deliver:after");
-            self.walk.progress.pages += 1;
-            self.walk.progress.objects += Object::count(&page.objects);
+            self.cursor.progress.pages += 1;
+            self.cursor.progress.objects += Object::count(&page.objects);
             if page.is_kept && !page.objects.is_empty() {
                 self.has_arrived().await?;
             }
@@ -174,79 +174,79 @@ impl<'a> Walker<'a> {
                 && self.asks_again()
                 && self.follow(next.clone()).is_ok()
             {
-                self.record().await?;
+                self.state().await?;
                 continue;
             }
             match page.next {
                 Some(next) => self.follow(next)?,
                 None => match self.left.pop_front() {
                     Some(days) if delta.is_none() => {
-                        self.walk.days = Some(days);
-                        self.walk.link = None;
+                        self.cursor.days = Some(days);
+                        self.cursor.link = None;
                         // A link need not say of which days it is.
                         self.seen.clear();
                     }
                     _ => {
                         outlet.end().await;
-                        return Ok(Walked { walk: self.walk, delta, gone: false });
+                        return Ok(ReadToEnd { cursor: self.cursor, delta, gone: false });
                     }
                 },
             }
-            self.record().await?;
-            if self.walk.step == Step::CatchUp && self.purpose != Purpose::Refresh {
+            self.state().await?;
+            if self.cursor.step == Step::CatchUp && self.purpose != Purpose::KeepAlive {
                 self.still_wanted().await?;
             }
         }
     }
 
     /// Delivers what earlier attempts were told of a kept delta and did not get through.
-    async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), Failure> {
+    async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let mut behind = 0;
         while let Some(page) = procedure
             .store
             .stored_changes(procedure.id, behind)
             .await
-            .map_err(|error| Failure::from_store(&error))?
+            .map_err(|error| TaskError::from_store(&error))?
         {
             behind = page.id;
             let objects = Object::changes(&page.changes).map_err(|wrong| {
-                Failure::new(format!("a stored page of the delta cannot be read: {wrong}"))
+                TaskError::new(format!("a stored page of the delta cannot be read: {wrong}"))
             })?;
             outlet.page(&objects).await?;
-            self.walk.progress.pages += 1;
-            self.walk.progress.objects += Object::count(&objects);
+            self.cursor.progress.pages += 1;
+            self.cursor.progress.objects += Object::count(&objects);
         }
         if behind > 0 { self.has_arrived().await } else { Ok(()) }
     }
 
     /// Stores what a kept delta tells of, with the link that follows it.
-    async fn store_changes(&self, page: &Page) -> Result<(), Failure> {
+    async fn store_changes(&self, page: &Page) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
         let next = page.next.clone().or_else(|| page.delta.clone());
         let told = Move::Told(changes, next);
-        procedure.store.move_cursor(procedure.id, told).await.map_err(|error| Failure::from_store(&error))
+        procedure.store.move_cursor(procedure.id, told).await.map_err(|error| TaskError::from_store(&error))
     }
 
     /// Forgets what was stored, unless only the end of a program says that it has arrived.
-    async fn has_arrived(&self) -> Result<(), Failure> {
+    async fn has_arrived(&self) -> Result<(), TaskError> {
         if !self.each_page_arrives {
             return Ok(());
         }
         let procedure = self.procedure;
         let arrived = procedure.store.move_cursor(procedure.id, Move::Arrived).await;
-        arrived.map_err(|error| Failure::from_store(&error))
+        arrived.map_err(|error| TaskError::from_store(&error))
     }
 
     /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal
     /// is more urgent, and pays what this one owes.
-    async fn still_wanted(&self) -> Result<(), Failure> {
+    async fn still_wanted(&self) -> Result<(), TaskError> {
         let procedure = self.procedure;
-        let record =
-            procedure.store.record(procedure.id).await.map_err(|error| Failure::from_store(&error))?;
-        match superseded(&record, &procedure.wanted, procedure.tenant.now()) {
-            Some(reason) => Err(Failure::new(format!(
+        let state =
+            procedure.store.state(procedure.id).await.map_err(|error| TaskError::from_store(&error))?;
+        match superseded(&state, &procedure.policy, procedure.tenant.now()) {
+            Some(reason) => Err(TaskError::new(format!(
                 "reading the collection was ended for another renewal, whose reason is {reason}"
             ))),
             None => Ok(()),
@@ -254,50 +254,51 @@ impl<'a> Walker<'a> {
     }
 
     /// Records the place, so that it shows, and the next attempt can go on there.
-    async fn record(&self) -> Result<(), Failure> {
-        if self.purpose == Purpose::Refresh {
+    async fn state(&self) -> Result<(), TaskError> {
+        if self.purpose == Purpose::KeepAlive {
             return Ok(());
         }
         let procedure = self.procedure;
-        let Walk { renewal, step, progress, .. } = self.walk;
-        let event = Event::Walked { renewal, step, progress };
-        let walked = procedure.learn("walked", &event, &[Move::Walk(self.walk.clone())]).await;
-        walked.map(drop).map_err(|error| Failure::from_store(&error))
+        let PageCursor { renewal, step, progress, .. } = self.cursor;
+        let event = Event::PageDelivered { renewal, step, progress };
+        let walked =
+            procedure.record_outcome("walked", &event, &[Move::PageCursor(self.cursor.clone())]).await;
+        walked.map(drop).map_err(|error| TaskError::from_store(&error))
     }
 
-    fn follow(&mut self, next: String) -> Result<(), Failure> {
+    fn follow(&mut self, next: String) -> Result<(), TaskError> {
         let mut hasher = DefaultHasher::new();
         next.hash(&mut hasher);
         if !self.seen.insert(hasher.finish()) {
             let collection = &self.procedure.pair.collection;
-            return Err(Failure::new(format!(
+            return Err(TaskError::new(format!(
                 "Protime's page of '{collection}' is not as documented: its nextLink leads back to a page that was \
                  read already"
             )));
         }
-        self.walk.link = Some(next);
+        self.cursor.link = Some(next);
         Ok(())
     }
 
-    async fn afresh(&mut self, error: &ApiError) -> Result<(), Failure> {
+    async fn afresh(&mut self, error: &ApiError) -> Result<(), TaskError> {
         let procedure = self.procedure;
         self.restarts += 1;
         if self.restarts <= RESTARTS {
             tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
-            procedure.forget_delta().await.map_err(|error| Failure::from_store(&error))?;
+            procedure.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
         }
-        self.walk.began = procedure.began();
-        self.walk.link = None;
-        self.walk.days = None;
-        self.walk.progress = Progress::default();
+        self.cursor.began = procedure.began();
+        self.cursor.link = None;
+        self.cursor.days = None;
+        self.cursor.progress = Progress::default();
         self.seen.clear();
         self.lay_out();
         // Or the next attempt would go on with the link that is dead.
-        self.record().await?;
+        self.state().await?;
         if self.restarts > RESTARTS {
-            return Err(Failure::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
+            return Err(TaskError::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
         }
         Ok(())
     }
@@ -305,10 +306,10 @@ impl<'a> Walker<'a> {
     /// Asks for the page of the place, again if it may help.
     async fn page(&self) -> Result<Page, NoPage> {
         let procedure = self.procedure;
-        let filter = self.read.filter.as_ref().zip(self.walk.days);
-        let filter = filter.map(|(filter, days)| filter.fill(self.from, self.walk.began.at, days));
+        let filter = self.read.filter.as_ref().zip(self.cursor.days);
+        let filter = filter.map(|(filter, days)| filter.fill(self.from, self.cursor.began.at, days));
         let delta = self.read.is_delta();
-        let query = match &self.walk.link {
+        let query = match &self.cursor.link {
             Some(link) => Query::Link(link),
             None => Query::First { delta, filter: filter.as_deref(), references: &procedure.references },
         };
@@ -319,7 +320,7 @@ impl<'a> Walker<'a> {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            if self.walk.link.as_deref().is_some_and(|link| is_gone(&error, link)) {
+            if self.cursor.link.as_deref().is_some_and(|link| is_gone(&error, link)) {
                 return Err(NoPage::Gone(error));
             }
             let wait = error.retry_after().unwrap_or_default();
@@ -343,11 +344,11 @@ fn is_gone(error: &ApiError, link: &str) -> bool {
     }
 }
 
-fn failed(error: &ApiError) -> Failure {
+fn failed(error: &ApiError) -> TaskError {
     let kind = match error {
-        ApiError::NeedsOperator { .. } => FailureKind::NeedsOperator,
-        ApiError::Transient { retry_after: Some(wait), .. } => FailureKind::Later(*wait),
-        ApiError::Transient { retry_after: None, .. } => FailureKind::Failed,
+        ApiError::NeedsOperator { .. } => TaskErrorKind::NeedsOperator,
+        ApiError::Transient { retry_after: Some(wait), .. } => TaskErrorKind::Later(*wait),
+        ApiError::Transient { retry_after: None, .. } => TaskErrorKind::Failed,
     };
-    Failure { message: error.to_string(), output: None, kind }
+    TaskError { message: error.to_string(), output: None, kind }
 }

@@ -4,7 +4,7 @@
 use super::{Invocation, STOP_GRACE};
 use crate::{
     config,
-    domain::{key::WebhookKey, task::Context},
+    domain::{key::WebhookKey, task::TaskContext},
 };
 
 /// The program, and what it must not be told.
@@ -34,7 +34,7 @@ impl Program {
     /// A run for this errand, with the key and its version where the program is to have them.
     pub(crate) fn invocation<'a>(
         &'a self,
-        context: &Context,
+        context: &TaskContext,
         key: Option<(&'a WebhookKey, u64)>,
     ) -> Invocation<'a> {
         Invocation {
