@@ -270,7 +270,11 @@ impl World {
             Event::Foreign => {
                 // What comes within two units of ours, of which no one knows whether they are cut or rounded,
                 // and before a list has shown it, no one can see.
-                self.pass(if self.manner.unit == 1 { 0 } else { 2 * self.manner.unit });
+                self.pass(match self.manner.unit {
+                    1 if self.may_be_cut() => 60,
+                    1 => 0,
+                    unit => 2 * unit,
+                });
                 self.effect(0);
             }
             Event::Disable => {
@@ -302,6 +306,15 @@ impl World {
         let state = self.state();
         let known = state.proven_at.max(state.synced_at);
         assert!(known <= Some(at(self.now)), "nothing is proven of a time that is still to come");
+    }
+
+    /// Whether the end of what there is at Protime happens to be a whole minute, before any answer has shown that
+    /// it writes seconds.
+    fn may_be_cut(&self) -> bool {
+        let known =
+            self.stored.registration.as_ref().map_or(Grain::Minute, |registration| registration.grain);
+        let end = self.subscription.as_ref().map(|it| Grain::of(at(it.valid_until)));
+        known.max(end.unwrap_or(Grain::Milli)) == Grain::Minute
     }
 
     /// No more faults: polls every minute, steps as they are planned, for long enough.
