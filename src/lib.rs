@@ -51,10 +51,12 @@
 //! | `logging` | the log, without secrets |
 //! | `daemon` | the composition root: builds all this, runs it, drains it |
 //! | `cli` | the command line, mostly a client of the sockets |
-//! | `sandbox` | a simulated Protime that shares no code with the client |
 //! | `receiver` | what a receiver in Rust uses: the only public part |
 //! | `fuzzing` | what must hold for any bytes from outside; only in tests and for `fuzz/` |
 //! | `crash` | points at which a test lets the daemon die; empty in a release build |
+//!
+//! What a simulated Protime does, for the commands `sandbox` and `demo` and for the tests, is a crate of its
+//! own, `crates/sandbox`: it can share no code with the client, so a mistake must be made twice to pass a test.
 //!
 //! For a receiver, see [`receiver`]. The feature `daemon`, on by default, is everything else: the program
 //! and all that it depends on.
@@ -117,9 +119,6 @@ mod daemon;
 
 #[cfg(feature = "daemon")]
 mod cli;
-
-#[cfg(feature = "daemon")]
-mod sandbox;
 
 #[cfg(feature = "daemon")]
 mod crash;

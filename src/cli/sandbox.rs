@@ -11,12 +11,11 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt as _;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook_tokio::Signals;
-
-use crate::sandbox::{
+use protime_sandbox::{
     Sandbox, SandboxConfig, changes::Steady, duration, faults::Rule, settings::Settings, words,
 };
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 
 const AFTER_HELP: &str = "\
 Faults: --fault ENDPOINT:ACTION[=ARGUMENT][:TIMES], first match decides.
@@ -184,9 +183,9 @@ fn reader_is_gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use protime_sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     use super::*;
-    use crate::sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     #[derive(Debug, clap::Parser)]
     struct Root {

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use protime_sandbox::{
+    changes::Steady,
+    faults::{Action, Endpoint, Rule},
+    journal::Request,
+};
 
 use super::{
     facts::{self, counted, refused, renewed_in_time},
@@ -11,14 +16,7 @@ use super::{
     stage::Stage,
     verdict::Verdict,
 };
-use crate::{
-    clock,
-    domain::report::Renewal,
-    sandbox::{
-        changes::Steady,
-        faults::{Action, Endpoint, Rule},
-    },
-};
+use crate::{clock, domain::report::Renewal};
 
 /// For what takes a second or two on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(20);
@@ -177,7 +175,7 @@ pub(super) async fn kill(stage: &mut Stage) -> anyhow::Result<()> {
     stage.tenant.add_fault(slow).map_err(anyhow::Error::msg)?;
     stage
         .until("the next renewal's POST is processed", LATER, async |stage| {
-            let kept_back = |request: &crate::sandbox::journal::Request| {
+            let kept_back = |request: &Request| {
                 request.fault == Some("delay-after")
                     && request.processed_at.is_some()
                     && request.status.is_none()

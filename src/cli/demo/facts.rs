@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use protime_sandbox::journal::{Delivery, Transition};
 
 use crate::{
     cli::{moment, style::plain},
     domain::report::{Renewal, StepRecord},
-    sandbox::journal::{Delivery, Transition},
 };
 
 /// The steps of a renewal, in their order.

@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 
+use protime_sandbox::journal::{Change, ChangeKind};
+
 use super::ledger::{Arrival, Ledger, Told, Way};
-use crate::sandbox::journal::{Change, ChangeKind};
 
 /// The fate of the changes of a collection, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sandbox::{changes::Steady, settings::Settings};
+use protime_sandbox::{changes::Steady, settings::Settings};
 
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";

@@ -6,6 +6,9 @@
 use std::{cell::RefCell, fs, net::Ipv4Addr, time::Duration};
 
 use anyhow::Context as _;
+use protime_sandbox::{
+    Sandbox, SandboxConfig, changes::ChangeRequest, handle::Handle, new_secret, webhooks::WebhookView,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
     net::TcpListener,
@@ -27,9 +30,6 @@ use crate::{
     domain::{
         key::WebhookKey,
         report::{self, State},
-    },
-    sandbox::{
-        Sandbox, SandboxConfig, changes::ChangeRequest, handle::Handle, new_secret, webhooks::WebhookView,
     },
 };
 
