@@ -33,7 +33,7 @@ fn route(handle: &Handle, below: &str, call: &Call) -> Result<Answer, String> {
         ("GET", "transitions") => ok(json!({"transitions": handle.transitions(since(call)?)})),
         ("POST", "changes") => ok(json!({"changes": handle.change(&body(call)?)?})),
         ("PUT", "steady") => {
-            handle.steady(body(call)?)?;
+            handle.set_load(body(call)?)?;
             Answer::empty(204)
         }
         ("GET", "faults") => ok(json!({"faults": handle.faults()})),

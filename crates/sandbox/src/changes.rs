@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Bytes;
 use jiff::{Timestamp, civil::Date};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -80,25 +80,6 @@ impl ChangeRequest {
     pub fn inserts(collection: &str, count: usize) -> Self {
         Self { collection: collection.to_owned(), count, ..Self::default() }
     }
-}
-
-/// Continuous changes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Steady {
-    /// Where, in turn.
-    pub collections: Vec<String>,
-    /// How many, over all of them; 0 stops.
-    pub per_second: f64,
-    /// Every how many changes one is a deletion; 0 for none.
-    #[serde(default)]
-    pub delete_every: u64,
-    /// Collections in which nothing is deleted.
-    #[serde(default)]
-    pub keep: Vec<String>,
-    /// Whether other collections are touched, too, as far as webhooks watch them.
-    #[serde(default)]
-    pub related: bool,
 }
 
 impl Settings {

@@ -1,6 +1,6 @@
 //! What the tasks of the sandbox share: the state behind its lock, the wake-ups, the tasks.
 //!
-//! [`Core::with`] is the only way to the state. It disables what has expired before anybody looks
+//! [`Core::with`] is the only way to the state. It disables what has expired before anyone looks
 //! and wakes the deliveries and the expiry afterwards, so no operation can forget to.
 
 use std::{
@@ -28,8 +28,8 @@ pub(crate) struct Core {
     pub(crate) deliver: Notify,
     /// The nearest `validUntil` may be another.
     pub(crate) deadlines: Notify,
-    /// The continuous changes are others.
-    pub(crate) steady: Notify,
+    /// The load is another.
+    pub(crate) load: Notify,
     /// Bounds the events under way.
     pub(crate) permits: Semaphore,
     /// Sends the events.
@@ -49,7 +49,7 @@ impl Core {
             tasks: Mutex::default(),
             deliver: Notify::new(),
             deadlines: Notify::new(),
-            steady: Notify::new(),
+            load: Notify::new(),
             permits: Semaphore::new(DELIVERIES_AT_A_TIME),
             client,
             stop: watch::Sender::new(false),
@@ -87,7 +87,7 @@ impl Core {
         self.stop.send_replace(true);
     }
 
-    /// Waits until somebody asks for the end.
+    /// Waits until someone asks for the end.
     pub(crate) async fn stop_requested(&self) {
         // The sender lives in `self`, so the only way out is the value.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;

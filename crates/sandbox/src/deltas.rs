@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delta_ends_with_the_next_one_or_when_nobody_asks() {
+    fn a_delta_ends_with_the_next_one_or_when_no_one_asks() {
         let now = Timestamp::UNIX_EPOCH;
         let mut deltas = Deltas::default();
         let first = deltas.start("people", 1_000, now);

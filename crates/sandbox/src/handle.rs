@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    changes::{ChangeRequest, Steady},
+    changes::ChangeRequest,
     core::Core,
     faults::Rule,
     journal::{Change, Delivery, Request, Transition, since},
+    load::Load,
     references::References,
     settings::{DeltaPer, Settings},
     tenant::Poster,
@@ -30,7 +31,9 @@ pub struct Truth {
     /// How the tenant behaves.
     pub(crate) settings: Settings,
     /// What keeps changing.
-    pub(crate) steady: Steady,
+    // The admin API's own word, which tests know.
+    #[serde(rename = "steady")]
+    pub(crate) load: Load,
     /// Every change.
     pub(crate) changes: Vec<Change>,
     /// Every request.
@@ -62,7 +65,7 @@ impl Handle {
             seq: tenant.journal.last_seq(),
             tenant_time: now,
             settings: tenant.settings.clone(),
-            steady: tenant.steady.clone(),
+            load: tenant.load.clone(),
             changes: tenant.journal.changes.clone(),
             requests: tenant.journal.requests.clone(),
             deliveries: tenant.journal.deliveries.clone(),
@@ -106,20 +109,19 @@ impl Handle {
         self.core.with(|tenant, now| tenant.change(wanted, now))
     }
 
-    /// Makes changes continuously; the error says what is wrong with the wish.
-    pub fn steady(&self, steady: Steady) -> Result<(), String> {
-        if steady.per_second != 0.0 && !(0.001..=10_000.0).contains(&steady.per_second) {
-            return Err(format!("per_second is {}, neither 0 nor from 0.001 to 10000", steady.per_second));
+    /// Lets changes go on; the error says what is wrong with the wish.
+    pub fn set_load(&self, load: Load) -> Result<(), String> {
+        if load.per_second != 0.0 && !(0.001..=10_000.0).contains(&load.per_second) {
+            return Err(format!("per_second is {}, neither 0 nor from 0.001 to 10000", load.per_second));
         }
-        if steady.collections.is_empty() && steady.per_second > 0.0 {
+        if load.collections.is_empty() && load.per_second > 0.0 {
             return Err("collections is empty".to_owned());
         }
-        if let Some(unknown) = steady.collections.iter().find(|name| words::known_collection(name).is_none())
-        {
+        if let Some(unknown) = load.collections.iter().find(|name| words::known_collection(name).is_none()) {
             return Err(format!("`{unknown}` is not a collection"));
         }
-        self.core.with(|tenant, _| tenant.steady = steady);
-        self.core.steady.notify_one();
+        self.core.with(|tenant, _| tenant.load = load);
+        self.core.load.notify_one();
         Ok(())
     }
 

@@ -319,7 +319,7 @@ impl Journal {
 
     fn say(&self, topic: Topic, text: String, result: String, good: bool) {
         if let Some(log) = &self.log {
-            // Nobody listens any more: the record itself is what counts.
+            // No one listens any more: the record itself is what counts.
             let _ = log.send(LogLine { at: clock::now(), topic, text, result, good });
         }
     }

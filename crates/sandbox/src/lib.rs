@@ -12,7 +12,7 @@
 //! - It listens on loopback only.
 //!
 //! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes`
-//! (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
+//! and `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
 //! `wire` (how they go out, or not), `deliveries`,
 //! `handle` and `admin`.
 
@@ -33,10 +33,10 @@ pub mod faults;
 mod filter;
 pub mod handle;
 pub mod journal;
+pub mod load;
 mod references;
 mod secret;
 pub mod settings;
-mod steady;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -51,7 +51,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 pub use self::{secret::token as new_secret, time::duration};
 
-use self::{changes::Steady, faults::Rule, handle::Handle, journal::LogSender, settings::Settings};
+use self::{faults::Rule, handle::Handle, journal::LogSender, load::Load, settings::Settings};
 
 /// What a sandbox is started with.
 #[derive(Clone)]
@@ -145,12 +145,12 @@ impl Sandbox {
             deltas: deltas::Deltas::default(),
             faults: faults::Faults { rules: config.faults },
             journal: journal::Journal::new(config.log),
-            steady: Steady::default(),
+            load: Load::default(),
         };
         let core = core::Core::new(tenant, client);
         core.spawn(wire::accept(Arc::clone(&core), listener));
         core.spawn(deliveries::dispatch(Arc::clone(&core)));
-        core.spawn(steady::run(Arc::clone(&core)));
+        core.spawn(load::run(Arc::clone(&core)));
         core.spawn(Arc::clone(&core).expire());
         Ok(Self { core, addr })
     }
@@ -173,7 +173,7 @@ impl Sandbox {
         Handle::new(Arc::clone(&self.core))
     }
 
-    /// Waits until somebody asks for its end, through a handle or the admin API.
+    /// Waits until someone asks for its end, through a handle or the admin API.
     pub async fn stop_requested(&self) {
         self.core.stop_requested().await;
     }

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    changes::Steady,
     clock,
     collections::Collections,
     deltas::Deltas,
     faults::Faults,
     journal::{Journal, Transition},
+    load::Load,
     references::References,
     settings::Settings,
     time::shifted,
@@ -26,7 +26,7 @@ use crate::{
 pub(crate) enum Poster {
     /// The client, through the API.
     Client,
-    /// Somebody else.
+    /// Someone else.
     Foreign,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Tenant {
     /// What happened.
     pub(crate) journal: Journal,
     /// What keeps changing.
-    pub(crate) steady: Steady,
+    pub(crate) load: Load,
 }
 
 impl Tenant {

@@ -74,7 +74,7 @@ pub(crate) struct Webhook {
     pub(crate) key_version: u64,
     /// POSTs for the pair through the API.
     pub(crate) posts: u64,
-    /// POSTs for the pair by somebody else.
+    /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
     /// Events that arrived.
     pub(crate) delivered: u64,
@@ -168,7 +168,7 @@ pub struct WebhookView {
     pub fingerprint: String,
     /// POSTs for the pair through the API.
     pub(crate) posts: u64,
-    /// POSTs for the pair by somebody else.
+    /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
     /// Events that arrived.
     pub delivered: u64,

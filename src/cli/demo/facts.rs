@@ -1,4 +1,4 @@
-//! What the tenant's records and the daemon's history say, in the words of the story. Pure.
+//! What the tenant's records and the daemon's history say, in the words of the scenario. Pure.
 
 use std::{collections::BTreeMap, time::Duration};
 

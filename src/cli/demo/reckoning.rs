@@ -2,7 +2,7 @@
 //!
 //! Law: a change is delivered if the receiver holds that version of the object, a newer one, or knows
 //! that the object is gone and is right about it. What it holds now decides whether; the first arrival
-//! that covered the change decides how. An object that came and went while nobody could tell of it is
+//! that covered the change decides how. An object that came and went while no one could tell of it is
 //! one that a whole list, read after its deletion, has shown not to be there.
 
 use std::collections::HashMap;
@@ -157,7 +157,7 @@ mod tests {
                 [1, 2, 0],
             ),
             (
-                "a deletion that nobody told of",
+                "a deletion that no one told of",
                 vec![("1", Upsert), ("2", Delete)],
                 vec![Event("1", false)],
                 [1, 0, 1],

@@ -198,9 +198,9 @@ async fn the_admin_api_says_what_a_handle_says() {
         put("steady").json(&json!({"collections": [], "per_second": 1})).send().await.unwrap().status(),
         400
     );
-    let steady = json!({"collections": ["people"], "per_second": 500});
-    assert_eq!(put("steady").json(&steady).send().await.unwrap().status(), 204);
-    super::support::until("steady changes", || bench.sandbox.handle().changes(since).len() > 20).await;
+    let load = json!({"collections": ["people"], "per_second": 500});
+    assert_eq!(put("steady").json(&load).send().await.unwrap().status(), 204);
+    super::support::until("changes under load", || bench.sandbox.handle().changes(since).len() > 20).await;
     let truth = body(get("truth").send().await.unwrap()).await;
     assert_eq!(
         (&truth["settings"]["page_size"], &truth["transitions"][3]["what"]),

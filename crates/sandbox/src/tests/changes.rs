@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::support::{Bench, Receiver, until};
 use crate::{
-    changes::{ChangeRequest, Steady, WantedKind},
+    changes::{ChangeRequest, WantedKind},
     handle::Handle,
     journal::ChangeKind,
+    load::Load,
     settings::Settings,
 };
 
@@ -136,13 +137,13 @@ async fn what_shows_no_version_is_in_the_truth() {
 }
 
 #[tokio::test]
-async fn steady_changes_are_of_other_days_too() {
+async fn changes_under_load_are_of_other_days_too() {
     let bench = Bench::start(Settings::default()).await;
     let handle = bench.sandbox.handle();
     let collections = ["clockings", "absence-groups", "people"].map(str::to_owned).to_vec();
-    handle.steady(Steady { collections, per_second: 1_000.0, ..Steady::default() }).unwrap();
+    handle.set_load(Load { collections, per_second: 1_000.0, ..Load::default() }).unwrap();
     until("many changes", || of(&handle, "clockings").len() > 60).await;
-    handle.steady(Steady::default()).unwrap();
+    handle.set_load(Load::default()).unwrap();
     let today = crate::time::day_of(crate::clock::now()).to_string();
     let days: Vec<String> = of(&handle, "clockings").into_iter().filter_map(|change| change.date).collect();
     assert!(days.contains(&today));

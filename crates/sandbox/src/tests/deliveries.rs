@@ -110,7 +110,7 @@ async fn expiry(lines: &mut UnboundedReceiver<LogLine>) {
 }
 
 #[tokio::test]
-async fn reaching_valid_until_disables_without_anybody_asking() {
+async fn reaching_valid_until_disables_without_anyone_asking() {
     let receiver = Receiver::start().await;
     let (log, mut lines) = unbounded_channel();
     let bench = Bench::logged(Settings { lifetime_ms: 50, ..quick() }, Some(log)).await;

@@ -34,7 +34,7 @@ impl Bench {
         Self::logged(settings, None).await
     }
 
-    /// Starts a sandbox with some settings and somebody who watches.
+    /// Starts a sandbox with some settings and someone who watches.
     pub(crate) async fn logged(settings: Settings, log: Option<LogSender>) -> Self {
         let client_secret = "s3cret".to_owned();
         let config = SandboxConfig { client_secret, settings, log, ..SandboxConfig::default() };

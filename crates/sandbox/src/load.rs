@@ -1,4 +1,4 @@
-//! Continuous changes: so many a second, over some collections in turn.
+//! The load generator: so many changes a second, over some collections in turn.
 //!
 //! Half of what is new is of today. The rest is of other days, as when someone corrects a clocking of last
 //! month or plans an absence of next month: a resync that reads only the days of a gap misses it.
@@ -6,10 +6,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    changes::{ChangeRequest, GROUPS, Steady, WantedKind},
+    changes::{ChangeRequest, GROUPS, WantedKind},
     core::Core,
     facts,
     tenant::Tenant,
@@ -26,19 +27,38 @@ const DAYS: [i64; 12] = [0, -3, 0, -40, 0, 9, 0, -85, 0, -1, 0, 38];
 /// So many groups there are at most: each change of one tells of all of them.
 const MOST_GROUPS: usize = 6;
 
+/// So many changes a second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Where, in turn.
+    pub collections: Vec<String>,
+    /// How many, over all of them; 0 stops.
+    pub per_second: f64,
+    /// Every how many changes one is a deletion; 0 for none.
+    #[serde(default)]
+    pub delete_every: u64,
+    /// Collections in which nothing is deleted.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Whether other collections are touched, too, as far as webhooks watch them.
+    #[serde(default)]
+    pub related: bool,
+}
+
 /// Makes the changes that the tenant's settings ask for, for ever.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut wanted = Steady::default();
+    let mut wanted = Load::default();
     let (mut next, mut made) = (Instant::now(), 0_u64);
     loop {
-        let now = core.with(|tenant, _| tenant.steady.clone());
+        let now = core.with(|tenant, _| tenant.load.clone());
         if now != wanted {
             (wanted, next, made) = (now, Instant::now(), 0);
         }
         let every = Duration::try_from_secs_f64(wanted.per_second.recip());
         let Some(due) = every.ok().and_then(|every| next.checked_add(every)) else {
             // Nothing is to change: 1/0 is no duration.
-            core.steady.notified().await;
+            core.load.notified().await;
             continue;
         };
         tokio::select! {
@@ -46,12 +66,12 @@ pub(crate) async fn run(core: Arc<Core>) {
                 (next, made) = (due, made + 1);
                 core.with(|tenant, now| one(tenant, now, &wanted, made));
             }
-            () = core.steady.notified() => {}
+            () = core.load.notified() => {}
         }
     }
 }
 
-fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Steady, number: u64) {
+fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Load, number: u64) {
     let Ok(number_here) = usize::try_from(number) else { return };
     let names = &wanted.collections;
     let Some(collection) =
@@ -74,7 +94,7 @@ fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Steady, number: u64) {
         change.kind = WantedKind::Delete;
     }
     if let Err(error) = tenant.change(&change, now) {
-        tracing::debug!(collection, error, "no steady change this time");
+        tracing::debug!(collection, error, "the load generator makes no change this time");
     }
 }
 

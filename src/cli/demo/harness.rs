@@ -1,4 +1,4 @@
-//! Everything that runs in the demo, and how the story waits for what is to happen.
+//! Everything that runs in the demo, and how the scenario waits for what is to happen.
 //!
 //! Law: nothing is slept for. Every wait is for a condition, ends when it holds, and fails after its
 //! deadline with what did not happen.
@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(40);
 const PICTURE: Duration = Duration::from_millis(120);
 
 /// The simulated tenant, the receiver, the daemon, and the screen.
-pub(super) struct Stage {
+pub(super) struct Harness {
     /// What may be asked of the tenant.
     pub(super) tenant: Handle,
     /// The receiver.
@@ -77,9 +77,9 @@ struct KeyAnswer {
     key: String,
 }
 
-impl Stage {
+impl Harness {
     /// Starts the tenant and the receiver, and prepares a daemon that does not run yet.
-    pub(super) async fn set(folder: &Folder, screen: Screen) -> anyhow::Result<Self> {
+    pub(super) async fn start(folder: &Folder, screen: Screen) -> anyhow::Result<Self> {
         let secret = new_secret();
         let sandbox = Sandbox::start(SandboxConfig {
             tenant: TENANT.to_owned(),
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// Ends everything, the daemon first.
-    pub(super) async fn strike(mut self) {
+    pub(super) async fn stop(mut self) {
         if let Err(error) = self.daemon.kill().await {
             tracing::warn!(%error, "the daemon could not be killed");
         }
