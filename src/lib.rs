@@ -55,8 +55,9 @@
 //! | `fuzzing` | what must hold for any bytes from outside; only in tests and for `fuzz/` |
 //! | `crash` | points at which a test lets the daemon die; empty in a release build |
 //!
-//! What a simulated Protime does, for the commands `sandbox` and `demo` and for the tests, is a crate of its
-//! own, `crates/sandbox`: it can share no code with the client, so a mistake must be made twice to pass a test.
+//! The simulated Protime, with a reference receiver and the audit of what was lost, is a crate of its own,
+//! `crates/sandbox`, for the commands `sandbox` and `demo`, tests and benches. It can share no code with the
+//! client, so a mistake must be made twice to pass a test.
 //!
 //! For a receiver, see [`receiver`]. The feature `daemon`, on by default, is everything else: the program
 //! and all that it depends on.

@@ -1,25 +1,21 @@
 //! `demo`: one whole life of two webhooks, with nothing needed but this program.
 //!
-//! A simulated tenant and a receiver run in this process, the real daemon as a child of it, and
+//! A simulated tenant and the reference receiver run in this process, the real daemon as a child of it, and
 //! changes keep coming: creation, a renewal, the receiver's outage, the comeback, a kill -9 in the
 //! middle of a renewal. In the end every change is looked for at the receiver, and the exit code is 0
 //! only if none was lost, the keys agree and every part came to its end within its deadline.
 //!
-//! Reading order: `scenario` (what is done), `harness` (what runs), `receiver`, `ledger` and `reckoning` (what
-//! arrived), `setup` (every number), `screen` and `verdict` (what one sees).
+//! Reading order: `scenario` (what is done), `harness` (what runs), `setup` (every number), `screen` and
+//! `verdict` (what one sees). Tenant, receiver and audit are those of the sandbox.
 
 mod daemon;
 mod facts;
 mod folder;
 mod harness;
-mod ledger;
-mod receiver;
-mod reckoning;
 mod resync;
 mod scenario;
 mod screen;
 mod setup;
-mod source;
 mod verdict;
 
 use std::{

@@ -1,24 +1,28 @@
-//! A simulated Protime tenant on loopback, to rehearse against and to test with.
+//! A simulated Protime tenant on loopback, to rehearse against and to test with; a reference receiver of
+//! its events; and the audit of what was lost between the two.
 //!
-//! It follows Protime's guide where that speaks and makes a choice, usually one that can be set,
+//! The tenant follows Protime's guide where that speaks and makes a choice, usually one that can be set,
 //! where it does not. It can be made to fail in every way that a network can, and it knows the
-//! truth: what changed, what was asked, what was delivered, so that a test can ask what was lost.
+//! truth: what changed, what was asked, what was delivered. The receiver trusts nothing but the key that it
+//! was given, and the audit compares what it holds with the truth. The commands `sandbox` and `demo`, the
+//! tests and the benches all use these.
 //!
 //! Laws:
 //! - Nothing here comes from the client's code, neither its JSON nor its HMAC: a mistake must be made
 //!   twice to pass a test. The compiler keeps this law: the daemon's crate depends on this one, for the
 //!   commands `sandbox` and `demo`, and Cargo takes no circle.
+//! - Nor does the receiver check signatures with what the tenant signs them with.
 //! - A request's effect is one moment under one lock; a lost answer never takes it back.
-//! - It listens on loopback only.
+//! - Everything listens on loopback only.
 //!
-//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes`
-//! and `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
-//! `wire` (how they go out, or not), `deliveries`,
-//! `handle` and `admin`.
+//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes` and
+//! `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
+//! `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and `audit`.
 
 mod admin;
 mod answer;
 mod api;
+pub mod audit;
 pub mod changes;
 mod clock;
 mod collections;
@@ -34,6 +38,7 @@ mod filter;
 pub mod handle;
 pub mod journal;
 pub mod load;
+pub mod receiver;
 mod references;
 mod secret;
 pub mod settings;

@@ -3,26 +3,26 @@
 //! Law: nothing is slept for. Every wait is for a condition, ends when it holds, and fails after its
 //! deadline with what did not happen.
 
-use std::{cell::RefCell, fs, net::Ipv4Addr, time::Duration};
+use std::{cell::RefCell, fs, time::Duration};
 
 use anyhow::Context as _;
 use protime_sandbox::{
-    Sandbox, SandboxConfig, changes::ChangeRequest, handle::Handle, new_secret, webhooks::WebhookView,
+    Sandbox, SandboxConfig,
+    audit::{self, Fate},
+    changes::ChangeRequest,
+    handle::Handle,
+    new_secret,
+    receiver::{Receiver, ReceiverConfig, Source},
+    webhooks::WebhookView,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::{
-    net::TcpListener,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     daemon::Daemon,
     folder::Folder,
-    receiver::Receiver,
-    reckoning::{self, Fate},
     screen::Screen,
     setup::{self, CLIENT, COLLECTIONS, Named, STOCK, TENANT},
-    source::Source,
 };
 use crate::{
     cli::client::Client,
@@ -99,13 +99,15 @@ impl Harness {
         let path = folder.path();
         let keys = path.join("keys");
         fs::create_dir(&keys)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("the receiver")?;
-        let receiver_origin = format!("http://{}", listener.local_addr()?);
         let source = Source::new(&origin, &setup::token_url(&origin), CLIENT, &secret)?;
-        let receiver = Receiver::start(listener, keys, source);
+        let config = ReceiverConfig { replays_from: Some(setup::AGENT.to_owned()), source: Some(source) };
+        let receiver = Receiver::start(config).await.context("the receiver")?;
+        for collection in COLLECTIONS {
+            receiver.trust(collection, keys.join(collection));
+        }
 
         let program = std::env::current_exe().context("where this program is")?;
-        let named = Named { folder: path, program: &program, tenant: &origin, receiver: &receiver_origin };
+        let named = Named { folder: path, program: &program, tenant: &origin, receiver: receiver.origin() };
         let file = path.join("config.toml");
         setup::write_private(&path.join("client-secret"), &secret)?;
         setup::write_private(&file, &setup::configuration(&named)?)?;
@@ -169,7 +171,8 @@ impl Harness {
 
     /// The fate of all changes so far.
     pub(super) fn fate(&self) -> Fate {
-        reckoning::total(&self.tenant.changes(0), &self.receiver.ledger())
+        let changes = self.tenant.changes(0);
+        self.receiver.holding(|held| audit::total(&changes, held))
     }
 
     /// What the daemon's control socket answers; none if it does not answer with that.
@@ -202,7 +205,7 @@ impl Harness {
 
     /// The fingerprint of the key in the file.
     pub(super) fn key_in_file(&self, collection: &str) -> Option<String> {
-        self.receiver.key(collection).map(|key| key.fingerprint())
+        self.receiver.fingerprint(collection)
     }
 
     /// The keys of a webhook, wherever they are.

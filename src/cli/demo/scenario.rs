@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use protime_sandbox::{
+    audit,
     faults::{Action, Endpoint, Rule},
     journal::Request,
     load::Load,
@@ -12,7 +13,6 @@ use protime_sandbox::{
 use super::{
     facts::{self, counted, refused, renewed_in_time},
     harness::Harness,
-    reckoning,
     setup::{CHANGES_PER_SECOND, COLLECTIONS, LIFETIME, READ, STOCK, load},
     verdict::Verdict,
 };
@@ -251,11 +251,14 @@ pub(super) async fn end(harness: &mut Harness) -> anyhow::Result<Verdict> {
         file.is_some() && file == harness.at_tenant(name).map(|webhook| webhook.fingerprint)
     };
     let keys_agree = keys_agreed && COLLECTIONS.into_iter().all(in_file);
-    let (changes, ledger) = (harness.tenant.changes(0), harness.receiver.ledger());
-    let fates = COLLECTIONS.map(|name| (name, reckoning::of(name, &changes, &ledger)));
-    let lost = reckoning::missing(&changes, &ledger).into_iter().cloned().collect();
-    let total = reckoning::total(&changes, &ledger);
-    Ok(Verdict { fates: fates.to_vec(), total, lost, settled, keys_agree })
+    let changes = harness.tenant.changes(0);
+    Ok(harness.receiver.holding(|held| Verdict {
+        fates: COLLECTIONS.map(|name| (name, audit::of(name, &changes, held))).to_vec(),
+        total: audit::total(&changes, held),
+        lost: audit::missing(&changes, held).into_iter().cloned().collect(),
+        settled,
+        keys_agree,
+    }))
 }
 
 /// A renewal that succeeded in all five steps: its reason and what they took.

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use protime_sandbox::journal::Change;
+use protime_sandbox::{audit::Fate, journal::Change};
 
-use super::reckoning::Fate;
 use crate::cli::style::{Paint, Style};
 
 /// So many lost changes are named.

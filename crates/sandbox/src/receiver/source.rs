@@ -12,25 +12,23 @@ use reqwest::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
-use zeroize::Zeroizing;
 
-use super::ledger::Listed;
-use crate::clock;
+use crate::{audit::Listed, clock};
 
 /// How the receiver's system introduces itself; Protime demands this form.
-const AGENT: &str = "DemoReceiver/v1 (Your Company)";
+const AGENT: &str = "ReferenceReceiver/v1 (Your Company)";
 
 /// Longer than anything on this machine should take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Access to the lists of a tenant.
-pub(super) struct Source {
+pub struct Source {
     http: reqwest::Client,
     origin: String,
     token_url: String,
     client_id: String,
-    client_secret: Zeroizing<String>,
-    /// Asked for once: it lives for half an hour, and the demo for half a minute.
+    client_secret: String,
+    /// Asked for once: it lives for half an hour, which no rehearsal does.
     token: OnceCell<HeaderValue>,
 }
 
@@ -55,31 +53,26 @@ struct Item {
 
 /// A client for loopback: no proxy stands between, and nothing there speaks TLS, so that a machine
 /// without root certificates is as good as any.
-pub(super) fn loopback_client() -> reqwest::Result<reqwest::Client> {
+pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).user_agent(AGENT).build()
 }
 
 impl Source {
     /// Access with these credentials; nothing is asked for yet.
-    pub(super) fn new(
-        origin: &str,
-        token_url: &str,
-        client_id: &str,
-        client_secret: &str,
-    ) -> reqwest::Result<Self> {
+    pub fn new(origin: &str, token_url: &str, client_id: &str, client_secret: &str) -> reqwest::Result<Self> {
         Ok(Self {
             http: loopback_client()?,
             origin: origin.to_owned(),
             token_url: token_url.to_owned(),
             client_id: client_id.to_owned(),
-            client_secret: Zeroizing::new(client_secret.to_owned()),
+            client_secret: client_secret.to_owned(),
             token: OnceCell::new(),
         })
     }
 
-    /// Every object of a collection that is of a day in the last three months or later: all that the demo
-    /// makes. What changes now may well be of a day of last month.
-    pub(super) async fn list(&self, collection: &str) -> anyhow::Result<Vec<Listed>> {
+    /// Every object of a collection that is of a day in the last three months or later: all that the load
+    /// generator makes in collections that are of days. What changes now may well be of a day of last month.
+    pub(crate) async fn list(&self, collection: &str) -> anyhow::Result<Vec<Listed>> {
         let token = self.token.get_or_try_init(|| self.ask_for_token()).await?;
         let from = (clock::now() - SignedDuration::from_hours(92 * 24)).strftime("%Y-%m-%d");
         let first = format!("{}/connector/protimeapi/api/v1/{collection}", self.origin);
