@@ -10,7 +10,7 @@
 //! 5. `catch_up` runs the resync once more, for what changed while nobody could have accepted it.
 //!
 //! What to do next is a pure function of what is stored, what Protime last said, and the time:
-//! [`plan`]. Every trigger only wakes the same loop (load, plan, do one thing, record), so that a
+//! `domain::plan`. Every trigger only wakes the same loop (load, plan, do one thing, record), so that a
 //! restart, a retry, a manual renewal and the ordinary case are one path. [`procedure`] does the one
 //! thing. The laws it keeps: nothing is done before its intent is recorded; a POST whose outcome is
 //! unknown is resolved by asking Protime; a received key is persisted before it is looked at.
