@@ -52,8 +52,11 @@
 //! Beside them stand what everyone may use and what knows no one: `event_bus` (tells any number of subscribers what
 //! happened, in order), `counters` (for the metrics), `logging` (the log, without secrets), `signals`, `unix_group`,
 //! `regular_file` (reads what is a file, and waits for nothing that is not), `failpoint` (where a test lets the daemon
-//! die; empty in a release build). `sandbox` is a simulated Protime that shares no code with the client; `fuzzing` says
-//! what must hold for any bytes from outside, for tests and `fuzz/` only.
+//! die; empty in a release build). `fuzzing` says what must hold for any bytes from outside, for tests and `fuzz/` only.
+//!
+//! The simulated Protime, with a reference receiver and the audit of what was lost, is a crate of its own,
+//! `crates/sandbox`, for the commands `sandbox` and `demo`, tests and benches. It can share no code with the
+//! client, so a mistake must be made twice to pass a test.
 //!
 //! What a receiver in Rust uses is a crate of its own, `protime-webhook-receiver`, and this one builds on it.
 
@@ -87,8 +90,6 @@ mod service;
 mod api;
 mod app;
 mod cli;
-
-mod sandbox;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -1,25 +1,21 @@
 //! `demo`: one whole life of two webhooks, with nothing needed but this program.
 //!
-//! A simulated tenant and a receiver run in this process, the real daemon as a child of it, and
+//! A simulated tenant and the reference receiver run in this process, the real daemon as a child of it, and
 //! changes keep coming: creation, a renewal, the receiver's outage, the comeback, a kill -9 in the
 //! middle of a renewal. In the end every change is looked for at the receiver, and the exit code is 0
-//! only if none was lost, the keys agree and every act came to its end within its deadline.
+//! only if none was lost, the keys agree and every part came to its end within its deadline.
 //!
-//! Reading order: `acts` (the story), `stage` (what runs), `receiver`, `ledger` and `reckoning` (what
-//! arrived), `setup` (every number), `screen` and `verdict` (what one sees).
+//! Reading order: `scenario` (what is done), `harness` (what runs), `setup` (every number), `screen` and
+//! `verdict` (what one sees). Tenant, receiver and audit are those of the sandbox.
 
-mod acts;
 mod daemon;
 mod facts;
 mod folder;
-mod ledger;
-mod receiver;
-mod reckoning;
+mod harness;
 mod resync;
+mod scenario;
 mod screen;
 mod setup;
-mod source;
-mod stage;
 mod verdict;
 
 use std::{
@@ -32,7 +28,7 @@ use futures_util::StreamExt as _;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
-use self::{folder::Folder, screen::Screen, stage::Stage, verdict::Verdict};
+use self::{folder::Folder, harness::Harness, screen::Screen, verdict::Verdict};
 use crate::cli::output;
 
 /// Flags of `demo`.
@@ -52,13 +48,13 @@ pub(crate) struct Args {
     resync: Option<String>,
 }
 
-/// How the story ended.
+/// How the scenario ended.
 enum End {
     Told(Verdict),
     Interrupted(i32),
 }
 
-/// Tells the story and cleans up, however it ends.
+/// Plays the scenario and cleans up, however it ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(receiver) = &args.resync {
         return resync::run(receiver).await;
@@ -66,14 +62,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // From here on, so that no signal comes between the first child and its end.
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let mut folder = Folder::create(args.keep)?;
-    let mut stage = Stage::set(&folder, Screen::new()).await?;
+    let mut harness = Harness::start(&folder, Screen::new()).await?;
     let end = tokio::select! {
         biased;
         Some(signal) = signals.next() => Ok(End::Interrupted(signal)),
-        told = tell(&mut stage, &folder) => told.map(End::Told),
+        told = tell(&mut harness, &folder) => told.map(End::Told),
     };
-    let log = stage.daemon.log().to_owned();
-    stage.strike().await;
+    let log = harness.daemon.log().to_owned();
+    harness.stop().await;
     let failed = match &end {
         Ok(End::Told(verdict)) => !verdict.is_good(),
         Ok(End::Interrupted(_)) => false,
@@ -105,34 +101,34 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn tell(stage: &mut Stage, folder: &Folder) -> anyhow::Result<Verdict> {
+async fn tell(harness: &mut Harness, folder: &Folder) -> anyhow::Result<Verdict> {
     let place = folder.path().display();
     let fate = if folder.is_kept() { "kept" } else { "removed afterwards" };
-    stage.screen.say(&format!(
+    harness.screen.say(&format!(
         "One whole life of two webhooks in less than half a minute: a simulated Protime tenant, a receiver, and \
          the real daemon, which has its files in {place} ({fate})."
     ))?;
-    act(stage, "1. Creation", acts::creation).await?;
-    act(stage, "2. A renewal in time", acts::renewal).await?;
-    act(stage, "3. The receiver is down", acts::outage).await?;
-    act(stage, "4. The comeback", acts::comeback).await?;
-    act(stage, "5. kill -9 in the middle of a renewal", acts::kill).await?;
-    let verdict = act(stage, "6. The end", acts::end).await?;
-    let table = verdict.render(stage.screen.style());
-    stage.screen.block(&table)?;
+    part(harness, "1. Creation", scenario::creation).await?;
+    part(harness, "2. A renewal in time", scenario::renewal).await?;
+    part(harness, "3. The receiver is down", scenario::outage).await?;
+    part(harness, "4. The comeback", scenario::comeback).await?;
+    part(harness, "5. kill -9 in the middle of a renewal", scenario::kill).await?;
+    let verdict = part(harness, "6. The end", scenario::end).await?;
+    let table = verdict.render(harness.screen.style());
+    harness.screen.block(&table)?;
     Ok(verdict)
 }
 
-async fn act<T>(
-    stage: &mut Stage,
+async fn part<T>(
+    harness: &mut Harness,
     title: &str,
-    play: impl AsyncFnOnce(&mut Stage) -> anyhow::Result<T>,
+    play: impl AsyncFnOnce(&mut Harness) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    stage.screen.title(title)?;
-    play(stage).await.with_context(|| format!("act \"{title}\""))
+    harness.screen.title(title)?;
+    play(harness).await.with_context(|| format!("part \"{title}\""))
 }
 
-/// Whether nobody reads what is told any more.
+/// Whether no one reads any more what is told.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain();
     causes.any(|cause| {

@@ -11,12 +11,11 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt as _;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+use protime_sandbox::{
+    Sandbox, SandboxConfig, duration, faults::Rule, load::Load, settings::Settings, words,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
-
-use crate::sandbox::{
-    Sandbox, SandboxConfig, changes::Steady, duration, faults::Rule, settings::Settings, words,
-};
 
 const AFTER_HELP: &str = "\
 Faults: --fault ENDPOINT:ACTION[=ARGUMENT][:TIMES], first match decides.
@@ -155,16 +154,16 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     })
     .await
     .into_diagnostic()?;
-    let steady = Steady {
+    let load = Load {
         collections: args.collection.clone(),
         per_second: args.changes_per_second,
         related: args.related_changes,
-        ..Steady::default()
+        ..Load::default()
     };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file)?;
     let opening = format!("{snippet}\nlistening on {}\n", sandbox.origin());
     let printer = print::spawn(opening, lines).into_diagnostic().wrap_err("cannot start the printer")?;
-    sandbox.handle().steady(steady).map_err(|why| miette!("--changes-per-second: {why}"))?;
+    sandbox.handle().set_load(load).map_err(|why| miette!("--changes-per-second: {why}"))?;
     tokio::select! {
         _ = signals.next() => {}
         () = sandbox.stop_requested() => {}
@@ -184,9 +183,9 @@ fn reader_is_gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use protime_sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     use super::*;
-    use crate::sandbox::settings::{ActivityChangeVersion, ClockingDeletion, DeltaPer, OlderDeltaLink};
 
     #[derive(Debug, clap::Parser)]
     struct Root {

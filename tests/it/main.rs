@@ -1,9 +1,10 @@
 //! The whole program, seen from outside: the built binary as daemon, as simulated tenant and as
 //! command line, with real sockets, files, signals and processes.
 //!
-//! Laws of these tests: nothing of the crate's inside is used; every test has its own folder, ports
+//! Laws of these tests: nothing of the daemon's inside is used, and of the sandbox's crate only the receiver
+//! and the audit of what was lost, which share no code with the daemon; every test has its own folder, ports
 //! and processes, which end with it; only loopback is spoken to; and no test depends on speed:
-//! conditions are waited for, with a generous deadline, and whoever fails prints the daemon's log.
+//! conditions are waited for, with a generous deadline, and a test that fails prints the daemon's log.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

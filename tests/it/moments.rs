@@ -172,8 +172,9 @@ fn a_new_tenant_is_no_sign_of_a_silent_cron() {
     let tenant = &text[text.find("[[tenant]]").unwrap()..];
     for number in 1..=20 {
         let name = format!("new-{number}");
-        let another =
-            tenant.replace("\"acme\"", &format!("\"{name}\"")).replace("/hook/", &format!("/hook/{name}-"));
+        let another = tenant
+            .replace("\"acme\"", &format!("\"{name}\""))
+            .replace("/events/", &format!("/events/{name}-"));
         let another = another.replace("clockings.key", &format!("{name}.key"));
         fs::write(world.path("config.toml"), format!("{text}\n{another}")).unwrap();
         let answer = world.daemon.control.post("/v1/reload");

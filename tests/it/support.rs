@@ -4,7 +4,6 @@
 mod config;
 mod daemon;
 pub(crate) mod database;
-mod events;
 mod http;
 mod listener;
 mod process;
@@ -16,9 +15,10 @@ mod token_tap;
 mod waiting;
 mod world;
 
+pub(crate) use protime_sandbox::receiver::sign;
+
 pub(crate) use config::{Config, Webhook, words};
 pub(crate) use daemon::Daemon;
-pub(crate) use events::sign;
 pub(crate) use http::{RUNTIME, Socket, fetch};
 pub(crate) use listener::{Event, Listener};
 pub(crate) use process::{Process, program};

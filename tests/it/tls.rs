@@ -59,7 +59,7 @@ fn a_private_authority_that_ca_file_names_is_trusted_by_everything() {
     trust(&mut config, &ca_file);
     config.webhooks[0].resync = format!("kind = \"http\"\nurl = \"{}/resync\"", operator.origin);
     config.webhooks[0].sinks.push(format!("kind = \"http\"\nurl = \"{}/key\"", operator.origin));
-    config.webhooks[1].resync = format!("kind = \"list\"\nreplay_to = \"{}/hook/people\"", receiver.origin);
+    config.webhooks[1].resync = format!("kind = \"list\"\nreplay_to = \"{}/events/people\"", receiver.origin);
     write(&world, &config, &tenant);
     world.daemon.start();
     world.settled("clockings");

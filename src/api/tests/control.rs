@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use protime_sandbox::{Sandbox, SandboxConfig};
 use reqwest::{Method, StatusCode, header::CACHE_CONTROL};
 use serde_json::json;
 
 use super::{GENEROUS, Served, bench};
-use crate::{
-    domain::report,
-    sandbox::{Sandbox, SandboxConfig},
-    service::tests::Bench,
-};
+use crate::{domain::report, service::tests::Bench};
 
 const KEY: &str = "/v1/webhooks/acme/clockings/key";
 

@@ -56,7 +56,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Fails if it ended though nobody asked it to.
+    /// Fails if it ended though no one asked it to.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.as_mut().map(Child::try_wait).transpose()?.flatten() {
             None => Ok(()),

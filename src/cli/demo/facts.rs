@@ -1,13 +1,13 @@
-//! What the tenant's records and the daemon's history say, in the words of the story. Pure.
+//! What the tenant's records and the daemon's history say, in the words of the scenario. Pure.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use protime_sandbox::journal::{Delivery, Transition};
 
 use crate::{
     cli::{moment, style::plain},
     domain::report::{Renewal, StepRecord},
-    sandbox::journal::{Delivery, Transition},
 };
 
 /// The steps of a renewal, in their order.

@@ -1,4 +1,4 @@
-//! The temporary folder of the demo: for nobody else's eyes, and gone afterwards.
+//! The temporary folder of the demo: for no one else's eyes, and gone afterwards.
 
 use std::{
     fs::{self, DirBuilder},

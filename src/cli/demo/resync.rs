@@ -7,17 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::source::loopback_client;
+use protime_sandbox::receiver::request_resync;
+
 use crate::cli::output;
 
-/// POSTs to `<receiver>/resync/<collection>`, with the collection from the daemon's environment.
+/// Asks the receiver with this origin, with the collection from the daemon's environment.
 pub(super) async fn run(receiver: &str) -> anyhow::Result<ExitCode> {
     let collection = std::env::var("PROTIME_COLLECTION")
         .context("PROTIME_COLLECTION is not set; this is for the daemon to run, not for a person")?;
-    let answer = loopback_client()?.post(format!("{receiver}/resync/{collection}")).send().await?;
-    let status = answer.status();
-    let said = answer.text().await?;
-    anyhow::ensure!(status.is_success(), "the receiver answers {status}: {}", said.trim_end());
-    output::print(&said)?;
+    output::print(&request_resync(receiver, &collection).await?)?;
     Ok(ExitCode::SUCCESS)
 }

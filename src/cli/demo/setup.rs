@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sandbox::{changes::Steady, settings::Settings};
+use protime_sandbox::{load::Load, settings::Settings};
 
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";
@@ -51,14 +51,14 @@ pub(super) fn settings() -> Settings {
 }
 
 /// Changes that go on: inserts, every third an update, in one of the collections every fifth a deletion.
-pub(super) fn steady() -> Steady {
+pub(super) fn load() -> Load {
     let collections = COLLECTIONS.map(str::to_owned).to_vec();
-    Steady {
+    Load {
         collections,
         per_second: CHANGES_PER_SECOND,
         delete_every: 5,
         keep: vec![READ.to_owned()],
-        ..Steady::default()
+        ..Load::default()
     }
 }
 
@@ -99,7 +99,7 @@ log_format = "text"
 retry_initial = "200ms"
 retry_max = "1s"
 # Renewals before their planned time, as after the outage and the kill, are capped per hour, because the other
-# explanation is somebody else who renews the same webhook. The default fits lifetimes of months; of these, an
+# explanation is someone else who renews the same webhook. The default fits lifetimes of months; of these, an
 # hour holds six hundred.
 max_unplanned_rotations_per_hour = 100
 

@@ -3,12 +3,9 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use protime_sandbox::{audit::Fate, journal::Change};
 
-use super::reckoning::Fate;
-use crate::{
-    cli::style::{Paint, Style},
-    sandbox::journal::Change,
-};
+use crate::cli::style::{Paint, Style};
 
 /// So many lost changes are named.
 const NAMED: usize = 5;
@@ -73,8 +70,10 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use protime_sandbox::journal::ChangeKind;
+
     use super::*;
-    use crate::{cli::tests::NOW, sandbox::journal::ChangeKind};
+    use crate::cli::tests::NOW;
 
     fn verdict(lost: usize, keys_agree: bool) -> Verdict {
         let fate = |changes: usize, missing| Fate {

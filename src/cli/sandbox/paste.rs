@@ -11,9 +11,9 @@ use std::{
 };
 
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+use protime_sandbox::new_secret;
 
 use super::Args;
-use crate::sandbox::new_secret;
 
 /// Reads the secret, or writes a new one; answers with the file's absolute path, too.
 pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {

@@ -5,10 +5,10 @@ use std::{
     thread,
 };
 
+use protime_sandbox::journal::LogLine;
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 use super::reader_is_gone;
-use crate::sandbox::journal::LogLine;
 
 /// Prints the opening, then every line; the answer resolves once there are no more.
 pub(crate) fn spawn(
@@ -16,7 +16,7 @@ pub(crate) fn spawn(
     mut lines: UnboundedReceiver<LogLine>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (done, ended) = oneshot::channel();
-    // A thread of its own: a pipe that nobody reads blocks its writer.
+    // A thread of its own: a pipe that no one reads blocks its writer.
     thread::Builder::new().name("sandbox-stdout".to_owned()).spawn(move || {
         let coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let mut printed = write(&opening);
@@ -55,9 +55,9 @@ fn written(line: &LogLine, coloured: bool) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use protime_sandbox::journal::Topic;
 
     use super::*;
-    use crate::sandbox::journal::Topic;
 
     #[test]
     fn a_line_is_plain_in_a_pipe_and_never_steers_a_terminal() {

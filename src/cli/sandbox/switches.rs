@@ -6,16 +6,24 @@
 
 use std::time::Duration;
 
-use super::ms;
-use crate::sandbox::{
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use protime_sandbox::{
     duration,
     settings::{
         ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
         ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
         OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
-        Settings, UnknownScope, YesNo,
+        Settings, Switch, UnknownScope, YesNo,
     },
 };
+
+use super::ms;
+
+/// Reads a position of a switch; the help lists them all, each with what it means.
+fn position<T: Switch + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    let known = T::POSITIONS.iter().map(|it| PossibleValue::new(it.as_str()).help(it.help()));
+    PossibleValuesParser::new(known).try_map(|text| text.parse::<T>())
+}
 
 /// What Protime leaves open.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,58 +33,58 @@ pub(super) struct LeftOpen {
     #[arg(long, value_name = "NAME", default_value = "webhookKey")]
     key_field: String,
     /// What a POST does while the webhook is Enabled
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<PostWhileEnabled>())]
     post_while_enabled: PostWhileEnabled,
     /// What becomes of the webhook that was there before a renewal
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<OldAfterRenewal>())]
     old_after_renewal: OldAfterRenewal,
     /// The id of a renewed webhook
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<RenewedId>())]
     renewed_id: RenewedId,
     /// The answer where the token lacks a scope
-    #[arg(long, value_name = "STATUS", default_value_t, value_enum)]
+    #[arg(long, value_name = "STATUS", default_value_t, value_parser = position::<MissingScope>())]
     missing_scope: MissingScope,
     /// What the token endpoint makes of a scope that it does not know or that the client lacks
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<UnknownScope>())]
     unknown_scope: UnknownScope,
     /// Whether a POST for a collection needs the collection's own .read scope as well
-    #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
     post_needs_read: YesNo,
     /// How a listed webhook shows its external references
-    #[arg(long, value_name = "SHAPE", default_value_t, value_enum)]
+    #[arg(long, value_name = "SHAPE", default_value_t, value_parser = position::<ListedReferences>())]
     listed_references: ListedReferences,
     /// What Location says in the answer to a POST
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<Location>())]
     location: Location,
     /// The status of the answer to a POST that renewed
-    #[arg(long, value_name = "STATUS", default_value_t, value_enum)]
+    #[arg(long, value_name = "STATUS", default_value_t, value_parser = position::<RenewalStatus>())]
     renewal_status: RenewalStatus,
     /// The status of the answer to a DELETE
-    #[arg(long, value_name = "STATUS", default_value_t, value_enum)]
+    #[arg(long, value_name = "STATUS", default_value_t, value_parser = position::<DeleteStatus>())]
     delete_status: DeleteStatus,
     /// Whether deleted webhooks stay listed, with the status Deleted
-    #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
     list_deleted: YesNo,
     /// What a retry is signed with after the key was replaced
-    #[arg(long, value_name = "KEY", default_value_t, value_enum)]
+    #[arg(long, value_name = "KEY", default_value_t, value_parser = position::<RetryKey>())]
     retry_key: RetryKey,
     /// How a deletion of a clocking is told
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ClockingDeletion>())]
     clocking_deletion: ClockingDeletion,
     /// Whether objects of activity-durations have a changeVersion
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ActivityChangeVersion>())]
     activity_change_version: ActivityChangeVersion,
     /// For whom there is one delta of a collection
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<DeltaPer>())]
     delta_per: DeltaPer,
     /// What a deltaLink answers that is not the latest one
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<OlderDeltaLink>())]
     older_delta_link: OlderDeltaLink,
     /// How long the link to the next page of a collection can be asked for; then it is 409
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     paging_token_lifetime: Duration,
     /// Whether validUntil has a fraction of a second
-    #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
     valid_until_fraction: YesNo,
     /// The content type of an event
     #[arg(long, value_name = "TEXT", default_value = "application/json")]
@@ -114,40 +122,40 @@ impl LeftOpen {
 #[command(next_help_heading = "What other servers have done")]
 pub(super) struct SeenElsewhere {
     /// How a list spells ids
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ListedId>())]
     listed_id: ListedId,
     /// How Location writes the id
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<LocationId>())]
     location_id: LocationId,
     /// Whether the body of the answer to a POST has the id
-    #[arg(long, value_name = "ANSWER", default_value_t = YesNo::Yes, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t = YesNo::Yes, value_parser = position::<YesNo>())]
     post_body_id: YesNo,
     /// How a list rounds validUntil; where it rounds, the answer to a POST tells fractions
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ListedEnd>())]
     listed_end: ListedEnd,
     /// How the answer to a POST writes validUntil
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<PostedEnd>())]
     posted_end: PostedEnd,
     /// How long lists still show what was before a POST
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     list_lag: Duration,
     /// How a list shows the destination
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ListedUrl>())]
     listed_url: ListedUrl,
     /// How a list spells the status
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ListedStatus>())]
     listed_status: ListedStatus,
     /// Whether the JSON of the API begins with a byte order mark
-    #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
     bom: YesNo,
     /// Whether answers of the API are compressed although no one asked for it
-    #[arg(long, value_name = "ANSWER", default_value_t, value_enum)]
+    #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
     gzip: YesNo,
     /// What nextLink begins with
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<NextLinkHost>())]
     next_link_host: NextLinkHost,
     /// What an empty list is
-    #[arg(long, value_name = "POSITION", default_value_t, value_enum)]
+    #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<EmptyList>())]
     empty_list: EmptyList,
 }
 

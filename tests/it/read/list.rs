@@ -53,7 +53,7 @@ fn hold_keeps_a_dead_receiver_from_being_enabled() {
     });
     let message = webhook["last_error"]["message"].as_str().unwrap();
     let names_one = world.sandbox.changes().iter().any(|it| message.contains(&it["id"].to_string()));
-    assert!(names_one && message.contains("503") && message.contains("/hook/people"), "{message}");
+    assert!(names_one && message.contains("503") && message.contains("/events/people"), "{message}");
     assert_eq!(world.sandbox.creates("people").len(), 1);
     world.receiver.down(false);
     world.renewed("people", "disabled");

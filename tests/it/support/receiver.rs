@@ -1,32 +1,31 @@
-//! The receiver of events, as a customer would write it: it checks every signature with the key file
-//! read anew, keeps the newest version of every object, and brings itself up to date when the
-//! daemon's resync command asks it to.
+//! The reference receiver, as the daemon under test has it: with key files in the test's folder, and brought
+//! up to date when the daemon's resync command asks for it.
 //!
 //! The resync command is a POSIX shell script. It leaves what it got on standard input in a folder
-//! and waits for the answer, which is its exit status.
+//! and waits for the answer, which is its exit status. What it brings is read in the tenant's truth, and is
+//! only what changed since the `from` that the daemon names: a gap that begins too late loses something.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{Path as UrlPath, State},
-    http::{HeaderMap, StatusCode},
-    routing::post,
-};
 use jiff::Timestamp;
+use protime_sandbox::{
+    audit,
+    journal::Change,
+    receiver::{self as reference, ReceiverConfig},
+};
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{events::is_signed, http::RUNTIME, sandbox::Admin};
+use super::{http::RUNTIME, sandbox::Admin};
 
 const SCRIPT: &str = r#"ask=$1/$PROTIME_WEBHOOK.$PROTIME_RENEWAL_ID.$PROTIME_STEP.$$
 cat > "$ask.part" || exit 9
@@ -41,15 +40,6 @@ echo "resynchronised with $code"
 exit "$code"
 "#;
 
-/// What is known of an object.
-#[derive(Debug, Default)]
-struct Held {
-    /// The newest version that was told.
-    version: String,
-    /// What was told of it last without a version.
-    data: Option<Value>,
-}
-
 /// One run of the resync command.
 #[derive(Debug, Clone)]
 pub(crate) struct Resync {
@@ -61,23 +51,18 @@ pub(crate) struct Resync {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    keys: HashMap<String, PathBuf>,
-    down: bool,
-    resync_exit: u8,
-    held: HashMap<(String, u64), Held>,
-    events: Vec<(String, u16)>,
-    told: Vec<(String, Value)>,
-    resyncs: Vec<Resync>,
+struct Script {
+    exit: u8,
+    runs: Vec<Resync>,
 }
 
 /// The receiver; its thread and its server end with it.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    inner: Arc<Mutex<Inner>>,
+    reference: Arc<reference::Receiver>,
+    script: Arc<Mutex<Script>>,
     pub(crate) origin: String,
     folder: PathBuf,
-    server: tokio::task::JoinHandle<()>,
     over: Arc<AtomicBool>,
 }
 
@@ -85,29 +70,33 @@ impl Receiver {
     pub(crate) fn start(folder: &Path, tenant: Admin) -> Self {
         let folder = folder.join("resyncs");
         fs::create_dir(&folder).unwrap();
-        let inner = Arc::new(Mutex::new(Inner::default()));
-        let app = Router::new().route("/hook/{collection}", post(event)).with_state(Arc::clone(&inner));
-        let listener = RUNTIME.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let server = RUNTIME.spawn(async { axum::serve(listener, app).await.expect("it serves") });
+        let reference = RUNTIME.block_on(reference::Receiver::start(ReceiverConfig::default())).unwrap();
+        let (reference, script) = (Arc::new(reference), Arc::<Mutex<Script>>::default());
         let over = Arc::new(AtomicBool::new(false));
-        let server_of_resyncs = (Arc::clone(&inner), folder.clone(), Arc::clone(&over));
+        let served = (Arc::downgrade(&reference), Arc::clone(&script), folder.clone(), Arc::clone(&over));
         std::thread::spawn(move || {
-            let (inner, folder, over) = server_of_resyncs;
+            let (reference, script, folder, over) = served;
             while !over.load(Ordering::SeqCst) {
-                serve_resyncs(&inner, &folder, &tenant);
+                serve_resyncs(&reference, &script, &folder, &tenant);
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        Self { inner, origin, folder, server, over }
+        let origin = reference.origin().to_owned();
+        Self { reference, script, origin, folder, over }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+    /// What it stands on. Every event so far was one: what is signed and cannot be read fails the test.
+    fn reference(&self) -> &reference::Receiver {
+        assert_eq!(self.reference.malformed(), 0, "an event is JSON, and has an id that is a whole number");
+        &self.reference
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
     }
 
     pub(crate) fn destination(&self, collection: &str) -> String {
-        format!("{}/hook/{collection}", self.origin)
+        self.reference.destination(collection)
     }
 
     /// The words of the resync command.
@@ -117,127 +106,64 @@ impl Receiver {
 
     /// Where the key of a collection's webhook is found.
     pub(crate) fn trust(&self, collection: &str, key_file: PathBuf) {
-        self.inner().keys.insert(collection.to_owned(), key_file);
+        self.reference.trust(collection, key_file);
     }
 
     pub(crate) fn down(&self, down: bool) {
-        self.inner().down = down;
+        self.reference.set_up(!down);
     }
 
     /// What the resync command ends with; nothing is brought up to date unless it is 0.
     pub(crate) fn resync_exit(&self, code: u8) {
-        self.inner().resync_exit = code;
+        self.script().exit = code;
     }
 
     /// Every run of the resync command for this webhook so far.
     pub(crate) fn resyncs(&self, webhook: &str) -> Vec<Resync> {
-        self.inner().resyncs.iter().filter(|it| it.input["webhook"] == webhook).cloned().collect()
+        self.script().runs.iter().filter(|it| it.input["webhook"] == webhook).cloned().collect()
     }
 
     /// How many events of this collection were answered with this status.
     pub(crate) fn events(&self, collection: &str, status: u16) -> usize {
-        self.inner().events.iter().filter(|(of, with)| of == collection && *with == status).count()
+        self.reference().events(collection, status)
     }
 
     /// Every event of this collection that was accepted, in the order of arrival.
     pub(crate) fn told(&self, collection: &str) -> Vec<Value> {
-        self.inner().told.iter().filter(|(of, _)| of == collection).map(|(_, event)| event.clone()).collect()
+        self.reference().told(collection)
     }
 
     /// The changes of the truth that are held neither in their version nor in a newer one.
     pub(crate) fn lost<'a>(&self, changes: &'a [Value]) -> Vec<&'a Value> {
-        let inner = self.inner();
-        // What shows no version is known by what it holds: that of this change, or of a later one.
-        let same = |change: &Value, data: &Value| {
-            let later = |it: &&Value| of(it) == of(change) && version(it) >= version(change);
-            changes.iter().filter(|it| it["data"] == *data).any(|it| later(&it))
-        };
-        let lost = |change: &&Value| {
-            let Some(held) = inner.held.get(&of(change)) else { return true };
-            held.version.as_str() < version(change)
-                && !held.data.as_ref().is_some_and(|data| change["data"].is_object() && same(change, data))
-        };
-        changes.iter().filter(lost).collect()
+        let truth: Vec<Change> = changes.iter().map(read).collect();
+        let lost: HashSet<u64> = self
+            .reference()
+            .holding(|held| audit::missing(&truth, held).into_iter().map(|change| change.seq).collect());
+        changes.iter().filter(|change| lost.contains(&change["seq"].as_u64().unwrap())).collect()
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.server.abort();
         self.over.store(true, Ordering::SeqCst);
     }
 }
 
-impl Inner {
-    fn hold(&mut self, collection: &str, id: u64, version: &str) {
-        let held = self.held.entry((collection.to_owned(), id)).or_default();
-        if version > held.version.as_str() {
-            version.clone_into(&mut held.version);
-        }
-    }
-
-    /// Takes in what an event tells of an object; without a version it is newer than what is known.
-    fn told_of(&mut self, collection: &str, data: &Value) {
-        let id = data["id"].as_u64().expect("an id is a whole number");
-        if let Some(version) = data["changeVersion"].as_str() {
-            return self.hold(collection, id, version);
-        }
-        let mut data = data.clone();
-        without_references(&mut data);
-        self.held.entry((collection.to_owned(), id)).or_default().data = Some(data);
-    }
+fn read(change: &Value) -> Change {
+    Change::deserialize(change).expect("a change as the sandbox records it")
 }
 
-fn of(change: &Value) -> (String, u64) {
-    let collection = change["collection"].as_str().unwrap().to_owned();
-    (collection, change["id"].as_u64().expect("an id is a whole number"))
-}
-
-fn version(change: &Value) -> &str {
-    change["change_version"].as_str().unwrap()
-}
-
-fn without_references(value: &mut Value) {
-    match value {
-        Value::Object(all) => {
-            all.remove("externalReferences");
-            all.values_mut().for_each(without_references);
-        }
-        Value::Array(all) => all.iter_mut().for_each(without_references),
-        _ => {}
-    }
-}
-
-async fn event(
-    State(inner): State<Arc<Mutex<Inner>>>,
-    UrlPath(collection): UrlPath<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
-    let mut inner = inner.lock().unwrap();
-    let key = inner.keys.get(&collection).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-    let authorization =
-        headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let status = if inner.down {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if key.is_empty() || !is_signed(authorization, &key, &body) {
-        StatusCode::UNAUTHORIZED
-    } else {
-        let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
-        inner.told_of(&collection, &event["data"]);
-        inner.told.push((collection.clone(), event));
-        StatusCode::NO_CONTENT
-    };
-    inner.events.push((collection, status.as_u16()));
-    status
-}
-
-fn serve_resyncs(inner: &Mutex<Inner>, folder: &Path, tenant: &Admin) {
+fn serve_resyncs(
+    reference: &Weak<reference::Receiver>,
+    script: &Mutex<Script>,
+    folder: &Path,
+    tenant: &Admin,
+) {
     // The folder goes away with the test.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "request") {
-            let Some(code) = bring_up_to_date(inner, &path, tenant) else { return };
+            let Some(code) = bring_up_to_date(reference, script, &path, tenant) else { return };
             let answer = path.with_extension("answer");
             let aside = path.with_extension("aside");
             if fs::write(&aside, format!("{code}\n")).and_then(|()| fs::rename(aside, answer)).is_ok() {
@@ -247,28 +173,29 @@ fn serve_resyncs(inner: &Mutex<Inner>, folder: &Path, tenant: &Admin) {
     }
 }
 
-/// Reads what changed since the beginning of the gap; `None` if the tenant is gone.
-fn bring_up_to_date(inner: &Mutex<Inner>, request: &Path, tenant: &Admin) -> Option<u8> {
+/// Reads what changed since the beginning of the gap; `None` if the tenant or the test is gone.
+fn bring_up_to_date(
+    reference: &Weak<reference::Receiver>,
+    script: &Mutex<Script>,
+    request: &Path,
+    tenant: &Admin,
+) -> Option<u8> {
     let at = Timestamp::now();
     // A daemon that dies while it starts the command leaves half of its message, or nothing.
     let Ok(input) = serde_json::from_str::<Value>(&fs::read_to_string(request).ok()?) else { return Some(1) };
-    let surroundings = fs::read_to_string(request.with_extension("seen")).ok()?;
+    let seen = fs::read_to_string(request.with_extension("seen")).ok()?;
     let from: Option<Timestamp> = input["from"].as_str().map(|from| from.parse().expect("RFC 3339"));
-    let changes = tenant.try_get("changes")?;
-    let mut inner = inner.lock().unwrap();
-    let code = inner.resync_exit;
+    let truth = tenant.try_get("changes")?;
+    let reference = reference.upgrade()?;
+    let mut script = script.lock().unwrap();
+    let code = script.exit;
     if code == 0 {
-        for change in changes["changes"].as_array()? {
-            let happened: Timestamp = change["at"].as_str()?.parse().expect("RFC 3339");
-            if change["collection"] == input["collection"] && from.is_none_or(|from| from <= happened) {
-                inner.hold(
-                    change["collection"].as_str()?,
-                    change["id"].as_u64()?,
-                    change["change_version"].as_str()?,
-                );
-            }
-        }
+        let changes = truth["changes"].as_array()?.iter().map(read);
+        let missed = changes.filter(|change| {
+            input["collection"] == change.collection.as_str() && from.is_none_or(|from| from <= change.at)
+        });
+        reference.holding(|held| missed.for_each(|change| held.bring(&change)));
     }
-    inner.resyncs.push(Resync { at, input, seen: surroundings });
+    script.runs.push(Resync { at, input, seen });
     Some(code)
 }

@@ -1,0 +1,203 @@
+//! Delivers events: signed, retried, and given up for good.
+//!
+//! Each webhook has workers of its own, so a receiver that does not answer holds up no other. An
+//! event is signed again at each attempt, with the key that counts then or, if so set, with that of its
+//! first attempt. When the last retry of one event fails, its webhook is disabled and everything that waits is dropped.
+
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+
+use crate::{core::Core, journal::Delivery, secret, settings::RetryKey, tenant::Tenant, webhooks::Pending};
+
+/// How the sandbox introduces itself to receivers.
+const AGENT: &str = concat!("protime-webhookd-sandbox/", env!("CARGO_PKG_VERSION"));
+
+/// The longest delay between two attempts.
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
+
+/// A worker's place: a webhook in one of its lives.
+#[derive(Debug, Clone, Copy)]
+struct Worker {
+    serial: usize,
+    life: u64,
+}
+
+/// A key and its number.
+#[derive(Clone)]
+struct Signer {
+    key: String,
+    version: u64,
+}
+
+/// An attempt that is ready to be sent.
+struct Attempt {
+    seq: u64,
+    url: String,
+    signer: Signer,
+    authorization: String,
+    content_type: String,
+    timeout: Duration,
+}
+
+/// What follows an attempt.
+enum Next {
+    Done,
+    RetryAfter(Duration),
+}
+
+/// The client that delivers; one for all webhooks, so that connections are reused.
+pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
+    let builder = || {
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).user_agent(AGENT)
+    };
+    // A machine without a certificate store can still rehearse with receivers on plain HTTP.
+    builder().build().or_else(|_| builder().tls_certs_only([]).build())
+}
+
+/// Starts workers wherever there is something to deliver, for ever.
+pub(crate) async fn dispatch(core: Arc<Core>) {
+    loop {
+        for worker in core.with(|tenant, _| start_workers(tenant)) {
+            let shared = Arc::clone(&core);
+            core.spawn(async move { work(&shared, worker.0, worker.1).await });
+        }
+        core.deliver.notified().await;
+    }
+}
+
+fn start_workers(tenant: &mut Tenant) -> Vec<(Worker, Pending)> {
+    let parallel = tenant.settings.parallel_deliveries;
+    let mut started = Vec::new();
+    for serial in tenant.webhooks.startable(parallel) {
+        let Some(webhook) = tenant.webhooks.by_serial(serial) else { continue };
+        while webhook.running < parallel {
+            let Some(event) = webhook.queue.pop_front() else { break };
+            webhook.running += 1;
+            started.push((Worker { serial, life: webhook.life }, event));
+        }
+    }
+    started
+}
+
+async fn work(core: &Core, worker: Worker, first: Pending) {
+    let mut next = Some(first);
+    while let Some(event) = next {
+        deliver(core, worker, &event).await;
+        next = core.with(|tenant, _| take_next(tenant, worker));
+    }
+}
+
+fn take_next(tenant: &mut Tenant, worker: Worker) -> Option<Pending> {
+    let webhook = tenant.webhooks.by_serial(worker.serial).filter(|webhook| webhook.life == worker.life)?;
+    let event = webhook.queue.pop_front();
+    if event.is_none() {
+        webhook.running = webhook.running.saturating_sub(1);
+    }
+    event
+}
+
+async fn deliver(core: &Core, worker: Worker, event: &Pending) {
+    let mut first = None;
+    for number in 1.. {
+        // The semaphore is never closed; without a permit the event would still be delivered.
+        let permit = core.permits.acquire().await;
+        let Some(attempt) = core.with(|tenant, _| begin(tenant, worker, event, number, first.as_ref()))
+        else {
+            return;
+        };
+        first.get_or_insert_with(|| attempt.signer.clone());
+        let outcome = send(core, &attempt, event).await;
+        let next = core.with(|tenant, _| end(tenant, worker, number, attempt.seq, outcome));
+        drop(permit);
+        match next {
+            Next::Done => return,
+            Next::RetryAfter(delay) => tokio::time::sleep(delay).await,
+        }
+    }
+}
+
+fn begin(
+    tenant: &mut Tenant,
+    worker: Worker,
+    event: &Pending,
+    number: u32,
+    first: Option<&Signer>,
+) -> Option<Attempt> {
+    let webhook = tenant
+        .webhooks
+        .by_serial(worker.serial)
+        .filter(|webhook| webhook.life == worker.life && webhook.delivers())?;
+    let first = first.filter(|_| tenant.settings.retry_key == RetryKey::Old);
+    let signer =
+        first.cloned().unwrap_or_else(|| Signer { key: webhook.key.clone(), version: webhook.key_version });
+    let (seq, at) = tenant.journal.stamp();
+    tenant.journal.delivery(Delivery {
+        seq,
+        at,
+        finished_at: None,
+        change_seq: event.change_seq,
+        destination_url: webhook.pair.destination_url.clone(),
+        collection: webhook.pair.collection.clone(),
+        webhook_id: webhook.id.clone(),
+        key_version: signer.version,
+        fingerprint: secret::fingerprint(&signer.key),
+        attempt: number,
+        status: None,
+        error: None,
+        delivered: None,
+    });
+    Some(Attempt {
+        seq,
+        url: webhook.pair.destination_url.clone(),
+        authorization: secret::authorization(&signer.key, &event.body),
+        content_type: tenant.settings.event_content_type.clone(),
+        signer,
+        timeout: Duration::from_millis(tenant.settings.delivery_timeout_ms),
+    })
+}
+
+async fn send(core: &Core, attempt: &Attempt, event: &Pending) -> Result<u16, String> {
+    core.client
+        .post(&attempt.url)
+        .timeout(attempt.timeout)
+        .header(AUTHORIZATION, &attempt.authorization)
+        .header(CONTENT_TYPE, &attempt.content_type)
+        .body(event.body.clone())
+        .send()
+        .await
+        .map(|answer| answer.status().as_u16())
+        .map_err(|error| root_cause(&error.without_url()))
+}
+
+/// The innermost cause, which names what happened without the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "timed out".to_owned();
+    }
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    cause.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn end(tenant: &mut Tenant, worker: Worker, number: u32, seq: u64, outcome: Result<u16, String>) -> Next {
+    let delivered = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
+    tenant.journal.delivered(seq, outcome);
+    let Some(webhook) = tenant.webhooks.by_serial(worker.serial) else { return Next::Done };
+    if delivered {
+        webhook.delivered += 1;
+        return Next::Done;
+    }
+    if webhook.life != worker.life {
+        return Next::Done;
+    }
+    if number > tenant.settings.retries {
+        tenant.disable(worker.serial, "exhausted");
+        return Next::Done;
+    }
+    let doubled = 1_u64.checked_shl(number - 1).unwrap_or(u64::MAX);
+    let delay = Duration::from_millis(tenant.settings.retry_delay_ms.saturating_mul(doubled));
+    Next::RetryAfter(delay.min(LONGEST_DELAY))
+}

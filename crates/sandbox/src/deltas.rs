@@ -1,0 +1,158 @@
+//! Deltas and pages: what the opaque tokens in links stand for.
+//!
+//! A token holds its whole meaning, so the sandbox keeps no cursor per page. What it does keep is which
+//! delta of a collection lives: starting one ends the other, and one that is not asked for dies. All
+//! clients of the API are one client here; what someone else starts ends ours only if a tenant has one
+//! delta a collection.
+
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{secret, time::later};
+
+/// Where a walk through the list of webhooks is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PageToken {
+    /// The list.
+    pub(crate) collection: String,
+    /// Its filter, as it was sent.
+    pub(crate) filter: String,
+    /// Its external references, as they were sent.
+    pub(crate) references: String,
+    /// The last item that was shown.
+    pub(crate) after: String,
+    /// Whether this page is one of the empty ones in between.
+    pub(crate) blank: bool,
+    /// The fresh delta that the walk belongs to, with the version at its start.
+    pub(crate) delta: Option<(String, u64)>,
+}
+
+/// Where a walk through a collection is: a `continuationToken`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Continuation {
+    /// The collection.
+    pub(crate) collection: String,
+    /// Its filter, as it was sent.
+    pub(crate) filter: String,
+    /// Its external references, as they were sent.
+    pub(crate) references: String,
+    /// The last object that was shown.
+    pub(crate) after: Option<u64>,
+    /// Whether this page is one of the empty ones in between.
+    pub(crate) blank: bool,
+    /// Until when it can be used.
+    pub(crate) until: Timestamp,
+}
+
+/// Where a delta is: a `deltaToken`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeltaToken {
+    /// Which delta.
+    pub(crate) id: String,
+    /// Counts the links of the delta.
+    pub(crate) link: u64,
+    /// The version up to which everything was shown.
+    pub(crate) version: u64,
+    /// Its filter, as it was sent.
+    pub(crate) filter: String,
+    /// Its external references, as they were sent.
+    pub(crate) references: String,
+}
+
+/// Writes a token.
+pub(crate) fn encode<T: Serialize>(token: &T) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(token).unwrap_or_default())
+}
+
+/// Reads a token; none if it is not one of ours.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+#[derive(Debug)]
+struct Alive {
+    id: String,
+    until: Timestamp,
+    links: u64,
+}
+
+/// Which delta of which collection lives.
+#[derive(Debug, Default)]
+pub(crate) struct Deltas {
+    alive: HashMap<&'static str, Alive>,
+}
+
+impl Deltas {
+    /// Starts a delta, which ends the one before it.
+    pub(crate) fn start(&mut self, collection: &'static str, lifetime_ms: u64, now: Timestamp) -> String {
+        let id = secret::id();
+        self.alive.insert(collection, Alive { id: id.clone(), until: later(now, lifetime_ms), links: 0 });
+        id
+    }
+
+    /// Ends the delta of a collection; false if none lives.
+    pub(crate) fn end(&mut self, collection: &str) -> bool {
+        self.alive.remove(collection).is_some()
+    }
+
+    /// Whether a delta lives; if so, it lives on from now.
+    pub(crate) fn touch(&mut self, collection: &str, id: &str, lifetime_ms: u64, now: Timestamp) -> bool {
+        let Some(alive) = self.alive.get_mut(collection).filter(|alive| alive.id == id && alive.until > now)
+        else {
+            return false;
+        };
+        alive.until = later(now, lifetime_ms);
+        true
+    }
+
+    /// The number of the latest link of the delta of a collection.
+    pub(crate) fn latest_link(&self, collection: &str) -> u64 {
+        self.alive.get(collection).map_or(0, |alive| alive.links)
+    }
+
+    /// The number of a new link of the delta of a collection.
+    pub(crate) fn next_link(&mut self, collection: &str) -> u64 {
+        self.alive.get_mut(collection).map_or(0, |alive| {
+            alive.links += 1;
+            alive.links
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_ends_with_the_next_one_or_when_no_one_asks() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut deltas = Deltas::default();
+        let first = deltas.start("people", 1_000, now);
+        assert!(deltas.touch("people", &first, 1_000, later(now, 999)));
+        assert!(deltas.touch("people", &first, 1_000, later(now, 1_998)));
+        assert!(!deltas.touch("people", &first, 1_000, later(now, 2_998)));
+        let second = deltas.start("people", 1_000, now);
+        assert!(!deltas.touch("people", &first, 1_000, now));
+        assert!(!deltas.touch("breaks", &second, 1_000, now));
+        assert_eq!((deltas.next_link("people"), deltas.next_link("people")), (1, 2));
+        assert_eq!((deltas.latest_link("people"), deltas.latest_link("breaks")), (2, 0));
+        assert!(deltas.end("people") && !deltas.end("people"));
+        assert!(!deltas.touch("people", &second, 1_000, now));
+    }
+
+    #[test]
+    fn a_token_is_read_back_and_a_foreign_one_is_not() {
+        let token = DeltaToken {
+            id: "x".to_owned(),
+            link: 1,
+            version: 7,
+            filter: String::new(),
+            references: String::new(),
+        };
+        assert_eq!(decode(&encode(&token)), Some(token));
+        assert_eq!(decode::<DeltaToken>("garbage"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! What other servers do to an answer on its way out: a byte order mark before the JSON, compression
+//! that no one asked for, a `nextLink` with a host of their own, another word for an empty list.
+//!
+//! Only answers of the API are dressed, and only JSON of its own: what a fault rule puts in their place
+//! is already as it was asked for.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderValue, header},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    settings::{EmptyList, NextLinkHost, Settings},
+};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A host that no one can reach: the name is reserved for that.
+const INTERNAL: &str = "https://protimeapi-7.internal.invalid:8443";
+
+/// The longest block of bytes that DEFLATE takes as they are.
+const LONGEST_BLOCK: usize = 65_535;
+
+/// The answer as these settings want it; `origin` and `host` are those of the API.
+pub(crate) fn dressed(mut answer: Answer, settings: &Settings, origin: &str, host: &str) -> Answer {
+    let is_json = answer.headers.iter().any(|(name, value)| {
+        *name == header::CONTENT_TYPE && value.as_bytes().starts_with(b"application/json")
+    });
+    if !is_json {
+        return answer;
+    }
+    if let Ok(Value::Object(_)) = serde_json::from_slice::<Value>(&answer.body) {
+        answer = with_other_links(answer, settings, origin, host);
+        answer = with_other_emptiness(answer, settings);
+    }
+    if answer.body.is_empty() {
+        return answer;
+    }
+    if settings.bom.yes() {
+        answer.body = [BOM, &answer.body].concat().into();
+    }
+    if settings.gzip.yes() {
+        answer.body = gzip(&answer.body);
+        answer.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    answer
+}
+
+fn with_other_links(mut answer: Answer, settings: &Settings, origin: &str, host: &str) -> Answer {
+    let base = match settings.next_link_host {
+        NextLinkHost::Path => return answer,
+        NextLinkHost::Url => origin.to_owned(),
+        NextLinkHost::OtherHost => INTERNAL.to_owned(),
+        NextLinkHost::Http => format!("http://{host}"),
+    };
+    if let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body)
+        && let Some(link) = body.get("nextLink").and_then(Value::as_str)
+    {
+        body["nextLink"] = json!(format!("{base}{link}"));
+        answer.body = body.to_string().into();
+    }
+    answer
+}
+
+fn with_other_emptiness(mut answer: Answer, settings: &Settings) -> Answer {
+    let Ok(Value::Object(mut body)) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    if answer.status != 200 || body.get("value") != Some(&json!([])) {
+        return answer;
+    }
+    match settings.empty_list {
+        EmptyList::Array => {}
+        // Where links stand beside the list, there is no answer without a body.
+        EmptyList::NoContent if body.len() == 1 => return Answer::empty(204),
+        EmptyList::Null | EmptyList::NoContent => {
+            body.insert("value".to_owned(), Value::Null);
+            answer.body = Value::Object(body).to_string().into();
+        }
+    }
+    answer
+}
+
+/// A gzip file of these bytes, which are stored and not made smaller.
+fn gzip(bytes: &[u8]) -> Bytes {
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut blocks = bytes.chunks(LONGEST_BLOCK).peekable();
+    while let Some(block) = blocks.next() {
+        let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        file.push(u8::from(blocks.peek().is_none()));
+        file.extend(length.to_le_bytes());
+        file.extend((!length).to_le_bytes());
+        file.extend(block);
+    }
+    file.extend(crc32(bytes).to_le_bytes());
+    // The length counts modulo 2^32, so that cutting off is what the format asks for.
+    file.extend(bytes.len().to_le_bytes().iter().take(4));
+    file.into()
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, byte| {
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| {
+                if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
+            },
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::YesNo;
+
+    fn dress(body: &Value, settings: &Settings) -> Answer {
+        dressed(Answer::json(200, body), settings, "http://127.0.0.1:1", "api.test")
+    }
+
+    fn text(answer: &Answer) -> &str {
+        str::from_utf8(&answer.body).unwrap()
+    }
+
+    #[test]
+    fn a_next_link_begins_as_it_is_set() {
+        let body = json!({"value": [1], "nextLink": "/a?b"});
+        for (next_link_host, expected) in [
+            (NextLinkHost::Path, "/a?b"),
+            (NextLinkHost::Url, "http://127.0.0.1:1/a?b"),
+            (NextLinkHost::OtherHost, "https://protimeapi-7.internal.invalid:8443/a?b"),
+            (NextLinkHost::Http, "http://api.test/a?b"),
+        ] {
+            let answer = dress(&body, &Settings { next_link_host, ..Settings::default() });
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(body["nextLink"], expected);
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_what_it_is_set_to_be() {
+        let (empty, linked) = (json!({"value": []}), json!({"value": [], "nextLink": "/a"}));
+        let with = |body, empty_list| dress(body, &Settings { empty_list, ..Settings::default() });
+        assert_eq!(text(&with(&empty, EmptyList::Array)), r#"{"value":[]}"#);
+        assert_eq!(text(&with(&empty, EmptyList::Null)), r#"{"value":null}"#);
+        assert_eq!(with(&empty, EmptyList::NoContent), Answer::empty(204));
+        assert!(text(&with(&linked, EmptyList::NoContent)).contains(r#""value":null"#));
+        assert_eq!(text(&with(&json!({"value": [1]}), EmptyList::Null)), r#"{"value":[1]}"#);
+    }
+
+    #[test]
+    fn the_mark_comes_before_the_json_and_the_compression_around_both() {
+        let body = json!({"value": [1]});
+        let marked = dress(&body, &Settings { bom: YesNo::Yes, ..Settings::default() });
+        assert_eq!(text(&marked), "\u{feff}{\"value\":[1]}");
+        let both = Settings { bom: YesNo::Yes, gzip: YesNo::Yes, ..Settings::default() };
+        let packed = dress(&body, &both);
+        assert!(packed.body.starts_with(b"\x1f\x8b\x08"));
+        assert!(packed.headers.iter().any(|(name, value)| name == "content-encoding" && value == "gzip"));
+        let html = Answer::html(502, "x");
+        assert_eq!(dressed(html.clone(), &both, "", ""), html);
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn what_is_packed_is_read_by_others() {
+        let bytes = "0123456789".repeat(20_000);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("packed.gz");
+        std::fs::write(&file, gzip(bytes.as_bytes())).unwrap();
+        let read = std::process::Command::new("gzip").arg("-dc").arg(&file).output().unwrap();
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        assert_eq!(read.stdout, bytes.as_bytes());
+    }
+}

@@ -1,0 +1,223 @@
+//! What is known of each collection: properties, filters, limits, scope, references.
+//!
+//! `facts.json` is the sandbox's own copy of what Protime's documentation shows, without the prose. The
+//! client reads another one: a mistake in a fact must be made twice to pass a test. Where no page shows
+//! something, the fact is left out, and the sandbox refuses it.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+use crate::filter::Field;
+
+/// What is known of one collection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Facts {
+    /// The scope that allows to read it.
+    pub(crate) scope: String,
+    /// What its list demands and takes.
+    pub(crate) list: Reading,
+    /// What a fresh delta demands and takes.
+    pub(crate) delta: Reading,
+    /// The external references that it takes, by their collection.
+    pub(crate) references: BTreeMap<String, Related>,
+    /// The properties of its objects; `a.b` is nested, `a[].b` is in each element of an array.
+    pub(crate) properties: BTreeMap<String, Property>,
+}
+
+/// What one way of reading demands and takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reading {
+    /// The filters without which there is no answer.
+    pub(crate) required: Vec<String>,
+    /// Every filter.
+    pub(crate) filters: BTreeMap<String, Field>,
+    /// Whether the dates may span one year at most.
+    #[serde(default)]
+    pub(crate) one_year: bool,
+}
+
+/// A collection whose external references may be asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Related {
+    /// The properties that hold objects of it; an empty one is the object itself.
+    pub(crate) at: Vec<String>,
+    /// The references that Protime defines; every name without an `@` is a customer's own.
+    pub(crate) predefined: Vec<String>,
+}
+
+/// A property of an object.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Property {
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// When it is there.
+    pub(crate) presence: Presence,
+}
+
+/// What a property holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The `changeVersion`.
+    Version,
+    /// A whole number.
+    Integer,
+    /// Any text.
+    Text,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// Minutes since midnight.
+    MinutesOfDay,
+    /// A duration in minutes.
+    Minutes,
+    /// A number.
+    Number,
+    /// A truth value.
+    Boolean,
+    /// A UUID.
+    Guid,
+    /// The id of a request: tenant, person and number.
+    Request,
+    /// Texts by language.
+    Translations,
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// An array of these words.
+    SomeOf(Vec<String>),
+}
+
+/// When a property is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// In every object.
+    Always,
+    /// Only in an object of this `kind`.
+    OfKind(String),
+    /// Only after the object was changed.
+    Edited,
+    /// In some objects.
+    Set,
+}
+
+impl TryFrom<String> for Property {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (kind, presence) = text.split_once(" if ").unwrap_or((&text, ""));
+        let words = |text: &str| text.split('|').map(str::to_owned).collect();
+        let kind = match kind {
+            "version" => Kind::Version,
+            "integer" => Kind::Integer,
+            "text" => Kind::Text,
+            "date" => Kind::Date,
+            "minutes of day" => Kind::MinutesOfDay,
+            "minutes" => Kind::Minutes,
+            "number" => Kind::Number,
+            "boolean" => Kind::Boolean,
+            "guid" => Kind::Guid,
+            "request" => Kind::Request,
+            "translations" => Kind::Translations,
+            other => match (other.strip_prefix("one of "), other.strip_prefix("some of ")) {
+                (Some(of), _) => Kind::OneOf(words(of)),
+                (_, Some(of)) => Kind::SomeOf(words(of)),
+                _ => return Err(format!("`{other}` is not a valid type")),
+            },
+        };
+        let presence = match presence {
+            "" => Presence::Always,
+            "edited" => Presence::Edited,
+            "set" => Presence::Set,
+            other => match other.strip_prefix("kind ") {
+                Some(of) => Presence::OfKind(of.to_owned()),
+                None => return Err(format!("`{other}` is not a valid condition")),
+            },
+        };
+        Ok(Self { kind, presence })
+    }
+}
+
+impl Facts {
+    /// The property that says which day an object is of; none where its list takes no date.
+    pub(crate) fn day(&self) -> Option<&str> {
+        self.list.filters.get("date").map(|field| field.property.as_str())
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads all of it")]
+static ALL: LazyLock<BTreeMap<String, Facts>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("facts.json")).expect("facts.json is well formed"));
+
+/// What is known of a collection.
+pub(crate) fn of(collection: &str) -> Option<&'static Facts> {
+    ALL.get(collection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::COLLECTIONS;
+
+    #[test]
+    fn every_collection_is_described() {
+        assert_eq!(ALL.keys().map(String::as_str).collect::<Vec<_>>(), {
+            let mut names = COLLECTIONS.to_vec();
+            names.sort_unstable();
+            names
+        });
+        for (name, facts) in ALL.iter() {
+            for property in ["id", "changeVersion"] {
+                assert!(facts.properties.contains_key(property), "{name} has no {property}");
+            }
+            for (filter, field) in facts.list.filters.iter().chain(&facts.delta.filters) {
+                assert!(facts.properties.contains_key(&field.property), "{name}: {filter}");
+            }
+            for at in facts.references.values().flat_map(|related| &related.at) {
+                let id = if at.is_empty() { "id".to_owned() } else { format!("{at}.id") };
+                assert!(facts.properties.contains_key(&id), "{name}: {id}");
+            }
+            assert!(!facts.delta.filters.contains_key("person"), "{name}: forbidden in a delta");
+        }
+    }
+
+    #[test]
+    fn ten_collections_are_of_days() {
+        let dated: Vec<&str> = ALL
+            .iter()
+            .filter(|(_, facts)| facts.list.required == ["date"])
+            .map(|(name, facts)| {
+                assert_eq!(facts.delta.required, ["date"], "{name}");
+                assert!(facts.delta.one_year, "{name}");
+                // No page names a limit for assignments, whose filter looks at another property.
+                let of = (facts.list.one_year, facts.day());
+                let expected = if name == "assignments" { (false, "from") } else { (true, "date") };
+                assert_eq!(of, (expected.0, Some(expected.1)), "{name}");
+                name.as_str()
+            })
+            .collect();
+        let expected = [
+            "absences",
+            "access-clockings",
+            "activity-durations",
+            "assignments",
+            "breaks",
+            "calculated-totals",
+            "clockings",
+            "counters",
+            "paid-presences",
+            "work-interruptions",
+        ];
+        assert_eq!(dated, expected);
+    }
+
+    #[test]
+    fn a_scope_is_that_of_the_collection_but_for_paid_presences() {
+        for (name, facts) in ALL.iter() {
+            let of = if name == "paid-presences" { "calculated-totals" } else { name };
+            assert_eq!(facts.scope, format!("connector-protimeapi-{of}.read"));
+        }
+    }
+}

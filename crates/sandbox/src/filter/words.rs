@@ -1,0 +1,225 @@
+//! Reads the text of a filter word by word.
+
+use super::{Condition, Datum, Field, Fields, Filter, Op, Operand, Type};
+use crate::time::is_day;
+
+/// So deep may parentheses be nested; a filter that a person writes needs two.
+const DEEPEST: usize = 32;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Word<'a> {
+    Bare(&'a str),
+    Quoted(String),
+    Punctuation(char),
+}
+
+impl Word<'_> {
+    fn shown(&self) -> String {
+        match self {
+            Self::Bare(text) => format!("`{text}`"),
+            Self::Quoted(text) => format!("`'{text}'`"),
+            Self::Punctuation(sign) => format!("`{sign}`"),
+        }
+    }
+}
+
+fn found(word: Option<Word<'_>>) -> String {
+    word.map_or_else(|| "the end".to_owned(), |word| word.shown())
+}
+
+/// A filter's text, of which the beginning was read.
+pub(super) struct Words<'a> {
+    rest: &'a str,
+    fields: &'a Fields,
+    depth: usize,
+}
+
+impl<'a> Words<'a> {
+    /// Nothing is read yet.
+    pub(super) fn new(text: &'a str, fields: &'a Fields) -> Self {
+        Self { rest: text, fields, depth: 0 }
+    }
+
+    /// Reads all of it.
+    pub(super) fn filter(mut self) -> Result<Filter, String> {
+        let filter = self.either()?;
+        match self.next()? {
+            None => Ok(filter),
+            other => Err(format!("expected `and`, `or` or the end, found {}", found(other))),
+        }
+    }
+
+    fn either(&mut self) -> Result<Filter, String> {
+        let mut any = vec![self.both()?];
+        while self.take("or")? {
+            any.push(self.both()?);
+        }
+        Ok(one_or(any, Filter::Or))
+    }
+
+    fn both(&mut self) -> Result<Filter, String> {
+        let mut all = vec![self.group()?];
+        while self.take("and")? {
+            all.push(self.group()?);
+        }
+        Ok(one_or(all, Filter::And))
+    }
+
+    fn group(&mut self) -> Result<Filter, String> {
+        let before = self.rest;
+        if self.next()? != Some(Word::Punctuation('(')) {
+            self.rest = before;
+            return self.condition().map(Filter::Is);
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("parentheses are nested more than {DEEPEST} times"));
+        }
+        let inner = self.either()?;
+        self.depth -= 1;
+        match self.next()? {
+            Some(Word::Punctuation(')')) => Ok(inner),
+            other => Err(format!("expected `)`, found {}", found(other))),
+        }
+    }
+
+    fn condition(&mut self) -> Result<Condition, String> {
+        let names = || self.fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let (name, field) = match self.next()? {
+            Some(Word::Bare(name)) => match self.fields.get(name) {
+                Some(field) => (name, field),
+                None if self.fields.is_empty() => return Err(format!("`{name}`: no filter is taken here")),
+                None => return Err(format!("`{name}` is not a field here; there are {}", names())),
+            },
+            other => return Err(format!("expected one of {}, found {}", names(), found(other))),
+        };
+        let op = match self.next()? {
+            Some(Word::Bare("eq")) => Op::Eq,
+            Some(Word::Bare("ge")) => Op::Ge,
+            Some(Word::Bare("le")) => Op::Le,
+            Some(Word::Bare("in")) => Op::In,
+            other => {
+                return Err(format!("expected eq, ge, le or in after `{name}`, found {}", found(other)));
+            }
+        };
+        if !field.operators.contains(&op) {
+            return Err(format!("`{name}` is not compared by `{}`", op.as_str()));
+        }
+        let operand = match op {
+            Op::In => self.several(name, field)?,
+            _ => Operand::Values(vec![self.value(name, field)?]),
+        };
+        Ok(Condition { field: name.to_owned(), op, operand })
+    }
+
+    fn value(&mut self, name: &str, field: &Field) -> Result<Datum, String> {
+        let (word, wanted) = (self.next()?, wanted(field.holds));
+        let datum = match (&word, field.holds) {
+            (Some(Word::Bare(digits)), Type::Integer) => digits.parse().ok().map(Datum::Integer),
+            (Some(Word::Bare("true")), Type::Boolean) => Some(Datum::Boolean(true)),
+            (Some(Word::Bare("false")), Type::Boolean) => Some(Datum::Boolean(false)),
+            (Some(Word::Quoted(text)), Type::Date) if is_day(text) => Some(Datum::Text(text.clone())),
+            (Some(Word::Quoted(text)), Type::Text) => Some(Datum::Text(text.clone())),
+            _ => None,
+        };
+        let datum = datum.ok_or_else(|| format!("`{name}` takes {wanted}, found {}", found(word)))?;
+        match &datum {
+            Datum::Text(text) if !field.values.is_empty() && !field.values.contains(text) => {
+                Err(format!("`{name}` is never `{text}`; there are {}", field.values.join(", ")))
+            }
+            _ => Ok(datum),
+        }
+    }
+
+    /// `(1, 2)` or `circle(1, 2)`.
+    fn several(&mut self, name: &str, field: &Field) -> Result<Operand, String> {
+        let list = match self.next()? {
+            Some(Word::Punctuation('(')) => None,
+            Some(Word::Bare(list)) if field.lists.iter().any(|known| known == list) => match self.next()? {
+                Some(Word::Punctuation('(')) => Some(list),
+                other => return Err(format!("expected `(` after `{list}`, found {}", found(other))),
+            },
+            other => return Err(format!("expected `(` after `in`, found {}", found(other))),
+        };
+        let mut values = Vec::new();
+        loop {
+            values.push(self.value(name, field)?);
+            match self.next()? {
+                Some(Word::Punctuation(',')) => {}
+                Some(Word::Punctuation(')')) => break,
+                other => return Err(format!("expected `,` or `)`, found {}", found(other))),
+            }
+        }
+        let Some(list) = list else { return Ok(Operand::Values(values)) };
+        let numbers = values.into_iter().filter_map(|datum| match datum {
+            Datum::Integer(number) => Some(number),
+            _ => None,
+        });
+        Ok(Operand::Named(list.to_owned(), numbers.collect()))
+    }
+
+    /// Takes the next word if it is this one.
+    fn take(&mut self, word: &str) -> Result<bool, String> {
+        let before = self.rest;
+        if self.next()? == Some(Word::Bare(word)) {
+            return Ok(true);
+        }
+        self.rest = before;
+        Ok(false)
+    }
+
+    fn next(&mut self) -> Result<Option<Word<'a>>, String> {
+        self.rest = self.rest.trim_start();
+        let Some(first) = self.rest.chars().next() else { return Ok(None) };
+        match first {
+            '(' | ')' | ',' => {
+                self.rest = &self.rest[1..];
+                Ok(Some(Word::Punctuation(first)))
+            }
+            '\'' => self.quoted().map(Some),
+            _ => {
+                let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '\'');
+                let (word, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+                self.rest = rest;
+                Ok(Some(Word::Bare(word)))
+            }
+        }
+    }
+
+    /// A text in quotes; a quote in it is written twice.
+    fn quoted(&mut self) -> Result<Word<'a>, String> {
+        let mut text = String::new();
+        let mut rest = &self.rest[1..];
+        loop {
+            let Some(end) = rest.find('\'') else { return Err("a quote is not closed".to_owned()) };
+            text.push_str(&rest[..end]);
+            rest = &rest[end + 1..];
+            if let Some(more) = rest.strip_prefix('\'') {
+                text.push('\'');
+                rest = more;
+            } else {
+                self.rest = rest;
+                return Ok(Word::Quoted(text));
+            }
+        }
+    }
+}
+
+fn one_or(mut all: Vec<Filter>, join: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
+    match all.pop() {
+        Some(one) if all.is_empty() => one,
+        last => {
+            all.extend(last);
+            join(all)
+        }
+    }
+}
+
+fn wanted(holds: Type) -> &'static str {
+    match holds {
+        Type::Integer => "a whole number",
+        Type::Text => "a text in single quotes",
+        Type::Date => "a date in single quotes such as '2026-11-23'",
+        Type::Boolean => "true or false",
+    }
+}

@@ -1,0 +1,348 @@
+//! The truth: what happened at the tenant, in the order in which it happened.
+//!
+//! One counter numbers everything, so that any two records can be put in order. A change has the
+//! tenant's time, because the gaps that a resync closes are spans of it. All other times here are the
+//! machine's, whatever the tenant's clock shows: a test compares them with its own. Records are
+//! kept for the life of the sandbox, because a test asks at the end what was lost. A token or a
+//! client secret is never recorded; a key only as its version and fingerprint.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::clock;
+
+/// What a change did to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// Inserted or updated.
+    Upsert,
+    /// Deleted.
+    Delete,
+}
+
+/// One change of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Place in the order of everything.
+    pub seq: u64,
+    /// When, on the tenant's clock.
+    pub at: Timestamp,
+    /// The collection.
+    pub collection: String,
+    /// The object.
+    pub id: u64,
+    /// The object's version from this change on.
+    pub change_version: String,
+    /// What was done.
+    pub kind: ChangeKind,
+    /// The day that the object is of, which is not when it changed; null for what is not of a day, and
+    /// after a deletion.
+    pub date: Option<String>,
+    /// What is told of the object, where that does not show its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+/// One request to the API or the token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// Place in the order of everything.
+    pub(crate) seq: u64,
+    /// When it had been read.
+    pub(crate) at: Timestamp,
+    /// Its method.
+    pub(crate) method: String,
+    /// Its path.
+    pub(crate) path: String,
+    /// Its query as it was sent; empty if there was none.
+    pub(crate) query: String,
+    /// What was asked, in the words of the fault rules.
+    pub(crate) endpoint: &'static str,
+    /// The collection that it concerns, where it concerns one.
+    pub(crate) collection: Option<String>,
+    /// The status it was answered with; null while it runs, and for ever if it was reset.
+    pub status: Option<u16>,
+    /// When the tenant did what was asked; null if it did nothing.
+    pub processed_at: Option<Timestamp>,
+    /// The status that doing it led to, also where the client never learnt it.
+    pub(crate) processed_status: Option<u16>,
+    /// The fault that was applied.
+    pub fault: Option<&'static str>,
+}
+
+/// One attempt at one event for one webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Place in the order of everything.
+    pub seq: u64,
+    /// When it was signed and sent.
+    pub at: Timestamp,
+    /// When its outcome was known; null while it runs.
+    pub finished_at: Option<Timestamp>,
+    /// Which change.
+    pub change_seq: u64,
+    /// Where to.
+    pub destination_url: String,
+    /// Of which collection.
+    pub collection: String,
+    /// The webhook's id at that moment.
+    pub webhook_id: String,
+    /// The version of the key that signed it.
+    pub key_version: u64,
+    /// The fingerprint of that key.
+    pub fingerprint: String,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// The receiver's status, if it answered.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// Whether it was a success; null while it runs.
+    pub delivered: Option<bool>,
+}
+
+/// Something that happened to a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// Place in the order of everything.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The pair's destination.
+    pub destination_url: String,
+    /// The pair's collection.
+    pub collection: String,
+    /// The id from then on.
+    pub id: String,
+    /// `created`, `renewed`, `disabled` or `deleted`.
+    pub what: &'static str,
+    /// For `disabled`: `expired`, `exhausted` or `admin`; otherwise `client`, `foreign` or `admin`.
+    pub cause: &'static str,
+    /// The version of the key from then on.
+    pub key_version: u64,
+    /// Events that were dropped for ever.
+    pub dropped: usize,
+}
+
+/// What a log line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// A request to the API.
+    Request,
+    /// An object changed.
+    Change,
+    /// An attempt to deliver an event.
+    Delivery,
+    /// A webhook changed its state.
+    Webhook,
+}
+
+impl Topic {
+    /// The word at the beginning of the line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Change => "change",
+            Self::Delivery => "delivery",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+/// A line for a person who watches; never holds a key, a token or a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// About what.
+    pub topic: Topic,
+    /// What happened.
+    pub text: String,
+    /// What came of it.
+    pub result: String,
+    /// Whether that is how it should be.
+    pub good: bool,
+}
+
+/// Where the lines go.
+pub type LogSender = mpsc::UnboundedSender<LogLine>;
+
+/// Everything that happened.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    last_seq: u64,
+    /// Every change.
+    pub(crate) changes: Vec<Change>,
+    /// Every request.
+    pub(crate) requests: Vec<Request>,
+    /// Every attempt to deliver.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// Everything that happened to webhooks.
+    pub(crate) transitions: Vec<Transition>,
+    log: Option<LogSender>,
+}
+
+/// What has a place in the order of everything.
+pub(crate) trait Numbered {
+    /// The place.
+    fn seq(&self) -> u64;
+}
+
+macro_rules! numbered {
+    ($($record:ty),*) => {$(
+        impl Numbered for $record {
+            fn seq(&self) -> u64 {
+                self.seq
+            }
+        }
+    )*};
+}
+
+numbered!(Change, Request, Delivery, Transition);
+
+/// The records after a place.
+pub(crate) fn since<T: Numbered>(records: &[T], seq: u64) -> &[T] {
+    &records[records.partition_point(|record| record.seq() <= seq)..]
+}
+
+fn find<T: Numbered>(records: &mut [T], seq: u64) -> Option<&mut T> {
+    let at = records.binary_search_by_key(&seq, Numbered::seq).ok()?;
+    records.get_mut(at)
+}
+
+impl Journal {
+    /// An empty one that sends its lines there.
+    pub(crate) fn new(log: Option<LogSender>) -> Self {
+        Self { log, ..Self::default() }
+    }
+
+    /// The place of the latest record.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The next place, and the time.
+    pub(crate) fn stamp(&mut self) -> (u64, Timestamp) {
+        self.last_seq += 1;
+        (self.last_seq, clock::now())
+    }
+
+    /// Records a change.
+    pub(crate) fn change(&mut self, change: Change, owed: usize) {
+        let word = match change.kind {
+            ChangeKind::Upsert => "upsert",
+            ChangeKind::Delete => "delete",
+        };
+        let text = format!("{word} {} {}", change.collection, change.id);
+        self.say(Topic::Change, text, format!("to deliver: {owed}"), true);
+        self.changes.push(change);
+    }
+
+    /// Records a request.
+    pub(crate) fn request(&mut self, request: Request) {
+        self.requests.push(request);
+    }
+
+    /// Records that the tenant did what a request asked for.
+    pub(crate) fn processed(&mut self, seq: u64, status: u16) {
+        if let Some(request) = find(&mut self.requests, seq) {
+            request.processed_at = Some(clock::now());
+            request.processed_status = Some(status);
+        }
+    }
+
+    /// Records how a request was answered: with a status, or by a reset.
+    pub(crate) fn answered(&mut self, seq: u64, status: Option<u16>) {
+        let Some(request) = find(&mut self.requests, seq) else { return };
+        request.status = status;
+        let query = if request.query.is_empty() { "" } else { "?" };
+        let shown: String = format!("{} {}{query}{}", request.method, request.path, request.query)
+            .chars()
+            .take(200)
+            .collect();
+        let mut result = status.map_or_else(|| "connection reset".to_owned(), |status| status.to_string());
+        if let Some(fault) = request.fault {
+            result.push_str(", fault ");
+            result.push_str(fault);
+        }
+        let good = status.is_some_and(|status| status < 400);
+        self.say(Topic::Request, shown, result, good);
+    }
+
+    /// Records the beginning of an attempt to deliver.
+    pub(crate) fn delivery(&mut self, delivery: Delivery) {
+        self.deliveries.push(delivery);
+    }
+
+    /// Records the outcome of an attempt to deliver.
+    pub(crate) fn delivered(&mut self, seq: u64, outcome: Result<u16, String>) {
+        let Some(delivery) = find(&mut self.deliveries, seq) else { return };
+        delivery.finished_at = Some(clock::now());
+        let good = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
+        delivery.delivered = Some(good);
+        let result = match &outcome {
+            Ok(status) => status.to_string(),
+            Err(error) => error.clone(),
+        };
+        match outcome {
+            Ok(status) => delivery.status = Some(status),
+            Err(error) => delivery.error = Some(error),
+        }
+        let text = format!(
+            "{} {} change {}, attempt {}, key version {}",
+            delivery.collection,
+            without_secrets(&delivery.destination_url),
+            delivery.change_seq,
+            delivery.attempt,
+            delivery.key_version
+        );
+        self.say(Topic::Delivery, text, result, good);
+    }
+
+    /// Records what happened to a webhook.
+    pub(crate) fn transition(&mut self, transition: Transition) {
+        let text = format!("{} {}", transition.collection, without_secrets(&transition.destination_url));
+        let mut result =
+            format!("{} ({}), key version {}", transition.what, transition.cause, transition.key_version);
+        if transition.dropped > 0 {
+            let _ = write!(result, ", events dropped: {}", transition.dropped);
+        }
+        self.say(Topic::Webhook, text, result, transition.what != "disabled");
+        self.transitions.push(transition);
+    }
+
+    fn say(&self, topic: Topic, text: String, result: String, good: bool) {
+        if let Some(log) = &self.log {
+            // No one listens any more: the record itself is what counts.
+            let _ = log.send(LogLine { at: clock::now(), topic, text, result, good });
+        }
+    }
+}
+
+/// A URL without user info and query, where people put secrets.
+fn without_secrets(url: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(url) else { return "(no URL)".to_owned() };
+    let had_query = url.query().is_some();
+    url.set_query(None);
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if had_query { format!("{url}?…") } else { url.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_url_has_no_user_info_and_no_query() {
+        assert_eq!(without_secrets("https://u:p@host/a?token=x#y"), "https://host/a?…");
+        assert_eq!(without_secrets("http://127.0.0.1:80/a"), "http://127.0.0.1/a");
+    }
+}

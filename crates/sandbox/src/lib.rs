@@ -1,0 +1,200 @@
+//! A simulated Protime tenant on loopback, to rehearse against and to test with; a reference receiver of
+//! its events; and the audit of what was lost between the two.
+//!
+//! The tenant follows Protime's guide where that speaks and makes a choice, usually one that can be set,
+//! where it does not. It can be made to fail in every way that a network can, and it knows the
+//! truth: what changed, what was asked, what was delivered. The receiver trusts nothing but the key that it
+//! was given, and the audit compares what it holds with the truth. The commands `sandbox` and `demo`, the
+//! tests and the benches all use these.
+//!
+//! Laws:
+//! - Nothing here comes from the client's code, neither its JSON nor its HMAC: a mistake must be made
+//!   twice to pass a test. The compiler keeps this law: the daemon's crate depends on this one, for the
+//!   commands `sandbox` and `demo`, and Cargo takes no circle.
+//! - Nor does the receiver check signatures with what the tenant signs them with.
+//! - A request's effect is one moment under one lock; a lost answer never takes it back.
+//! - Everything listens on loopback only.
+//!
+//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes` and
+//! `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
+//! `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and `audit`.
+
+mod admin;
+mod answer;
+mod api;
+pub mod audit;
+pub mod changes;
+mod clock;
+mod collections;
+mod core;
+mod deliveries;
+mod deltas;
+mod dress;
+mod ends;
+mod exchange;
+mod facts;
+pub mod faults;
+mod filter;
+pub mod handle;
+pub mod journal;
+pub mod load;
+pub mod receiver;
+mod references;
+mod secret;
+pub mod settings;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod time;
+mod tokens;
+mod values;
+pub mod webhooks;
+mod wire;
+pub mod words;
+
+use std::{fmt, io, net::SocketAddr, sync::Arc};
+
+pub use self::{secret::token as new_secret, time::duration};
+
+use self::{faults::Rule, handle::Handle, journal::LogSender, load::Load, settings::Settings};
+
+/// What a sandbox is started with.
+#[derive(Clone)]
+pub struct SandboxConfig {
+    /// Where it listens; loopback only, port 0 for any.
+    pub listen: SocketAddr,
+    /// The tenant's name, as in the token endpoint's path.
+    pub tenant: String,
+    /// The OAuth client's id.
+    pub client_id: String,
+    /// The OAuth client's secret.
+    pub client_secret: String,
+    /// How it behaves.
+    pub settings: Settings,
+    /// What goes wrong from the start.
+    pub faults: Vec<Rule>,
+    /// Who watches.
+    pub log: Option<LogSender>,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tenant: "acme".to_owned(),
+            client_id: "sandbox-client".to_owned(),
+            client_secret: new_secret(),
+            settings: Settings::default(),
+            faults: Vec::new(),
+            log: None,
+        }
+    }
+}
+
+impl fmt::Debug for SandboxConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxConfig")
+            .field("listen", &self.listen)
+            .field("tenant", &self.tenant)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &"[redacted]")
+            .field("settings", &self.settings)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// It would be reachable from elsewhere.
+    #[error("{0} is no loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
+    NotLoopback(SocketAddr),
+    /// A setting or a rule is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The address is taken, most likely.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// The client that delivers events could not be built.
+    #[error("cannot build the HTTP client for deliveries: {0}")]
+    Client(reqwest::Error),
+}
+
+/// A running sandbox; dropping it ends it.
+pub struct Sandbox {
+    core: Arc<core::Core>,
+    addr: SocketAddr,
+}
+
+impl Sandbox {
+    /// Binds and begins to serve.
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        if !config.listen.ip().is_loopback() {
+            return Err(SandboxError::NotLoopback(config.listen));
+        }
+        config.settings.check().map_err(SandboxError::Invalid)?;
+        config.faults.iter().try_for_each(Rule::check).map_err(SandboxError::Invalid)?;
+        let client = deliveries::client().map_err(SandboxError::Client)?;
+        let (listener, addr) =
+            wire::bind(config.listen).await.map_err(|error| SandboxError::Listen(config.listen, error))?;
+        let tenant = tenant::Tenant {
+            name: config.tenant,
+            client_id: config.client_id,
+            client_secret: config.client_secret,
+            origin: origin(addr),
+            settings: config.settings,
+            tokens: tokens::Tokens::default(),
+            webhooks: webhooks::Webhooks::default(),
+            collections: collections::Collections::default(),
+            deltas: deltas::Deltas::default(),
+            faults: faults::Faults { rules: config.faults },
+            journal: journal::Journal::new(config.log),
+            load: Load::default(),
+        };
+        let core = core::Core::new(tenant, client);
+        core.spawn(wire::accept(Arc::clone(&core), listener));
+        core.spawn(deliveries::dispatch(Arc::clone(&core)));
+        core.spawn(load::run(Arc::clone(&core)));
+        core.spawn(Arc::clone(&core).expire());
+        Ok(Self { core, addr })
+    }
+
+    /// Where it listens.
+    #[cfg(test)]
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        origin(self.addr)
+    }
+
+    /// A way to it that can be cloned and sent to other tasks.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.core))
+    }
+
+    /// Waits until someone asks for its end, through a handle or the admin API.
+    pub async fn stop_requested(&self) {
+        self.core.stop_requested().await;
+    }
+
+    /// Ends every connection and delivery and waits until they are gone.
+    pub async fn shutdown(self) {
+        self.core.end().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.core.abort();
+    }
+}
+
+fn origin(addr: SocketAddr) -> String {
+    format!("http://{addr}")
+}

@@ -1,0 +1,271 @@
+//! How the simulated tenant behaves; everything can be changed while it runs.
+//!
+//! A change is a JSON object with any subset of the fields. An unknown field, a wrong type or a
+//! value out of range is refused as a whole, so that a misspelt setting cannot pass a test.
+
+mod switches;
+
+use axum::http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::switches::{
+    ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
+    ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
+    OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey, Switch,
+    UnknownScope, YesNo,
+};
+use crate::words;
+
+const TEN_YEARS_MS: u64 = 10 * 366 * 24 * 3_600 * 1_000;
+
+/// What a POST with other external references than the existing webhook's does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OtherReferences {
+    /// It is answered with 400 and changes nothing.
+    Refuse,
+    /// It renews the webhook, which keeps the references it has.
+    Ignore,
+}
+
+/// The behaviour of the tenant. Protime leaves most of this open; each setting covers one reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Lifetime of a webhook from its POST on, in milliseconds.
+    pub lifetime_ms: u64,
+    /// Lifetime of an access token, in seconds.
+    pub token_lifetime_seconds: u64,
+    /// Attempts at an event after the first one failed; then the webhook is disabled.
+    pub retries: u32,
+    /// Delay before the first retry in milliseconds; every further one is twice as long, at most 60 s.
+    pub retry_delay_ms: u64,
+    /// How long a receiver may take to answer, in milliseconds.
+    pub delivery_timeout_ms: u64,
+    /// How many events of one webhook are under way at a time; above 1 they overtake each other.
+    pub parallel_deliveries: usize,
+    /// The name of the key's property in the answer to a POST.
+    pub key_field: String,
+    /// What a POST does while the webhook is Enabled.
+    pub post_while_enabled: PostWhileEnabled,
+    /// What becomes of the webhook that was there before a renewal.
+    pub old_after_renewal: OldAfterRenewal,
+    /// The id of a renewed webhook.
+    pub renewed_id: RenewedId,
+    /// The answer where the token lacks a scope.
+    pub missing_scope: MissingScope,
+    /// What the token endpoint makes of a scope that cannot be had.
+    pub unknown_scope: UnknownScope,
+    /// Whether a POST for a collection needs the collection's own `.read` as well.
+    pub post_needs_read: YesNo,
+    /// How a listed webhook shows its external references.
+    pub listed_references: ListedReferences,
+    /// The `Location` of the answer to a POST.
+    pub location: Location,
+    /// The status of the answer to a POST that renewed.
+    pub renewal_status: RenewalStatus,
+    /// The status of the answer to a DELETE.
+    pub delete_status: DeleteStatus,
+    /// Whether deleted webhooks stay listed, with the status `Deleted`.
+    pub list_deleted: YesNo,
+    /// What a retry is signed with after the key was replaced.
+    pub retry_key: RetryKey,
+    /// Whether `validUntil` has a fraction of a second.
+    pub valid_until_fraction: YesNo,
+    /// The content type of an event.
+    pub event_content_type: String,
+    /// How a list spells ids.
+    pub listed_id: ListedId,
+    /// How `Location` writes the id.
+    pub location_id: LocationId,
+    /// Whether the body of the answer to a POST has the id.
+    pub post_body_id: YesNo,
+    /// How a list rounds `validUntil`.
+    pub listed_end: ListedEnd,
+    /// How the answer to a POST writes `validUntil`.
+    pub posted_end: PostedEnd,
+    /// How long lists still show what was before a POST, in milliseconds.
+    pub list_lag_ms: u64,
+    /// How a list shows the destination.
+    pub listed_url: ListedUrl,
+    /// How a list spells the status.
+    pub listed_status: ListedStatus,
+    /// Whether the JSON of the API begins with a byte order mark.
+    pub bom: YesNo,
+    /// Whether answers of the API are compressed although no one asked for it.
+    pub gzip: YesNo,
+    /// What `nextLink` begins with.
+    pub next_link_host: NextLinkHost,
+    /// What an empty list is.
+    pub empty_list: EmptyList,
+    /// Items on a page of any list.
+    pub page_size: usize,
+    /// Whether an empty page that is not the last stands between any two pages.
+    pub empty_pages: bool,
+    /// How far the tenant's clock is ahead of the machine's, in milliseconds.
+    pub clock_offset_ms: i64,
+    /// The scopes that the client may have; null stands for all that exist.
+    pub allowed_scopes: Option<Vec<String>>,
+    /// The status of an `invalid_client` answer: 400 or 401.
+    pub invalid_client_status: u16,
+    /// What a POST with other external references does.
+    pub other_references: OtherReferences,
+    /// How long a delta lives after its last request, in milliseconds.
+    pub delta_lifetime_ms: u64,
+    /// How long the link to the next page of a collection can be asked for, in milliseconds.
+    pub paging_token_lifetime_ms: u64,
+    /// How a deletion of a clocking is told.
+    pub clocking_deletion: ClockingDeletion,
+    /// Whether the objects of activity-durations have a `changeVersion`.
+    pub activity_change_version: ActivityChangeVersion,
+    /// For whom there is one delta of a collection.
+    pub delta_per: DeltaPer,
+    /// What a `deltaLink` answers that is not the latest one.
+    pub older_delta_link: OlderDeltaLink,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lifetime_ms: 60_000,
+            token_lifetime_seconds: 1_800,
+            retries: 3,
+            retry_delay_ms: 1_000,
+            delivery_timeout_ms: 10_000,
+            parallel_deliveries: 4,
+            key_field: "webhookKey".to_owned(),
+            post_while_enabled: PostWhileEnabled::default(),
+            old_after_renewal: OldAfterRenewal::default(),
+            renewed_id: RenewedId::default(),
+            missing_scope: MissingScope::default(),
+            unknown_scope: UnknownScope::default(),
+            post_needs_read: YesNo::No,
+            listed_references: ListedReferences::default(),
+            location: Location::default(),
+            renewal_status: RenewalStatus::default(),
+            delete_status: DeleteStatus::default(),
+            list_deleted: YesNo::No,
+            retry_key: RetryKey::default(),
+            valid_until_fraction: YesNo::No,
+            event_content_type: "application/json".to_owned(),
+            listed_id: ListedId::default(),
+            location_id: LocationId::default(),
+            post_body_id: YesNo::Yes,
+            listed_end: ListedEnd::default(),
+            posted_end: PostedEnd::default(),
+            list_lag_ms: 0,
+            listed_url: ListedUrl::default(),
+            listed_status: ListedStatus::default(),
+            bom: YesNo::No,
+            gzip: YesNo::No,
+            next_link_host: NextLinkHost::default(),
+            empty_list: EmptyList::default(),
+            page_size: 100,
+            empty_pages: false,
+            clock_offset_ms: 0,
+            allowed_scopes: None,
+            invalid_client_status: 400,
+            other_references: OtherReferences::Refuse,
+            delta_lifetime_ms: 72 * 3_600 * 1_000,
+            paging_token_lifetime_ms: 3_600 * 1_000,
+            clocking_deletion: ClockingDeletion::default(),
+            activity_change_version: ActivityChangeVersion::default(),
+            delta_per: DeltaPer::default(),
+            older_delta_link: OlderDeltaLink::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings with some of them replaced; the error names what is wrong.
+    pub fn patched(&self, patch: Value) -> Result<Self, String> {
+        let Value::Object(patch) = patch else {
+            return Err("settings are a JSON object".to_owned());
+        };
+        let mut new = self.clone();
+        // One after the other, because an error of the whole would not say whose value is wrong.
+        for (name, value) in patch {
+            let mut all = serde_json::to_value(&new).map_err(|error| error.to_string())?;
+            if let Value::Object(all) = &mut all {
+                all.insert(name.clone(), value);
+            }
+            new = serde_json::from_value(all).map_err(|error| format!("{name}: {error}"))?;
+        }
+        new.check().map(|()| new)
+    }
+
+    /// Says which setting is out of its range.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: u64, least: u64, most: u64| {
+            let fits = (least..=most).contains(&value);
+            if fits { Ok(()) } else { Err(format!("{name} is {value}, not between {least} and {most}")) }
+        };
+        within("lifetime_ms", self.lifetime_ms, 1, TEN_YEARS_MS)?;
+        within("token_lifetime_seconds", self.token_lifetime_seconds, 1, TEN_YEARS_MS / 1_000)?;
+        within("retry_delay_ms", self.retry_delay_ms, 0, TEN_YEARS_MS)?;
+        within("retries", self.retries.into(), 0, 1_000)?;
+        within("delivery_timeout_ms", self.delivery_timeout_ms, 1, TEN_YEARS_MS)?;
+        within("parallel_deliveries", self.parallel_deliveries as u64, 1, 1_000)?;
+        within("page_size", self.page_size as u64, 1, 1_000_000)?;
+        within("clock_offset_ms", self.clock_offset_ms.unsigned_abs(), 0, TEN_YEARS_MS)?;
+        within("delta_lifetime_ms", self.delta_lifetime_ms, 1, TEN_YEARS_MS)?;
+        within("list_lag_ms", self.list_lag_ms, 0, TEN_YEARS_MS)?;
+        if HeaderValue::from_str(&self.event_content_type).is_err() {
+            return Err(format!(
+                "event_content_type `{}` cannot be written as a header",
+                self.event_content_type.escape_debug()
+            ));
+        }
+        within("paging_token_lifetime_ms", self.paging_token_lifetime_ms, 1, TEN_YEARS_MS)?;
+        if ![400, 401].contains(&self.invalid_client_status) {
+            return Err(format!("invalid_client_status is {}, not 400 or 401", self.invalid_client_status));
+        }
+        let taken = ["id", "validUntil", "status", "destinationUrl", "collectionName", "externalReferences"];
+        if self.key_field.is_empty() || taken.contains(&self.key_field.as_str()) {
+            return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
+        }
+        Ok(())
+    }
+
+    /// The scopes that the client may have.
+    pub(crate) fn scopes(&self) -> Vec<String> {
+        self.allowed_scopes.clone().unwrap_or_else(words::every_scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn any_subset_replaces_and_nothing_unknown_passes() {
+        let new = Settings::default().patched(json!({"lifetime_ms": 2000, "renewed_id": "same"})).unwrap();
+        let renewed_id = RenewedId::Same;
+        assert_eq!(new, Settings { lifetime_ms: 2_000, renewed_id, ..Settings::default() });
+        let spelled = json!({"bom": true, "missing_scope": 401, "renewal_status": "200", "gzip": "yes"});
+        let new = Settings::default().patched(spelled).unwrap();
+        assert_eq!((new.bom, new.missing_scope), (YesNo::Yes, MissingScope::Unauthorized));
+        assert_eq!((new.renewal_status, new.gzip), (RenewalStatus::Ok, YesNo::Yes));
+        assert_eq!(Settings::default().patched(serde_json::to_value(&new).unwrap()), Ok(new));
+        let why = Settings::default().patched(json!({"location": "nowhere"})).unwrap_err();
+        assert_eq!(why, "location: `nowhere` is not one of path, url, absent");
+        for wrong in [
+            json!({"lifetime": 2000}),
+            json!({"page_size": 0}),
+            json!({"retries": "three"}),
+            json!({"key_field": "id"}),
+            json!({"event_content_type": "a\nb"}),
+            json!({"renewal_status": 202}),
+            json!({"invalid_client_status": 404}),
+            json!({"paging_token_lifetime_ms": 0}),
+            json!({"older_delta_link": "409"}),
+            json!({"date_filter_required": []}),
+            json!([]),
+        ] {
+            assert!(Settings::default().patched(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The tenant's whole state, and the few operations that touch more than one part of it.
+//!
+//! Everything here happens at one moment under one lock; nothing waits and nothing does I/O.
+//! `now` is the tenant's own time, which a test may set off from the machine's.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::{
+    clock,
+    collections::Collections,
+    deltas::Deltas,
+    faults::Faults,
+    journal::{Journal, Transition},
+    load::Load,
+    references::References,
+    settings::Settings,
+    time::shifted,
+    tokens::Tokens,
+    webhooks::{Pair, PostRefused, Webhooks},
+};
+
+/// Who asks for a POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Poster {
+    /// The client, through the API.
+    Client,
+    /// Someone else.
+    Foreign,
+}
+
+/// The whole state.
+pub(crate) struct Tenant {
+    /// Its name, as in the token endpoint's path.
+    pub(crate) name: String,
+    /// The client's id.
+    pub(crate) client_id: String,
+    /// The client's secret.
+    pub(crate) client_secret: String,
+    /// Scheme, host and port.
+    pub(crate) origin: String,
+    /// How it behaves.
+    pub(crate) settings: Settings,
+    /// Who may ask.
+    pub(crate) tokens: Tokens,
+    /// Whom to tell.
+    pub(crate) webhooks: Webhooks,
+    /// What there is.
+    pub(crate) collections: Collections,
+    /// Which deltas live.
+    pub(crate) deltas: Deltas,
+    /// What goes wrong.
+    pub(crate) faults: Faults,
+    /// What happened.
+    pub(crate) journal: Journal,
+    /// What keeps changing.
+    pub(crate) load: Load,
+}
+
+impl Tenant {
+    /// The tenant's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        shifted(clock::now(), self.settings.clock_offset_ms)
+    }
+
+    /// Disables what has reached its `validUntil`.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        for serial in self.webhooks.expired(now) {
+            self.disable(serial, "expired");
+        }
+    }
+
+    /// Disables a webhook; false if it does not deliver anyway.
+    pub(crate) fn disable(&mut self, serial: usize, cause: &'static str) -> bool {
+        let dropped = self.webhooks.disable(serial, cause);
+        dropped.is_some_and(|dropped| self.note(serial, "disabled", cause, dropped))
+    }
+
+    /// Deletes a webhook softly; false if it was deleted before.
+    pub(crate) fn delete(&mut self, serial: usize, cause: &'static str) -> bool {
+        let dropped = self.webhooks.delete(serial);
+        dropped.is_some_and(|dropped| self.note(serial, "deleted", cause, dropped))
+    }
+
+    /// Creates or renews a webhook; answers with its number and whether it is new.
+    pub(crate) fn post(
+        &mut self,
+        pair: &Pair,
+        references: &References,
+        poster: Poster,
+        now: Timestamp,
+    ) -> Result<(usize, bool), PostRefused> {
+        let foreign = poster == Poster::Foreign;
+        let (serial, new) = self.webhooks.post(pair, references, foreign, &self.settings, now)?;
+        let what = if new { "created" } else { "renewed" };
+        self.note(serial, what, if foreign { "foreign" } else { "client" }, 0);
+        Ok((serial, new))
+    }
+
+    fn note(&mut self, serial: usize, what: &'static str, cause: &'static str, dropped: usize) -> bool {
+        let Some(webhook) = self.webhooks.by_serial(serial) else { return false };
+        let (seq, at) = self.journal.stamp();
+        self.journal.transition(Transition {
+            seq,
+            at,
+            destination_url: webhook.pair.destination_url.clone(),
+            collection: webhook.pair.collection.clone(),
+            id: webhook.id.clone(),
+            what,
+            cause,
+            key_version: webhook.key_version,
+            dropped,
+        });
+        true
+    }
+
+    /// The scopes of those asked for that the client may have; all of them if none was asked for.
+    pub(crate) fn granted(&self, asked: &str) -> BTreeSet<String> {
+        let asked: BTreeSet<&str> = asked.split_whitespace().collect();
+        let allowed = self.settings.scopes().into_iter();
+        allowed.filter(|scope| asked.is_empty() || asked.contains(scope.as_str())).collect()
+    }
+}

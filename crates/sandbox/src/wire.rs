@@ -1,0 +1,174 @@
+//! Connections: answers put on the wire as they should be, or damaged, or not at all.
+//!
+//! hyper speaks HTTP; what it cannot say is said around it. A reset is an error of the service, after
+//! which the socket is taken back and closed with a linger of zero, so that the peer sees RST. A body
+//! that ends too early yields once before its end, because hyper drops what it has not yet flushed.
+
+use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, Request, Response, StatusCode, header},
+};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+
+use crate::{answer::Answer, api::Call, core::Core, exchange, time::http_date};
+
+/// The longest body that is read.
+const LONGEST_BODY: usize = 1 << 20;
+
+/// How the body of an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As it is.
+    Whole,
+    /// The connection closes after so many bytes, or after half of them.
+    Truncated(Option<usize>),
+    /// The `Content-Length` is wrong by so much.
+    WrongLength(i64),
+    /// So many MiB of white space come first.
+    Huge(u32),
+    /// So many bytes at a time, with a pause between.
+    Dribbled(usize, Duration),
+}
+
+/// What the client gets.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// An answer.
+    Answer(Answer, Shape),
+    /// Nothing: the connection is reset.
+    Reset,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is to be reset")]
+struct ResetConnection;
+
+/// Accepts connections for ever.
+pub(crate) async fn accept(core: Arc<Core>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let shared = Arc::clone(&core);
+                core.spawn(serve(shared, stream));
+            }
+            // Out of file descriptors, most likely: they come back as connections end.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(core: Arc<Core>, stream: TcpStream) {
+    // Small answers are not to wait for the acknowledgement of earlier ones.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let service = service_fn(move |request| respond(Arc::clone(&core), request));
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let stream = connection.into_parts().io.into_inner();
+    let reset = outcome.is_err_and(|error| {
+        std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<ResetConnection>)
+    });
+    if reset && let Err(error) = stream.set_zero_linger() {
+        tracing::warn!(%error, "cannot reset a connection; it is closed instead");
+    }
+}
+
+fn respond(
+    core: Arc<Core>,
+    request: Request<Incoming>,
+) -> BoxFuture<'static, Result<Response<Body>, ResetConnection>> {
+    async move {
+        let (head, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(Body::new(body), LONGEST_BODY).await else {
+            let answer = Answer::error(413, "TooLarge", "The body is too long, or did not arrive whole.");
+            return Ok(written(&core, answer, Shape::Whole));
+        };
+        let call = Call {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            body,
+        };
+        match exchange::run(&core, call).await {
+            Reply::Answer(answer, shape) => Ok(written(&core, answer, shape)),
+            Reply::Reset => Err(ResetConnection),
+        }
+    }
+    .boxed()
+}
+
+fn written(core: &Core, answer: Answer, shape: Shape) -> Response<Body> {
+    let length = answer.body.len();
+    let (length, body) = match shape {
+        Shape::Whole => (None, Body::from(answer.body)),
+        Shape::Truncated(bytes) => {
+            // One byte less than all at most: otherwise nothing would be missing.
+            let kept = bytes.unwrap_or(length / 2).min(length.saturating_sub(1));
+            (Some(length), ended(answer.body.slice(..kept)))
+        }
+        Shape::WrongLength(delta) => {
+            let wrong = i64::try_from(length).unwrap_or(i64::MAX).saturating_add(delta).max(0);
+            (Some(usize::try_from(wrong).unwrap_or(0)), ended(answer.body))
+        }
+        Shape::Huge(mib) => (None, padded(mib, answer.body)),
+        Shape::Dribbled(piece, pause) => (Some(length), dribbled(answer.body, piece, pause)),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    response.headers_mut().extend(answer.headers);
+    if let Some(length) = length {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let date = core.with(|_, now| http_date(now));
+    if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+        // A fault may have brought its own.
+        response.headers_mut().entry(header::DATE).or_insert(date);
+    }
+    response
+}
+
+/// A body whose length hyper does not know, so that it trusts the header.
+fn ended(bytes: Bytes) -> Body {
+    let last = stream::once(async {
+        tokio::task::yield_now().await;
+        Ok(Bytes::new())
+    });
+    Body::from_stream(stream::once(async { Ok::<_, io::Error>(bytes) }).chain(last))
+}
+
+fn padded(mib: u32, bytes: Bytes) -> Body {
+    let space = Bytes::from(vec![b' '; 1 << 20]);
+    let padding = stream::iter((0..mib).map(move |_| Ok::<_, Infallible>(space.clone())));
+    Body::from_stream(padding.chain(stream::once(async { Ok(bytes) })))
+}
+
+fn dribbled(bytes: Bytes, piece: usize, pause: Duration) -> Body {
+    Body::from_stream(stream::unfold(bytes, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        sleep(pause).await;
+        let next = rest.split_to(piece.min(rest.len()));
+        Some((Ok::<_, Infallible>(next), rest))
+    }))
+}
+
+/// Binds, and answers with the port that was chosen.
+pub(crate) async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(listen).await?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}

@@ -1,0 +1,73 @@
+//! The fixed words of the simulated API: paths, collections, references, scopes.
+//!
+//! They are written here on their own, from Protime's documentation, and not shared with the client.
+
+use crate::facts;
+
+/// Where the API begins.
+pub(crate) const API_ROOT: &str = "/connector/protimeapi/api/v1";
+
+/// Where the admin API of the sandbox begins.
+pub(crate) const ADMIN_ROOT: &str = "/_sandbox";
+
+/// The collections that have webhooks.
+pub const COLLECTIONS: [&str; 18] = [
+    "absence-definitions",
+    "absence-groups",
+    "absences",
+    "access-clockings",
+    "activity-durations",
+    "assignments",
+    "break-definitions",
+    "breaks",
+    "calculated-totals",
+    "clockings",
+    "contracts",
+    "counter-definitions",
+    "counter-groups",
+    "counters",
+    "paid-presences",
+    "people",
+    "shift-definitions",
+    "work-interruptions",
+];
+
+/// The references that Protime defines; every other name without an `@` is a customer's own.
+pub(crate) const PREDEFINED_REFERENCES: [&str; 8] = [
+    "@absence-code",
+    "@badge-number",
+    "@counter-code",
+    "@data-entry-code",
+    "@employee-number",
+    "@external-code",
+    "@external-reference",
+    "@shift-code",
+];
+
+/// Allows to list webhooks.
+pub(crate) const WEBHOOKS_READ: &str = "connector-protimeapi-webhooks.read";
+
+/// Allows to create, renew and delete webhooks.
+pub(crate) const WEBHOOKS_WRITE: &str = "connector-protimeapi-webhooks.write";
+
+/// The scope that allows to read a collection: its own, but for paid-presences, which is read with that
+/// of calculated-totals.
+pub(crate) fn collection_scope(collection: &str) -> String {
+    facts::of(collection).map_or_else(String::new, |facts| facts.scope.clone())
+}
+
+/// Every scope that the API knows.
+pub(crate) fn every_scope() -> Vec<String> {
+    let mut scopes: Vec<String> = COLLECTIONS.iter().map(|collection| collection_scope(collection)).collect();
+    scopes.extend([WEBHOOKS_READ, WEBHOOKS_WRITE].map(str::to_owned));
+    scopes.sort_unstable();
+    // That of calculated-totals is also that of paid-presences.
+    scopes.dedup();
+    scopes
+}
+
+/// A collection's own spelling, if there is such a collection.
+#[must_use]
+pub fn known_collection(name: &str) -> Option<&'static str> {
+    COLLECTIONS.iter().copied().find(|known| *known == name)
+}

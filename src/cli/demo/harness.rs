@@ -1,0 +1,238 @@
+//! Everything that runs in the demo, and how the scenario waits for what is to happen.
+//!
+//! Law: nothing is slept for. Every wait is for a condition, ends when it holds, and fails after its
+//! deadline with what did not happen.
+
+use std::{cell::RefCell, fs, time::Duration};
+
+use anyhow::Context as _;
+use protime_sandbox::{
+    Sandbox, SandboxConfig,
+    audit::{self, Fate},
+    changes::ChangeRequest,
+    handle::Handle,
+    new_secret,
+    receiver::{Receiver, ReceiverConfig, Source},
+    webhooks::WebhookView,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    daemon::Daemon,
+    folder::Folder,
+    screen::Screen,
+    setup::{self, CLIENT, COLLECTIONS, Named, STOCK, TENANT},
+};
+use crate::{
+    cli::client::Client,
+    config,
+    domain::{
+        key::WebhookKey,
+        report::{self, State},
+    },
+};
+
+/// Between two looks at what is waited for.
+const LOOK: Duration = Duration::from_millis(40);
+/// Between two pictures of the moving line.
+const PICTURE: Duration = Duration::from_millis(120);
+
+/// The simulated tenant, the receiver, the daemon, and the screen.
+pub(super) struct Harness {
+    /// What may be asked of the tenant.
+    pub(super) tenant: Handle,
+    /// The receiver.
+    pub(super) receiver: Receiver,
+    /// The daemon.
+    pub(super) daemon: Daemon,
+    /// What one sees.
+    pub(super) screen: Screen,
+    sandbox: Sandbox,
+    client: Client,
+    /// Why the daemon's socket did not answer what was asked last.
+    trouble: RefCell<Option<String>>,
+}
+
+/// The fingerprints of one webhook's key at the three places where it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// What the daemon answers on its control socket.
+    pub(super) daemon: Option<String>,
+    /// What the receiver reads in the key file.
+    pub(super) file: Option<String>,
+    /// What the tenant signs with.
+    pub(super) tenant: Option<String>,
+}
+
+impl Keys {
+    /// Whether there is one key and all three have it.
+    pub(super) fn agree(&self) -> bool {
+        self.tenant.is_some() && self.daemon == self.tenant && self.file == self.tenant
+    }
+}
+
+#[derive(Deserialize)]
+struct KeyAnswer {
+    key: String,
+}
+
+impl Harness {
+    /// Starts the tenant and the receiver, and prepares a daemon that does not run yet.
+    pub(super) async fn start(folder: &Folder, screen: Screen) -> anyhow::Result<Self> {
+        let secret = new_secret();
+        let sandbox = Sandbox::start(SandboxConfig {
+            tenant: TENANT.to_owned(),
+            client_id: CLIENT.to_owned(),
+            client_secret: secret.clone(),
+            settings: setup::settings(),
+            ..SandboxConfig::default()
+        })
+        .await?;
+        let (tenant, origin) = (sandbox.handle(), sandbox.origin());
+        for collection in COLLECTIONS {
+            tenant
+                .change(&ChangeRequest::inserts(collection, STOCK))
+                .map_err(|why| anyhow::anyhow!("the stock of {collection}: {why}"))?;
+        }
+
+        let path = folder.path();
+        let keys = path.join("keys");
+        fs::create_dir(&keys)?;
+        let source = Source::new(&origin, &setup::token_url(&origin), CLIENT, &secret)?;
+        let config = ReceiverConfig { replays_from: Some(setup::AGENT.to_owned()), source: Some(source) };
+        let receiver = Receiver::start(config).await.context("the receiver")?;
+        for collection in COLLECTIONS {
+            receiver.trust(collection, keys.join(collection));
+        }
+
+        let program = std::env::current_exe().context("where this program is")?;
+        let named = Named { folder: path, program: &program, tenant: &origin, receiver: receiver.origin() };
+        let file = path.join("config.toml");
+        setup::write_private(&path.join("client-secret"), &secret)?;
+        setup::write_private(&file, &setup::configuration(&named)?)?;
+        let config = config::load(&file).map_err(|error| anyhow::anyhow!("{}", error.render(false)))?;
+        let client = Client::control(&config.daemon.control_socket)?;
+        let daemon = Daemon::new(program, file, path.join("daemon.log"));
+        Ok(Self { tenant, receiver, daemon, screen, sandbox, client, trouble: RefCell::default() })
+    }
+
+    /// Ends everything, the daemon first.
+    pub(super) async fn stop(mut self) {
+        if let Err(error) = self.daemon.kill().await {
+            tracing::warn!(%error, "the daemon could not be killed");
+        }
+        drop(self.receiver);
+        self.sandbox.shutdown().await;
+    }
+
+    /// Waits until `look` finds something, and fails if that takes longer than `within` or the daemon
+    /// ends meanwhile. `what` completes "waiting until".
+    pub(super) async fn until<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        look: impl AsyncFnMut(&Self) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        if let Some(found) = self.until_or_never(what, within, look).await? {
+            return Ok(found);
+        }
+        let trouble = self.trouble.take();
+        let said = trouble.map(|error| format!("; the daemon's socket said: {error}")).unwrap_or_default();
+        anyhow::bail!("timed out after {} s of waiting until {what}{said}", within.as_secs())
+    }
+
+    /// Like [`until`](Self::until), with nothing as the answer when the time is up.
+    pub(super) async fn until_or_never<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut look: impl AsyncFnMut(&Self) -> Option<T>,
+    ) -> anyhow::Result<Option<T>> {
+        self.trouble.take();
+        let deadline = Instant::now() + within;
+        let mut next_picture = Instant::now();
+        loop {
+            self.daemon.check()?;
+            // A daemon that hangs must not stop the clock.
+            match timeout_at(deadline, look(self)).await {
+                Ok(None) if Instant::now() < deadline => {}
+                Ok(found) => return Ok(found),
+                Err(_) => return Ok(None),
+            }
+            if Instant::now() >= next_picture {
+                next_picture = Instant::now() + PICTURE;
+                let picture = self.picture(what);
+                self.screen.moving(&picture)?;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The fate of all changes so far.
+    pub(super) fn fate(&self) -> Fate {
+        let changes = self.tenant.changes(0);
+        self.receiver.holding(|held| audit::total(&changes, held))
+    }
+
+    /// What the daemon's control socket answers; none if it does not answer with that.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
+        let (answer, trouble) = match self.client.get(path).await {
+            Ok(answer) => (Some(answer), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        self.trouble.replace(trouble);
+        answer
+    }
+
+    /// A webhook as the daemon sees it.
+    pub(super) async fn webhook(&self, collection: &str) -> Option<report::Webhook> {
+        self.ask(&format!("/v1/webhooks/{TENANT}/{collection}")).await
+    }
+
+    /// The renewals of a webhook, newest first.
+    pub(super) async fn renewals(&self, collection: &str) -> Option<Vec<report::Renewal>> {
+        let history: report::History =
+            self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/history")).await?;
+        Some(history.renewals)
+    }
+
+    /// A webhook as the tenant sees it.
+    pub(super) fn at_tenant(&self, collection: &str) -> Option<WebhookView> {
+        let mut webhooks = self.tenant.webhooks().into_iter();
+        webhooks.find(|webhook| webhook.collection == collection && !webhook.deleted)
+    }
+
+    /// The fingerprint of the key in the file.
+    pub(super) fn key_in_file(&self, collection: &str) -> Option<String> {
+        self.receiver.fingerprint(collection)
+    }
+
+    /// The keys of a webhook, wherever they are.
+    pub(super) async fn keys(&self, collection: &str) -> Keys {
+        let answer: Option<KeyAnswer> = self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/key")).await;
+        Keys {
+            daemon: answer.and_then(|answer| WebhookKey::new(answer.key)).map(|key| key.fingerprint()),
+            file: self.key_in_file(collection),
+            tenant: self.at_tenant(collection).map(|webhook| webhook.fingerprint),
+        }
+    }
+
+    /// Whether every webhook is active, owes nothing, and has one key everywhere.
+    pub(super) async fn all_well(&self) -> bool {
+        for collection in COLLECTIONS {
+            let Some(webhook) = self.webhook(collection).await else { return false };
+            let idle = webhook.renewal.is_none() && webhook.owed_resync.is_none();
+            let delivers = self.at_tenant(collection).is_some_and(|webhook| webhook.status == "Enabled");
+            if webhook.state != State::Active || !idle || !delivers || !self.keys(collection).await.agree() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn picture(&self, what: &str) -> String {
+        let Fate { changes, missing, .. } = self.fate();
+        format!("until {what} · {changes} changes, {} delivered", changes - missing)
+    }
+}
