@@ -161,6 +161,7 @@ impl Store {
         schema::fill_fingerprints(&connection)
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         emergency::take_over(&connection, state_dir)?;
+        schema::shorten_log(&connection);
         let newest = connection
             .query_row("SELECT coalesce(max(renewal), 0) FROM webhook", [], |row| row.get(0))
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;

@@ -106,3 +106,11 @@ async fn an_emergency_file_of_before_names_the_renewal() {
     let store = Store::open(dir.path()).expect("opens");
     assert_eq!(store.state(id).await.expect("reads").active.expect("open").stage, Stage::Rotate);
 }
+
+#[tokio::test]
+async fn a_migration_leaves_no_log_behind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let _store = Store::open(dir.path()).expect("opens");
+    let log = fs::metadata(dir.path().join("state.db-wal")).expect("a log");
+    assert_eq!(log.len(), 0, "a disk that is small would be full of it");
+}
