@@ -85,9 +85,9 @@ pub(super) fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Moves what the log holds into the database. A migration fills it with every page that it touched, and SQLite would
-/// use that room again only after 4 MB, which a small disk may not have. Where it cannot be done now, SQLite does it
-/// some other time.
+/// Moves what the log holds into the database, and gives its room back. A migration fills it with every page that it
+/// touched, and SQLite would use that room again only after 4 MB, which a small disk may not have. Where it cannot be
+/// done now, SQLite does it some other time.
 pub(super) fn shorten_log(connection: &Connection) {
     if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::debug!(%error, "the log of the database could not be shortened");

@@ -10,10 +10,10 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use super::{StoreError, lock::Lock};
+use super::{StoreError, lock::Lock, schema};
 
 /// So many changes share one transaction at most.
 const LARGEST_GROUP: usize = 256;
@@ -97,6 +97,10 @@ fn write_in_groups(connection: &Connection, work: &mpsc::Receiver<Work>) {
         let mut replies = Vec::new();
         let committed = commit(connection, &mut group, &mut replies).map_err(|error| {
             roll_back(connection);
+            if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+                // What fills a small disk may be the log itself.
+                schema::shorten_log(connection);
+            }
             StoreError::from(error)
         });
         if let Err(error) = &committed {
