@@ -20,7 +20,6 @@ const KEY_NAMES: [&str; 5] = ["key", "webhookKey", "privateKey", "privateWebhook
 pub(crate) struct PostAnswer {
     /// The status, 200 to 299.
     pub(crate) status: u16,
-    /// The `Location` header, if it was readable.
     pub(crate) location: Option<String>,
     /// The body, byte for byte.
     pub(crate) body: Zeroizing<Vec<u8>>,
@@ -36,10 +35,8 @@ impl fmt::Debug for PostAnswer {
     }
 }
 
-/// What a POST gave us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issued {
-    /// The new key.
     pub(crate) key: WebhookKey,
     /// Protime's id of the webhook.
     pub(crate) id: Option<String>,
@@ -54,7 +51,6 @@ pub(crate) struct Issued {
 pub(crate) struct NoKey {
     /// The names of the properties whose values could be a key; `outer.inner` where nested. Never a value.
     pub(crate) properties: Vec<String>,
-    /// Whether the body is a JSON object at all.
     pub(crate) is_object: bool,
 }
 
@@ -69,7 +65,7 @@ impl fmt::Display for NoKey {
                 )
             }
             (true, true) => f.write_str(
-                "Protime's answer to the POST has no property that could cooldown a key; it is kept as it came. Ask \
+                "Protime's answer to the POST has no property that could hold a key; it is kept as it came. Ask \
                  Protime why, and then renew the webhook for another key",
             ),
             (true, false) => write!(
