@@ -37,35 +37,22 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// How long the service manager waits at most to hear that the daemon is ready.
 const READY_AT_LAST: Duration = Duration::from_secs(30);
 
-/// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DaemonError {
-    /// The state directory or its database.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database, later.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The address of the metrics.
     #[error(
         "[metrics] listen: cannot listen on {listen}: {source}; another process may use the port: stop it, or configure another one"
     )]
-    Metrics {
-        /// Where.
-        listen: std::net::SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// What the configuration becomes.
+    Metrics { listen: std::net::SocketAddr, source: io::Error },
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Signals.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
-    /// The cron.
     #[error("cannot start the cron of [daemon] status_poll: {0}")]
     Cron(#[from] tokio_cron_scheduler::JobSchedulerError),
     /// A part came to an end.
@@ -184,7 +171,6 @@ fn serve(
     }
 }
 
-/// Listens where `[metrics] listen` says, which is on loopback.
 async fn listen_for_metrics(listen: std::net::SocketAddr) -> Result<TcpListener, DaemonError> {
     TcpListener::bind(listen).await.map_err(|source| DaemonError::Metrics { listen, source })
 }

@@ -68,7 +68,6 @@ const KILLED: Duration = Duration::from_secs(5);
 /// Variables that are meant for the daemon alone; so is everything that begins with `WATCHDOG_`.
 const OWN_VARIABLES: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
 
-/// One run of a program.
 pub(crate) struct Invocation<'a> {
     /// What to run, and for how long at most.
     pub(crate) command: &'a config::Command,
@@ -84,7 +83,6 @@ pub(crate) struct Invocation<'a> {
     pub(crate) grace: Duration,
 }
 
-/// How a program ended, and the end of what it wrote.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// The end of its standard output and standard error, interleaved as written: at most 4 KiB.
@@ -93,54 +91,27 @@ pub(crate) struct Run {
     pub(crate) end: Result<(), CommandError>,
 }
 
-/// Why a program did not end with exit status 0.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// It was not started.
     #[error(transparent)]
     NotRunnable(#[from] NotRunnable),
-    /// It ended with another exit status.
     #[error("'{program}' ended with exit status {code}")]
-    Exit {
-        /// As configured.
-        program: String,
-        /// Its exit status.
-        code: i32,
-    },
+    Exit { program: String, code: i32 },
     /// A signal that we did not send ended it.
     #[error("'{program}' was ended by signal {}", signal_name(*number))]
-    Signal {
-        /// As configured.
-        program: String,
-        /// The signal's number.
-        number: i32,
-    },
+    Signal { program: String, number: i32 },
     /// Its time was up, and its process group was killed.
     #[error("'{program}' was killed because it was not done after {}", print(*after))]
-    Timeout {
-        /// As configured.
-        program: String,
-        /// The configured timeout.
-        after: Duration,
-    },
+    Timeout { program: String, after: Duration },
     /// The daemon stops, and its process group was ended.
     #[error("'{program}' was ended because the daemon stops")]
-    Stopped {
-        /// As configured.
-        program: String,
-    },
+    Stopped { program: String },
     /// The system refused to say how it ended; its process group was killed.
     #[error("cannot watch '{program}': {source}")]
-    Unwatched {
-        /// As configured.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    Unwatched { program: String, source: io::Error },
 }
 
 impl Run {
-    /// The run as the renewal procedure sees it.
     pub(crate) fn into_result(self) -> Result<Done, TaskError> {
         match self.end {
             Ok(()) => Ok(Done { output: Some(self.output), skipped: false }),

@@ -18,7 +18,6 @@ pub(crate) const BUCKETS: [f64; 15] =
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counters(Arc<Mutex<Counts>>);
 
-/// All counts at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
     /// Renewals that ended, by reason and outcome.
@@ -33,24 +32,19 @@ pub(crate) struct Counts {
     pub(crate) verified: BTreeMap<&'static str, u64>,
 }
 
-/// A histogram.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Durations {
     /// How many fell into each of [`BUCKETS`] and into no smaller one.
     pub(crate) buckets: [u64; BUCKETS.len()],
-    /// How many there were.
     pub(crate) count: u64,
-    /// How long they took together.
     pub(crate) sum: Duration,
 }
 
 impl Counters {
-    /// A renewal ended.
     pub(crate) fn renewal(&self, reason: &str, outcome: &str) {
         *self.counts().renewals.entry((reason.to_owned(), outcome.to_owned())).or_default() += 1;
     }
 
-    /// A step ended.
     pub(crate) fn step(&self, step: &str, took: Duration) {
         let mut counts = self.counts();
         let durations = counts.steps.entry(step.to_owned()).or_default();
@@ -62,12 +56,10 @@ impl Counters {
         durations.sum = durations.sum.saturating_add(took);
     }
 
-    /// A request to Protime ended.
     pub(crate) fn request(&self, tenant: &str, endpoint: &'static str, code: &str) {
         *self.counts().requests.entry((tenant.to_owned(), endpoint, code.to_owned())).or_default() += 1;
     }
 
-    /// A list of webhooks had so many entries that are not as documented.
     pub(crate) fn odd_entries(&self, tenant: &str, count: usize) {
         // None is counted as well: a counter that begins with its first event has no increase to alert on.
         let count = u64::try_from(count).unwrap_or(u64::MAX);
@@ -76,12 +68,10 @@ impl Counters {
         *total = total.saturating_add(count);
     }
 
-    /// An event was judged.
     pub(crate) fn verified(&self, outcome: &'static str) {
         *self.counts().verified.entry(outcome).or_default() += 1;
     }
 
-    /// All counts, as they are now.
     pub(crate) fn snapshot(&self) -> Counts {
         self.counts().clone()
     }

@@ -31,7 +31,6 @@ use crate::{
 /// What does not change with the configuration. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    /// The database.
     pub(crate) store: Store,
     /// Notified when a webhook wants attention.
     pub(crate) wake: Arc<Notify>,
@@ -41,16 +40,13 @@ pub(crate) struct Shared {
     pub(crate) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
     pub(crate) unpersisted_keys: UnpersistedKeys,
-    /// Tells listeners what happens.
     pub(crate) event_bus: EventBus,
-    /// Counts what happens.
     pub(crate) counters: Counters,
     /// Whether every tenant was asked once.
     pub(crate) swept: watch::Sender<bool>,
 }
 
 impl Shared {
-    /// Nothing has happened yet.
     pub(crate) fn new(store: Store) -> Self {
         Self {
             store,
@@ -64,7 +60,6 @@ impl Shared {
         }
     }
 
-    /// Ready when every tenant was asked once.
     pub(crate) async fn first_sweep_done(&self) {
         let mut sweeps = self.swept.subscribe();
         // It cannot close while we hold the sender.
@@ -75,9 +70,7 @@ impl Shared {
 /// The setup in force. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
-    /// What outlives it.
     pub(crate) shared: Shared,
-    /// Asks for a sweep.
     pub(crate) sweep: mpsc::Sender<Sweep>,
     /// Why the file as it is now is not in force.
     pub(crate) config_error: watch::Sender<Option<ConfigError>>,
@@ -87,7 +80,6 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The first setup.
     pub(crate) fn new(shared: Shared, setup: Setup, sweep: mpsc::Sender<Sweep>) -> Self {
         Self {
             shared,
@@ -98,12 +90,10 @@ impl Engine {
         }
     }
 
-    /// The setup in force.
     pub(crate) fn setup(&self) -> Arc<Setup> {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Puts another one in its place.
     pub(crate) fn put_in_force(&self, setup: Setup) {
         self.current.send_replace(Arc::new(setup));
     }

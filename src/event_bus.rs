@@ -17,12 +17,10 @@ use crate::domain::event::{Event, Kind};
 /// So many events are kept. A renewal has about fifteen.
 const KEPT: usize = 8_192;
 
-/// An event as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// Names it among all events of all processes.
     pub(crate) id: String,
-    /// What kind of event it is.
     pub(crate) kind: Kind,
     /// Its JSON, on one line.
     pub(crate) data: Arc<str>,
@@ -56,7 +54,6 @@ impl EventBus {
         Self { board: Arc::new(board) }
     }
 
-    /// Tells everybody.
     pub(crate) fn publish(&self, event: &Event) {
         let data = match serde_json::to_string(event) {
             Ok(data) => Arc::from(data),
@@ -97,7 +94,6 @@ impl EventBus {
     }
 }
 
-/// Somebody who listens.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     event_bus: EventBus,
@@ -106,7 +102,6 @@ pub(crate) struct Subscriber {
     after: Option<u64>,
 }
 
-/// What a listener is told next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// Everything since the last time.

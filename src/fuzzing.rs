@@ -77,7 +77,6 @@ fn event(data: &[u8]) {
     }
 }
 
-/// A filter of the configuration.
 fn filter(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(filter) = Filter::parse(text) else { return };

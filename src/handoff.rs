@@ -31,7 +31,6 @@ pub(crate) fn objection(config: &config::KeySink) -> Option<String> {
     }
 }
 
-/// One receiver of a webhook's keys.
 #[derive(Debug, Clone)]
 pub(crate) enum KeySink {
     /// A file, replaced atomically.

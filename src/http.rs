@@ -42,16 +42,12 @@ const PREFLIGHT: Duration = Duration::from_secs(10);
 /// Why a server cannot be spoken to: an error of the configuration or of the machine.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The address is none.
     #[error("{0:?} is no URL: {1}")]
     Url(String, String),
-    /// The token is not there.
     #[error("token: {0}")]
     Token(#[from] SecretError),
-    /// The token is no token.
     #[error("token: it does not fit into a header: use visible ASCII characters")]
     TokenCharacters,
 }
@@ -66,7 +62,6 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    /// Reads nothing and connects to nothing yet.
     pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
         let trust = Trust { user_agent, connect_timeout: api.connect_timeout, ca_file: api.ca_file.clone() };
         Self { trust, request_timeout: api.request_timeout, clients: Mutex::default() }
@@ -107,7 +102,6 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
     Ok(header)
 }
 
-/// A server of the operator's.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     client: Client,

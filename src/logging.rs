@@ -54,21 +54,12 @@ pub(crate) fn init(level: &str, format: LogFormat) {
 /// What a filter is put on.
 type Capped = Layered<Targets, Registry>;
 
-/// Changes the filter of the process's log, once that was started.
 static LEVEL: OnceLock<reload::Handle<EnvFilter, Capped>> = OnceLock::new();
 
-/// Why the level of the log stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LevelError {
-    /// It is no filter.
     #[error("'{level}' is no level of the log: {error}")]
-    Invalid {
-        /// What was asked for.
-        level: String,
-        /// What is wrong with it.
-        error: String,
-    },
-    /// The log was not started, or is gone.
+    Invalid { level: String, error: String },
     #[error("the log cannot take another level: {0}")]
     Fixed(String),
 }

@@ -58,7 +58,6 @@ pub(crate) use wire::{List, Odd};
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 
-/// The scopes that keeping webhooks alive needs, and reading these collections.
 pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
     for scope in collections_read.iter().copied().map(collection::scope) {
@@ -69,7 +68,6 @@ pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
     scopes
 }
 
-/// The same, and others besides.
 pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec<String> {
     let mut scopes = needed_scopes(collections_read);
     for scope in others {
@@ -80,24 +78,17 @@ pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec
     scopes
 }
 
-/// What a client needs to know of its tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// Whose client it is, for log lines.
     pub(crate) tenant: TenantName,
-    /// Scheme, host and port of the API.
     pub(crate) api_origin: Url,
-    /// The token endpoint.
     pub(crate) token_url: Url,
-    /// OAuth client id.
     pub(crate) client_id: String,
-    /// OAuth client secret.
     pub(crate) client_secret: SecretString,
     /// Sent with every request, tokens included.
     pub(crate) user_agent: String,
     /// The scopes to ask for; see [`wanted_scopes`].
     pub(crate) scopes: Vec<String>,
-    /// Limit for making a connection.
     pub(crate) connect_timeout: Duration,
     /// Limit for a whole request, from its connection to the last byte of its answer.
     pub(crate) request_timeout: Duration,
@@ -105,17 +96,14 @@ pub(crate) struct Settings {
     pub(crate) max_requests_per_minute: u32,
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Counts the requests.
     pub(crate) counters: Counters,
 }
 
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The origin is not one.
     #[error("api_origin {0}")]
     Origin(String),
 }
@@ -162,7 +150,6 @@ impl TenantClient {
         }
     }
 
-    /// Whether both speak to the same Protime.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.inner.addresses.same_origin(&other.inner.addresses)
     }
@@ -172,7 +159,6 @@ impl TenantClient {
         self.inner.auth.client_id()
     }
 
-    /// When the newest token ends; absent before the first one.
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
         self.inner.auth.expires_at()
     }
@@ -182,7 +168,6 @@ impl TenantClient {
         self.inner.auth.granted()
     }
 
-    /// The scopes that were asked for and that the newest token lacks.
     pub(crate) fn missing_scopes(&self) -> Vec<String> {
         self.inner.auth.missing()
     }

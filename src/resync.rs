@@ -19,12 +19,9 @@ use self::{command::CommandResync, http::HttpResync};
 
 pub(crate) use read::{Outlet, Read, Target};
 
-/// The resync of one webhook.
 #[derive(Debug, Clone)]
 pub(crate) enum Resync {
-    /// A program of the operator's.
     Command(CommandResync),
-    /// A server of the operator's.
     Http(HttpResync),
     /// The daemon reads the collection itself. `renewal` walks it, which alone may ask Protime, and
     /// gives what it finds to the target here.

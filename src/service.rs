@@ -28,7 +28,6 @@ use crate::{
     views::{health, metrics, webhook as webhook_view},
 };
 
-/// A handle of the running daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     engine: Engine,
@@ -54,12 +53,10 @@ fn views(known: &[(WebhookState, &Procedure)]) -> Vec<report::Webhook> {
 }
 
 impl Service {
-    /// A handle of a daemon that starts now.
     pub(crate) fn new(engine: Engine) -> Self {
         Self { store: engine.shared.store.clone(), engine, started_at: clock::now() }
     }
 
-    /// What is wrong.
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
         let setup = self.engine.setup();
         let known = self.known(&setup).await?;
@@ -75,7 +72,6 @@ impl Service {
         health::health(problems)
     }
 
-    /// The daemon and its tenants.
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
         let setup = self.engine.setup();
         let webhooks = views(&self.known(&setup).await?);
@@ -109,20 +105,17 @@ impl Service {
         }
     }
 
-    /// Every webhook.
     pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
         let setup = self.engine.setup();
         Ok(views(&self.known(&setup).await?))
     }
 
-    /// One webhook; `None` if there is none of that name.
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let state = self.store.state(procedure.id).await?;
         Ok(Some(webhook_view::webhook(&state, &procedure)))
     }
 
-    /// A webhook's renewals, newest first; `None` if there is none of that name.
     pub(crate) async fn history(
         &self,
         path: &WebhookPath,
@@ -132,7 +125,6 @@ impl Service {
         Ok(Some(report::History { renewals: self.store.history(procedure.id, limit).await? }))
     }
 
-    /// A webhook's keys; `None` if there is none of that name.
     pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let keys = self.store.keys(procedure.id).await?;
@@ -149,7 +141,6 @@ impl Service {
         self.engine.shared.event_bus.listen(after)
     }
 
-    /// The metrics, as Prometheus reads them.
     pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
         let setup = self.engine.setup();
         // Of one moment: `healthy` and the states of webhooks are compared with one another.
@@ -160,7 +151,6 @@ impl Service {
         Ok(metrics::text(&status, &webhooks, healthy, &self.engine.shared.counters.snapshot()))
     }
 
-    /// Counts a verdict.
     pub(crate) fn count(&self, verdict: Verdict) {
         self.engine.shared.counters.verified(match verdict {
             Verdict::Valid { .. } => "valid",
@@ -200,7 +190,6 @@ impl Service {
         .await
     }
 
-    /// Asks every tenant for its list now.
     pub(crate) async fn poll(&self) -> Vec<PolledTenant> {
         let setup = self.engine.setup();
         let asked = setup.tenants.iter().map(|tenant| {
@@ -213,13 +202,11 @@ impl Service {
         whole(join_all(asked)).await
     }
 
-    /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
     pub(crate) async fn reload(&self) -> Result<Reloaded, report::ConfigError> {
         let engine = self.engine.clone();
         whole(async move { engine.reload().await }).await
     }
 
-    /// How long the previous key is accepted.
     pub(crate) fn previous_key_grace(&self) -> std::time::Duration {
         self.engine.setup().previous_key_grace
     }

@@ -25,7 +25,6 @@ use signal_hook::{
 /// The exit status of what an INT ended: 128 and the signal's number, as shells say it.
 const INTERRUPTED: i32 = 128 + SIGINT;
 
-/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Finish what must be finished, then exit.
@@ -86,7 +85,6 @@ impl Early {
     }
 }
 
-/// The signals of the process, from the moment of its making.
 pub(crate) struct Signals {
     stream: signal_hook_tokio::Signals,
     /// What came before, to be told first.

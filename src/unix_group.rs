@@ -3,7 +3,6 @@
 //! Sockets and key files are handed to a group that the configuration names; the kernel knows
 //! numbers only, and the machine's own name service (files, LDAP, systemd) translates.
 
-/// A name that no group of this machine has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this machine has no group '{}'; create it (groupadd --system NAME) or name another",
@@ -16,7 +15,6 @@ pub(crate) fn gid(name: &str) -> Result<u32, UnknownGroup> {
     uzers::get_group_by_name(name).map(|group| group.gid()).ok_or_else(|| UnknownGroup(name.to_owned()))
 }
 
-/// The name of the group with this number, if it has one.
 pub(crate) fn name(gid: u32) -> Option<String> {
     uzers::get_group_by_gid(gid).map(|group| group.name().to_string_lossy().into_owned())
 }

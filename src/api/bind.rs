@@ -42,75 +42,41 @@ const LONGEST_NAME: usize = 64;
 /// of listeners come back at once, and whoever finds no place and does not wait is refused.
 const BACKLOG: i32 = 4096;
 
-/// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
-    /// The kernel's limit.
     #[error(
         "the socket's path {} has {} bytes and may have {LONGEST_ADDRESS}; configure a shorter one",
         .0.display(), .0.as_os_str().len()
     )]
     TooLong(PathBuf),
-    /// Its folder is not there and cannot be made.
     #[error(
         "the folder {} of the socket {} cannot be made: {source}; make it, writable for this user, \
          or configure another path",
         .folder.display(), .path.display()
     )]
-    Folder {
-        /// The socket.
-        path: PathBuf,
-        /// Its folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Something else is at the path.
+    Folder { path: PathBuf, folder: PathBuf, source: io::Error },
     #[error(
         "{} exists and is not a socket, so it is left alone; move it away or configure another path",
         .0.display()
     )]
     NotASocket(PathBuf),
-    /// Somebody answers at the path.
     #[error(
         "another process listens on the socket {}; stop it or configure another path",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The group does not exist.
     #[error("the socket {} cannot get its group: {source}", .path.display())]
-    Group {
-        /// The socket.
-        path: PathBuf,
-        /// Which group is unknown.
-        source: UnknownGroup,
-    },
-    /// The group may not be given.
+    Group { path: PathBuf, source: UnknownGroup },
     #[error(
         "the socket {} cannot be handed to the group '{group}': {source}; the daemon's user must be a member of it",
         .path.display()
     )]
-    HandOver {
-        /// The socket.
-        path: PathBuf,
-        /// The group.
-        group: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Anything else that the system refused.
+    HandOver { path: PathBuf, group: String, source: io::Error },
     #[error(
         "cannot {doing} the socket {}: {source}; the daemon's user must be able to write to its folder",
         .path.display()
     )]
-    Refused {
-        /// The socket.
-        path: PathBuf,
-        /// What was tried.
-        doing: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
+    Refused { path: PathBuf, doing: &'static str, source: io::Error },
 }
 
 /// A socket that listens. Its file goes with it, unless the file is another one by then.
@@ -123,7 +89,6 @@ pub(crate) struct BoundSocket {
 }
 
 impl BoundSocket {
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

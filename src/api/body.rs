@@ -24,7 +24,6 @@ use hyper::body::{Frame, SizeHint};
 /// So much is thrown away at most, in bytes.
 const MOST: usize = 1024 * 1024;
 
-/// So long is waited for it at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lets a request be answered and then reads the rest of it.

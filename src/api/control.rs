@@ -34,7 +34,6 @@ use crate::{
 /// receiver for every webhook.
 pub(crate) const CONNECTIONS_PER_USER: usize = 2048;
 
-/// Everything that the control socket answers.
 pub(crate) fn router(service: Service) -> Router {
     read::router()
         .route(
@@ -54,7 +53,6 @@ pub(crate) fn router(service: Service) -> Router {
         .with_state(Source { service, audience: Audience::Operator })
 }
 
-/// The answer to `GET …/key`.
 #[derive(Serialize)]
 struct KeyAnswer<'a> {
     version: u64,

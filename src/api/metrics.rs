@@ -21,7 +21,6 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 /// Connections to the loopback address at a time: nobody knows whose they are, and few scrape.
 pub(crate) const CONNECTIONS: usize = 64;
 
-/// Everything that the loopback address answers.
 pub(crate) fn router(service: Service) -> Router {
     Router::new()
         .route("/metrics", get(metrics))

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::{domain::webhook::WebhookPath, service::Unavailable};
 
-/// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -20,7 +19,6 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// 404: no such path.
     pub(super) fn unknown_path(path: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
@@ -32,7 +30,6 @@ impl Problem {
         }
     }
 
-    /// 405: the path exists, the method does not.
     pub(super) fn method(method: &str, path: &str) -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
@@ -42,7 +39,6 @@ impl Problem {
         }
     }
 
-    /// 403: the operation belongs to the control socket.
     pub(super) fn control_only(method: &str, path: &str) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
@@ -52,7 +48,6 @@ impl Problem {
         }
     }
 
-    /// 404: no such webhook.
     pub(super) fn unknown_webhook(path: &WebhookPath) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
@@ -62,7 +57,6 @@ impl Problem {
         }
     }
 
-    /// 404: a path that cannot name a webhook.
     pub(super) fn invalid_name(detail: String) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
@@ -72,7 +66,6 @@ impl Problem {
         }
     }
 
-    /// 400: the query says something that it cannot.
     pub(super) fn query(detail: String) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -82,7 +75,6 @@ impl Problem {
         }
     }
 
-    /// 400: the body says something that it cannot.
     pub(super) fn body_not_understood(detail: String) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -105,7 +97,6 @@ impl Problem {
         }
     }
 
-    /// 413: more than a request to these sockets ever needs.
     pub(super) fn too_large(limit: u64) -> Self {
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,
@@ -115,7 +106,6 @@ impl Problem {
         }
     }
 
-    /// 503: the webhook has no key before its first renewal.
     pub(super) fn no_key(path: &WebhookPath) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -127,7 +117,6 @@ impl Problem {
         }
     }
 
-    /// 503: the daemon stops.
     pub(super) fn stopping() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -137,7 +126,6 @@ impl Problem {
         }
     }
 
-    /// 503: this user has too many connections open.
     pub(super) fn too_many_connections(limit: usize) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -152,7 +140,6 @@ impl Problem {
         Self { status: StatusCode::UNAUTHORIZED, kind: reason, title: "The event is not genuine", detail }
     }
 
-    /// 422: the configuration file is wrong, and the one before stays in force.
     pub(super) fn configuration(detail: String) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -162,7 +149,6 @@ impl Problem {
         }
     }
 
-    /// Its JSON.
     pub(super) fn body(&self) -> serde_json::Value {
         let mut body = json!({
             "type": format!("urn:protime-webhookd:problem:{}", self.kind),

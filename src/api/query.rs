@@ -90,7 +90,6 @@ pub(super) fn version(text: &str) -> Result<u64, Problem> {
     })
 }
 
-/// The longest `wait`.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// `wait=`: a duration such as `30s` or `1m 30s`, 30 seconds if nothing is said, at most 5 minutes.

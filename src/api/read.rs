@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{domain::report, service::Service};
 
-/// Who reads the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     /// Anybody on the machine: secrets in URLs and what programs printed are hidden.
@@ -25,12 +24,9 @@ pub(super) enum Audience {
     Operator,
 }
 
-/// What an answer is made from.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    /// The daemon.
     pub(super) service: Service,
-    /// Who reads the answers.
     pub(super) audience: Audience,
 }
 
@@ -43,7 +39,6 @@ impl Source {
     }
 }
 
-/// The paths that both sockets have.
 pub(super) fn router() -> Router<Source> {
     Router::new()
         .route("/v1/health", get(health))
@@ -55,12 +50,10 @@ pub(super) fn router() -> Router<Source> {
         .route("/v1/webhooks/{tenant}/{name}/history", get(history))
 }
 
-/// The answer to every path that there is not.
 pub(super) async fn unknown_path(uri: Uri) -> Problem {
     Problem::unknown_path(uri.path())
 }
 
-/// The answer to every method that a path does not take.
 pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
     Problem::method(method.as_str(), uri.path())
 }

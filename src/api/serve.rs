@@ -39,12 +39,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A pause where the system refuses a connection, for want of file descriptors most likely.
 const BREATHER: Duration = Duration::from_millis(100);
 
-/// Tells a request that the daemon stops.
 #[derive(Debug, Clone)]
 pub(super) struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
-    /// Returns as soon as the daemon stops.
     pub(super) async fn stopped(&mut self) {
         // A sender that is gone has stopped, too.
         let _ = self.0.wait_for(|stopping| *stopping).await;
@@ -71,10 +69,8 @@ pub(crate) async fn serve(
 
 /// Where connections come from. Dropping it closes it.
 pub(crate) trait Door: Send {
-    /// What a connection is read from and written to.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// The user at the other end, as the kernel vouches for it; `None` if it has gone already.

@@ -18,7 +18,6 @@ use crate::service::Service;
 /// Connections that a user may have at a time: anybody on the machine may connect.
 pub(crate) const CONNECTIONS_PER_USER: usize = 384;
 
-/// Everything that the status socket answers.
 pub(crate) fn router(service: Service) -> Router {
     let control = "/v1/webhooks/{tenant}/{name}";
     read::router()

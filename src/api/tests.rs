@@ -25,7 +25,6 @@ async fn bench() -> Bench {
     bench
 }
 
-/// A socket that is served, and a client for it.
 struct Served {
     folder: tempfile::TempDir,
     bench: Bench,
@@ -91,14 +90,12 @@ impl Served {
         problem["detail"].as_str().expect("a detail").to_owned()
     }
 
-    /// Tells the server to stop.
     fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
     }
 
-    /// Waits until the server has stopped.
     async fn ended(self) {
         tokio::time::timeout(GENEROUS, self.task)
             .await

@@ -12,7 +12,6 @@ use rustix::{
     io::Errno,
 };
 
-/// Why a program cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot run '{program}': {cause}")]
 pub(crate) struct NotRunnable {

@@ -12,7 +12,6 @@ const KEPT: usize = 4096;
 
 const REDACTED: &[u8] = b"[redacted]";
 
-/// Collects output and forgets all but its end.
 pub(crate) struct Tail {
     /// The last bytes, at least [`Self::keep`] of them if there were as many.
     bytes: Zeroizing<Vec<u8>>,
@@ -58,7 +57,6 @@ impl Tail {
         }
     }
 
-    /// Takes any number of bytes.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         bytes.chunks(KEPT).for_each(|chunk| self.push(chunk));
     }

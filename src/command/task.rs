@@ -7,7 +7,6 @@ use crate::{
     domain::{key::WebhookKey, task::TaskContext},
 };
 
-/// The program, and what it must not be told.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     command: config::Command,
@@ -20,7 +19,6 @@ impl Program {
         Self { command: command.clone(), secret_env: secret_env.to_vec() }
     }
 
-    /// The program, as configured.
     pub(crate) fn name(&self) -> &str {
         &self.command.program
     }

@@ -28,7 +28,6 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long to wait before a database that refused is asked again.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
-/// Owns the deliveries to all sinks.
 pub(crate) struct DeliveryWorkers {
     engine: Engine,
     tasks: JoinSet<()>,
@@ -36,7 +35,6 @@ pub(crate) struct DeliveryWorkers {
 }
 
 impl DeliveryWorkers {
-    /// Nothing is under way yet.
     pub(crate) fn new(engine: Engine) -> Self {
         Self { engine, tasks: JoinSet::new(), under_way: Arc::default() }
     }

@@ -57,7 +57,6 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// How long a webhook is left alone after a panic: whatever led to it may still be there.
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
 
-/// Owns the work on all webhooks.
 pub(crate) struct Driver {
     engine: Engine,
     parts: Parts,
@@ -74,7 +73,6 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A driver for what is in force.
     pub(crate) fn new(engine: Engine, cron: Cron, parts: Parts) -> Self {
         let setup = engine.setup();
         Self {

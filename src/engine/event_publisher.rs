@@ -38,7 +38,6 @@ const COMPARE: Duration = Duration::from_secs(1);
 /// A problem is worth a line once it lasts so long.
 const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 
-/// Reads the journal and tells the news.
 pub(crate) struct EventPublisher {
     engine: Engine,
     position: i64,

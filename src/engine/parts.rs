@@ -6,7 +6,6 @@
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-/// Starts parts and notices which of them ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts(mpsc::Sender<&'static str>);
 
@@ -30,7 +29,6 @@ impl Parts {
         (Self(ended), first)
     }
 
-    /// Starts a part in a task of its own.
     pub(crate) fn spawn(
         &self,
         part: &'static str,

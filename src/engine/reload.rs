@@ -18,21 +18,15 @@ use crate::{
     http, logging,
 };
 
-/// A configuration was put in force.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reloaded {
-    /// How many tenants it has.
     pub(crate) tenants: usize,
-    /// How many webhooks it has.
     pub(crate) webhooks: usize,
-    /// What in it takes a restart.
     pub(crate) needs_restart: Vec<&'static str>,
-    /// What in it looks like a mistake.
     pub(crate) warnings: Vec<String>,
 }
 
 impl Engine {
-    /// Reads the configuration file anew and puts it in force, or says what is wrong with it.
     pub(crate) async fn reload(&self) -> Result<Reloaded, ConfigError> {
         let _one_at_a_time = self.reloading.lock().await;
         let earlier = self.setup();
@@ -97,7 +91,6 @@ fn surroundings(config: &Config) -> Result<(), Vec<String>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// The settings that are different and that only a restart puts in force.
 fn needs_restart(earlier: &Setup, config: &Config) -> Vec<&'static str> {
     let (listened, listen) = (earlier.metrics.listen, config.metrics.listen);
     let (earlier, now) = (&earlier.daemon, &config.daemon);

@@ -15,7 +15,6 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sweep;
 
-/// A running cron with its one job.
 pub(crate) struct Cron {
     scheduler: JobScheduler,
     job: uuid::Uuid,

@@ -26,7 +26,6 @@ pub(crate) fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
-/// The service manager as the loop sees it.
 #[derive(Debug)]
 pub(crate) struct ServiceManager {
     watchdog: Option<Duration>,
@@ -51,7 +50,6 @@ impl ServiceManager {
         self.watchdog.map_or(otherwise, |watchdog| (watchdog / 3).min(otherwise))
     }
 
-    /// Says that the loop is alive.
     pub(crate) fn alive(&self) {
         if self.watchdog.is_some() {
             tell(&[NotifyState::Watchdog]);

@@ -31,26 +31,20 @@ use crate::{
     store::{Configured, Store, StoreError},
 };
 
-/// Everything that was built from one configuration.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// The file that it was read from.
     pub(crate) file: PathBuf,
-    /// When that was.
     pub(crate) loaded_at: Timestamp,
     /// The tenants, in the order of the file.
     pub(crate) tenants: Vec<Arc<Tenant>>,
-    /// What renews each webhook.
     pub(crate) procedures: HashMap<WebhookId, Arc<Procedure>>,
     /// Tenants that left the configuration since the start.
     pub(crate) leaving: Vec<Arc<Tenant>>,
-    /// The webhooks by name.
     pub(crate) by_path: HashMap<WebhookPath, WebhookId>,
     /// `[daemon]`, part of which only a restart changes.
     pub(crate) daemon: config::Daemon,
     /// `[metrics]`, which only a restart changes.
     pub(crate) metrics: config::Metrics,
-    /// How many webhooks are worked on at a time.
     pub(crate) max_concurrent: usize,
     /// How long `verify` accepts the previous key.
     pub(crate) previous_key_grace: std::time::Duration,
@@ -180,7 +174,6 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// What all tenants and webhooks have in common.
 struct Builder {
     timing: Timing,
     secret_env: Vec<String>,
@@ -196,14 +189,12 @@ struct Equipment {
 }
 
 impl Equipment {
-    /// The stable names of the key sinks.
     fn sink_ids(&self) -> Vec<String> {
         self.sinks.iter().map(KeySink::id).collect()
     }
 }
 
 impl Builder {
-    /// The equipment of every webhook of a tenant, in the order of the file.
     fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
         let of = |webhook: &config::Webhook| {
             let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
@@ -336,7 +327,6 @@ pub(crate) fn client(
     counted_client(config, tenant, collections_read, Counters::default())
 }
 
-/// The same, with its requests counted in `counters`.
 fn counted_client(
     config: &Config,
     tenant: &config::Tenant,

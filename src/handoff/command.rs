@@ -12,12 +12,10 @@ use crate::{
     },
 };
 
-/// The program.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandSink(Program);
 
 impl CommandSink {
-    /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
         Self(Program::new(command, secret_env))
     }

@@ -50,12 +50,10 @@ struct Inner {
     /// The newest version that was to be written. Work that was given up on goes on in its thread,
     /// and must not come in last.
     newest: AtomicU64,
-    /// One writer at a time.
     writing: Mutex<()>,
 }
 
 impl Inner {
-    /// Whether this is what a file with the key holds.
     fn holds(&self, content: &[u8], key: &WebhookKey, version: u64) -> bool {
         match self.format {
             KeyFormat::Raw => content == key.expose().as_bytes(),
@@ -88,13 +86,11 @@ struct Held<'a> {
 }
 
 impl FileSink {
-    /// A sink for `path`; nothing is touched yet.
     pub(super) fn new(path: &Path, format: KeyFormat, mode: u32, group: Option<&str>) -> Self {
         let target = Target { path: path.to_owned(), mode, group: group.map(str::to_owned) };
         Self(Arc::new(Inner { target, format, newest: AtomicU64::new(0), writing: Mutex::new(()) }))
     }
 
-    /// `file:` and the path.
     pub(super) fn id(&self) -> String {
         format!("file:{}", self.0.target.path.display())
     }

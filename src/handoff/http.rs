@@ -15,27 +15,22 @@ use crate::{
     http::Endpoint,
 };
 
-/// The server.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSink(Endpoint);
 
 impl HttpSink {
-    /// A sink at this server.
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self(endpoint)
     }
 
-    /// `http:` and the whole address.
     pub(super) fn id(&self) -> String {
         format!("http:{}", self.0.url())
     }
 
-    /// `http:` and the host.
     pub(super) fn label(&self) -> String {
         format!("http:{}", self.0.place())
     }
 
-    /// Whether the server can be reached and is trusted.
     pub(super) async fn preflight(&self) -> Result<(), TaskError> {
         self.0.preflight().await
     }

@@ -20,11 +20,9 @@ const LARGEST: usize = 1024 * 1024;
 /// An answer of whatever status.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Its status.
     pub(crate) status: StatusCode,
     /// Where to go on, as it was written.
     pub(crate) location: Option<String>,
-    /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// The end of the body, at most 4 KiB, without secrets.
     tail: String,

@@ -22,12 +22,9 @@ use crate::{config, regular_file};
 /// closed would be a request with an unknown outcome.
 const POOL_IDLE: Duration = Duration::from_secs(15);
 
-/// Who we are, and whom we trust.
 #[derive(Debug, Clone)]
 pub(crate) struct Trust {
-    /// Sent with every request.
     pub(crate) user_agent: String,
-    /// Limit for making a connection.
     pub(crate) connect_timeout: Duration,
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
@@ -36,33 +33,23 @@ pub(crate) struct Trust {
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// HTTPS without anything to trust.
     #[error(
         "No CA certificates were found on this system, so no HTTPS server can be trusted: install the \
          system's CA certificates (package ca-certificates), or name a file in SSL_CERT_FILE or api.ca_file"
     )]
     NoRoots,
-    /// `ca_file` gives no certificates.
     #[error(
         "api.ca_file {}: {why}; name a file that the daemon may read and that holds certificates in PEM form, \
          each beginning with -----BEGIN CERTIFICATE-----",
         path.display()
     )]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The user agent cannot be sent.
+    CaFile { path: PathBuf, why: String },
     #[error("user_agent {0:?} does not fit into a header: use visible ASCII characters and spaces")]
     UserAgent(String),
-    /// The HTTP client refuses to start.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),
 }
 
-/// Whether an address is of this machine.
 pub(crate) fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::*;
 
-/// A maker of endpoints with the defaults of `[api]`.
 pub(crate) fn outbound() -> Outbound {
     Outbound::new(
         "WebhookRenewal/v1 (Tests)".to_owned(),

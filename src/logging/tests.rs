@@ -21,7 +21,6 @@ impl Write for Page {
     }
 }
 
-/// What `say` logs.
 fn logged(rust_log: &str, style: Style, say: impl FnOnce()) -> String {
     let page = Page::default();
     let writer = page.clone();

@@ -11,10 +11,8 @@ use crate::domain::{
     webhook::ExternalReference,
 };
 
-/// The webhooks below a tenant's origin.
 const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
 
-/// Where a link of Protime's leads.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// What is asked for, at the tenant's own origin.
@@ -23,14 +21,12 @@ pub(super) struct Link {
     pub(super) named: Option<String>,
 }
 
-/// The addresses of one tenant's webhooks.
 #[derive(Debug)]
 pub(super) struct Addresses {
     webhooks: Url,
 }
 
 impl Addresses {
-    /// The addresses below `origin`; an error if that cannot be the beginning of one.
     pub(super) fn new(origin: &Url) -> Result<Self, String> {
         if !matches!(origin.scheme(), "http" | "https") || origin.host().is_none() {
             return Err(format!("'{origin}' is not an http or https address"));
@@ -39,7 +35,6 @@ impl Addresses {
         Ok(Self { webhooks })
     }
 
-    /// Of the list, filtered if wished.
     pub(super) fn list(&self, filter: Option<&str>) -> Result<Url, ApiError> {
         self.with_query(filter.map(query::of_filter).as_deref())
     }
@@ -49,7 +44,6 @@ impl Addresses {
         self.with_query(query::of_references(references).as_deref())
     }
 
-    /// Of the first page of a collection: of its list, or of a fresh delta of it.
     pub(super) fn collection(
         &self,
         name: &str,
@@ -80,7 +74,6 @@ impl Addresses {
         below.split('/').next().filter(|name| !name.is_empty())
     }
 
-    /// Of one webhook.
     pub(super) fn one(&self, id: &str) -> Result<Url, ApiError> {
         // These would be the address of something else: a URL's parser drops them.
         if matches!(id, "" | "." | "..") {
@@ -91,7 +84,6 @@ impl Addresses {
         of_fitting_length(url)
     }
 
-    /// Whether both are below the same origin.
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         self.webhooks.origin() == other.webhooks.origin()
     }

@@ -44,7 +44,6 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// A token is of just now for so long.
 const JUST_NOW: Duration = Duration::from_mins(1);
 
-/// A token as it is sent.
 #[derive(Clone)]
 pub(super) struct Token {
     header: HeaderValue,
@@ -88,7 +87,6 @@ struct State {
     failure: Option<(u64, ApiError)>,
 }
 
-/// Gets tokens and keeps the newest.
 #[derive(Debug)]
 pub(super) struct Auth {
     url: Url,
@@ -102,7 +100,6 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    /// Knows where to ask; asks nothing yet.
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             url: settings.token_url.clone(),
@@ -124,27 +121,22 @@ impl Auth {
         self.client_secret.expose_secret()
     }
 
-    /// When the newest token ends.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
         self.known().expires_at
     }
 
-    /// The scopes of the newest token, if its answer named them.
     pub(super) fn granted(&self) -> Option<Vec<String>> {
         self.known().granted
     }
 
-    /// The scopes that were asked for and not granted.
     pub(super) fn missing(&self) -> Vec<String> {
         self.known().missing
     }
 
-    /// Since when scopes are missing.
     pub(super) fn missing_since(&self) -> Option<Timestamp> {
         self.known().missing_since
     }
 
-    /// Whether the newest token was asked for with this scope and is not known to lack it.
     pub(super) fn has(&self, scope: &str) -> bool {
         self.known().has(scope)
     }
@@ -204,7 +196,6 @@ impl Auth {
         }
     }
 
-    /// One token with these scopes, and no other try.
     async fn request(&self, http: &Http, number: u64, scopes: &[String]) -> Result<Token, Refused> {
         let fields = [
             ("grant_type", "client_credentials"),
@@ -279,7 +270,6 @@ impl Auth {
     }
 }
 
-/// Why there is no token.
 struct Refused {
     /// Whether it was because of one of the scopes, so that without it there may be one.
     for_its_scopes: bool,

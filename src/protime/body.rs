@@ -47,7 +47,6 @@ fn gunzipped(body: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     Ok(plain)
 }
 
-/// The body without a byte order mark.
 pub(super) fn bare(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -60,7 +59,6 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// The bytes as gzip writes them.
     pub(in crate::protime) fn gzipped(plain: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(plain).unwrap();

@@ -18,23 +18,19 @@ use super::{
 };
 use crate::domain::{object::Object, query::is_of_kept_delta, webhook::ExternalReference};
 
-/// Which page is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Query<'a> {
     /// The first page of a list, or of a fresh delta, which ends the one before it.
     First {
-        /// Whether a delta begins.
         delta: bool,
         /// The filter, in Protime's syntax.
         filter: Option<&'a str>,
-        /// The external references to show.
         references: &'a [ExternalReference],
     },
     /// The page that an earlier one named.
     Link(&'a str),
 }
 
-/// One page.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// Its objects; none does not mean that there are no more.
@@ -109,7 +105,6 @@ fn whole_query(link: &str) -> String {
     link.replace('#', "%23")
 }
 
-/// Reads a page; the error says what is not as documented.
 pub(super) fn page(body: &[u8]) -> Result<RawPage, String> {
     serde_json::from_slice(body).map_err(|error| what_is_wrong(&error))
 }

@@ -75,30 +75,24 @@ impl Sighting {
     }
 }
 
-/// What nothing confirms yet.
 #[derive(Debug, Clone, Copy)]
 struct Doubted {
     newest: Sighting,
     witnesses: u32,
 }
 
-/// What a sighting led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// It confirms what is known.
     Agrees,
     /// It is so far off what is known, and is not believed yet.
     Doubted {
-        /// By how much.
         off: SignedDuration,
-        /// Whether it is the first to say so.
         first: bool,
     },
     /// It is so far off, and enough others said the same: Protime's clock was set.
     Jumped(SignedDuration),
 }
 
-/// Protime's clock, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProtimeClock {
     believed: Option<Sighting>,
@@ -113,7 +107,6 @@ impl ProtimeClock {
         self.believed.map(|sighting| sighting.skew)
     }
 
-    /// What Protime's clock shows now.
     pub(super) fn time(&self, now: Instant) -> Option<Timestamp> {
         let believed = self.believed?;
         let passed = SignedDuration::try_from(now.saturating_duration_since(believed.taken)).ok()?;
@@ -126,7 +119,6 @@ impl ProtimeClock {
         self.believed.is_none() && self.doubted.is_some()
     }
 
-    /// Takes in what an answer said.
     pub(super) fn hear(&mut self, new: Sighting) -> Heard {
         let agrees = match &self.believed {
             Some(believed) => new.follows(believed) || new.is_confirmed_by_our_clock(believed.skew),

@@ -9,10 +9,8 @@ use serde_json::{Map, Value};
 /// How many characters of a body's message are kept.
 pub(super) const LONGEST: usize = 500;
 
-/// The readable parts of an error's body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Detail {
-    /// Code, message and reasons in one line; absent if the body says nothing.
     pub(super) text: Option<String>,
     /// OAuth's error code, such as `invalid_client`.
     pub(super) oauth: Option<String>,

@@ -8,48 +8,31 @@ use std::{fmt::Write as _, time::Duration};
 
 use reqwest::StatusCode;
 
-/// Why a request to Protime did not give what was asked, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
     /// Another try may succeed without anybody doing anything.
     #[error("{message}")]
-    Transient {
-        /// What happened.
-        message: String,
-        /// The status of the answer, if there was one.
-        status: Option<u16>,
-        /// How long Protime asked to wait, if it did.
-        retry_after: Option<Duration>,
-    },
+    Transient { message: String, status: Option<u16>, retry_after: Option<Duration> },
     /// Nothing changes before an operator here or at Protime does something.
     #[error("{message}")]
-    NeedsOperator {
-        /// What happened, and what to do.
-        message: String,
-        /// The status of the answer, if there was one.
-        status: Option<u16>,
-    },
+    NeedsOperator { message: String, status: Option<u16> },
 }
 
 impl ApiError {
-    /// Another try may succeed; no answer and no wish of Protime's is involved.
     pub(super) fn transient(message: String) -> Self {
         Self::Transient { message, status: None, retry_after: None }
     }
 
-    /// An operator has to act; found without asking Protime.
     pub(super) fn needs_operator(message: String) -> Self {
         Self::NeedsOperator { message, status: None }
     }
 
-    /// The status of Protime's answer, if there was one.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Transient { status, .. } | Self::NeedsOperator { status, .. } => *status,
         }
     }
 
-    /// How long Protime asked to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Transient { retry_after, .. } => *retry_after,
@@ -72,7 +55,6 @@ pub(crate) enum PostError {
 /// What a request is for. Every request has one of these, in the log and in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Endpoint {
-    /// The token endpoint.
     Token,
     /// `GET /webhooks`
     List,
@@ -91,7 +73,6 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Its name in logs and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -130,20 +111,17 @@ impl Endpoint {
 /// What is to be said of a 5xx: nobody here can end it, and proxies answer with it as well.
 const FAULT: &str = "a fault or maintenance at Protime, or of a proxy on the way; if it stays, ask Protime";
 
-/// An answer that is not a success, as far as the decision depends on it.
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) status: StatusCode,
     /// What the body said, tidied.
     pub(super) detail: Option<&'a str>,
-    /// OAuth's error code, where the body had one.
     pub(super) oauth: Option<&'a str>,
     /// Where a redirect pointed to, without its query.
     pub(super) location: Option<&'a str>,
     pub(super) retry_after: Option<Duration>,
     pub(super) client_id: &'a str,
-    /// The scope that the request needs, where that is known.
     pub(super) scope: Option<&'a str>,
     /// One that it may need besides, if the token in use was not granted it.
     pub(super) besides: Option<&'a str>,
@@ -154,7 +132,6 @@ pub(super) struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    /// Of a request of this client of which nothing else is known.
     pub(super) fn new(endpoint: Endpoint, client_id: &'a str) -> Self {
         Self {
             endpoint,
@@ -173,7 +150,6 @@ impl<'a> Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// What to do next, and the sentence that says so.
     pub(super) fn decide(&self) -> ApiError {
         let status = Some(self.status.as_u16());
         let message = self.message();
@@ -200,7 +176,6 @@ impl Refusal<'_> {
         self.lacks_scope() || self.lacks_another() || (self.besides.is_some() && self.scopes_are_known)
     }
 
-    /// Whether the token lacks the scope that is needed.
     fn lacks_scope(&self) -> bool {
         self.endpoint != Endpoint::Token
             && self.scope.is_some_and(|scope| self.missing_scopes.iter().any(|missing| missing == scope))

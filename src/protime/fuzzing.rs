@@ -13,10 +13,8 @@ use crate::{
     fuzzing::{first_line, secret},
 };
 
-/// The origin that everything is said to come from.
 const ORIGIN: &str = "https://acme.example";
 
-/// A page of the list of webhooks, or one webhook.
 pub(crate) fn webhook_list(data: &[u8]) {
     match wire::page(data, 0) {
         Ok(page) => {
@@ -66,7 +64,6 @@ fn one_of_a_webhook(id: &str) {
     }
 }
 
-/// A page of a collection, of its list or of its delta.
 pub(crate) fn collection_page(data: &[u8]) {
     let page = match collections::page(data) {
         Ok(page) => page,
@@ -86,7 +83,6 @@ pub(crate) fn collection_page(data: &[u8]) {
     }
 }
 
-/// What a receiver and a program get of an object.
 fn passed_on(object: &Object, written: &str) {
     let event = object.event();
     let whole = serde_json::from_slice::<&serde_json::value::RawValue>(&event);
@@ -124,7 +120,6 @@ pub(crate) fn body(data: &[u8]) {
     }
 }
 
-/// The answer of a token endpoint.
 pub(crate) fn token_answer(data: &[u8]) {
     match grant::grant(data) {
         Ok(grant) => {

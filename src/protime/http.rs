@@ -39,7 +39,6 @@ pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
 /// A page of a list.
 pub(super) const LARGE_ANSWER: usize = 16 * 1024 * 1024;
 
-/// What is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
     pub(super) endpoint: Endpoint,
@@ -53,7 +52,6 @@ pub(super) struct Outgoing {
     pub(super) scopes: Vec<String>,
 }
 
-/// The body of a request.
 #[derive(Clone)]
 pub(super) enum Content {
     Empty,
@@ -78,7 +76,6 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// What an error's body says; nothing, if it could not be read.
     pub(super) fn detail(&self, secrets: &[&str]) -> Detail {
         self.body.as_ref().map(|body| detail::read(body, secrets)).unwrap_or_default()
     }
@@ -90,7 +87,6 @@ impl Answer {
     }
 }
 
-/// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum NoAnswer {
     /// Nothing was sent.
@@ -99,7 +95,6 @@ pub(super) enum NoAnswer {
     Lost { message: String },
 }
 
-/// The HTTP client of one tenant.
 #[derive(Debug)]
 pub(super) struct Http {
     tenant: TenantName,
@@ -133,27 +128,22 @@ impl Http {
         })
     }
 
-    /// Protime's clock minus ours, as far as it is known.
     pub(super) fn skew(&self) -> Option<SignedDuration> {
         self.clock().skew()
     }
 
-    /// Protime's time: what its clock showed, and what has passed since by a clock that no one can set.
     pub(super) fn protime_time(&self) -> Option<Timestamp> {
         self.clock().time(Instant::now())
     }
 
-    /// Where requests are counted.
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Whether another answer is needed to know the time at all.
     pub(super) fn wants_a_witness(&self) -> bool {
         self.clock().wants_a_witness()
     }
 
-    /// Takes over what an earlier one measured of Protime's clock.
     pub(super) fn continue_from(&self, earlier: &Self) {
         let known = earlier.clock().clone();
         *self.clock() = known;
@@ -264,7 +254,6 @@ impl Http {
         Ok(body)
     }
 
-    /// Takes in what an answer says of Protime's clock.
     fn measure(&self, date: Timestamp, headers: &HeaderMap, sent_at: Timestamp, elapsed: Duration) {
         let age = text(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
         let age = age.map(Duration::from_secs).unwrap_or_default();
@@ -312,7 +301,6 @@ impl Http {
     }
 }
 
-/// A header's value, if it is plain text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -64,7 +64,6 @@ impl Cooldown {
         *until = Some(until.map_or(wished, |until| until.max(wished)));
     }
 
-    /// How much of the wait is left.
     pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
         let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         until.map(|until| until.saturating_duration_since(now)).filter(|rest| !rest.is_zero())

@@ -13,18 +13,14 @@ use super::{
     webhooks::{Failure, needed},
 };
 
-/// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadingError {
-    /// The path is none.
     #[error("{0}")]
     Path(String),
-    /// Protime gave no answer.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
-/// An answer as it came.
 pub(crate) struct Reading {
     /// The body, byte for byte. It is not for logs.
     pub(crate) body: Zeroizing<Vec<u8>>,

@@ -15,7 +15,6 @@ const NAMES: [&str; 3] = ["externalReference", "reference", "name"];
 /// What its collection may be called there.
 const COLLECTIONS: [&str; 2] = ["collectionName", "collection"];
 
-/// Reads them; nothing, if one of them is not understood.
 pub(super) fn listed(value: &Value) -> Option<Vec<ExternalReference>> {
     match value {
         Value::String(list) => list.split_terminator(')').map(pair).collect(),
@@ -36,13 +35,11 @@ fn of_item(item: &Value) -> Option<ExternalReference> {
     }
 }
 
-/// An object that is one reference.
 fn of_object(object: &Map<String, Value>) -> Option<ExternalReference> {
     let named = |names: &[&str]| names.iter().find_map(|name| text(object, name));
     Some(ExternalReference { collection: named(&COLLECTIONS)?, reference: named(&NAMES)? })
 }
 
-/// An object whose keys are collections.
 fn by_collection(object: &Map<String, Value>) -> Option<Vec<ExternalReference>> {
     let mut all = Vec::new();
     for (collection, value) in object {

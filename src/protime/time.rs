@@ -11,7 +11,6 @@ use jiff::{Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
 /// The longest time for which a `Retry-After` is heeded.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// A time out of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stated {
     pub(super) at: Timestamp,

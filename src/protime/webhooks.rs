@@ -25,7 +25,6 @@ use crate::domain::{
     webhook::{ExternalReference, Pair, RemoteWebhook},
 };
 
-/// What the answers are called in errors.
 const LIST: &str = "Protime's list of webhooks";
 const ONE: &str = "Protime's answer for the webhook";
 
@@ -82,7 +81,6 @@ impl TenantClient {
         Ok(page)
     }
 
-    /// One webhook by Protime's id.
     pub(crate) async fn get_webhook(&self, id: &str) -> Result<RemoteWebhook, ApiError> {
         let url = self.inner.addresses.one(id)?;
         let answer = self.read(Endpoint::Get, Method::GET, url, SMALL_ANSWER).await?;
@@ -151,7 +149,6 @@ impl TenantClient {
         Ok(PostAnswer { status: status.as_u16(), location, body })
     }
 
-    /// A request without a body, whose answer is a success or an error.
     pub(super) async fn read(
         &self,
         endpoint: Endpoint,
@@ -274,7 +271,6 @@ impl TenantClient {
     }
 }
 
-/// Why an authorized request has no answer.
 pub(super) enum Failure {
     /// Nothing was sent to the API.
     NotSent(ApiError),
@@ -291,7 +287,6 @@ pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiE
     }
 }
 
-/// The scope that a request for something to read needs.
 pub(super) fn needed(endpoint: Endpoint, url: &Url) -> Vec<String> {
     let of_collection = match endpoint {
         Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(url),

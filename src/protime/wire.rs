@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use super::{error::ApiError, normalized, references, time};
 use crate::domain::webhook::{Pair, RemoteStatus, RemoteWebhook};
 
-/// The body of a POST.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewWebhook<'a> {
@@ -18,16 +17,12 @@ pub(super) struct NewWebhook<'a> {
     pub(super) collection_name: &'a str,
 }
 
-/// The webhooks that Protime lists.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    /// Those that are understood.
     pub(crate) webhooks: Vec<RemoteWebhook>,
-    /// The other entries.
     pub(crate) odd: Vec<Odd>,
 }
 
-/// An entry of the list that is not as documented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Odd {
     /// Which entry it is, from 0, and what is wrong with it; no value of it.
@@ -65,7 +60,6 @@ impl Odd {
     }
 }
 
-/// One page of the list.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) list: List,

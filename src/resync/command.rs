@@ -11,12 +11,10 @@ use crate::{
     domain::task::{Done, TaskContext, TaskError},
 };
 
-/// The program.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandResync(Program);
 
 impl CommandResync {
-    /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
         Self(Program::new(command, secret_env))
     }

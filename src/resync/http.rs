@@ -21,17 +21,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So many looks running may find nobody before the resync has failed: a server may be restarted.
 const PATIENCE: u32 = 5;
 
-/// The server.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpResync(Endpoint);
 
 impl HttpResync {
-    /// A resync at this server.
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self(endpoint)
     }
 
-    /// Asks the server to close the gap, and waits until it has.
     pub(super) async fn run(
         &self,
         context: &TaskContext,
@@ -72,7 +69,6 @@ impl HttpResync {
         answer.into_result()
     }
 
-    /// Looks whether the server is done.
     async fn look(&self, location: &reqwest::Url) -> Result<Answer, TaskError> {
         let mut misses = 0;
         loop {

@@ -23,22 +23,17 @@ use crate::{
     http::{BuildError, Outbound},
 };
 
-/// What to read, and where it goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
-    /// List or delta.
     pub(crate) kind: ReadKind,
-    /// What to ask for.
     pub(crate) filter: Option<Filter>,
     /// Where everything begins.
     pub(crate) earliest: Option<Date>,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,
-    /// Where the objects go.
     pub(crate) target: Target,
 }
 
-/// Where objects go.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
     /// To a URL, as signed events.
@@ -47,7 +42,6 @@ pub(crate) enum Target {
     Pipe(Pipe),
 }
 
-/// A target that takes pages.
 #[derive(Debug)]
 pub(crate) enum Outlet<'a> {
     /// Signs with this key.
@@ -92,7 +86,6 @@ impl Read {
         })
     }
 
-    /// Whether it is a delta.
     pub(crate) fn is_delta(&self) -> bool {
         matches!(self.kind, ReadKind::Delta { .. })
     }

@@ -18,35 +18,20 @@ use crate::{
     store::{Configured, OpenError, Store, StoreError},
 };
 
-/// Why a key was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
-    /// The configuration has no such webhook.
     #[error("no webhook is configured as '{0}'")]
     Unknown(WebhookPath),
-    /// The state directory belongs to somebody else.
     #[error(
         "{path} belongs to the user {owner}, who runs the daemon: import the key as that user, such as with \
          'sudo -u {owner} protime-webhookd key import', or start the daemon first"
     )]
-    NotOwner {
-        /// The state directory.
-        path: PathBuf,
-        /// The name of its owner, or his number.
-        owner: String,
-    },
-    /// The state directory cannot be looked at.
+    NotOwner { path: PathBuf, owner: String },
     #[error("cannot use {path}: {source}")]
-    Io {
-        /// The state directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The database cannot be opened; a daemon may be starting just now.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// It refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

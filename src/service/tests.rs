@@ -32,7 +32,6 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Nothing has happened yet, and Protime cannot be reached.
     pub(crate) async fn new() -> Self {
         Self::with_acme_at(NOWHERE, "secret").await
     }
@@ -55,13 +54,11 @@ impl Bench {
         Self { service: Service::new(Engine::new(shared, setup, sweep)), folder }
     }
 
-    /// Gives a webhook a key of this text, as an operator would.
     pub(crate) async fn key(&self, path: &str, text: &str) -> Imported {
         let key = key::imported(Zeroizing::new(text.to_owned())).expect("a key");
         self.service.import_key(&named(path), key).await.expect("stored").expect("known")
     }
 
-    /// What is known of a webhook.
     pub(crate) async fn state(&self, path: &str) -> WebhookState {
         let id = self.service.procedure(&named(path)).expect("known").id;
         self.service.store.state(id).await.expect("reads")
@@ -137,24 +134,20 @@ impl Bench {
         self.service.procedure(&named(path)).expect("known").tenant.now()
     }
 
-    /// How many wait for a rotation.
     pub(crate) fn waiting(&self) -> usize {
         self.service.engine.shared.rotations.receiver_count()
     }
 
-    /// Wakes those who wait for a rotation.
     pub(crate) fn rotated(&self) {
         self.service.engine.shared.rotations.send_modify(|count| *count += 1);
     }
 
-    /// Makes what is stored of every webhook unreadable.
     pub(crate) fn damage(&self) {
         let database = rusqlite::Connection::open(self.folder.path().join("state/state.db")).expect("opens");
         assert_eq!(database.execute("UPDATE webhook SET state = '{}'", ()).expect("writes"), 3);
     }
 }
 
-/// A webhook's name.
 pub(crate) fn named(path: &str) -> WebhookPath {
     let (tenant, name) = path.split_once('/').expect("tenant/name");
     WebhookPath {

@@ -21,12 +21,10 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
-/// What is wrong with a contended webhook, and what ends it.
 const CONTENDED: &str = "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses \
      events again and again; `history` tells which (reason 'foreign_rotation' or 'disabled'): stop the other program, or \
      mend the receiver, then `renew` it, or wait until the hour has passed";
 
-/// What is wrong with a webhook.
 pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<Problem> {
     if let Some(since) = procedure.unpersisted_keys.since(&state.path) {
         let problem = "the database refuses the new key, which is in memory and, if it could be written, in an emergency \
@@ -100,7 +98,6 @@ fn missing_scope(procedure: &Procedure) -> Option<(String, Timestamp)> {
     Some((problem, since.unwrap_or_else(clock::now)))
 }
 
-/// What is wrong with the configuration file, which therefore is not in force.
 pub(crate) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
     let problem = format!(
         "the configuration file is wrong, so that the one loaded at {} stays in force: {}; mend it and reload",
@@ -110,7 +107,6 @@ pub(crate) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
     Problem { webhook: None, tenant: None, problem, since: error.at }
 }
 
-/// What is wrong with a tenant.
 pub(crate) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     let polls = tenant.polls();
     let of = |problem: String, since: Timestamp| Problem {
@@ -148,7 +144,6 @@ pub(crate) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     problems
 }
 
-/// The whole.
 pub(crate) fn health(problems: Vec<Problem>) -> report::Health {
     report::Health { healthy: problems.is_empty(), problems }
 }

@@ -14,7 +14,6 @@ use crate::{
 
 const PREFIX: &str = "protime_webhookd";
 
-/// The whole text.
 pub(crate) fn text(
     status: &report::Status,
     webhooks: &[report::Webhook],
@@ -139,7 +138,6 @@ fn flag(set: bool) -> String {
     u8::from(set).to_string()
 }
 
-/// The text so far.
 struct Page(String);
 
 impl Page {

@@ -18,7 +18,6 @@ use crate::{
     },
 };
 
-/// One webhook.
 pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::Webhook {
     let polls = procedure.tenant.polls();
     let plan = plan(state, &procedure.policy, procedure.tenant.now());
@@ -70,7 +69,6 @@ fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
-/// One tenant.
 pub(crate) fn tenant(tenant: &Tenant) -> report::Tenant {
     let polls = tenant.polls();
     report::Tenant {

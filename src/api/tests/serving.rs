@@ -14,7 +14,6 @@ async fn connect(served: &Served) -> UnixStream {
     UnixStream::connect(served.path()).await.expect("it listens")
 }
 
-/// Everything that the server still sends, until it closes.
 async fn rest(mut stream: UnixStream) -> String {
     let mut text = String::new();
     tokio::time::timeout(GENEROUS, stream.read_to_string(&mut text))

@@ -10,37 +10,16 @@ use crate::{
     store::StoreError,
 };
 
-/// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SetupError {
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A secret.
     #[error("tenant '{tenant}': {error}")]
-    Secret {
-        /// Whose.
-        tenant: TenantName,
-        /// What is wrong with it.
-        error: SecretError,
-    },
-    /// The HTTP client of a tenant.
+    Secret { tenant: TenantName, error: SecretError },
     #[error("tenant '{tenant}': {error}")]
-    Client {
-        /// Whose.
-        tenant: TenantName,
-        /// Why there is none.
-        error: protime::BuildError,
-    },
-    /// What a webhook needs to speak with a server of the operator's.
+    Client { tenant: TenantName, error: protime::BuildError },
     #[error("webhook '{webhook}': {error}")]
-    Outbound {
-        /// Whose.
-        webhook: WebhookPath,
-        /// What is wrong.
-        error: http::BuildError,
-    },
-    /// The retry policy.
+    Outbound { webhook: WebhookPath, error: http::BuildError },
     #[error("[renewal] retry_initial and retry_max: {0}")]
     Backoff(#[from] InvalidBackoff),
 }

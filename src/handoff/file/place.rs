@@ -121,12 +121,10 @@ fn not_removable(file: &Path, found: &fs::Metadata) -> Option<String> {
     })
 }
 
-/// Whether a folder is on a file system that cannot be written here.
 pub(super) fn is_read_only(folder: &Path) -> bool {
     statvfs(folder).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-/// What is to be said of a folder on a file system that cannot be written here.
 pub(super) fn read_only(folder: &Path) -> String {
     let folder = folder.display();
     format!("folder '{folder}' is read-only here; in a systemd unit, ReadWritePaths={folder} allows writing")
@@ -149,7 +147,6 @@ fn lock(marks: StatxAttributes) -> Option<(&'static str, char)> {
     }
 }
 
-/// A user, for people.
 fn user(uid: u32) -> String {
     uzers::get_user_by_uid(uid)
         .map_or_else(|| format!("user {uid}"), |user| format!("'{}'", user.name().to_string_lossy()))

@@ -27,18 +27,15 @@ const TRIAL: [u8; 4096] = [b'\n'; 4096];
 /// Where Linux keeps who may read a file besides owner, group and others.
 const ACCESS_LIST: &str = "system.posix_acl_access";
 
-/// Where a file is to be, and who may read it.
 #[derive(Debug)]
 pub(super) struct Target {
     /// Its path, which may be a symbolic link to it.
     pub(super) path: PathBuf,
-    /// Its permission bits.
     pub(super) mode: u32,
     /// Its group, if not the one that the folder or the process gives it.
     pub(super) group: Option<String>,
 }
 
-/// Why a file could not be written, and what would be right.
 #[derive(Debug, thiserror::Error)]
 #[error("key file {path}: {problem}")]
 pub(super) struct FileError {
@@ -97,14 +94,12 @@ impl Target {
     }
 }
 
-/// Where the file really is.
 struct Spot<'a> {
     target: &'a Target,
     file: PathBuf,
 }
 
 impl Spot<'_> {
-    /// An error if something can be seen to be in the way.
     fn free(&self) -> Result<(), FileError> {
         place::obstacle(&self.file).map_or(Ok(()), |problem| Err(self.error(&problem)))
     }

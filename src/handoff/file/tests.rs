@@ -18,7 +18,6 @@ fn key(text: &str) -> WebhookKey {
     WebhookKey::new(text.to_owned()).expect("not empty")
 }
 
-/// A sink for `name` in a folder of its own.
 fn sink(name: &str, format: KeyFormat) -> (TempDir, FileSink) {
     let folder = tempfile::tempdir().expect("a folder");
     let sink = FileSink::new(&folder.path().join(name), format, 0o640, None);

@@ -14,17 +14,14 @@ const UNSTATED_LIFE: Duration = Duration::from_mins(5);
 /// No token is used for longer, whatever its answer says.
 pub(in crate::protime) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
-/// What a token's answer grants.
 pub(in crate::protime) struct Grant {
     /// The `Authorization` header, marked sensitive.
     pub(in crate::protime) header: HeaderValue,
-    /// How long it lives.
     pub(in crate::protime) life: Duration,
     /// The scopes that it has; unknown where the answer does not name any, for a token without is of no use.
     pub(super) granted: Option<Vec<String>>,
 }
 
-/// Reads a token's answer (RFC 6749, 5.1); the error holds no value of it.
 pub(in crate::protime) fn grant(body: &[u8]) -> Result<Grant, String> {
     let fields: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| "it is not a JSON object".to_owned())?;

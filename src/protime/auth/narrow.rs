@@ -15,7 +15,6 @@ use crate::protime::{READ_SCOPE, WRITE_SCOPE, error::ApiError, http::Http};
 /// So long the refused scopes are not asked for again.
 const HOLDS_FOR: Duration = Duration::from_hours(1);
 
-/// What was found out.
 #[derive(Debug)]
 pub(super) struct Narrowed {
     scopes: Vec<String>,

@@ -8,16 +8,12 @@ use tokio::time::Instant;
 /// So long after a new token did not help, none is asked for because of the same scope.
 const IN_VAIN_FOR: Duration = Duration::from_mins(5);
 
-/// What is known of the newest token.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    /// When it ends.
     pub(super) expires_at: Option<Timestamp>,
-    /// Its scopes, if its answer named them.
     pub(super) granted: Option<Vec<String>>,
     /// The wanted scopes that it lacks for certain.
     pub(super) missing: Vec<String>,
-    /// Since when that is so.
     pub(super) missing_since: Option<Timestamp>,
     asked: Vec<String>,
 }
@@ -62,7 +58,6 @@ impl Known {
         }
     }
 
-    /// Whether it lacks one of these that was wanted.
     pub(super) fn lacks(&self, scopes: &[&str]) -> bool {
         self.missing.iter().any(|missing| scopes.contains(&missing.as_str()))
     }

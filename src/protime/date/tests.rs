@@ -28,7 +28,6 @@ fn after(answers: &[Answered]) -> (ProtimeClock, Vec<Heard>, Option<i64>) {
     (clock, heard, shown)
 }
 
-/// What the clock shows after these answers, to the second.
 fn shown(answers: &[Answered]) -> Option<i64> {
     after(answers).2
 }

@@ -25,7 +25,6 @@ fn entry(id: &str) -> String {
     )
 }
 
-/// Answers the API as the function says, and gives tokens.
 async fn api(answer: fn(&str) -> axum::response::Response) -> Server {
     Server::answering(move |asked| async move {
         if asked.is_token() { json(200, TOKEN) } else { answer(&asked.uri.to_string()) }

@@ -19,7 +19,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) method: Method,
@@ -45,7 +44,6 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Answers every request with what the function makes of it.
     pub(super) async fn answering<F, Fut>(answer: F) -> Self
     where
         F: Fn(Asked) -> Fut + Clone + Send + Sync + 'static,
@@ -114,19 +112,15 @@ impl Server {
     }
 }
 
-/// The usual answer of the token endpoint.
 pub(super) const TOKEN: &str = r#"{"access_token":"tok-1","expires_in":1800,"token_type":"Bearer",
     "scope":"connector-protimeapi-webhooks.read connector-protimeapi-webhooks.write"}"#;
 
-/// The usual answer of a POST.
 pub(super) const CREATED: &str = r#"{"id":"a-1","key":"hook-key","validUntil":"2030-01-01T00:00:00Z"}"#;
 
-/// A JSON answer.
 pub(super) fn json(status: u16, body: &str) -> Response {
     with(status, &[("content-type", "application/json")], body)
 }
 
-/// An answer with these headers.
 pub(super) fn with(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {

@@ -48,7 +48,6 @@ async fn strict(
     .await
 }
 
-/// The scopes that a request for a token asks for.
 fn scopes_of(asked: &Asked) -> Vec<String> {
     let (_, scopes) = asked.body.split_once("scope=").unwrap();
     scopes.split('+').map(str::to_owned).collect()
@@ -162,7 +161,6 @@ async fn a_post_may_need_the_collections_own_scope() {
     }
 }
 
-/// Lists many times at once and returns every outcome.
 async fn many(client: &TenantClient, count: usize) -> Vec<Result<usize, ApiError>> {
     let tasks: Vec<_> = (0..count)
         .map(|_| {

@@ -19,7 +19,6 @@ fn bytes(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
     response.body(Body::from(body)).unwrap()
 }
 
-/// What is usually answered to this request.
 fn usual(asked: &Asked) -> (u16, String) {
     match (asked.is_token(), asked.method.as_str()) {
         (true, _) => (200, TOKEN.to_owned()),

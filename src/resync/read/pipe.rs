@@ -30,11 +30,9 @@ use super::Outlet;
 /// Lines are handed over in pieces of about this size.
 const PIECE: usize = 64 * 1024;
 
-/// The program.
 #[derive(Debug, Clone)]
 pub(crate) struct Pipe(Program);
 
-/// The input of a running program.
 #[derive(Debug)]
 pub(crate) struct Lines {
     pieces: mpsc::Sender<Vec<u8>>,
@@ -43,12 +41,10 @@ pub(crate) struct Lines {
 }
 
 impl Pipe {
-    /// `secret_env` names the environment variables that the program does not get.
     pub(super) fn new(command: &config::Command, secret_env: &[String]) -> Self {
         Self(Program::new(command, secret_env))
     }
 
-    /// The program, as configured.
     pub(super) fn program(&self) -> &str {
         self.0.name()
     }
@@ -109,7 +105,6 @@ impl Lines {
         Self { pieces, pages: AtomicU64::new(0), objects: AtomicU64::new(0) }
     }
 
-    /// Gives a page to the program's input.
     pub(super) async fn page(&self, objects: &[Object]) {
         let mut piece = Vec::new();
         for object in objects {
@@ -125,7 +120,6 @@ impl Lines {
         self.objects.fetch_add(objects.len() as u64, Ordering::Relaxed);
     }
 
-    /// Says that this was everything.
     pub(super) async fn end(&self) {
         let pages = self.pages.load(Ordering::Relaxed);
         let objects = self.objects.load(Ordering::Relaxed);

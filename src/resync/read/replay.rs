@@ -36,7 +36,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Of an answer's body so much is read, to use its connection again.
 const READ_AT_MOST: usize = 64 * 1024;
 
-/// A receiver of events.
 #[derive(Clone)]
 pub(crate) struct Replay {
     url: Url,
@@ -50,14 +49,12 @@ impl fmt::Debug for Replay {
     }
 }
 
-/// Why one attempt failed.
 struct Refused {
     why: String,
     key_refused: bool,
 }
 
 impl Replay {
-    /// Reads the trusted certificates; connects to nothing.
     pub(super) fn new(mut url: Url, outbound: &Outbound) -> Result<Self, BuildError> {
         // As user info it would become a second `Authorization` header; removing it does not fail.
         let _always = url.set_username("").and_then(|()| url.set_password(None));
