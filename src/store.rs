@@ -57,56 +57,28 @@ fn advice(error: &io::Error) -> &'static str {
 /// Why the database could not be opened. The message names the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    /// Another daemon has the lock.
     #[error(
         "{path} is in use by {holder}; only one daemon may use a state directory: ask that one with \
          `protime-webhookd status`, or stop it first"
     )]
     Locked {
-        /// The state directory.
         path: PathBuf,
         /// Who has it, such as `process 4711`.
         holder: String,
     },
-    /// The directory or a file in it cannot be used.
     #[error("cannot use {path}: {source}{}", advice(source))]
-    Io {
-        /// What could not be used.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file was written by a newer version.
+    Io { path: PathBuf, source: io::Error },
     #[error(
         "{path} has schema version {found}, but this program knows versions up to {known}; \
          it was left untouched: run the newer program again, or restore the backup made before the upgrade"
     )]
-    Newer {
-        /// The database.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest version known.
-        known: i64,
-    },
-    /// The file is no sound SQLite database.
+    Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
         "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start afresh"
     )]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// SQLite refused.
+    Damaged { path: PathBuf, detail: String },
     #[error("cannot open {path}: {source}")]
-    Sqlite {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
+    Sqlite { path: PathBuf, source: rusqlite::Error },
 }
 
 /// Why a read or a write failed. Nothing of a failed write is kept.
@@ -118,7 +90,6 @@ pub(crate) enum StoreError {
     /// Something is in it that this program cannot have written.
     #[error("the database holds something unexpected: {0}")]
     Unexpected(String),
-    /// The store was closed.
     #[error("the database is closed")]
     Closed,
 }
@@ -180,7 +151,7 @@ impl Store {
             .map_err(|source| OpenError::Io { path, source })
     }
 
-    /// Runs a change in a transaction that is on disk when this returns; `name` is its crash point's.
+    /// Runs a change in a transaction that is on disk when this returns; `name` is its failpoint's.
     async fn write<T, F>(&self, name: &'static str, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -5,14 +5,12 @@
 
 use std::time::Duration;
 
-/// How long to wait before trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Backoff {
     initial: Duration,
     max: Duration,
 }
 
-/// Why two durations are no retry policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the first retry's delay must be greater than zero and not greater than the last one's")]
 pub(crate) struct InvalidBackoff;
@@ -39,7 +37,6 @@ impl Backoff {
         self.max.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// The longest delay there is.
     pub(crate) fn max(self) -> Duration {
         self.max
     }

@@ -4,7 +4,6 @@
 //! Law: everybody who must know reads this table, so that there is one place to correct. What no page
 //! of Protime's says stands here as not known, and nothing is refused because of it.
 
-/// What is known of one collection.
 #[derive(Debug)]
 pub(crate) struct Collection {
     /// As it stands in paths.
@@ -29,12 +28,9 @@ pub(crate) struct Dated {
     pub(crate) a_year_at_most: bool,
 }
 
-/// Something that a filter compares.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field {
-    /// As it stands in a filter.
     pub(crate) name: &'static str,
-    /// What it is compared with.
     pub(crate) form: Form,
 }
 

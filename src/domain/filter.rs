@@ -30,15 +30,13 @@ const LONGEST_TIME: &str = "9999-12-31T23:59:59.999999999Z";
 /// Nor is a day.
 const LONGEST_DATE: &str = "9999-12-31";
 
-/// How many years "everything" is where a filter is walked year by year: longer than anyone has to
-/// keep records of working time.
+/// How many years "everything" is where a filter is read year by year: longer than anyone has to keep records
+/// of working time.
 const YEARS_OF_EVERYTHING: i16 = 10;
 
-/// How many years after the gap the daemon's own dates end: who plans an absence today does not plan
-/// it for later than that.
+/// How many years after the gap the daemon's own dates end: no one plans an absence further ahead.
 const YEARS_AHEAD: i16 = 2;
 
-/// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The moment at which the gap begins.
@@ -75,26 +73,20 @@ pub(crate) struct Filter {
     delta: bool,
 }
 
-/// Why a text is not a filter; it prints as what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidFilter {
-    /// A placeholder that is not known.
     #[error("has a placeholder {{{0}}} that is not known")]
     Unknown(String),
-    /// A brace without its partner.
     #[error("has a brace without its partner")]
     Unbalanced,
-    /// Nothing.
     #[error("is empty")]
     Empty,
 }
 
-/// What a placeholder's name stands for.
 pub(crate) fn place(name: &str) -> Option<Place> {
     PLACEHOLDERS.into_iter().find(|(known, _)| *known == name).map(|(_, place)| place)
 }
 
-/// Every placeholder's name.
 pub(crate) fn place_names() -> impl Iterator<Item = &'static str> {
     PLACEHOLDERS.into_iter().map(|(name, _)| name)
 }
@@ -151,7 +143,6 @@ impl Filter {
         Self { lookback, ..self }
     }
 
-    /// The same, for a delta.
     pub(crate) fn for_delta(self) -> Self {
         Self { delta: true, ..self }
     }
@@ -170,7 +161,6 @@ impl Filter {
         PLACEHOLDERS.map(|(name, _)| format!("{{{name}}}")).join(", ")
     }
 
-    /// Whether the daemon wrote it, and not the operator.
     pub(crate) fn is_own(&self) -> bool {
         self.own
     }
@@ -194,7 +184,6 @@ impl Filter {
         self.has(Place::FromDate)
     }
 
-    /// Whether it means something else for another gap.
     pub(crate) fn depends_on_the_gap(&self) -> bool {
         self.has_beginning() || self.has_end()
     }
@@ -217,13 +206,11 @@ impl Filter {
         if both { days::by_year(first, last) } else { vec![Days { from: first, to: last }] }
     }
 
-    /// What is left of the days after some of them.
     pub(crate) fn days_after(&self, done: Days, to: Timestamp) -> Vec<Days> {
         let next = done.to.saturating_add(1.day());
         if next > self.last(to) { Vec::new() } else { self.days(None, to, Some(next)) }
     }
 
-    /// The last day that is asked for.
     fn last(&self, to: Timestamp) -> Date {
         let ahead = if self.own && !self.delta { YEARS_AHEAD } else { 0 };
         days::after(to).saturating_add(ahead.years())

@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Gap {
     /// Its beginning; `None` stands for everything, as at the first sync.
     pub(crate) from: Option<Timestamp>,
-    /// Its end so far.
     pub(crate) to: Timestamp,
 }
 
 impl Gap {
-    /// The smallest gap that holds both.
+    /// The smallest gap that covers both.
     pub(crate) fn merge(self, other: Self) -> Self {
         Self { from: self.from.zip(other.from).map(|(a, b)| a.min(b)), to: self.to.max(other.to) }
     }

@@ -11,13 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Grain {
-    /// Whole minutes.
     Minute,
-    /// Whole seconds.
     Second,
-    /// Tenths of a second.
     Tenth,
-    /// Hundredths of a second.
     Hundredth,
     /// Three hundredths of a second, of which milliseconds show .000, .003 and .007: `datetime` of SQL Server.
     Tick,

@@ -11,69 +11,48 @@ use super::{
     report,
 };
 
-/// Something that has happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// When, on our clock.
     pub(crate) at: Timestamp,
-    /// In which renewal; `None` where it was in none.
     pub(crate) renewal: Option<InRenewal>,
-    /// What it was.
     #[serde(flatten)]
     pub(crate) what: What,
 }
 
-/// The renewal in which something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InRenewal {
-    /// Its number.
     pub(crate) id: i64,
-    /// Why it runs.
     pub(crate) reason: Reason,
 }
 
-/// What can happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum What {
-    /// A renewal began.
     Began,
-    /// A step of it began.
     StepBegan {
         /// Its number within the renewal.
         number: u32,
-        /// Which one.
         step: Step,
     },
-    /// A step of it ended.
     StepEnded {
-        /// Its number within the renewal.
         number: u32,
-        /// Which one.
         step: Step,
-        /// When it began.
         began_at: Timestamp,
-        /// How it ended.
         outcome: StepOutcome,
-        /// What went wrong.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
         /// The end of what a program or a server wrote.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
-    /// A key became current.
     Rotated {
-        /// Its version.
         version: u64,
         /// The first 8 hex digits of its SHA-256.
         fingerprint: String,
     },
-    /// The renewal ended.
     Ended {
-        /// How.
         outcome: RenewalOutcome,
-        /// What went wrong.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },

@@ -10,16 +10,13 @@ use zeroize::Zeroizing;
 /// No key is longer; a text that is, is not the key that was meant.
 const LONGEST: usize = 4096;
 
-/// Why a text that someone gives us is not a key. It never holds the text.
+/// Why a text that someone gives us is not a key. It never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidKey {
-    /// There is nothing.
     #[error("it is empty")]
     Empty,
-    /// It is something else.
     #[error("it is longer than {LONGEST} bytes")]
     TooLong,
-    /// It has several lines, or worse.
     #[error("it has a line end or another control character in it")]
     Control,
     /// A space would be part of the key, and none ever is.
@@ -28,12 +25,11 @@ pub(crate) enum InvalidKey {
     /// What editors and web pages put between characters is not seen, and would be part of the key.
     #[error("it has the invisible character U+{:04X} in it, as copies from editors and web pages do", u32::from(*.0))]
     Invisible(char),
-    /// They would be part of the key.
     #[error("it stands in quotation marks, which do not belong to it")]
     Quoted,
 }
 
-/// Takes a key that someone gives us, who may have given us something else.
+/// Takes a key from someone who may have given us something else.
 pub(crate) fn imported(mut text: Zeroizing<String>) -> Result<WebhookKey, InvalidKey> {
     if text.len() > LONGEST {
         Err(InvalidKey::TooLong)
@@ -61,7 +57,6 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Whether a text stands in quotation marks, of any kind in use.
 fn is_quoted(text: &str) -> bool {
     const OPENING: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
     const CLOSING: [char; 10] = ['"', '\'', '`', '´', '“', '”', '‘', '’', '«', '»'];

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A part of a webhook's lifetime: a fraction of it, or a fixed duration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Share {
     /// A fraction from 0 to 1.
     Fraction(f64),
-    /// The same for every lifetime.
     Fixed(Duration),
 }
 

@@ -18,19 +18,15 @@ pub(crate) struct Object {
     raw: Box<RawValue>,
     /// The id as JSON writes it; empty where there is none.
     id: String,
-    /// Whether it says which version it is.
     is_versioned: bool,
     form: Form,
 }
 
-/// How it was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// As an object of a list.
     Listed,
     /// As an object of a fresh delta: who reads a delta line by line gets changes only.
     Shown,
-    /// As a change.
     Change,
 }
 
@@ -59,7 +55,7 @@ struct Change<'a> {
 }
 
 impl Object {
-    /// An object of a list; an error if it is no JSON object.
+    /// An object of a list; an error if it is not a JSON object.
     pub(crate) fn listed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Identified<'_> =
             serde_json::from_str(raw.get()).map_err(|_| "is not an object".to_owned())?;
@@ -76,7 +72,7 @@ impl Object {
         Self::listed(raw).map(|object| Self { form: Form::Shown, ..object })
     }
 
-    /// An entry of a kept delta; an error if it is none.
+    /// An entry of what a delta link leads to; an error if it is not a change.
     pub(crate) fn changed(raw: Box<RawValue>) -> Result<Self, String> {
         let found: Change<'_> = serde_json::from_str(raw.get())
             .map_err(|_| "is not an object with a changeType and an object data".to_owned())?;
@@ -90,14 +86,13 @@ impl Object {
         [b"[".as_slice(), &written.join(&b','), b"]"].concat()
     }
 
-    /// The changes of such an array.
     pub(crate) fn changes(array: &[u8]) -> Result<Vec<Self>, String> {
         let raw: Vec<Box<RawValue>> = serde_json::from_slice(array).map_err(|error| error.to_string())?;
         raw.into_iter().map(Self::changed).collect()
     }
 
-    /// Whether it may be older than what a receiver has learnt since it was read, without that showing: one
-    /// without a version is taken for newer than what is known.
+    /// Whether it may be older than what a receiver has been told since it was read, without that showing:
+    /// one without a version is taken for newer than what is known.
     pub(crate) fn may_be_overtaken(&self) -> bool {
         !self.is_versioned && !self.id.is_empty()
     }

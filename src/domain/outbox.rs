@@ -6,7 +6,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The outbox of one sink of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     /// The sink's stable name. It may hold a secret: it is for the database, not for people.
@@ -24,7 +23,6 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox of a sink that never had a key.
     pub(crate) fn new(sink: String) -> Self {
         Self { sink, version: 0, attempts: 0, started_at: None, retry_at: None, failure: None }
     }
@@ -35,7 +33,6 @@ impl Outbox {
     }
 }
 
-/// How an attempt to give a key to a sink failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SinkFailure {
     /// When, on our clock.

@@ -5,22 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{filter::Days, reason::Step};
 
-/// A walk through a list or a fresh delta, as it stands after the last page that was delivered.
+/// How far the reading of a list or of a fresh delta is, after the last page that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PageCursor {
-    /// The renewal that it serves.
     pub(crate) renewal: i64,
-    /// The step of it.
     pub(crate) step: Step,
-    /// What is read, in words: a walk through something else is another one.
+    /// What is read, in words: with another shape something else is read, and this place is of no use.
     pub(crate) shape: String,
-    /// What it will cover.
     pub(crate) began: Began,
     /// The next page; `None`: the first of the days.
     pub(crate) link: Option<String>,
-    /// The days that are read now.
     pub(crate) days: Option<Days>,
-    /// How far it is.
     pub(crate) progress: Progress,
 }
 
@@ -33,34 +28,30 @@ pub(crate) struct Began {
     pub(crate) known: bool,
 }
 
-/// What a walk has delivered.
+/// What has been delivered so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// Pages.
     pub(crate) pages: u64,
-    /// Objects on them.
     pub(crate) objects: u64,
 }
 
 /// A delta that Protime keeps, of which everything before has been delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaLink {
-    /// What is read, in words.
     pub(crate) shape: String,
     /// Where to ask what changed.
     pub(crate) link: String,
 }
 
-/// When a kept delta was asked for, both on our clock.
+/// When Protime was last asked with a delta link, both on our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaLife {
-    /// The last time.
     pub(crate) asked_at: Timestamp,
     /// Not again before this, because it failed.
     pub(crate) retry_at: Option<Timestamp>,
 }
 
-/// What asking between renewals has brought.
+/// What keeping a delta alive between renewals has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audit {
     /// How often it was asked.

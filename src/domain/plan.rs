@@ -27,7 +27,7 @@ use evidence::{is_cut_short, may_hide_another};
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
 const UNKNOWN_STATUS_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A lifetime below this is none: whoever renewed at its end would do nothing else.
+/// A lifetime below this counts as none: renewing at its end would leave no time for anything else.
 const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -45,7 +45,6 @@ pub(crate) struct Policy {
     pub(crate) keep_warm: Option<Duration>,
 }
 
-/// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Nothing before this moment on our clock, if ever.
@@ -55,13 +54,10 @@ pub(crate) enum Action {
         /// Whether only the cap on unplanned POSTs keeps a renewal from running.
         contended: bool,
     },
-    /// Open a renewal.
     Begin(Reason),
     /// Close the open renewal, which cannot finish, and open another that takes over what it owes.
     Supersede(Reason),
-    /// Run the resync.
     Resync,
-    /// Send the POST.
     Post {
         /// Whether it counts towards the cap.
         unplanned: bool,
@@ -80,7 +76,6 @@ pub(crate) enum Action {
     KeepDeltaAlive,
 }
 
-/// Decides what to do about a webhook.
 pub(crate) fn plan(state: &WebhookState, policy: &Policy, now: Now) -> Action {
     // Whatever else it waits for, a delta that nobody asks for ends.
     match (first(state, policy, now), keep_alive_at(state, policy, now)) {
@@ -259,7 +254,6 @@ fn capped(state: &WebhookState, policy: &Policy, now: Now, reason: Reason) -> Op
     Some(Action::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
 }
 
-/// Whether the last thing that went wrong was this step.
 fn failed_at(state: &WebhookState, step: Step) -> bool {
     state.retry.as_ref().is_some_and(|retry| retry.step == step)
 }
@@ -272,8 +266,8 @@ fn retry_after(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timest
     (ahead > SignedDuration::ZERO && ahead <= longest).then_some(retry_at)
 }
 
-/// When the kept delta is to be asked for. Times that lie further ahead than they can were written on
-/// another clock.
+/// When the delta link is to be used so that the delta does not end. Times that lie further ahead than they
+/// can were written on another clock.
 fn keep_alive_at(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
     let (warmth, every) = state.delta.zip(policy.keep_warm)?;
     let every = SignedDuration::try_from(every).unwrap_or(HOUR);

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Names a POST among all there ever are; drawn at random by whoever sends it.
+/// Names a POST among all there ever are; drawn at random before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct PostId(pub(crate) u64);
@@ -33,23 +33,20 @@ impl TryFrom<String> for PostId {
 /// A POST that was begun, and had or may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Post {
-    /// Which one.
     pub(crate) id: PostId,
     /// When it began, on our clock.
     pub(crate) begun_at: Timestamp,
     /// Whether it counts towards the cap on POSTs that no plan explains.
     pub(crate) unplanned: bool,
-    /// What became of it.
     pub(crate) outcome: PostOutcome,
     /// Whether a key became current since.
     pub(crate) before_rotation: bool,
 }
 
-/// What became of a POST. One that was refused had no effect, and is forgotten.
+/// One that was refused had no effect, and is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PostOutcome {
-    /// No one knows.
     Unknown,
     /// Its answer is stored.
     Answered,

@@ -11,8 +11,8 @@ use super::webhook::ExternalReference;
 /// The API's root below a tenant's origin.
 pub(crate) const ROOT: &str = "/connector/protimeapi/api/v1/";
 
-/// Whether a link leads to a kept delta: Protime's links to one lead below `/delta/`, and those of lists
-/// and fresh deltas do not.
+/// Whether a link leads to a delta that Protime keeps: its links to one lead below `/delta/`, and those of
+/// lists and fresh deltas do not.
 pub(crate) fn is_of_kept_delta(link: &str) -> bool {
     let path = link.split(['?', '#']).next().unwrap_or_default();
     path.split_once(ROOT).is_some_and(|(_, below)| below.starts_with("delta/"))
@@ -30,7 +30,6 @@ pub(crate) fn of_references(references: &[ExternalReference]) -> Option<String> 
     (!references.is_empty()).then_some(query)
 }
 
-/// `filter=…`, in Protime's syntax.
 pub(crate) fn of_filter(filter: &str) -> String {
     format!("filter={}", encoded(filter, ""))
 }

@@ -43,7 +43,6 @@ macro_rules! words {
 }
 
 words! {
-    /// Why a renewal runs.
     Reason("reason of a renewal") {
         /// Protime has no such webhook and never had.
         Created = "created",
@@ -55,15 +54,14 @@ words! {
         Disabled = "disabled",
         /// It was there and is gone.
         Missing = "missing",
-        /// It exists and we hold no key.
+        /// It exists and we have no key.
         UnknownKey = "unknown_key",
-        /// Somebody else re-sent the pair.
+        /// Someone else sent the pair again.
         ForeignRotation = "foreign_rotation",
         /// The configured external references differ from those last sent.
         ReferencesChanged = "references_changed",
-        /// A POST whose outcome we never learnt.
+        /// A POST whose outcome is not known.
         Interrupted = "interrupted",
-        /// Somebody asked for it.
         Manual = "manual",
     }
 }
@@ -71,13 +69,11 @@ words! {
 words! {
     /// A step of the renewal procedure, in their order.
     Step("step of a renewal") {
-        /// The configured resync runs for the gap.
         Resync = "resync",
         /// The pair is sent; the old key dies with it.
         Post = "post",
         /// The new key becomes current, in one transaction.
         Rotate = "rotate",
-        /// The new key reaches every key sink.
         HandOff = "hand_off",
         /// The resync runs once more, for what changed meanwhile.
         CatchUp = "catch_up",
@@ -85,27 +81,22 @@ words! {
 }
 
 words! {
-    /// How a step ended.
     StepOutcome("outcome of a step") {
-        /// It did what it should.
         Succeeded = "succeeded",
         /// It did not, and had no effect that is unknown.
         Failed = "failed",
         /// Whether it had its effect is not known.
         Unknown = "unknown",
-        /// There was nothing to do.
         Skipped = "skipped",
     }
 }
 
 words! {
-    /// How a renewal ended.
     RenewalOutcome("outcome of a renewal") {
-        /// All steps are done.
         Succeeded = "succeeded",
         /// A later renewal took over what it could not finish.
         Failed = "failed",
-        /// The outcome of its POST was never learnt; an `interrupted` renewal follows.
+        /// The outcome of its POST was never known; an `interrupted` renewal follows.
         Interrupted = "interrupted",
         /// Protime renews the webhook only after its end, until which it delivers as before.
         Postponed = "postponed",

@@ -17,12 +17,10 @@ use super::{
 pub(crate) enum OnRemove {
     /// It stays there until it expires.
     Keep,
-    /// It is deleted there.
     Delete,
 }
 
 impl OnRemove {
-    /// The word of the configuration, as it is shown.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -31,20 +29,15 @@ impl OnRemove {
     }
 }
 
-/// A webhook that left the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemovedWebhook {
     /// Its number; it is the same should the webhook come back.
     pub(crate) id: WebhookId,
-    /// What it was called.
     pub(crate) path: WebhookPath,
-    /// What identifies it at Protime.
     pub(crate) pair: Pair,
-    /// What is to happen to it.
     pub(crate) on_remove: OnRemove,
     /// When it left, on our clock.
     pub(crate) left_at: Timestamp,
-    /// What Protime last said of it.
     pub(crate) remote: Remote,
 }
 

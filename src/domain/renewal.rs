@@ -9,16 +9,12 @@ use super::{
     reason::{Reason, RenewalOutcome, Step},
 };
 
-/// A renewal under way.
+/// A renewal under way; its times are on our clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ActiveRenewal {
-    /// Its number.
     pub(crate) id: i64,
-    /// Why it runs.
     pub(crate) reason: Reason,
-    /// Where it stands.
     pub(crate) stage: Stage,
-    /// When it began.
     pub(crate) started_at: Timestamp,
     /// How many steps were begun.
     pub(crate) steps: u32,
@@ -28,11 +24,10 @@ pub(crate) struct ActiveRenewal {
     pub(crate) running: Option<Running>,
     /// The hand-off under way: deliveries run beside everything else.
     pub(crate) handing_off: Option<Running>,
-    /// Its last POST.
     pub(crate) post: Option<PostId>,
     /// Why its POST is put off to the webhook's end, if it is.
     pub(crate) put_off: Option<String>,
-    /// How far the walk of this stage is, where there is one.
+    /// How far the reading of this stage is, where there is one.
     pub(crate) progress: Option<Progress>,
 }
 
@@ -43,12 +38,10 @@ impl ActiveRenewal {
     }
 }
 
-/// A step under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
     /// Its number within the renewal, from 1.
     pub(crate) number: u32,
-    /// Which one.
     pub(crate) step: Step,
     /// When it began, on our clock.
     pub(crate) started_at: Timestamp,
@@ -56,20 +49,14 @@ pub(crate) struct Running {
     pub(crate) output: Option<String>,
 }
 
-/// A renewal that ended.
+/// A renewal that ended; its times are on our clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FinishedRenewal {
-    /// Its number.
     pub(crate) id: i64,
-    /// Why it ran.
     pub(crate) reason: Reason,
-    /// How it ended.
     pub(crate) outcome: RenewalOutcome,
-    /// When it began.
     pub(crate) started_at: Timestamp,
-    /// When it ended.
     pub(crate) finished_at: Timestamp,
-    /// What went wrong, if it failed.
     pub(crate) error: Option<String>,
 }
 
@@ -81,7 +68,7 @@ pub(crate) enum Stage {
     Resync,
     /// The resync is done; nothing was sent.
     Post,
-    /// A POST was begun and nobody knows what became of it.
+    /// A POST was begun and no one knows what became of it.
     Posting,
     /// Protime's answer is stored; its key is not current yet.
     Rotate,
@@ -94,7 +81,6 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    /// The step of the procedure that this stage belongs to.
     pub(crate) fn step(self) -> Step {
         match self {
             Self::Resync => Step::Resync,
@@ -106,22 +92,17 @@ impl Stage {
     }
 }
 
-/// A failure that has not been overcome.
+/// A failure that has not been overcome; its times are on our clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RetryState {
     /// When it last happened.
     pub(crate) at: Timestamp,
-    /// When it first happened.
     pub(crate) since: Timestamp,
-    /// In which step.
     pub(crate) step: Step,
     /// What happened, and what would help.
     pub(crate) message: String,
-    /// Whether it passes by itself.
     pub(crate) kind: RetryKind,
-    /// How often running.
     pub(crate) attempts: u32,
-    /// When to try again, on our clock.
     pub(crate) retry_at: Timestamp,
 }
 
@@ -129,8 +110,6 @@ pub(crate) struct RetryState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RetryKind {
-    /// It may.
     Transient,
-    /// It takes an operator.
     NeedsOperator,
 }

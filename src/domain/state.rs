@@ -38,35 +38,24 @@ impl Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct WebhookId(pub(crate) i64);
 
-/// Everything that is stored of one webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WebhookState {
-    /// Its number.
     pub(crate) id: WebhookId,
-    /// What it is called.
     pub(crate) path: WebhookPath,
-    /// What identifies it at Protime.
     pub(crate) pair: Pair,
-    /// What happens to it at Protime should it leave the configuration.
     pub(crate) on_remove: OnRemove,
     /// When it left the configuration, on our clock; `None` while it is in it, and once Protime is known
     /// not to have it any more.
     pub(crate) left_at: Option<Timestamp>,
-    /// Whether it is in the configuration.
     pub(crate) configured: bool,
-    /// What Protime last said of it.
     pub(crate) remote: Remote,
-    /// What the last rotation stored.
     pub(crate) registration: Option<Registration>,
     /// When the next renewal is planned, on Protime's clock.
     pub(crate) next_renewal_at: Option<Timestamp>,
     /// When it is looked at next, on our clock.
     pub(crate) next_action_at: Option<Timestamp>,
-    /// The renewal under way.
     pub(crate) active: Option<ActiveRenewal>,
-    /// The last renewal that ended.
     pub(crate) last: Option<FinishedRenewal>,
-    /// What keeps it from going on.
     pub(crate) retry: Option<RetryState>,
     /// The gap that no resync has closed yet.
     pub(crate) owed: Option<Gap>,
@@ -74,26 +63,21 @@ pub(crate) struct WebhookState {
     pub(crate) proven_at: Option<Timestamp>,
     /// Every change before this is covered by a resync that succeeded, on Protime's clock.
     pub(crate) synced_at: Option<Timestamp>,
-    /// Whether a POST whose outcome we never learnt may still be processed late.
+    /// When to ask what became of a POST that may still be processed late.
     pub(crate) recheck: Option<Recheck>,
     /// The POSTs of the last day that may still matter, in the order in which they began.
     pub(crate) posts: Vec<Post>,
     /// Counts the beginnings and ends of POSTs: a list that was asked for before the last of them may be
     /// older than it.
     pub(crate) post_marks: u64,
-    /// What another list means that shows the same.
     pub(crate) standing: Standing,
-    /// How finely lists wrote times before the last rotation, and since.
     pub(crate) list_grains: ListGrains,
     /// How many renewals there were.
     pub(crate) renewals: u64,
     /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.
     pub(crate) after_end: bool,
-    /// The outboxes of the key sinks.
     pub(crate) sinks: Vec<Outbox>,
-    /// The delta that Protime keeps for it, if there is one.
     pub(crate) delta: Option<DeltaLife>,
-    /// What asking for that delta between renewals has brought.
     pub(crate) audit: Option<Audit>,
     /// Counts the changes that may call for another plan.
     pub(crate) revision: i64,
@@ -161,8 +145,8 @@ impl WebhookState {
         self.posts.iter().any(|post| post.outcome == PostOutcome::Fruitless)
     }
 
-    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has learnt since
-    /// what became of it.
+    /// Whether a POST of unknown outcome came shortly before the last rotation, and no one has found out
+    /// since what became of it.
     pub(crate) fn has_outstanding(&self) -> bool {
         self.posts.iter().any(|post| post.outcome == PostOutcome::Outstanding)
     }
@@ -173,13 +157,12 @@ impl WebhookState {
         self.sinks.iter().all(|outbox| self.has_key(&outbox.sink))
     }
 
-    /// Whether a sink has the current key.
     pub(crate) fn has_key(&self, sink: &str) -> bool {
         self.took_key(sink).is_some_and(|outbox| outbox.retry_at.is_none())
     }
 
-    /// Whether a sink has, or had, the current key: a receiver that has read it there holds it still when it is gone
-    /// from the sink.
+    /// Whether a sink has, or had, the current key: a receiver that has read it there has it still when it is
+    /// gone from the sink.
     pub(crate) fn had_key(&self, sink: &str) -> bool {
         self.took_key(sink).is_some()
     }
@@ -203,7 +186,6 @@ pub(crate) enum Standing {
     Proven,
 }
 
-/// When a tenant last answered with a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LastList {
     /// When it was asked for, on our clock.
@@ -212,18 +194,14 @@ pub(crate) struct LastList {
     pub(crate) asked_at_protime: Option<Timestamp>,
 }
 
-/// What Protime last said of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Remote {
-    /// It was never asked.
     NeverAsked,
-    /// It has none.
     Absent {
         /// When it said so, on our clock.
         seen_at: Timestamp,
     },
-    /// It has one.
     Listed(ListedWebhook),
 }
 
@@ -242,16 +220,12 @@ impl Remote {
     }
 }
 
-/// A webhook as Protime listed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListedWebhook {
-    /// Protime's id.
     pub(crate) id: String,
-    /// Its status.
     pub(crate) status: RemoteStatus,
     /// Since when we see this status, on our clock.
     pub(crate) status_since: Timestamp,
-    /// Until when it delivers.
     pub(crate) valid_until: Option<Timestamp>,
     /// When Protime said so, on our clock.
     pub(crate) seen_at: Timestamp,
@@ -275,9 +249,7 @@ pub(crate) struct Registration {
     pub(crate) at: Timestamp,
     /// The external references that were sent, as text.
     pub(crate) references: String,
-    /// The key's version.
     pub(crate) key_version: u64,
-    /// The key's fingerprint.
     pub(crate) fingerprint: String,
     /// When the key became current, on our clock.
     pub(crate) rotated_at: Timestamp,
@@ -296,8 +268,9 @@ impl Registration {
         self.may_be_older(seen_at, SETTLING)
     }
 
-    /// The same for so long after the rotation. A list from before it counts as well, for it was asked for after
-    /// the POST (the store sees to that), while the answer was on its way; one of long before is of another clock.
+    /// The same for so long after the rotation. A list from before it counts as well, for it was asked for
+    /// after the POST (`post_marks` sees to that), while the answer was on its way; one of long before is of
+    /// another clock.
     pub(crate) fn may_be_older(&self, seen_at: Timestamp, patience: SignedDuration) -> bool {
         (self.rotated_at - SETTLING..self.rotated_at + patience).contains(&seen_at)
     }
@@ -308,15 +281,12 @@ impl Registration {
 pub(crate) struct ListGrains {
     /// Before the last rotation.
     pub(crate) before: Grain,
-    /// Since then.
     pub(crate) since: Grain,
 }
 
 impl ListGrains {
-    /// Nothing was seen yet.
     pub(crate) const UNKNOWN: Self = Self { before: Grain::Minute, since: Grain::Minute };
 
-    /// The finest of both.
     pub(crate) fn finest(self) -> Grain {
         self.before.max(self.since)
     }
@@ -329,8 +299,8 @@ pub(crate) struct Shown {
     pub(crate) valid_until: Option<Timestamp>,
 }
 
-/// A POST of unknown outcome came before the last rotation: Protime may process it late, and then
-/// the key that we stored is dead without anybody having told us.
+/// A POST of unknown outcome came before the last rotation: Protime may process it late, and then the key
+/// that we stored is dead without anyone having told us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recheck {
     /// When to ask Protime, on our clock.

@@ -19,23 +19,15 @@ use super::{
 /// For which webhook, why and for which span of time something is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TaskContext {
-    /// The tenant.
     pub(crate) tenant: TenantName,
-    /// The webhook within it.
     pub(crate) webhook: WebhookName,
-    /// The collection watched.
     pub(crate) collection: String,
-    /// Where the events go.
     pub(crate) destination_url: String,
-    /// Why the renewal runs.
     pub(crate) reason: Reason,
-    /// The step that is being done.
     pub(crate) step: Step,
-    /// The renewal's number.
     pub(crate) renewal_id: i64,
     /// The gap's beginning; `None` stands for everything.
     pub(crate) from: Option<Timestamp>,
-    /// The gap's end.
     pub(crate) to: Timestamp,
 }
 
@@ -104,31 +96,27 @@ pub(crate) fn wiped_json(value: &impl Serialize, free_text: usize) -> Zeroizing<
     json
 }
 
-/// Something was done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Done {
     /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
     pub(crate) output: Option<String>,
-    /// Whether there was nothing to do.
     pub(crate) skipped: bool,
 }
 
 /// Whether trying again makes sense of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskErrorKind {
-    /// It went wrong: try again later.
     Failed,
     /// It went wrong, and Protime asked to wait this long.
     Later(Duration),
     /// It goes wrong again until an operator here or at Protime does something.
     NeedsOperator,
-    /// The receiver does not accept what is signed with the key that we hold.
+    /// The receiver does not accept what is signed with the key that we have.
     KeyRefused,
-    /// The daemon stops: it goes on after the next start, and this is nobody's fault.
+    /// The daemon stops: it goes on after the next start, and this is no one's fault.
     Stopped,
 }
 
-/// Something was not done; it prints as its message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct TaskError {
@@ -136,12 +124,10 @@ pub(crate) struct TaskError {
     pub(crate) message: String,
     /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
     pub(crate) output: Option<String>,
-    /// What the caller is to make of it.
     pub(crate) kind: TaskErrorKind,
 }
 
 impl TaskError {
-    /// A failure without a program's output.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), output: None, kind: TaskErrorKind::Failed }
     }

@@ -42,12 +42,9 @@ use super::{
     state::{Now, Standing, WebhookState},
 };
 
-/// What came of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Transition {
-    /// The state after it.
     pub(crate) state: WebhookState,
-    /// What the journal is to say.
     pub(crate) journal: Vec<Entry>,
     /// A key that becomes current with the state.
     pub(crate) key: Option<NewKey>,
@@ -87,7 +84,6 @@ impl Transition {
     }
 }
 
-/// What becomes of a webhook.
 pub(crate) fn apply(before: &WebhookState, event: &Event, now: Now) -> Transition {
     let mut change = Change { state: before.clone(), journal: Vec::new(), key: None, spent: None, now };
     change.apply(event);
@@ -103,7 +99,6 @@ pub(crate) fn apply(before: &WebhookState, event: &Event, now: Now) -> Transitio
     Transition { state, journal, key, spent }
 }
 
-/// A state on its way.
 struct Change {
     state: WebhookState,
     journal: Vec<Entry>,
@@ -238,7 +233,7 @@ impl Change {
         self.forget_old_posts();
     }
 
-    /// Ends what runs in the open renewal without anyone having learnt how it ended.
+    /// Ends what runs in the open renewal without anyone knowing how it ended.
     fn cut_off(&mut self, why: &str) {
         let Some(active) = &mut self.state.active else { return };
         for running in [active.running.take(), active.handing_off.take()].into_iter().flatten() {
@@ -267,7 +262,6 @@ impl Change {
         }
     }
 
-    /// Counts a step that begins.
     fn new_step(&mut self, step: Step) -> Option<Running> {
         let active = self.state.active.as_mut()?;
         active.steps += 1;

@@ -9,7 +9,6 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a name has 1 to 64 characters out of a-z, A-Z, 0-9, '.', '_' and '-', and starts with a letter or a digit"
@@ -34,24 +33,20 @@ pub(crate) struct TenantName(String);
 pub(crate) struct WebhookName(String);
 
 impl TenantName {
-    /// Checks a tenant's name.
     pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
         checked_name(text).map(Self)
     }
 
-    /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl WebhookName {
-    /// Checks a webhook's name.
     pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
         checked_name(text).map(Self)
     }
 
-    /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,9 +67,7 @@ impl fmt::Display for WebhookName {
 /// A webhook's full name, written `tenant/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct WebhookPath {
-    /// The tenant.
     pub(crate) tenant: TenantName,
-    /// The webhook within it.
     pub(crate) name: WebhookName,
 }
 
@@ -89,16 +82,15 @@ impl fmt::Display for WebhookPath {
 pub(crate) struct Pair {
     /// The destination URL, exactly as it is sent to Protime.
     pub(crate) destination_url: String,
-    /// The collection's name.
     pub(crate) collection: String,
 }
 
 /// One external reference: a collection and the name of a reference in it, predefined with `@`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalReference {
-    /// The collection that the reference belongs to, such as `people`.
+    /// Such as `people`.
     pub(crate) collection: String,
-    /// The reference's name, such as `@badge-number`.
+    /// Such as `@badge-number`.
     pub(crate) reference: String,
 }
 
@@ -109,7 +101,7 @@ impl ExternalReference {
         each.concat()
     }
 
-    /// Whether two texts of [`all`](Self::all) hold the same references in whatever order: an object, as
+    /// Whether two texts of [`all`](Self::all) name the same references in whatever order: an object, as
     /// Protime lists them in, has none.
     pub(crate) fn are_the_same(one: &str, other: &str) -> bool {
         let sorted = |text: &str| {
@@ -127,11 +119,9 @@ impl fmt::Display for ExternalReference {
     }
 }
 
-/// A webhook's status in Protime's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub(crate) enum RemoteStatus {
-    /// Delivers events.
     Enabled,
     /// Its `validUntil` was reached, or its delivery retries are exhausted.
     Disabled,
@@ -140,7 +130,6 @@ pub(crate) enum RemoteStatus {
 }
 
 impl RemoteStatus {
-    /// The status as Protime writes it.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Enabled => "Enabled",
@@ -176,19 +165,15 @@ pub(crate) fn normalized_id(id: &str) -> String {
     if is_guid { plain } else { bare }
 }
 
-/// Whether two ids of Protime's are one.
 pub(crate) fn same_id(one: &str, other: &str) -> bool {
     normalized_id(one) == normalized_id(other)
 }
 
-/// A webhook as Protime lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemoteWebhook {
     /// Protime's id; it may change with every renewal.
     pub(crate) id: String,
-    /// Which webhook it is.
     pub(crate) pair: Pair,
-    /// Whether it delivers.
     pub(crate) status: RemoteStatus,
     /// Until when it does; absent only if Protime left it out.
     pub(crate) valid_until: Option<Timestamp>,

@@ -14,17 +14,12 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// What became of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Imported {
-    /// The key is current now.
     New {
-        /// Its version.
         version: u64,
     },
-    /// It was current already.
     Same {
-        /// Its version.
         version: u64,
     },
     /// A POST is in flight: the key is about to be another one.

@@ -18,7 +18,6 @@ use crate::{
 /// Ends from here on say "never", and nothing of how finely times are written.
 const NEVER: i64 = 253_000_000_000;
 
-/// A list, ordered for looking things up.
 #[derive(Debug)]
 pub(super) struct Listing {
     webhooks: Vec<RemoteWebhook>,
@@ -26,7 +25,6 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// A list as it was read.
     pub(super) fn new(webhooks: Vec<RemoteWebhook>) -> Self {
         let mut by_pair: HashMap<_, Vec<usize>> = HashMap::new();
         for (at, webhook) in webhooks.iter().enumerate() {
@@ -107,7 +105,7 @@ mod tests {
         }
     }
 
-    /// Who is found for our pair among these entries, by the id and the end.
+    /// Which of these entries is found for our pair, by its id and end.
     fn found(id: Option<&str>, others: &[&str], entries: Vec<RemoteWebhook>) -> Option<(String, i64)> {
         let others = others.iter().map(|url| normalized(&pair(url))).collect();
         let listing = Listing::new(entries);

@@ -37,19 +37,15 @@ use retrying::Retrying;
 /// A wrong signature leads to another list only so long after the last that did.
 const SUSPICION: Duration = Duration::from_secs(10);
 
-/// Why there is no fresh list.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum PollError {
-    /// Protime did not give it.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// It could not be stored.
     #[error("it was read, and could not be stored: {0}")]
     Store(#[from] StoreError),
 }
 
 impl PollError {
-    /// Whether it passes by itself.
     pub(crate) fn kind(&self) -> RetryKind {
         match self {
             Self::Api(ApiError::NeedsOperator { .. }) => RetryKind::NeedsOperator,
@@ -57,7 +53,6 @@ impl PollError {
         }
     }
 
-    /// How long Protime asked to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api(error) => error.retry_after(),
@@ -66,25 +61,20 @@ impl PollError {
     }
 }
 
-/// What is known of the polls of a tenant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Polls {
     /// When the list was last asked for, on our clock.
     pub(crate) last_attempt: Option<Timestamp>,
     /// When Protime last answered with the list, on our clock.
     pub(crate) last_success: Option<Timestamp>,
-    /// What keeps the list from being read.
     pub(crate) failing: Option<Failing>,
 }
 
-/// A tenant whose list cannot be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Failing {
-    /// What happened last.
     pub(crate) error: PollError,
     /// Since when, on our clock.
     pub(crate) since: Timestamp,
-    /// How often running.
     pub(crate) attempts: u32,
     /// When to try again besides the regular polls.
     pub(crate) retry_at: Instant,
@@ -95,9 +85,7 @@ pub(crate) struct Failing {
 /// A webhook as the configuration wants it.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
-    /// What identifies it.
     pub(crate) pair: Pair,
-    /// What its plan depends on.
     pub(crate) policy: Policy,
     /// Whether its resync reads the collection, which takes a scope.
     pub(crate) is_read: bool,
@@ -106,9 +94,7 @@ pub(crate) struct Watched {
 /// One tenant: its client, its webhooks, and what its polls said.
 #[derive(Debug)]
 pub(crate) struct Tenant {
-    /// Its name.
     pub(crate) name: TenantName,
-    /// Speaks with its API.
     pub(crate) client: TenantClient,
     store: Store,
     webhooks: HashMap<WebhookId, Watched>,
@@ -168,7 +154,6 @@ impl Tenant {
         self.client.clock_skew().is_some()
     }
 
-    /// What the polls said so far.
     pub(crate) fn polls(&self) -> Polls {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -188,8 +173,8 @@ impl Tenant {
         latest.outcome.clone()
     }
 
-    /// Gets a fresh list because an event was signed with a key that nobody knows: somebody else may
-    /// have renewed its webhook. Whoever forges events cannot make us ask more often than seldom.
+    /// Gets a fresh list because an event was signed with an unknown key: someone else may have renewed its
+    /// webhook. Forged events cannot make us ask more often than seldom.
     pub(crate) async fn suspect(&self) {
         {
             let mut suspected = self.suspected.lock().unwrap_or_else(PoisonError::into_inner);

@@ -39,29 +39,19 @@ mod refused;
 /// Everything that renewals of one webhook need.
 #[derive(Debug)]
 pub(crate) struct Procedure {
-    /// The webhook's number in the store.
     pub(crate) id: WebhookId,
-    /// What it is called.
     pub(crate) path: WebhookPath,
-    /// What identifies it.
     pub(crate) pair: Pair,
-    /// The external references to POST.
     pub(crate) references: Vec<ExternalReference>,
-    /// What its plan depends on.
     pub(crate) policy: Policy,
-    /// How a gap is closed.
     pub(crate) resync: Resync,
     /// Whether the POST goes ahead when the resync fails.
     pub(crate) proceed: bool,
-    /// Who gets the key.
     pub(crate) sinks: Vec<KeySink>,
     /// Name of the key's property, if it is none of the known ones.
     pub(crate) key_field: Option<String>,
-    /// The policy.
     pub(crate) timing: Timing,
-    /// The tenant.
     pub(crate) tenant: Arc<Tenant>,
-    /// The database.
     pub(crate) store: Store,
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
@@ -69,7 +59,6 @@ pub(crate) struct Procedure {
     pub(crate) unpersisted_keys: UnpersistedKeys,
 }
 
-/// What became of an [`advance`](Procedure::advance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advance {
     /// Something was done; there may be more to do.

@@ -33,7 +33,6 @@ impl OtherReferences {
         others.insert(state.id, listed);
     }
 
-    /// Those that are listed for a webhook, if they are not the configured ones.
     pub(super) fn of(&self, id: WebhookId) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }

@@ -8,16 +8,13 @@ use crate::domain::{
     transition::{Retry, Schedule},
 };
 
-/// The durations and shares of the policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
-    /// How long before the end to renew.
     pub(crate) renew_before: Share,
     /// Over which part of the lifetime to spread.
     pub(crate) jitter: Share,
     /// How much earlier than the last proof of delivery a gap begins.
     pub(crate) gap_margin: Duration,
-    /// How failures are retried.
     pub(crate) backoff: Backoff,
     /// After this a POST is given up, and its outcome unknown.
     pub(crate) request_timeout: Duration,

@@ -13,12 +13,11 @@ use jiff::Timestamp;
 
 use crate::domain::webhook::WebhookPath;
 
-/// A key that this process holds and the database does not.
+/// A key that this process has and the database has not.
 #[derive(Debug, Clone, Copy, Default)]
 struct Held {
     /// Since when the database refuses it; `None` while it is asked for the first time.
     refused_since: Option<Timestamp>,
-    /// Whether it is in an emergency file.
     in_emergency_file: bool,
 }
 
@@ -40,30 +39,29 @@ impl Drop for Awaited {
 }
 
 impl UnpersistedKeys {
-    /// Notes that a POST is sent, whose answer may hold a key.
+    /// Notes that a POST is sent, whose answer may bring a key.
     pub(crate) fn expect(&self) -> Awaited {
         self.awaited.fetch_add(1, Ordering::SeqCst);
         Awaited(Arc::clone(&self.awaited))
     }
 
-    /// Whether a POST is in flight.
     pub(crate) fn are_expected(&self) -> bool {
         self.awaited.load(Ordering::SeqCst) > 0
     }
 
-    /// Notes that a key has arrived, before anybody has tried to store it.
+    /// Notes that a key has arrived, before anyone has tried to store it.
     pub(crate) fn hold(&self, path: &WebhookPath) {
         self.lock().insert(path.clone(), Held::default());
     }
 
-    /// Notes that the database refused a key that is held; the first time counts.
+    /// Notes that the database refused a key; the first time counts.
     pub(crate) fn refused(&self, path: &WebhookPath, now: Timestamp) {
         if let Some(held) = self.lock().get_mut(path) {
             held.refused_since.get_or_insert(now);
         }
     }
 
-    /// Notes that a key that is held is in an emergency file.
+    /// Notes that a key is in an emergency file.
     pub(crate) fn in_emergency_file(&self, path: &WebhookPath) {
         if let Some(held) = self.lock().get_mut(path) {
             held.in_emergency_file = true;

@@ -16,13 +16,11 @@ use crate::domain::{post::PostId, state::WebhookId};
 /// Protime's 2xx answer to a POST, as it came.
 #[derive(Clone)]
 pub(crate) struct Answer {
-    /// Of which POST.
     pub(crate) post: PostId,
-    /// Whose POST that was.
     pub(crate) webhook: WebhookId,
     /// The `Location` header.
     pub(crate) location: Option<String>,
-    /// The body; it holds the only copy of the key.
+    /// The only copy of the key.
     pub(crate) body: zeroize::Zeroizing<Vec<u8>>,
     /// When it was issued, on Protime's clock: the moment in which the POST was sent.
     pub(crate) issued_at: Timestamp,
@@ -52,7 +50,6 @@ impl Store {
         .await
     }
 
-    /// The stored answer of a POST.
     pub(crate) async fn answer(&self, post: PostId) -> Result<Option<Answer>, StoreError> {
         self.read(move |connection| {
             let row = connection

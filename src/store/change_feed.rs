@@ -21,21 +21,18 @@ use crate::domain::{
 /// Of which webhooks the states are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
-    /// Of those that have news.
+    /// Of those that have entries.
     ItsEntries,
-    /// Of every configured one.
     All,
 }
 
-/// What is new, and what is known at one and the same moment: a state that is younger than the news would tell
-/// the end of what they have not told yet.
+/// What is new, and what is known at one and the same moment: a state that is younger than the entries would
+/// tell the end of what they have not told yet.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    /// What has happened to whom, in the order in which it was committed.
     pub(crate) entries: Vec<(WebhookId, WebhookPath, Entry)>,
     /// What is known of those webhooks, or of every configured one.
     pub(crate) states: Vec<WebhookState>,
-    /// How far this goes.
     pub(crate) position: i64,
 }
 
@@ -55,7 +52,6 @@ impl Store {
         .await
     }
 
-    /// What is new since `position`, and what is known at the same moment.
     pub(crate) async fn feed(&self, position: i64, of: Of) -> Result<Feed, StoreError> {
         self.read(move |connection| {
             let moment = connection.unchecked_transaction()?;

@@ -21,10 +21,8 @@ use crate::domain::{
     webhook::TenantName,
 };
 
-/// So many renewals of a webhook are kept.
 pub(super) const KEPT_RENEWALS: u64 = 500;
 
-/// What becomes of one webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
     /// Its new state; what it replaces is the revision before.
@@ -39,10 +37,8 @@ impl From<Transition> for Commit {
     }
 }
 
-/// What becomes of a tenant beside its webhooks.
 #[derive(Debug, Clone)]
 pub(crate) enum OfTenant {
-    /// It answered with a list.
     Listed(TenantName, LastList),
     /// It renews webhooks only after their end, or before it after all.
     AfterEnd(TenantName, bool),

@@ -11,14 +11,10 @@ use crate::domain::{
     webhook::{Pair, WebhookPath},
 };
 
-/// A webhook that the configuration names.
 #[derive(Debug, Clone)]
 pub(crate) struct Configured {
-    /// What it is called.
     pub(crate) path: WebhookPath,
-    /// What identifies it.
     pub(crate) pair: Pair,
-    /// What happens to it should it leave.
     pub(crate) on_remove: OnRemove,
     /// The stable names of its key sinks.
     pub(crate) sinks: Vec<String>,

@@ -17,22 +17,20 @@ use crate::domain::{
     state::WebhookId,
 };
 
-/// How a webhook's places move.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
-    /// The reading is here now.
     PageCursor(PageCursor),
     /// Protime keeps this delta, and everything that it told of has been delivered.
     Delta(DeltaLink),
-    /// The kept delta is of no use any more.
+    /// The delta link is of no use any more.
     NoDelta,
-    /// The kept delta told of these changes, an array of JSON, if there were any; it is asked next here.
+    /// The delta link told of these changes, an array of JSON, if there were any; it is asked next here.
     Told(Option<Vec<u8>>, Option<String>),
     /// What it told of has arrived.
     Arrived,
 }
 
-/// A page of a kept delta that has not been delivered.
+/// What a delta link told of and has not been delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredChanges {
     /// Its place among those of the webhook.

@@ -44,7 +44,6 @@ struct Rescued {
 }
 
 impl Store {
-    /// Puts an answer into the emergency file of its POST.
     pub(crate) async fn rescue(&self, answer: &Answer) -> io::Result<PathBuf> {
         let in_emergency_file = Rescued {
             webhook: answer.webhook.0,

@@ -12,12 +12,10 @@ use crate::domain::{
     state::{Registration, WebhookId},
 };
 
-/// A webhook's keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     /// The one that Protime signs with, as far as we know.
     pub(crate) current: Option<StoredKey>,
-    /// The one before it.
     pub(crate) previous: Option<StoredKey>,
 }
 
@@ -26,16 +24,13 @@ pub(crate) struct Keys {
 pub(crate) struct StoredKey {
     /// Counts up by one per rotation.
     pub(crate) version: u64,
-    /// The key.
     pub(crate) key: WebhookKey,
-    /// When it became current.
     pub(crate) rotated_at: Timestamp,
     /// When the next one took its place.
     pub(crate) retired_at: Option<Timestamp>,
 }
 
 impl Store {
-    /// A webhook's current and previous key.
     pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
         self.read(move |connection| stored(connection, id)).await
     }

@@ -15,7 +15,6 @@ use crate::domain::{
 };
 
 impl Store {
-    /// What is known of one webhook.
     pub(crate) async fn state(&self, id: WebhookId) -> Result<WebhookState, StoreError> {
         self.read(move |connection| state::of(connection, id)).await
     }

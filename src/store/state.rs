@@ -19,23 +19,19 @@ use crate::domain::{
     webhook::{Pair, TenantName, WebhookName, WebhookPath},
 };
 
-/// A moment as it is stored in a column.
 pub(super) fn millis(moment: Timestamp) -> i64 {
     moment.as_millisecond()
 }
 
-/// A moment of a column.
 pub(super) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(millis)
         .map_err(|_| StoreError::Unexpected(format!("{millis} is not a time in milliseconds")))
 }
 
-/// A moment of a column that may be absent.
 pub(super) fn optional_moment(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     millis.map(moment).transpose()
 }
 
-/// A document as it is stored.
 pub(super) fn to_json(document: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(|error| StoreError::Unexpected(error.to_string()))
 }
@@ -45,7 +41,6 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T
     serde_json::from_str(text).map_err(|error| StoreError::Unexpected(format!("{what}: {error}")))
 }
 
-/// What a webhook's document holds.
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
     on_remove: OnRemove,
@@ -72,7 +67,6 @@ struct Document<'a> {
 /// Borrowed to be written, owned when it was read.
 type Held<'a, T> = std::borrow::Cow<'a, T>;
 
-/// A webhook's document.
 pub(super) fn document(state: &WebhookState) -> Result<String, StoreError> {
     to_json(&Document {
         on_remove: state.on_remove,
@@ -122,7 +116,6 @@ pub(super) fn select(
     Ok(states)
 }
 
-/// The same of one webhook.
 pub(super) fn of(connection: &Connection, id: WebhookId) -> Result<WebhookState, StoreError> {
     select(connection, "id = ?", &[&id.0])?
         .pop()
@@ -171,7 +164,6 @@ fn read(row: &Row<'_>) -> Result<WebhookState, StoreError> {
     })
 }
 
-/// What a webhook is called.
 pub(super) fn path(row: &Row<'_>) -> Result<WebhookPath, StoreError> {
     let wrong = |text: String| StoreError::Unexpected(format!("'{text}' is not a name"));
     let tenant: String = row.get("tenant")?;

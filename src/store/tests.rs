@@ -66,7 +66,6 @@ fn rotation(key: &str) -> Box<Rotation> {
     })
 }
 
-/// A store with one webhook.
 struct Bench {
     store: Store,
     id: WebhookId,
@@ -86,7 +85,6 @@ impl Bench {
         self.store.state(self.id).await.expect("reads")
     }
 
-    /// Something happens, and is committed.
     async fn happen(&self, event: &Event, second: i64) -> WebhookState {
         let transition = apply(&self.state().await, event, now(second));
         let state = transition.state.clone();
@@ -105,7 +103,7 @@ impl Bench {
         Attempt { renewal: active.id, step: active.running.expect("begun").number }
     }
 
-    /// Walks a renewal up to its rotation, and returns the key's version.
+    /// Takes a renewal up to its rotation, and returns the key's version.
     async fn rotate(&self, key: &str) -> u64 {
         self.begin(Reason::Created, None, 90).await;
         let attempt = self.start(Step::Resync, 91).await;

@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 
 use super::{StoreError, lock::Lock, schema};
 
-/// So many changes share one transaction at most.
 const LARGEST_GROUP: usize = 256;
 
 /// Tells a waiting caller what became of the commit.

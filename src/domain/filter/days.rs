@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Days {
-    /// The first.
     pub(crate) from: Date,
-    /// The last.
     pub(crate) to: Date,
 }
 
@@ -19,12 +17,10 @@ pub(crate) fn last_year(now: Timestamp) -> Date {
     Date::new(furthest_ahead.year().saturating_sub(1), 1, 1).unwrap_or(furthest_ahead)
 }
 
-/// The day before a moment's.
 pub(super) fn before(moment: Timestamp) -> Date {
     day(moment).saturating_sub(1.day())
 }
 
-/// The day after a moment's.
 pub(super) fn after(moment: Timestamp) -> Date {
     day(moment).saturating_add(1.day())
 }

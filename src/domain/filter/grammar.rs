@@ -41,23 +41,16 @@ const GREATER: &str = "write `ge` and the next value: there are eq, ge, le and i
 const LESS: &str = "write `le` and the value before: there are eq, ge, le and in";
 const OTHERS: &str = "name what is wanted with `eq` or `in`: there is no way to leave something out";
 
-/// A filter, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Expression {
-    /// A comparison.
     Condition(Condition),
-    /// All of them hold.
     All(Vec<Expression>),
-    /// One of them holds.
     Any(Vec<Expression>),
 }
 
-/// One comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// The field.
     pub(crate) field: String,
-    /// How it is compared.
     pub(crate) operator: Operator,
     /// The name of the list, as in `circle(2, 8)`.
     pub(crate) list: Option<String>,
@@ -65,27 +58,20 @@ pub(crate) struct Condition {
     pub(crate) constants: Vec<Constant>,
 }
 
-/// The operators that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
-    /// Equal.
     Eq,
-    /// Greater or equal.
     Ge,
-    /// Less or equal.
     Le,
-    /// In a list.
     In,
 }
 
-/// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Constant {
     /// A whole number, as it is written.
     Integer(String),
     /// A text, without its quotes; one placeholder alone is a [`Place`](Self::Place).
     Text(String),
-    /// `true` or `false`.
     Flag(bool),
     /// A placeholder, with quotes or without.
     Place(Place),
@@ -96,19 +82,16 @@ pub(crate) enum Constant {
 pub(crate) struct Objection {
     /// What is wrong, to follow the text in a sentence.
     pub(crate) what: String,
-    /// What would be right.
     pub(crate) help: String,
 }
 
 impl Objection {
-    /// What is wrong, and what would be right.
     pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { what: what.into(), help: help.into() }
     }
 }
 
 impl Operator {
-    /// As it is written.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Eq => "eq",

@@ -63,8 +63,8 @@ fn moved_by_an_offset(local: Timestamp, other: Timestamp) -> Option<Timestamp> {
     local.checked_sub(offset).ok()
 }
 
-/// Whether Protime ended what our last rotation made before its time: somebody else's POST would have
-/// led to a later end.
+/// Whether Protime ended what our last rotation made before its time: someone else's POST would have led to a
+/// later end.
 pub(super) fn is_cut_short(registration: &Registration, listed: &ListedWebhook) -> bool {
     registration.id.as_ref().is_none_or(|id| same_id(id, &listed.id)) && ends_earlier(registration, listed)
 }
@@ -100,8 +100,8 @@ pub(crate) fn delivers(state: &WebhookState, now: Now) -> bool {
         && !differs(registration, listed)
 }
 
-/// Whether the list that was asked for at `asked_at`, on our clock, proves that the webhook delivered
-/// with a key that everybody had.
+/// Whether the list that was asked for at `asked_at`, on our clock, proves that the webhook delivered with a
+/// key that every sink had.
 pub(crate) fn proves(state: &WebhookState, now: Now, asked_at: Timestamp) -> bool {
     let fresh = matches!(&state.remote, Remote::Listed(listed) if listed.seen_at == asked_at);
     let quiet =

@@ -22,7 +22,6 @@ use crate::domain::{
 /// A step that was begun: what its outcome belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The renewal's number.
     pub(crate) renewal: i64,
     /// The step's number within it.
     pub(crate) step: u32,
@@ -31,7 +30,6 @@ pub(crate) struct Attempt {
 /// When to try again: a policy, and a random number from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Retry {
-    /// How failures are retried.
     pub(crate) backoff: Backoff,
     /// Drawn once for this failure.
     pub(crate) draw: f64,
@@ -40,15 +38,11 @@ pub(crate) struct Retry {
 /// A failure, from which the state computes its retry.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Setback {
-    /// In which step.
     pub(crate) step: Step,
-    /// What happened, and what would help.
     pub(crate) message: String,
-    /// Whether it passes by itself.
     pub(crate) kind: RetryKind,
-    /// How long someone asked to be left alone.
+    /// How long the other side asked to wait.
     pub(crate) at_least: Option<Duration>,
-    /// When to try again.
     pub(crate) retry: Retry,
 }
 
@@ -70,14 +64,11 @@ impl Schedule {
     }
 }
 
-/// What was decided, or has happened.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// Decision: a renewal with this number begins. If one is open, it is hurried instead.
     Begin {
-        /// Its number, which no other has.
         renewal: i64,
-        /// Why.
         reason: Reason,
         /// What it has to close; `None` where the loss is accepted.
         gap: Option<Gap>,
@@ -88,11 +79,9 @@ pub(crate) enum Event {
         renewal: i64,
         /// Why the other runs.
         reason: Reason,
-        /// What it has to close.
         gap: Option<Gap>,
         /// How the open one ended.
         outcome: RenewalOutcome,
-        /// Why it did.
         error: String,
     },
     /// Someone asks for it: what waits is tried at once, with the number of attempts as it is.
@@ -101,7 +90,6 @@ pub(crate) enum Event {
     StepBegan(Step),
     /// Decision: a POST is about to be sent.
     PostBegan {
-        /// Its id.
         post: PostId,
         /// Whether it counts towards the cap.
         unplanned: bool,
@@ -118,15 +106,8 @@ pub(crate) enum Event {
     ResyncPassedOver(Attempt, String, Option<String>),
     /// Outcome: the catch-up came to its end. The flag says whether every sink had the key when it began.
     CaughtUp(Attempt, StepOutcome, Option<Covered>, Option<String>, bool),
-    /// Outcome: a page of the open renewal's walk was delivered.
-    PageDelivered {
-        /// The renewal that it serves.
-        renewal: i64,
-        /// The step of it.
-        step: Step,
-        /// How far it is.
-        progress: Progress,
-    },
+    /// Outcome: a page that the open renewal reads was delivered.
+    PageDelivered { renewal: i64, step: Step, progress: Progress },
     /// Outcome: a POST had no effect.
     PostRefused(PostId, Setback),
     /// Outcome: no one knows whether a POST had an effect.
@@ -137,12 +118,12 @@ pub(crate) enum Event {
     Answered(PostId),
     /// Outcome: the key in the answer of a POST becomes current.
     Rotated(PostId, Box<Rotation>),
-    /// Outcome: the stored answer is none of Protime's. The flag says whether it has a `Location`, as only the
-    /// answer of a POST that took effect has.
+    /// Outcome: the stored answer is not one of Protime's. The flag says whether it has a `Location`, as only
+    /// the answer of a POST that took effect has.
     NoAnswer(Attempt, Setback, bool),
     /// Outcome: a list shows that the POST whose answer was lost has had no effect so far.
     PostHadNoEffect,
-    /// Outcome: something that is no step of its own is in the way.
+    /// Outcome: something that is not a step of its own is in the way.
     Hindered(Setback),
     /// Outcome: Protime renews webhooks of this tenant only after their end, or before it after all.
     RenewedAfterEnd(bool, Schedule),
@@ -169,10 +150,10 @@ pub(crate) enum Event {
     KeyGone(String, u64),
     /// Outcome: Protime keeps a delta, asked for just now; or it has ended.
     Delta(bool),
-    /// Outcome: a kept delta was asked for between renewals and what it brought was delivered, up to this time
+    /// Outcome: the delta was kept alive between renewals and what it brought was delivered, up to this time
     /// on Protime's clock; with how many objects that were, if they are counted.
     DeltaKeptAlive(Option<Timestamp>, Option<u64>),
-    /// Outcome: a kept delta could not be asked for; not again before this time.
+    /// Outcome: the delta could not be kept alive; not again before this time, on our clock.
     DeltaNotReached(Timestamp),
     /// The configuration names the webhook so, with these key sinks.
     Configured(WebhookPath, OnRemove, Vec<String>),

@@ -24,7 +24,6 @@ const SUSPECTED: SignedDuration = SignedDuration::from_hours(1);
 /// What the answer of a POST says.
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
-    /// The new key.
     pub(crate) key: WebhookKey,
     /// Protime's id, if the answer had one.
     pub(crate) id: Option<String>,
@@ -34,11 +33,9 @@ pub(crate) struct Rotation {
     pub(crate) local_end: bool,
     /// When it was issued, on Protime's clock: the moment in which the POST was sent.
     pub(crate) issued_at: Timestamp,
-    /// The external references that were sent.
     pub(crate) references: String,
     /// So long after it was sent a POST may still be processed.
     pub(crate) latest: SignedDuration,
-    /// How its renewal is planned.
     pub(crate) schedule: Schedule,
 }
 

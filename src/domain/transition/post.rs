@@ -129,7 +129,7 @@ impl Change {
         }
     }
 
-    /// The last POST took effect although no one learnt its outcome: the key that it issued is lost.
+    /// The last POST took effect although its outcome was not known: the key that it issued is lost.
     pub(super) fn note_lost_key(&mut self) {
         if let Some(post) = self.state.posts.last_mut()
             && matches!(post.outcome, PostOutcome::Unknown | PostOutcome::Answered)
@@ -138,7 +138,6 @@ impl Change {
         }
     }
 
-    /// Keeps of POSTs what may still matter.
     pub(super) fn forget_old_posts(&mut self) {
         let now = self.now.local;
         let kept = now - KEPT..=now + KEPT;

@@ -111,7 +111,6 @@ impl Bench {
         self.happen(&Event::Resynced(attempt, StepOutcome::Succeeded, covered, None), second);
     }
 
-    /// A POST begins.
     fn post(&mut self, unplanned: bool, second: i64) -> PostId {
         self.posts += 1;
         let post = PostId(self.posts);
@@ -119,7 +118,7 @@ impl Bench {
         post
     }
 
-    /// Walks a new renewal up to its rotation, at 96.
+    /// Takes a new renewal up to its rotation, at 96.
     fn rotate(&mut self, key: &str) -> u64 {
         self.rotate_with(rotation(key))
     }

@@ -119,14 +119,12 @@ impl Procedure {
         outcome
     }
 
-    /// The beginning of a resync that begins now.
     pub(super) fn began(&self) -> Began {
         let known = self.tenant.knows_the_time();
         Began { at: self.tenant.now().protime, known }
     }
 }
 
-/// A resync that came to its end.
 pub(super) struct Ran {
     pub(super) done: Done,
     pub(super) began: Began,

@@ -100,7 +100,7 @@ impl Procedure {
         }
     }
 
-    /// Records that an attempt ended without anybody learning how.
+    /// Records that an attempt ended without anyone knowing how.
     pub(crate) async fn delivery_broke(
         &self,
         sink: &KeySink,

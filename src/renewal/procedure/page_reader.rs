@@ -40,10 +40,9 @@ const TRIES: u32 = 5;
 /// A longer wait than this is not waited for within the step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a walk begins afresh within one attempt.
+/// How often a collection is read afresh within one attempt.
 const RESTARTS: u32 = 3;
 
-/// One walk under way.
 #[derive(Debug)]
 pub(super) struct PageReader<'a> {
     procedure: &'a Procedure,
@@ -63,21 +62,18 @@ pub(super) struct PageReader<'a> {
     each_page_arrives: bool,
 }
 
-/// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// A step whose next attempt goes on where this one was.
     Resumable,
     /// A step whose next attempt begins anew, because only the end of a program says what arrived.
     AllOrNothing,
-    /// Asking for a kept delta between renewals, which is not worth reading everything.
+    /// Keeping the delta alive between renewals, which is not worth reading everything.
     KeepAlive,
 }
 
-/// How a walk ended.
 #[derive(Debug)]
 pub(super) struct ReadToEnd {
-    /// The walk at its end.
     pub(super) cursor: PageCursor,
     /// Where to ask what changes from now on.
     pub(super) delta: Option<String>,
@@ -85,7 +81,6 @@ pub(super) struct ReadToEnd {
     pub(super) gone: bool,
 }
 
-/// Why there is no page.
 enum NoPage {
     /// Protime does not know the link any more.
     Gone(ApiError),
@@ -93,7 +88,7 @@ enum NoPage {
 }
 
 impl<'a> PageReader<'a> {
-    /// A walk that goes on at a place, or begins.
+    /// Goes on at a place, or begins.
     pub(super) fn new(
         procedure: &'a Procedure,
         read: &'a Read,
@@ -133,7 +128,6 @@ impl<'a> PageReader<'a> {
         }
     }
 
-    /// Walks to the end.
     pub(super) async fn run(mut self, outlet: &Outlet<'_>) -> Result<ReadToEnd, TaskError> {
         if self.read.is_delta() {
             self.deliver_stored(outlet).await?;
@@ -199,7 +193,7 @@ impl<'a> PageReader<'a> {
         }
     }
 
-    /// Delivers what earlier attempts were told of a kept delta and did not get through.
+    /// Delivers what earlier attempts were told by the delta link and did not get through.
     async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let mut behind = 0;
@@ -220,7 +214,7 @@ impl<'a> PageReader<'a> {
         if behind > 0 { self.has_arrived().await } else { Ok(()) }
     }
 
-    /// Stores what a kept delta tells of, with the link that follows it.
+    /// Stores what the delta link told, with the link that follows it.
     async fn store_changes(&self, page: &Page) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
@@ -335,7 +329,7 @@ impl<'a> PageReader<'a> {
 }
 
 /// Whether Protime does not know a link any more. A 409 means two things: of a list and of a fresh delta,
-/// that the token in the link is over; of a kept one, that something else is under way, which passes.
+/// that the token in the link is over; of a delta link, that something else is under way, which passes.
 fn is_gone(error: &ApiError, link: &str) -> bool {
     match error.status() {
         Some(400 | 404 | 410) => true,

@@ -99,7 +99,7 @@ impl Procedure {
     }
 
     /// Whether the webhook that exists has other references than it is to have. We know those of our own
-    /// POST; of a webhook that somebody else made, Protime is asked.
+    /// POST; of a webhook that someone else made, Protime is asked.
     async fn has_other_references(
         &self,
         registration: Option<&Registration>,
@@ -121,9 +121,9 @@ impl Procedure {
         }
     }
 
-    /// Stores an answer, however long the disk refuses: it holds the only copy of the key. Meanwhile
-    /// it is also put into an emergency file, and health says so. Only when that file is written does
-    /// a stop of the daemon end the waiting; until then the daemon does not end by itself.
+    /// Stores an answer, however long the disk refuses: it is the only copy of the key. Meanwhile it is also
+    /// put into an emergency file, and health says so. Only when that file is written does a stop of the
+    /// daemon end the waiting; until then the daemon does not end by itself.
     async fn keep(&self, answer: Answer, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut in_emergency_file = false;
         let outcome = self.outcome(&answer);
@@ -189,7 +189,7 @@ impl Procedure {
         }
     }
 
-    /// Learns what became of a POST whose answer never came.
+    /// Finds out what became of a POST whose answer never came.
     pub(super) async fn resolve_outcome(&self, state: &WebhookState) -> Result<(), StoreError> {
         let Some(active) = &state.active else { return Ok(()) };
         if let Err(error) = self.tenant.poll().await {
@@ -252,8 +252,8 @@ impl Procedure {
         }
     }
 
-    /// An object without a key may hold it under a name that an operator can tell us. Anything else is
-    /// not an answer of Protime's but a proxy's, say: the outcome of the POST is unknown.
+    /// An object without a key may have it under a name that an operator can tell us. Anything else is not an
+    /// answer of Protime's but a proxy's, say: the outcome of the POST is unknown.
     async fn no_key(
         &self,
         attempt: Attempt,

@@ -73,7 +73,6 @@ impl Procedure {
         Ok(Ran { done, began: cursor.began, from: context.from })
     }
 
-    /// Where to go on, or where to begin.
     async fn place(
         &self,
         read: &Read,
@@ -104,7 +103,7 @@ impl Procedure {
         })
     }
 
-    /// Lets a walk run into its target, for as long as it may.
+    /// Lets a reader deliver into its target, for as long as it may.
     async fn carry(
         &self,
         read: &Read,
@@ -142,7 +141,6 @@ impl Procedure {
         }
     }
 
-    /// Stores where to ask what changes from now on.
     async fn keep_delta(&self, shape: String, delta: Option<String>) -> Result<(), StoreError> {
         let Some(link) = delta else {
             tracing::warn!(webhook = %self.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
@@ -153,13 +151,12 @@ impl Procedure {
         Ok(())
     }
 
-    /// Forgets a delta that has ended or is of no use any more.
     pub(super) async fn forget_delta(&self) -> Result<(), StoreError> {
         self.record_outcome("forget_delta", &Event::Delta(false), &[Move::NoDelta]).await?;
         Ok(())
     }
 
-    /// Asks for the kept delta between renewals, so that it does not end. What it brings is delivered
+    /// Uses the delta link between renewals, so that the delta does not end. What it brings is delivered
     /// before its new link is stored: only so is nothing lost, should one of the events be.
     pub(super) async fn keep_delta_alive(
         &self,
@@ -260,12 +257,10 @@ impl Procedure {
     }
 }
 
-/// What objects are signed with.
 enum Signing {
     With(WebhookKey),
     /// Some sink lacks it, so that the receiver may, too.
     NotEverywhere(WebhookKey),
-    /// There is none.
     NotYet,
     NotNeeded,
 }
@@ -274,7 +269,7 @@ fn unsigned() -> TaskError {
     TaskError::new("there is no key that objects could be signed with")
 }
 
-/// Whether what is read depends on the gap, so that a kept delta is of no use for the next one.
+/// Whether what is read depends on the gap, so that its delta link is of no use for the next one.
 fn of_one_gap(read: &Read) -> bool {
     read.is_delta() && read.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
 }

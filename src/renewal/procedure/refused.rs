@@ -27,14 +27,13 @@ use crate::{
     store::{Commit, OfTenant},
 };
 
-/// So long after its end a webhook may be refused because clocks differ; it is asked for again soon.
+/// So long after its end a webhook may be refused because clocks differ; it is asked for again after
+/// [`SOON`].
 const AROUND_THE_END: SignedDuration = SignedDuration::from_mins(2);
 
-/// How soon.
 const SOON: Duration = Duration::from_secs(1);
 
 impl Procedure {
-    /// Draws the consequences of a POST that was not processed.
     pub(super) async fn refused(&self, post: PostId, error: &ApiError) -> Result<(), StoreError> {
         let mut setback = self.api_setback(error);
         // Protime's documents name no status; a proxy or a missing scope speak otherwise.
@@ -141,7 +140,6 @@ pub(super) fn is_early(state: &WebhookState, now: Now) -> bool {
     delivers(state, now) && end.is_some_and(|end| now.protime + AROUND_THE_END < end)
 }
 
-/// What a refusal means.
 enum Refused {
     /// It is renewed only after its end, which is to come.
     Early(Timestamp),
@@ -149,6 +147,5 @@ enum Refused {
     AroundTheEnd,
     /// Protime has it with this id, and no one here has its key.
     KeyOfNobody(String),
-    /// Anything else.
     Otherwise,
 }

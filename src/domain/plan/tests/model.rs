@@ -18,30 +18,26 @@ use world::{Manner, World};
 
 use crate::domain::state::WebhookState;
 
-/// What may happen next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Event {
     /// Nothing, for some seconds.
     Pass(u16),
     /// The daemon tries a sink that lacks the key; if the flag is set, the sink takes it.
     Deliver(usize, bool),
-    /// The daemon gets a list.
     Poll,
     /// The daemon does what its plan says, and it succeeds.
     Step,
     /// It does, and it fails without effect.
     Fail,
-    /// It does, and dies before it learns what became of it; if the flag is set, it had its effect.
+    /// It does, and dies before it knows what became of it; if the flag is set, it had its effect.
     Crash(bool),
     /// A POST whose outcome stayed unknown is processed now.
     Late,
-    /// Somebody else POSTs the pair.
+    /// Someone else POSTs the pair.
     Foreign,
     /// Protime disables the webhook; the receiver had been refusing for as long as retries take.
     Disable,
-    /// Protime loses the webhook.
     Lose,
-    /// An operator asks for a renewal.
     Manual,
     /// Our clock is set: from now on it is so many seconds ahead of Protime's.
     Clock(i32),
@@ -68,7 +64,6 @@ fn events() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Histories to be lived through.
 pub(crate) fn histories() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(events(), 0..120)
 }

@@ -23,7 +23,7 @@ impl Bench {
         self.happen(&event, second);
     }
 
-    /// The file was seen not to hold this version.
+    /// The file was seen not to contain this version.
     fn lacks(&mut self, version: u64, second: i64) -> bool {
         self.happen(&Event::KeyGone(FILE.to_owned(), version), second)
     }

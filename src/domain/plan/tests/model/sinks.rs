@@ -4,7 +4,6 @@
 use super::world::{World, retry};
 use crate::domain::transition::Event;
 
-/// How many there are.
 pub(super) const SINKS: usize = 2;
 
 pub(super) fn names() -> Vec<String> {

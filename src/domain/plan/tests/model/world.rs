@@ -30,7 +30,6 @@ const RETRIES: i64 = 300;
 /// So many seconds after its beginning a POST may still be processed.
 const LATEST: i64 = 60;
 
-/// A webhook at the simulated Protime.
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     id: u32,
@@ -49,7 +48,6 @@ pub(super) struct Manner {
     pub(super) lag: i64,
 }
 
-/// What the answer of a POST said.
 #[derive(Debug)]
 struct Answered {
     subscription: Subscription,
@@ -67,12 +65,11 @@ pub(super) struct World {
     past: Vec<(i64, Option<Subscription>)>,
     /// Whether a POST goes ahead although the resync before it failed.
     proceed: bool,
-    /// Which external references are configured.
     pub(super) references: u8,
     /// The state as it was committed, and the tenant's last list.
     pub(super) stored: WebhookState,
     list: Option<LastList>,
-    /// Every state that was committed, for whoever wants to store them.
+    /// Every state that was committed, for tests that store them.
     pub(super) committed: Vec<WebhookState>,
     /// Counts renewals and POSTs.
     numbers: u32,
@@ -83,14 +80,12 @@ pub(super) struct World {
     /// The key that is stored as current, and the one in a stored answer.
     pub(super) held: Option<u32>,
     answered: Option<Answered>,
-    /// The key that each sink has.
     pub(super) sinks: [Option<u32>; SINKS],
     /// The moments of changes that did not reach the receiver yet.
     pub(super) missing: Vec<i64>,
     /// What changed before this came with a resync.
     covered: i64,
-    /// POSTs of which no one learnt the outcome, and that may still be processed: their references, and when
-    /// they began.
+    /// POSTs of unknown outcome that may still be processed: their references, and when they began.
     late: Vec<(u8, i64)>,
     /// When unplanned POSTs began, since our clock was last set.
     unplanned: Vec<i64>,
@@ -168,7 +163,6 @@ impl World {
         Now { local: self.local(), protime: at(self.now) }
     }
 
-    /// What our clock shows.
     pub(super) fn local(&self) -> Timestamp {
         at(self.now + self.offset)
     }
@@ -202,7 +196,6 @@ impl World {
         self.subscription.as_ref().is_some_and(|it| it.enabled && self.is_accepted(it.key))
     }
 
-    /// What a list shows.
     fn listed(&mut self) -> Option<Subscription> {
         let shown = self.now - self.manner.lag;
         self.past.retain(|(second, _)| *second >= shown);

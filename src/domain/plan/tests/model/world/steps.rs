@@ -4,7 +4,6 @@
 use super::*;
 use crate::domain::transition::Event;
 
-/// How a step goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::plan::tests::model) enum Outcome {
     Success,
