@@ -27,12 +27,14 @@ mod style;
 mod target;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verify;
+mod view;
 mod watch;
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     config::{self, Config},
@@ -145,8 +147,8 @@ impl Cli {
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
             Command::Init(args) => init::run(&args, &self.config),
-            Command::Completions(args) => completions::run(&args),
-            Command::Man(args) => man::run(&args),
+            Command::Completions(args) => completions::run(&args, Self::command()),
+            Command::Man(args) => man::run(&args, Self::command()),
             Command::Remote(args) => client(remote::run(args, &config()?)),
             Command::Sandbox(args) => run::sandbox(*args),
             Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),

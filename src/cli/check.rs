@@ -9,6 +9,7 @@ use super::{
     failure::Failure,
     output,
     style::{Paint, Style},
+    text::counted,
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
@@ -53,19 +54,20 @@ pub(super) fn named(config: &Config) -> Result<(), Failure> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let count = counted(wrong.len(), "thing that it names is", "things that it names are");
+    let are = if wrong.len() == 1 { "is" } else { "are" };
     Err(Failure::Configuration(format!(
-        "{}\nthe configuration is fine, but {count} not usable",
-        wrong.join("\n")
+        "{}\nthe configuration is fine, but {} that it names {are} not usable",
+        wrong.join("\n"),
+        counted(wrong.len(), "thing")
     )))
 }
 
 fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
-    let webhooks = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
+    let webhooks: usize = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
     let mut text = format!(
         "configuration is fine: {}, {}\n",
-        counted(tenants.len(), "tenant", "tenants"),
-        counted(webhooks, "webhook", "webhooks")
+        counted(tenants.len(), "tenant"),
+        counted(webhooks, "webhook")
     );
     for warning in warnings.iter().cloned().chain(of_the_whole(tenants)) {
         let _ = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
@@ -111,10 +113,6 @@ fn of_the_whole(tenants: &[Tenant]) -> Vec<String> {
         }
     }
     warnings
-}
-
-fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 #[cfg(test)]

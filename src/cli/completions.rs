@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use super::{Cli, output};
+use super::output;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The Debian package installs those for bash, zsh and fish.\n\n\
@@ -17,11 +17,10 @@ pub(super) struct Args {
 }
 
 /// Prints the completions for a shell.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command();
-    let name = command.get_name().to_owned();
+pub(super) fn run(args: &Args, mut program: Command) -> anyhow::Result<ExitCode> {
+    let name = program.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    clap_complete::generate(args.shell, &mut program, name, &mut script);
     output::print_bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

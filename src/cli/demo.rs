@@ -18,10 +18,7 @@ mod screen;
 mod setup;
 mod verdict;
 
-use std::{
-    io::{self, ErrorKind},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -29,7 +26,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
 use self::{folder::Folder, harness::Harness, screen::Screen, verdict::Verdict};
-use crate::cli::output;
+use crate::cli::{failure::is_closed_pipe, output};
 
 /// Flags of `demo`.
 #[derive(Debug, Clone, clap::Args)]
@@ -126,12 +123,4 @@ async fn part<T>(
 ) -> anyhow::Result<T> {
     harness.screen.title(title)?;
     play(harness).await.with_context(|| format!("part \"{title}\""))
-}
-
-/// Whether no one reads any more what is told.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain();
-    causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-    })
 }

@@ -42,7 +42,7 @@ impl Failure {
 /// Tells a person on standard error what went wrong, and returns the exit code. Whoever closed the
 /// pipe has read enough: that is the end, and no failure.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(is_closed_pipe) {
+    if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
     let style = Style::of(&io::stderr());
@@ -66,8 +66,10 @@ fn whole(error: &anyhow::Error) -> String {
     })
 }
 
-fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+/// Whether no one reads any more what is printed.
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -77,9 +79,9 @@ mod tests {
     #[test]
     fn a_closed_pipe_is_recognised_under_its_context() {
         let closed = anyhow::Error::from(io::Error::from(ErrorKind::BrokenPipe)).context("cannot print");
-        assert!(closed.chain().any(is_closed_pipe));
+        assert!(is_closed_pipe(&closed));
         let other = anyhow::Error::from(io::Error::from(ErrorKind::StorageFull));
-        assert!(!other.chain().any(is_closed_pipe));
+        assert!(!is_closed_pipe(&other));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::{fs, io, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 
-use super::{Cli, output};
+use super::output;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The Debian package installs every page.\n\n\
@@ -18,8 +18,8 @@ pub(super) struct Args {
 }
 
 /// Prints the main page, or writes all of them.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+pub(super) fn run(args: &Args, program: Command) -> anyhow::Result<ExitCode> {
+    let mut command = program.disable_help_subcommand(true);
     command.build();
     match &args.dir {
         None => output::print_bytes(&page(&Man::new(command))?)?,

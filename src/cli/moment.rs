@@ -50,6 +50,11 @@ pub(super) fn both(now: Timestamp, at: Timestamp) -> String {
     format!("{} ({})", exact(at), due(now, at))
 }
 
+/// When something ends or has ended, in full and relative to now.
+pub(super) fn end(now: Timestamp, at: Timestamp) -> String {
+    format!("{} ({})", exact(at), expiry(now, at))
+}
+
 const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
 
 fn one_unit(seconds: u64) -> String {

@@ -13,6 +13,7 @@ use super::{
     output,
     sockets::Sockets,
     style::{Paint, Style},
+    text::counted,
 };
 use crate::config::{self, Config};
 
@@ -45,7 +46,6 @@ pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow:
 }
 
 fn report(file: &Path, answer: &Answer, style: Style) -> String {
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut text = format!(
         "reloaded {}: {}, {}\n",
         file.display(),

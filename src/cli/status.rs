@@ -9,22 +9,22 @@ use std::{
     process::ExitCode,
 };
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     client::Client,
     failure::Failure,
-    moment, output,
+    output,
     sockets::Sockets,
-    style::{Paint, Style, is_dumb, plain},
-    target, watch,
+    style::{Style, is_dumb},
+    target,
+    view::View,
+    watch,
 };
 use crate::{
     clock,
-    domain::report::{Health, KeySink, OpenRenewal, Problem, State, Status, Webhook, Webhooks},
+    domain::report::{Health, Problem, Webhook, Webhooks},
 };
-pub(super) use overview::headline;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -47,17 +47,6 @@ pub(super) struct Args {
     /// Show a live screen, in which webhooks can be renewed; '?' explains its keys
     #[arg(long, conflicts_with_all = ["json", "all"])]
     watch: bool,
-}
-
-/// Everything that the daemon says.
-#[derive(Debug)]
-pub(super) struct View {
-    /// `GET /v1/status`
-    pub(super) status: Status,
-    /// `GET /v1/webhooks`
-    pub(super) webhooks: Vec<Webhook>,
-    /// `GET /v1/health`
-    pub(super) health: Health,
 }
 
 pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
@@ -129,113 +118,6 @@ fn concerns(problem: &Problem, webhook: &Webhook) -> bool {
         (None, Some(tenant)) => *tenant == webhook.tenant,
         (None, None) => true,
     }
-}
-
-/// The sign of a state, so that colour is not all that tells them apart.
-pub(super) fn sign(state: State) -> char {
-    match state {
-        State::Pending => '○',
-        State::Active => '●',
-        State::Renewing => '◐',
-        State::Retrying => '▲',
-        State::Blocked => '■',
-        State::Contended => '◆',
-    }
-}
-
-fn signed(state: State) -> String {
-    format!("{} {}", sign(state), state.as_str())
-}
-
-/// How a state looks.
-pub(super) fn paint_of(state: State) -> Paint {
-    match state {
-        State::Pending => Paint::Faint,
-        State::Active => Paint::Good,
-        State::Renewing => Paint::Busy,
-        State::Retrying => Paint::Doubtful,
-        State::Blocked | State::Contended => Paint::Bad,
-    }
-}
-
-/// When a webhook ends at Protime, or what else Protime says of it.
-pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
-    match &webhook.remote {
-        None if is_unknown(webhook) => "not known yet".to_owned(),
-        None => "not at Protime".to_owned(),
-        Some(remote) => {
-            let expiry = remote.valid_until.map_or_else(|| "?".to_owned(), |at| moment::expiry(now, at));
-            match remote.status.as_str() {
-                "Enabled" => expiry,
-                other => format!("{}, {expiry}", plain(other)),
-            }
-        }
-    }
-}
-
-/// Whether Protime was never asked for it: then nobody can say whether it is there.
-fn is_unknown(webhook: &Webhook) -> bool {
-    webhook.remote.is_none()
-        && (webhook.state == State::Pending
-            || webhook.last_error.as_ref().is_some_and(|error| error.step == "poll"))
-}
-
-/// A renewal under way.
-pub(super) fn under_way(renewal: &OpenRenewal) -> String {
-    let attempt = match renewal.attempt {
-        ..=1 => String::new(),
-        attempt => format!(", attempt {attempt}"),
-    };
-    let progress = renewal.progress.as_ref().map(|progress| {
-        format!(", {} and {} so far", counted(progress.objects, "object"), counted(progress.pages, "page"))
-    });
-    format!(
-        "{} (#{}) at {}{attempt}{}",
-        plain(&renewal.reason),
-        renewal.id,
-        plain(&renewal.step),
-        progress.unwrap_or_default()
-    )
-}
-
-/// A number of things.
-fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What is wrong with a webhook: what `health` says, or else its last error.
-pub(super) fn problems(webhook: &Webhook, view: &View, now: Timestamp) -> Vec<String> {
-    let name = target::full_name(webhook);
-    let mut found: Vec<String> = view
-        .health
-        .problems
-        .iter()
-        .filter(|problem| problem.webhook.as_ref() == Some(&name))
-        .map(|problem| plain(&problem.problem))
-        .collect();
-    if let Some(error) = &webhook.last_error {
-        if found.is_empty() {
-            found.push(format!("{}: {}", plain(&error.step), plain(&error.message)));
-        }
-        if let Some(at) = error.retry_at {
-            found.push(format!("next try {}", moment::due(now, at)));
-        }
-    }
-    for sink in &webhook.key_sinks {
-        let told =
-            |error: &String| found.iter().any(|problem| problem.contains(plain(error).trim_end_matches('.')));
-        if !sink.last_error.as_ref().is_some_and(told) {
-            found.extend(failing(sink, now));
-        }
-    }
-    found
-}
-
-/// What is wrong with a key sink that does not take the key.
-fn failing(sink: &KeySink, now: Timestamp) -> Option<String> {
-    let error = plain(sink.last_error.as_ref()?);
-    let retry = sink.retry_at.map(|at| format!("; next try {}", moment::due(now, at))).unwrap_or_default();
-    Some(format!("key sink {}: {error}{retry}", plain(&sink.sink)))
 }
 
 #[cfg(test)]

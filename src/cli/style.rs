@@ -72,14 +72,18 @@ pub(super) fn plain_lines(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The text in lines that fit the stream beside an indentation of so many columns, broken between
-/// words; one line where nothing limits it. A word longer than a line stays whole.
+/// words; one line where nothing limits it.
 pub(super) fn wrapped(text: &str, style: Style, indent: usize) -> Vec<String> {
     let Some(width) = style.width else { return vec![text.to_owned()] };
-    let room = usize::from(width).saturating_sub(indent).max(20);
+    broken(text, usize::from(width).saturating_sub(indent).max(20))
+}
+
+/// The text in lines of at most so many characters, broken between words. A longer word stays whole.
+pub(super) fn broken(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -111,6 +115,14 @@ mod tests {
         let lines = wrapped("one two three four five six https://example.com/a/long/one", narrow, 4);
         assert_eq!(lines, ["one two three four", "five six", "https://example.com/a/long/one"]);
         assert_eq!(wrapped("one  two", Style::default(), 4), ["one  two"]);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(broken("one two  three\nfour", 8), ["one two", "three", "four"]);
+        assert_eq!(broken("é é é é", 3), ["é é", "é é"]);
+        assert_eq!(broken("a wordthatistoolong b", 5), ["a", "wordthatistoolong", "b"]);
+        assert!(broken("", 5).is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod draw;
 mod feed;
 mod input;
 mod model;
+mod news;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,8 @@ use tokio::sync::mpsc;
 
 use super::{client::Client, sockets::Sockets, style::plain, target};
 use crate::{clock, domain::report::History};
-use model::{Effect, Model, News};
+use model::{Effect, Model};
+use news::News;
 
 /// The least time between two paintings that nobody typed for.
 const PAINT: Duration = Duration::from_millis(250);

@@ -17,6 +17,7 @@ use crate::{
         moment, output,
         remote::access::{client, of_pair},
         style::{Paint, Style, plain},
+        text::counted,
     },
     clock,
     config::{Config, Tenant, Webhook},
@@ -65,10 +66,10 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         wrong += lines.iter().filter(|(mark, _)| *mark == Mark::Wrong).count();
         text.push_str(&render(answer.tenant, &lines, style));
     }
+    let are = if wrong == 1 { "is" } else { "are" };
     let verdict = match wrong {
         0 => style.paint(Paint::Good, "Protime agrees with the configuration"),
-        1 => style.paint(Paint::Bad, "1 thing is wrong at Protime"),
-        many => style.paint(Paint::Bad, &format!("{many} things are wrong at Protime")),
+        _ => style.paint(Paint::Bad, &format!("{} {are} wrong at Protime", counted(wrong, "thing"))),
     };
     output::print(&format!("{text}\n{verdict}\n"))?;
     Ok(ExitCode::from(u8::from(wrong > 0)))
@@ -146,11 +147,7 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
         Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
         Ok(listed) => {
             let (listed, odd) = (&listed.webhooks, &listed.odd);
-            let count = match listed.len() {
-                1 => "1 webhook".to_owned(),
-                many => format!("{many} webhooks"),
-            };
-            lines.push((Mark::Good, format!("list: {count} at Protime")));
+            lines.push((Mark::Good, format!("list: {} at Protime", counted(listed.len(), "webhook"))));
             lines.extend(answer.tenant.webhooks.iter().map(|webhook| found(webhook, listed, now)));
             lines.extend(odd.iter().map(|odd| strange_entry(answer.tenant, odd)));
             lines.extend(strangers(answer.tenant, listed));
@@ -160,7 +157,7 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
 }
 
 fn until_in(now: Timestamp, at: Timestamp) -> String {
-    format!("until {} ({})", moment::exact(at), moment::expiry(now, at))
+    format!("until {}", moment::end(now, at))
 }
 
 /// Granted against wanted. What is missing is said with what it is needed for.

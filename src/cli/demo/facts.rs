@@ -80,11 +80,6 @@ fn step(renewal: &Renewal, name: &str) -> Option<String> {
     }
 }
 
-/// `1 event`, `2 events`.
-pub(super) fn counted(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,12 +165,5 @@ mod tests {
         assert_eq!(steps(&renewal), None);
         renewal.steps.push(record("catch_up", 5, None, None));
         assert_eq!(steps(&renewal), None);
-    }
-
-    #[test]
-    fn things_are_counted_as_one_would_say_it() {
-        assert_eq!(counted(0, "event"), "0 events");
-        assert_eq!(counted(1, "event"), "1 event");
-        assert_eq!(counted(2, "event"), "2 events");
     }
 }

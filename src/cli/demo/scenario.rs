@@ -11,12 +11,12 @@ use protime_sandbox::{
 };
 
 use super::{
-    facts::{self, counted, refused, renewed_in_time},
+    facts::{self, refused, renewed_in_time},
     harness::Harness,
     setup::{CHANGES_PER_SECOND, COLLECTIONS, LIFETIME, READ, STOCK, load},
     verdict::Verdict,
 };
-use crate::{clock, domain::report::Renewal};
+use crate::{cli::text::counted, clock, domain::report::Renewal};
 
 /// For what takes a second or two on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(20);

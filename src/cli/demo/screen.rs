@@ -10,7 +10,7 @@ use std::{
 
 use crate::cli::{
     output,
-    style::{Paint, Style},
+    style::{Paint, Style, broken},
 };
 
 /// Longer lines are hard to read, however wide the terminal is.
@@ -51,7 +51,7 @@ impl Screen {
 
     /// A sentence.
     pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        let lines = wrapped(text, self.width() - SENTENCE.len());
+        let lines = broken(text, self.width() - SENTENCE.len());
         let lines: Vec<String> = lines.iter().map(|line| format!("{SENTENCE}{line}\n")).collect();
         self.print(&lines.concat())
     }
@@ -61,7 +61,7 @@ impl Screen {
         let sign = self.style.paint(Paint::Good, "✓");
         let time = format!("{:>5.1} s", self.began.elapsed().as_secs_f64());
         let time = self.style.paint(Paint::Faint, &time);
-        let mut lines = wrapped(text, self.width() - REACHED).into_iter();
+        let mut lines = broken(text, self.width() - REACHED).into_iter();
         let mut text = format!("{SENTENCE}{sign} {time}  {}\n", lines.next().unwrap_or_default());
         for line in lines {
             let _ = writeln!(text, "{:REACHED$}{line}", "");
@@ -97,33 +97,5 @@ impl Screen {
 
     fn width(&self) -> usize {
         self.style.width.map_or(WIDEST, usize::from).clamp(NARROWEST, WIDEST)
-    }
-}
-
-/// The text in lines of at most so many characters, broken between words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words() {
-        assert_eq!(wrapped("one two  three\nfour", 8), ["one two", "three", "four"]);
-        assert_eq!(wrapped("é é é é", 3), ["é é", "é é"]);
-        assert_eq!(wrapped("a wordthatistoolong b", 5), ["a", "wordthatistoolong", "b"]);
-        assert!(wrapped("", 5).is_empty());
     }
 }

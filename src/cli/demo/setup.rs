@@ -13,6 +13,8 @@ use std::{
 
 use protime_sandbox::{load::Load, settings::Settings};
 
+use crate::cli::text::quoted;
+
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";
 
@@ -117,10 +119,10 @@ client_secret = {{ file = {secret} }}
         state = file("state")?,
         status = file("status.sock")?,
         control = file("control.sock")?,
-        tenant = quoted(TENANT)?,
-        origin = quoted(named.tenant)?,
-        token_url = quoted(&token_url(named.tenant))?,
-        client = quoted(CLIENT)?,
+        tenant = quoted(TENANT),
+        origin = quoted(named.tenant),
+        token_url = quoted(&token_url(named.tenant)),
+        client = quoted(CLIENT),
         secret = file("client-secret")?,
     );
     for collection in COLLECTIONS {
@@ -143,7 +145,7 @@ kind = "command"
 command = [{program}, "demo", "--resync", {receiver}]
 timeout = "15s""#,
             program = quoted_path(named.program)?,
-            receiver = quoted(named.receiver)?,
+            receiver = quoted(named.receiver),
         )
     };
     Ok(format!(
@@ -158,9 +160,9 @@ destination_url = {destination}
 kind = "file"
 path = {key}
 "#,
-        destination = quoted(&format!("{}/events/{collection}", named.receiver))?,
+        destination = quoted(&format!("{}/events/{collection}", named.receiver)),
         key = quoted_path(&named.folder.join("keys").join(collection))?,
-        collection = quoted(collection)?,
+        collection = quoted(collection),
     ))
 }
 
@@ -171,12 +173,8 @@ pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
 
 fn quoted_path(path: &Path) -> anyhow::Result<String> {
     let text = path.to_str();
-    quoted(text.ok_or_else(|| anyhow::anyhow!("{} is not UTF-8, which TOML demands", path.display()))?)
-}
-
-/// A basic string of TOML, whose escapes are those of JSON.
-fn quoted(text: &str) -> anyhow::Result<String> {
-    Ok(serde_json::to_string(text)?)
+    let text = text.ok_or_else(|| anyhow::anyhow!("{} is not UTF-8, which TOML demands", path.display()))?;
+    Ok(quoted(text))
 }
 
 #[cfg(test)]

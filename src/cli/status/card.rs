@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{counted, is_unknown, paint_of, signed, under_way};
 use crate::{
     cli::{
         lifetime, moment,
         style::{Paint, Style, plain, wrapped},
         target::full_name,
+        text::counted,
+        view::{is_unknown, paint_of, sign, under_way},
     },
-    domain::report::{KeySink, Problem, Webhook},
+    domain::report::{KeySink, Problem, State, Webhook},
 };
 
 /// Columns that the labels take.
@@ -76,7 +77,7 @@ fn lines(
             let (status, id) = (plain(&remote.status), plain(&remote.id));
             lines.push(("at Protime", format!("{status}, id {id} (seen {seen})")));
             if let Some(at) = remote.valid_until {
-                lines.push(("expires", format!("{} ({})", moment::exact(at), moment::expiry(now, at))));
+                lines.push(("expires", moment::end(now, at)));
             }
         }
     }
@@ -115,6 +116,10 @@ fn lines(
     lines
 }
 
+fn signed(state: State) -> String {
+    format!("{} {}", sign(state), state.as_str())
+}
+
 /// What a key sink has, and what keeps it from more.
 fn outbox(sink: &KeySink, now: Timestamp) -> String {
     let mut text = plain(&sink.sink);
@@ -125,7 +130,7 @@ fn outbox(sink: &KeySink, now: Timestamp) -> String {
         None => text.push_str(": has no key"),
     }
     if let Some(error) = &sink.last_error {
-        let attempts = counted(sink.attempts.into(), "attempt");
+        let attempts = counted(sink.attempts, "attempt");
         let _ = write!(text, "; {attempts} failed: {}", plain(error));
     }
     if let Some(at) = sink.retry_at {

@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{View, expires, paint_of, problems, said, under_way};
+use super::said;
 use crate::{
     cli::{
         lifetime, moment,
         style::{Paint, Style, plain, wrapped},
         target::full_name,
+        view::{FINE, View, expires, headline, paint_of, problems, rank, sign, under_way},
     },
-    domain::report::{RemovedWebhook, State, Tenant, Webhook},
+    domain::report::{RemovedWebhook, Tenant, Webhook},
 };
 
 /// More webhooks than this are a number at a terminal, where they are healthy.
@@ -50,9 +51,6 @@ impl Group<'_> {
         if self.notes.is_empty() { worst } else { worst.min(1) }
     }
 }
-
-/// The rank of a webhook that needs nobody.
-const FINE: u8 = 3;
 
 /// The whole picture; `all` shows every webhook however many there are.
 pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> String {
@@ -123,58 +121,6 @@ fn new_group<'a>(tenant: &Tenant, now: Timestamp) -> Group<'a> {
         widest: 0,
         bars: false,
     }
-}
-
-fn rank(webhook: &Webhook, unhealthy: bool) -> u8 {
-    match webhook.state {
-        State::Blocked | State::Contended => 0,
-        _ if unhealthy => 1,
-        State::Retrying => 2,
-        State::Pending | State::Active | State::Renewing => FINE,
-    }
-}
-
-/// One sentence that answers whether anybody is needed.
-pub(in crate::cli) fn headline(view: &View, now: Timestamp) -> String {
-    let count = view.webhooks.len();
-    let webhooks = |count: usize| match count {
-        0 => "no webhooks".to_owned(),
-        1 => "1 webhook".to_owned(),
-        _ => format!("{count} webhooks"),
-    };
-    let troubled = |webhook: &&Webhook| rank(webhook, !problems(webhook, view, now).is_empty()) < FINE;
-    let trouble = view.webhooks.iter().filter(troubled).count();
-    let general = view.health.problems.iter().filter(|problem| problem.webhook.is_none()).count();
-    let states = states(view);
-    let mut text = match (trouble, general) {
-        (0, 0) if count > 0 && states.len() == 1 => {
-            format!("{}, all {}", webhooks(count), states[0].1.as_str())
-        }
-        (0, 0) => webhooks(count),
-        (0, 1) => format!("1 problem needs you; {}", webhooks(count)),
-        (0, several) => format!("{several} problems need you; {}", webhooks(count)),
-        (1, _) if count == 1 => "the only webhook needs you".to_owned(),
-        (1, _) => format!("1 of {count} webhooks needs you"),
-        (several, _) => format!("{several} of {count} webhooks need you"),
-    };
-    if !text.contains(", all ") && !states.is_empty() {
-        let states: Vec<String> =
-            states.iter().map(|(count, state)| format!("{count} {}", state.as_str())).collect();
-        let _ = write!(text, ": {}", states.join(", "));
-    }
-    if let Some(at) = view.status.daemon.next_renewal_at {
-        let _ = write!(text, "; next renewal {}", moment::due(now, at));
-    }
-    text
-}
-
-/// How many webhooks are in which state, the worst first.
-fn states(view: &View) -> Vec<(usize, State)> {
-    let counts = State::ALL
-        .into_iter()
-        .rev()
-        .map(|state| (view.webhooks.iter().filter(|webhook| webhook.state == state).count(), state));
-    counts.filter(|(count, _)| *count > 0).collect()
 }
 
 fn tone(view: &View) -> Paint {
@@ -267,7 +213,7 @@ fn head(group: &Group<'_>, line: &Line<'_>, now: Timestamp, style: Style, bar: u
     let indent = if style.width.is_some() { "  " } else { "" };
     format!(
         "{indent}{} {:<width$}  {:<9}  {drawn}{}",
-        super::sign(line.webhook.state),
+        sign(line.webhook.state),
         name(line.webhook, style),
         line.webhook.state.as_str(),
         line.times
@@ -321,7 +267,7 @@ fn push_line(
 ) {
     let whole = head(group, line, now, style, bar);
     let fits = style.width.is_none_or(|width| whole.chars().count() <= usize::from(width));
-    let state = format!("{} ", super::sign(line.webhook.state));
+    let state = format!("{} ", sign(line.webhook.state));
     let painted = style.paint(paint_of(line.webhook.state), state.trim_end());
     if fits {
         let _ = writeln!(text, "{}", whole.replacen(state.trim_end(), &painted, 1).trim_end());

@@ -3,9 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::View;
 use crate::{
-    cli::{moment, style::plain},
+    cli::{moment, style::plain, view::View},
     domain::report::Tenant,
 };
 

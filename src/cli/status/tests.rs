@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::{
-    cli::tests::{NOW, after, webhook},
-    domain::report::{self, LastError, LastRenewal, Remote},
+    cli::{
+        tests::{NOW, after, webhook},
+        view::headline,
+    },
+    domain::report::{self, KeySink, LastError, LastRenewal, OpenRenewal, Remote, State, Status},
 };
 
 fn active(name: &str) -> Webhook {

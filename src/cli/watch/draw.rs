@@ -15,8 +15,8 @@ use super::{
 };
 use crate::cli::{
     moment,
-    status::{View, headline, problems},
-    style::{Paint, plain, wrapped},
+    style::{plain, wrapped},
+    view::{View, headline, problems},
 };
 
 /// With fewer columns than this not all keys are named at the foot.
@@ -206,16 +206,4 @@ fn centred(area: Rect, width: usize, height: usize) -> Rect {
     let width = u16::try_from(width).unwrap_or(u16::MAX).min(area.width);
     let height = u16::try_from(height).unwrap_or(u16::MAX).min(area.height);
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
-}
-
-/// A colour of the terminal for what it says.
-pub(super) fn colour(paint: Paint) -> Style {
-    match paint {
-        Paint::Good => Style::new().fg(Color::Green),
-        Paint::Busy => Style::new().fg(Color::Cyan),
-        Paint::Doubtful => Style::new().fg(Color::Yellow),
-        Paint::Bad => Style::new().fg(Color::Red),
-        Paint::Strong => Style::new().add_modifier(Modifier::BOLD),
-        Paint::Faint => Style::new().dim(),
-    }
 }

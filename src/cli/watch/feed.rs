@@ -11,9 +11,9 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::model::{Event, News};
+use super::news::{Event, News};
 use crate::{
-    cli::{client::Client, status::View, style::plain},
+    cli::{client::Client, style::plain, view::View},
     domain::report::Webhook,
 };
 

@@ -5,40 +5,7 @@
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
-use super::model::News;
-
-/// What a key means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
-    /// One line up.
-    Up,
-    /// One line down.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-    /// The first line.
-    First,
-    /// The last line.
-    Last,
-    /// Renew the selected webhook.
-    Renew,
-    /// Show the history of the selected webhook.
-    History,
-    /// Ask every tenant for its webhooks now.
-    Poll,
-    /// Explain the keys.
-    Help,
-    /// Yes.
-    Yes,
-    /// Leave what is open, or else the screen.
-    Leave,
-    /// Leave the screen, whatever is open.
-    Quit,
-    /// A key without a meaning.
-    Other,
-}
+use super::news::{Key, News};
 
 /// Sends what is typed until nobody listens, or the terminal is gone.
 pub(super) fn listen(news: mpsc::Sender<News>) {

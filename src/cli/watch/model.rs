@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use super::input::Key;
+use super::news::{Event, Facts, Key, News};
 use crate::{
     cli::{
-        status::View,
+        history,
         style::{Style, plain},
         target::full_name,
+        view::{View, under_way},
     },
     domain::report::{History, Webhook},
 };
@@ -26,30 +26,6 @@ const WIDEST: u16 = 76;
 /// How many lines a page is.
 const PAGE: usize = 10;
 
-/// Something new.
-#[derive(Debug)]
-pub(super) enum News {
-    /// The whole picture; `events` says whether the daemon tells of changes itself.
-    Picture {
-        /// What it is.
-        view: Box<View>,
-        /// Whether events come besides.
-        events: bool,
-    },
-    /// An event.
-    Happened(Box<Event>),
-    /// The daemon does not answer: why.
-    Lost(String),
-    /// A key was pressed.
-    Typed(Key),
-    /// The terminal has another size.
-    Resized,
-    /// A sentence for whoever pressed a key.
-    Said(String),
-    /// The history that was asked for, or why it cannot be had.
-    History(String, Result<History, String>),
-}
-
 /// What is to be asked of the daemon.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -61,34 +37,6 @@ pub(super) enum Effect {
     History(String),
     /// Nothing: the screen ends.
     Quit,
-}
-
-/// An event of the daemon.
-#[derive(Debug, Clone)]
-pub(super) struct Event {
-    /// Its name.
-    pub(super) kind: String,
-    /// What applies to it.
-    pub(super) facts: Facts,
-}
-
-/// The facts of an event; only those that apply are there.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default)]
-pub(super) struct Facts {
-    at: Option<Timestamp>,
-    webhook: Option<String>,
-    tenant: Option<String>,
-    renewal_id: Option<i64>,
-    reason: Option<String>,
-    /// The step of the procedure.
-    pub(super) step: Option<String>,
-    outcome: Option<String>,
-    error: Option<String>,
-    state: Option<String>,
-    previous_state: Option<String>,
-    key_version: Option<u64>,
-    fingerprint: Option<String>,
 }
 
 /// What lies over the list.
@@ -183,7 +131,7 @@ impl Model {
             Ok(history) => {
                 let width = self.width.unwrap_or(WIDEST).saturating_sub(4).min(WIDEST);
                 let style = Style { colour: false, width: Some(width) };
-                *text = Some(crate::cli::history::render(whose, &history, now, style));
+                *text = Some(history::render(whose, &history, now, style));
             }
             Err(why) => {
                 self.over = Over::Nothing;
@@ -345,7 +293,7 @@ fn differences(old: &[Webhook], new: &[Webhook]) -> Vec<String> {
         if before.renewal != webhook.renewal
             && let Some(renewal) = &webhook.renewal
         {
-            lines.push(format!("{name}  {} …", crate::cli::status::under_way(renewal)));
+            lines.push(format!("{name}  {} …", under_way(renewal)));
         }
         if before.last_renewal != webhook.last_renewal
             && let Some(last) = &webhook.last_renewal

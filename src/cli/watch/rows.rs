@@ -2,15 +2,17 @@
 //! first, for a row that is cut ends where it says what matters.
 
 use jiff::Timestamp;
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::{Color, Modifier, Style},
+    text::{Line, Span},
+};
 
-use super::draw::colour;
 use crate::{
     cli::{
         lifetime, moment,
-        status::{expires, paint_of, sign, under_way},
-        style::plain,
+        style::{Paint, plain},
         target::full_name,
+        view::{expires, paint_of, sign, under_way},
     },
     domain::report::Webhook,
 };
@@ -101,4 +103,16 @@ fn end_of(name: &str, width: usize) -> String {
     }
     let end: String = name.chars().skip(length - width.saturating_sub(1)).collect();
     format!("…{end}")
+}
+
+/// A colour of the terminal for what it says.
+fn colour(paint: Paint) -> Style {
+    match paint {
+        Paint::Good => Style::new().fg(Color::Green),
+        Paint::Busy => Style::new().fg(Color::Cyan),
+        Paint::Doubtful => Style::new().fg(Color::Yellow),
+        Paint::Bad => Style::new().fg(Color::Red),
+        Paint::Strong => Style::new().add_modifier(Modifier::BOLD),
+        Paint::Faint => Style::new().dim(),
+    }
 }

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::{
     draw::draw,
-    input::Key,
-    model::{Effect, Event, Model, News},
+    model::{Effect, Model},
+    news::{Event, Key, News},
 };
 use crate::{
     cli::{
-        status::View,
         tests::{NOW, after, step, webhook},
+        view::View,
     },
     domain::report::{Health, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, State, Webhook},
 };

@@ -3,8 +3,8 @@
 use super::{NOW, after, alive, press, screen, shown, step};
 use crate::{
     cli::watch::{
-        input::Key,
-        model::{Effect, Model, News, Over},
+        model::{Effect, Model, Over},
+        news::{Key, News},
     },
     domain::report::{History, Renewal},
 };
