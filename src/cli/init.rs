@@ -6,13 +6,14 @@
 
 mod ask;
 mod draft;
+mod flags;
 mod place;
 mod question;
 mod steps;
 
 use std::{
     io::{self, BufRead, IsTerminal as _, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -21,63 +22,7 @@ use anyhow::Context as _;
 use self::{draft::Draft, question::Question};
 use super::{check, failure::Failure, output, style::Style};
 use crate::config;
-
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "What no flag says is asked for at a terminal. In the destination URL, the key file and the \
-                        arguments of the resync command, {collection} stands for each collection.\n\n\
-                        Example: protime-webhookd init --tenant acme --environment production"
-)]
-pub(super) struct Args {
-    /// What Protime wants to be told with every request: "Service/Version (Company)"
-    #[arg(long, value_name = "TEXT")]
-    user_agent: Option<String>,
-    /// The tenant, as in its address <https://TENANT.myprotime.eu>
-    #[arg(long, value_name = "NAME")]
-    tenant: Option<String>,
-    /// Where the tenant is: production or sandbox
-    #[arg(long, value_name = "WORD", conflicts_with_all = ["api_origin", "token_url"])]
-    environment: Option<String>,
-    /// Instead of --environment: scheme, host and port of the API
-    #[arg(long, value_name = "URL", requires = "token_url")]
-    api_origin: Option<String>,
-    /// Instead of --environment: where tokens are got
-    #[arg(long, value_name = "URL", requires = "api_origin")]
-    token_url: Option<String>,
-    /// The OAuth client that Protime gave you
-    #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-    /// Name of the systemd credential that holds the client secret
-    #[arg(long, value_name = "NAME", group = "client_secret")]
-    client_secret_credential: Option<String>,
-    /// File that holds the client secret
-    #[arg(long, value_name = "PATH", group = "client_secret")]
-    client_secret_file: Option<String>,
-    /// Environment variable that holds the client secret
-    #[arg(long, value_name = "NAME", group = "client_secret")]
-    client_secret_env: Option<String>,
-    /// A collection to watch; may be repeated
-    #[arg(long, value_name = "NAME")]
-    collection: Vec<String>,
-    /// Where Protime is to send the events
-    #[arg(long, value_name = "URL")]
-    destination_url: Option<String>,
-    /// Program, and its arguments, that brings the receiver up to date after a gap
-    #[arg(long, value_name = "PROGRAM", num_args = 1.., conflicts_with = "resync")]
-    resync_command: Vec<String>,
-    /// Instead of --resync-command: another kind of resync
-    #[arg(long, value_name = "KIND", value_parser = question::kinds())]
-    resync: Option<String>,
-    /// File that gets the webhook's key, for the receiver
-    #[arg(long, value_name = "PATH")]
-    key_file: Option<String>,
-    /// Where to write; - is standard output [default: the file of --config]
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Replace the file if it is there
-    #[arg(long)]
-    force: bool,
-}
+pub(super) use flags::Args;
 
 /// Writes the configuration that the flags and the answers describe; `config` is where the daemon
 /// looks for it.

@@ -6,15 +6,13 @@
 
 pub(super) mod access;
 mod api;
+mod consent;
 mod create;
 mod delete;
 mod list;
 mod show;
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -42,18 +40,6 @@ enum Command {
     Api(api::Args),
 }
 
-/// One webhook at Protime.
-#[derive(Debug, clap::Args)]
-struct One {
-    /// The tenant
-    #[arg(value_name = "TENANT")]
-    tenant: String,
-
-    /// Protime's id of the webhook, as `remote list` shows it
-    #[arg(value_name = "ID")]
-    id: String,
-}
-
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::List(args) => list::run(args, config).await,
@@ -62,19 +48,4 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         Command::Delete(args) => delete::run(args, config).await,
         Command::Api(args) => api::run(args, config).await,
     }
-}
-
-/// Whether there is a person to ask.
-fn is_attended() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks the person; everything but a yes is a no.
-fn confirmed(question: &str) -> io::Result<bool> {
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "{question} [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -3,10 +3,10 @@
 use std::io::{BufRead, Write};
 
 use super::{
-    super::style::plain,
     draft::Draft,
     question::{Question, judge},
 };
+use crate::cli::style::plain;
 
 /// Asks until the rules of the configuration accept the answer; each refusal says why, and what they
 /// only doubt must be given twice. Enter alone takes what stands in brackets.

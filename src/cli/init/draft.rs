@@ -1,10 +1,21 @@
 //! A configuration to be: what was answered so far, and the text of its file.
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
+use crate::cli::text::quoted;
+
 /// The example, whose part above the first tenant, with every default and its explanation, is taken over.
 const EXAMPLE: &str = include_str!("../../../config.example.toml");
 
 /// In an answer it stands for each collection.
 pub(super) const PLACEHOLDER: &str = "{collection}";
+
+/// Kinds of resync that need nothing but their name, and what they do. A new one is one line here.
+pub(super) const KINDS: [(&str, &str); 3] = [
+    ("list", "the daemon reads the collection and sends every object to the receiver as an event"),
+    ("delta", "the same, but only what changed, deletions included"),
+    ("none", "what changes during a gap is lost"),
+];
 
 /// What a file is made from. Every field holds something that is right, so that what the rules
 /// complain of is the one field that has just been answered.
@@ -51,6 +62,11 @@ pub(super) enum Resync {
     Command(Vec<String>),
     /// A kind that needs nothing but its name.
     Kind(String),
+}
+
+/// The values of `--resync`.
+pub(super) fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(KINDS.map(|(word, does)| PossibleValue::new(word).help(does)))
 }
 
 impl Draft {
@@ -153,9 +169,4 @@ impl Draft {
 /// An answer for one collection.
 fn filled(text: &str, collection: &str) -> String {
     text.replace(PLACEHOLDER, collection)
-}
-
-/// A basic string of TOML, whose escapes are those of JSON.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -9,8 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::super::failure::Failure;
-use crate::unix_group;
+use crate::{cli::failure::Failure, unix_group};
 
 /// The group of the service, which must be able to read the file.
 const GROUP: &str = "protime-webhookd";

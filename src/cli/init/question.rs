@@ -2,25 +2,11 @@
 
 use std::path::Path;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
-
 use super::{
-    Args,
-    draft::{Address, Draft, Resync},
+    draft::{Address, Draft, KINDS, Resync},
+    flags::Args,
 };
 use crate::config;
-
-/// Kinds of resync that need nothing but their name, and what they do. A new one is one line here.
-const KINDS: [(&str, &str); 3] = [
-    ("list", "the daemon reads the collection and sends every object to the receiver as an event"),
-    ("delta", "the same, but only what changed, deletions included"),
-    ("none", "what changes during a gap is lost"),
-];
-
-/// The values of `--resync`.
-pub(super) fn kinds() -> PossibleValuesParser {
-    PossibleValuesParser::new(KINDS.map(|(word, does)| PossibleValue::new(word).help(does)))
-}
 
 /// What the rules of the configuration say of a draft: what they complain of, or at least doubt.
 pub(super) fn judge(draft: &Draft) -> Result<Vec<String>, Vec<String>> {

@@ -142,7 +142,7 @@ fn several_collections_need_a_file_each() {
 
 #[test]
 fn every_kind_that_a_flag_offers_is_right() {
-    let parser = question::kinds();
+    let parser = draft::kinds();
     let kinds = clap::builder::TypedValueParser::possible_values(&parser).expect("words");
     for kind in kinds {
         let kind = kind.get_name().to_owned();

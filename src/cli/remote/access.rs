@@ -11,6 +11,18 @@ use crate::{
     protime::{TenantClient, normalized},
 };
 
+/// One webhook at Protime.
+#[derive(Debug, clap::Args)]
+pub(super) struct One {
+    /// The tenant
+    #[arg(value_name = "TENANT")]
+    pub(super) tenant: String,
+
+    /// Protime's id of the webhook, as `remote list` shows it
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+}
+
 /// A configured webhook and whose it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configured<'c> {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     access::{self, Configured},
-    confirmed, is_attended,
+    consent::{confirmed, is_attended},
 };
 use crate::{
     cli::{
@@ -157,10 +157,8 @@ fn printed(outcome: anyhow::Result<()>, name: &str) -> anyhow::Result<()> {
 
 fn told(issued: &Issued, name: &str) -> String {
     let id = issued.id.as_deref().map_or_else(|| "unknown".to_owned(), plain);
-    let end = issued.valid_until.map_or_else(
-        || "an unknown time".to_owned(),
-        |at| format!("{} ({})", moment::exact(at), moment::expiry(clock::now(), at)),
-    );
+    let end =
+        issued.valid_until.map_or_else(|| "an unknown time".to_owned(), |at| moment::end(clock::now(), at));
     format!(
         "{name} is created at Protime: id {id}, valid until {end}\nits key is on standard output and is never shown \
          again; 'protime-webhookd key import {name}' takes it from standard input and gives it to the daemon"

@@ -2,7 +2,10 @@
 
 use std::{io, process::ExitCode};
 
-use super::{One, access, confirmed, is_attended};
+use super::{
+    access::{self, One},
+    consent::{confirmed, is_attended},
+};
 use crate::{
     cli::{
         failure::Failure,

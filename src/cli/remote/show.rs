@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io, process::ExitCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{One, access};
+use super::access::{self, One};
 use crate::{
     cli::{
         moment, output,
@@ -76,10 +76,8 @@ impl Shown {
 
     /// All of it, a line each.
     pub(super) fn card(&self, now: Timestamp, style: Style) -> String {
-        let end = self.valid_until.map_or_else(
-            || "Protime does not say".to_owned(),
-            |at| format!("{} ({})", moment::exact(at), moment::expiry(now, at)),
-        );
+        let end =
+            self.valid_until.map_or_else(|| "Protime does not say".to_owned(), |at| moment::end(now, at));
         let references = match self.external_references.as_deref() {
             None => "Protime does not say".to_owned(),
             Some([]) => "none".to_owned(),

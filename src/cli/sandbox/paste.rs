@@ -13,7 +13,8 @@ use std::{
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use protime_sandbox::new_secret;
 
-use super::Args;
+use super::flags::Args;
+use crate::cli::text::quoted;
 
 /// Reads the secret, or writes a new one; answers with the file's absolute path, too.
 pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {
@@ -59,11 +60,11 @@ fn own_folder() -> miette::Result<PathBuf> {
 }
 
 /// A complete configuration for this sandbox.
-pub(crate) fn snippet(args: &Args, origin: &str, secret_file: &Path) -> miette::Result<String> {
+pub(crate) fn snippet(args: &Args, origin: &str, secret_file: &Path) -> String {
     let folder = secret_file.parent().unwrap_or(secret_file);
     let path = |path: &Path| quoted(&path.to_string_lossy());
     let collection = args.collection.first().map_or("clockings", String::as_str);
-    Ok(format!(
+    format!(
         r#"user_agent = "WebhookRenewal/v1 (Your Company)"
 
 [daemon]
@@ -87,22 +88,17 @@ destination_url = {destination}
 [tenant.webhook.resync]
 kind = "none"
 "#,
-        state = path(&folder.join("state"))?,
-        status = path(&folder.join("status.sock"))?,
-        control = path(&folder.join("control.sock"))?,
-        name = quoted(&args.tenant)?,
-        api = quoted(origin)?,
-        token = quoted(&format!("{origin}/tenants/{}/connect/token", args.tenant))?,
-        client = quoted(&args.client_id)?,
-        secret = path(secret_file)?,
-        collection = quoted(collection)?,
-        destination = quoted(&args.destination_url)?,
-    ))
-}
-
-/// A basic string of TOML, whose escapes are those of JSON.
-fn quoted(text: &str) -> miette::Result<String> {
-    serde_json::to_string(text).into_diagnostic()
+        state = path(&folder.join("state")),
+        status = path(&folder.join("status.sock")),
+        control = path(&folder.join("control.sock")),
+        name = quoted(&args.tenant),
+        api = quoted(origin),
+        token = quoted(&format!("{origin}/tenants/{}/connect/token", args.tenant)),
+        client = quoted(&args.client_id),
+        secret = path(secret_file),
+        collection = quoted(collection),
+        destination = quoted(&args.destination_url),
+    )
 }
 
 #[cfg(test)]
@@ -126,7 +122,7 @@ mod tests {
         assert_eq!(super::secret(Some(&file)).unwrap().1, secret);
 
         let root = Root::try_parse_from(["sandbox", "--client-id", "a\\b"]).unwrap();
-        let text = snippet(&root.args, "http://127.0.0.1:8787", &file).unwrap();
+        let text = snippet(&root.args, "http://127.0.0.1:8787", &file);
         assert!(!text.contains(&secret));
         let read: toml::Table = toml::from_str(&text).unwrap();
         let tenant = &read["tenant"][0];

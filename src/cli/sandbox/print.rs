@@ -8,8 +8,6 @@ use std::{
 use protime_sandbox::journal::LogLine;
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
-use super::reader_is_gone;
-
 /// Prints the opening, then every line; the answer resolves once there are no more.
 pub(crate) fn spawn(
     opening: String,
@@ -38,6 +36,10 @@ fn write(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+fn reader_is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn written(line: &LogLine, coloured: bool) -> String {

@@ -17,7 +17,9 @@ use protime_sandbox::{
     },
 };
 
-use super::ms;
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// Reads a position of a switch; the help lists them all, each with what it means.
 fn position<T: Switch + Send + Sync>() -> impl TypedValueParser<Value = T> {
