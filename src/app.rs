@@ -3,7 +3,8 @@
 //!
 //! The lock comes first, because everything else (the database, the sockets) belongs to its holder.
 //! Stopping: no new work; a POST in flight is finished and its key committed; programs are ended, and
-//! what they owe stays owed. The sockets answer until the end, so that whoever waits for a key gets it.
+//! what they owe stays owed. The sockets answer until the end, so that everyone who waits for a key
+//! gets it. [`drain`] says how long all of this may take.
 
 mod drain;
 mod limits;
@@ -66,7 +67,7 @@ pub(crate) enum DaemonError {
 /// Runs the daemon until a signal stops it; `early` has caught those that came before.
 pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError> {
     let mut signals = Signals::listen(early).map_err(DaemonError::Signals)?;
-    limits::allow_many_listeners();
+    limits::allow_many_connections();
     let store = Store::open(&config.daemon.state_dir)?;
     store.restarted(clock::now()).await?;
     let shared = Shared::new(store);
@@ -85,7 +86,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
 
     let working = CancellationToken::new();
     let serving = CancellationToken::new();
-    let telling = CancellationToken::new();
+    let publishing = CancellationToken::new();
     let service = Service::new(engine.clone());
     let (of_status, of_control) =
         (api::status::router(service.clone()), api::control::router(service.clone()));
@@ -97,7 +98,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let metrics = metrics_socket
         .map(|socket| parts.spawn("the metrics", serve_metrics(socket, service.clone(), &serving)));
     let publisher =
-        parts.spawn("the events", EventPublisher::new(engine.clone()).await?.run(telling.clone()));
+        parts.spawn("the events", EventPublisher::new(engine.clone()).await?.run(publishing.clone()));
 
     let cron = Cron::start(&daemon.status_poll, engine.sweep.clone()).await?;
     let driver = Driver::new(engine.clone(), cron, parts.clone());
@@ -138,13 +139,13 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
         tracing::error!(part, "a part of the daemon came to an end; stopping, to be started again");
     }
     tracing::info!("stopping");
-    service_manager::tell(&[sd_notify::NotifyState::Stopping]);
+    service_manager::notify(&[sd_notify::NotifyState::Stopping]);
     ready.abort();
     working.cancel();
     drain::drain(driving, &engine.shared.unpersisted_keys, engine.setup().request_timeout).await;
     sweeper.abort();
-    telling.cancel();
-    finish(publisher, CLOSE, "not everything that happened was told to listeners").await;
+    publishing.cancel();
+    finish(publisher, CLOSE, "not everything that happened was sent to subscribers").await;
     serving.cancel();
     finish(status, CLOSE, "a connection to the status socket was cut off").await;
     finish(control, CLOSE, "a connection to the control socket was cut off").await;
@@ -203,7 +204,7 @@ async fn announce_ready(shared: Shared) {
     if tokio::time::timeout(READY_AT_LAST, shared.first_sweep_done()).await.is_err() {
         tracing::warn!("not every tenant has answered yet");
     }
-    service_manager::tell(&[sd_notify::NotifyState::Ready]);
+    service_manager::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 async fn finish(mut task: JoinHandle<()>, limit: Duration, otherwise: &str) {

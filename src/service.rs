@@ -1,7 +1,10 @@
 //! What the sockets and the command line may ask for: the only thing that they know of the daemon.
 //!
-//! Law: they ask, and nothing is decided here; whatever is done goes to its end, also when the client that asked for it
-//! hangs up.
+//! Law: they ask, and nothing is decided here; whatever is done goes to its end, also when the client that
+//! asked for it hangs up. `None` for an answer means that no webhook is configured under that name.
+//!
+//! In reading order: [`answers`] has what it answers with, [`verify`] judges events, [`import`] works where no
+//! daemon runs.
 
 mod answers;
 mod import;
@@ -36,13 +39,13 @@ pub(crate) struct Service {
 }
 
 /// Does something to its end, also when the client that asked for it hangs up in the middle: what is
-/// written must be told, and a configuration that is stored must be in force.
+/// written must be published, and a configuration that is stored must be in force.
 async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The daemon has ended, and nobody is asked any more.
+            // The daemon has ended, and no one is asked any more.
             Err(_) => std::future::pending().await,
         },
     }
@@ -136,9 +139,9 @@ impl Service {
         self.engine.shared.rotations.subscribe()
     }
 
-    /// Listens to what happens, from now on or from behind the event with this id.
-    pub(crate) fn listen(&self, after: Option<&str>) -> Subscriber {
-        self.engine.shared.event_bus.listen(after)
+    /// What happens, from now on or from behind the event with this id.
+    pub(crate) fn subscribe(&self, after: Option<&str>) -> Subscriber {
+        self.engine.shared.event_bus.subscribe(after)
     }
 
     pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
@@ -160,8 +163,7 @@ impl Service {
         });
     }
 
-    /// Starts a renewal, or hurries the one that runs, and returns its number; `None` if there is no
-    /// webhook of that name.
+    /// Starts a renewal, or hurries the one that runs, and returns its number.
     pub(crate) async fn renew(&self, path: &WebhookPath) -> Result<Option<i64>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
         let shared = self.engine.shared.clone();
@@ -174,7 +176,7 @@ impl Service {
         .await
     }
 
-    /// Takes over a key that Protime signs with already; `None` if there is no webhook of that name.
+    /// Takes over a key that Protime signs with already.
     pub(crate) async fn import_key(
         &self,
         path: &WebhookPath,

@@ -1,8 +1,8 @@
-//! `GET /v1/events`: what happens, as server-sent events, for as long as somebody listens.
+//! `GET /v1/events`: what happens, as server-sent events, for as long as someone listens.
 //!
-//! A listener that comes back with `Last-Event-ID` is told what he missed. If that is no longer known
-//! (he was away for too long, or the daemon was restarted), the first event is `reset`: read the
-//! webhooks anew. A listener that reads slowly holds up nobody; he gets a `reset`, too.
+//! A subscriber that comes back with `Last-Event-ID` gets what it missed. If that is no longer known
+//! (it was away for too long, or the daemon was restarted), the first event is `reset`: read the
+//! webhooks again. A subscriber that reads slowly holds up no one; it gets a `reset`, too.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{problem::Problem, query::Parameters, read::Source, serve::Stopping};
 use crate::{
     clock,
     domain::event::{Event, Kind},
-    event_bus::{Subscriber, Told},
+    event_bus::{Received, Subscriber},
 };
 
 /// So often a comment keeps the connection alive when nothing happens.
@@ -37,16 +37,16 @@ pub(super) async fn events(
     let [after] = parameters.only(["after"])?;
     // An id that is no text is one that we never gave out, and leads to a reset.
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().to_owned());
-    let listener = source.service.listen(last.or(after).as_deref());
+    let subscriber = source.service.subscribe(last.or(after).as_deref());
     let stream =
-        stream::unfold((listener, stopping, false), |(mut listener, mut stopping, greeted)| async move {
+        stream::unfold((subscriber, stopping, false), |(mut subscriber, mut stopping, greeted)| async move {
             // At once, so that the client sees that it is listening.
             let text = if greeted {
-                next(&mut listener, &mut stopping).await?
+                next(&mut subscriber, &mut stopping).await?
             } else {
                 ": listening\n\n".to_owned()
             };
-            Some((Ok::<_, std::convert::Infallible>(text), (listener, stopping, true)))
+            Some((Ok::<_, std::convert::Infallible>(text), (subscriber, stopping, true)))
         });
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
@@ -56,19 +56,19 @@ pub(super) async fn events(
 }
 
 /// The next piece of the stream; `None` ends it.
-async fn next(listener: &mut Subscriber, stopping: &mut Stopping) -> Option<String> {
+async fn next(subscriber: &mut Subscriber, stopping: &mut Stopping) -> Option<String> {
     tokio::select! {
         biased;
-        told = listener.next(BATCH) => Some(written(told)),
+        received = subscriber.next(BATCH) => Some(written(received)),
         () = stopping.stopped() => None,
         () = tokio::time::sleep(KEEP_ALIVE) => Some(": nothing new\n\n".to_owned()),
     }
 }
 
-fn written(told: Told) -> String {
-    let notices = match told {
-        Told::Notices(notices) => notices,
-        Told::Missed(id) => {
+fn written(received: Received) -> String {
+    let notices = match received {
+        Received::Notices(notices) => notices,
+        Received::Lagged(id) => {
             let event = Event {
                 error: Some("events were missed; read the webhooks anew".to_owned()),
                 ..Event::new(Kind::Reset, clock::now())

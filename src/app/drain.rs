@@ -4,7 +4,7 @@
 //! Laws: a POST in flight is waited for as long as its request may last, because its answer may hold the
 //! only copy of a key; and a key that neither the database nor an emergency file took is in this process
 //! alone, so the process does not end by itself. It says so, and asks the service manager for time;
-//! whoever wants it gone all the same kills it, and the next start replaces the key.
+//! someone who wants it gone all the same kills it, and the next start replaces the key.
 
 use std::time::{Duration, Instant};
 
@@ -59,5 +59,5 @@ pub(super) async fn drain(mut driving: JoinHandle<()>, keys: &UnpersistedKeys, l
 }
 
 fn ask_for_time() {
-    service_manager::tell(&[sd_notify::NotifyState::ExtendTimeoutUsec(MORE_TIME_US)]);
+    service_manager::notify(&[sd_notify::NotifyState::ExtendTimeoutUsec(MORE_TIME_US)]);
 }

@@ -1,8 +1,8 @@
-//! Tells what happened, from what is on disk: events to listeners, counts to `/metrics`, and a line in
+//! Publishes what happened, from what is on disk: events to subscribers, counts to `/metrics`, and a line in
 //! the log where a problem begins or ends.
 //!
-//! Laws: nothing is told before it is durable; nobody who works waits for whoever listens; a problem
-//! that is over before anybody could have looked is no line in the log.
+//! Laws: nothing is published before it is durable; no one who works waits for a subscriber; a problem
+//! that is over before anyone could have looked is no line in the log.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -32,7 +32,7 @@ use crate::{
 /// The longest time between two looks: some states change only because time passes.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// All webhooks are compared at most so often; one that has news is compared at once.
+/// All webhooks are compared at most so often; one with entries in the change feed is compared at once.
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// A problem is worth a line once it lasts so long.
@@ -41,7 +41,7 @@ const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) struct EventPublisher {
     engine: Engine,
     position: i64,
-    /// The state of each webhook that was last told.
+    /// The state of each webhook that was last published.
     states: HashMap<WebhookId, State>,
     compared: Instant,
     /// Since when each subject has a problem, and whether the log says so.
@@ -49,7 +49,7 @@ pub(crate) struct EventPublisher {
 }
 
 impl EventPublisher {
-    /// Takes everything up to now as told.
+    /// Takes everything up to now as published.
     pub(crate) async fn new(engine: Engine) -> Result<Self, StoreError> {
         let end = engine.shared.store.feed_end().await?;
         let feed = engine.shared.store.feed(end, Of::All).await?;
@@ -66,17 +66,17 @@ impl EventPublisher {
         Ok(publisher)
     }
 
-    /// Tells the news until `stop` is requested, and then what is left.
+    /// Publishes until `stop` is requested, and then what is left.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut commits = self.engine.shared.store.commits();
-        let mut published = self.engine.shared.event_bus.news();
+        let mut published = self.engine.shared.event_bus.changes();
         while !stop.is_cancelled() {
             // Before the look: what comes during it may be missing in what it sees.
             commits.borrow_and_update();
             published.borrow_and_update();
             let compared_all = self.look().await;
             let came = commits.has_changed().unwrap_or(false) || published.has_changed().unwrap_or(false);
-            // What we published ourselves is no news.
+            // What we published ourselves does not wake us.
             published.borrow_and_update();
             let sleep = if compared_all && !came { LONGEST_SLEEP } else { COMPARE };
             tokio::select! {
@@ -90,15 +90,15 @@ impl EventPublisher {
         self.look().await;
     }
 
-    /// Tells what is new, and whether that is known of every webhook.
+    /// Publishes what is new, and returns whether every webhook was compared.
     async fn look(&mut self) -> bool {
-        self.tell().await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the journal could not be read for its news; it is read again soon");
+        self.publish().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the journal could not be read for new entries; it is read again soon");
             false
         })
     }
 
-    async fn tell(&mut self) -> Result<bool, StoreError> {
+    async fn publish(&mut self) -> Result<bool, StoreError> {
         let whole = self.compared.elapsed() >= COMPARE;
         let of = if whole { Of::All } else { Of::ItsEntries };
         let feed = self.engine.shared.store.feed(self.position, of).await?;
@@ -106,7 +106,7 @@ impl EventPublisher {
         // Only now: what is known of a webhook may be of its next renewal already.
         let mut newest: BTreeMap<WebhookId, InRenewal> = BTreeMap::new();
         for (id, path, entry) in &feed.entries {
-            self.tell_entry(path, entry);
+            self.publish_entry(path, entry);
             newest.extend(entry.renewal.map(|renewal| (*id, renewal)));
         }
         let known = self.served(feed.states);
@@ -122,14 +122,14 @@ impl EventPublisher {
         Ok(whole)
     }
 
-    fn tell_entry(&self, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
+    fn publish_entry(&self, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
         let shared = self.engine.shared.clone();
         let event = |kind| Event {
             renewal_id: renewal.map(|renewal| renewal.id),
             reason: renewal.map(|renewal| renewal.reason.to_string()),
             ..Event::of_webhook(kind, *at, path)
         };
-        let told = match what {
+        let event = match what {
             What::Began => event(Kind::RenewalStarted),
             What::StepBegan { step, .. } => Event {
                 step: Some(step.to_string()),
@@ -161,30 +161,30 @@ impl EventPublisher {
                 }
             }
         };
-        shared.event_bus.publish(&told);
+        shared.event_bus.publish(&event);
     }
 
-    /// Tells if the state is another than was last told.
+    /// Publishes the state if it is another than was last published.
     fn compare(&mut self, state: &WebhookState, procedure: &Procedure, renewal: Option<InRenewal>) {
-        let picture = webhook_view::webhook(state, procedure);
-        let before = self.states.insert(state.id, picture.state);
-        if before == Some(picture.state) {
+        let view = webhook_view::webhook(state, procedure);
+        let before = self.states.insert(state.id, view.state);
+        if before == Some(view.state) {
             return;
         }
-        let active = picture.renewal;
+        let active = view.renewal;
         self.engine.shared.event_bus.publish(&Event {
             renewal_id: active.as_ref().map(|active| active.id).or(renewal.map(|renewal| renewal.id)),
             reason: active
                 .map(|active| active.reason)
                 .or_else(|| renewal.map(|renewal| renewal.reason.to_string())),
-            error: picture.last_error.map(|error| error.message),
-            state: Some(picture.state.as_str().to_owned()),
+            error: view.last_error.map(|error| error.message),
+            state: Some(view.state.as_str().to_owned()),
             previous_state: before.map(|before| before.as_str().to_owned()),
             ..Event::of_webhook(Kind::WebhookState, clock::now(), &state.path)
         });
     }
 
-    /// Those of the records whose webhooks somebody looks after.
+    /// Those whose webhooks are configured.
     fn served(&self, states: Vec<WebhookState>) -> Vec<(WebhookState, Arc<Procedure>)> {
         let setup = self.engine.setup();
         states

@@ -1,6 +1,6 @@
 //! What the service manager is told: ready, alive, and in a line how things are.
 //!
-//! Law: the watchdog is fed by the loop that does the work and by nobody else, so that a loop that is
+//! Law: the watchdog is fed by the loop that does the work and by no one else, so that a loop that is
 //! stuck leads to a restart, and a Protime that is slow does not.
 
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::{
     views::{health, webhook as webhook_view},
 };
 
-/// So often the line is made anew at most: it reads every webhook's state.
+/// So often the line is made again at most: it reads every webhook's state.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Tells the service manager something, if there is one.
-pub(crate) fn tell(state: &[NotifyState<'_>]) {
+/// Does nothing where there is no service manager.
+pub(crate) fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "the service manager could not be notified");
     }
 }
 
@@ -31,17 +31,17 @@ pub(crate) struct ServiceManager {
     watchdog: Option<Duration>,
     listens: bool,
     line: String,
-    told_at: Option<Instant>,
+    described_at: Option<Instant>,
 }
 
 impl ServiceManager {
-    /// Learns from the environment what the service manager wants.
+    /// Reads from the environment what the service manager wants.
     pub(crate) fn new() -> Self {
         Self {
             watchdog: sd_notify::watchdog_enabled(),
             listens: std::env::var_os("NOTIFY_SOCKET").is_some(),
             line: String::new(),
-            told_at: None,
+            described_at: None,
         }
     }
 
@@ -52,16 +52,16 @@ impl ServiceManager {
 
     pub(crate) fn alive(&self) {
         if self.watchdog.is_some() {
-            tell(&[NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
         }
     }
 
     /// Says how things are, if that has changed and was not said just now.
     pub(crate) async fn describe(&mut self, engine: &Engine) -> Result<(), StoreError> {
-        if !self.listens || self.told_at.is_some_and(|at| at.elapsed() < LINE_EVERY) {
+        if !self.listens || self.described_at.is_some_and(|at| at.elapsed() < LINE_EVERY) {
             return Ok(());
         }
-        self.told_at = Some(Instant::now());
+        self.described_at = Some(Instant::now());
         let setup = engine.setup();
         let mut webhooks = Vec::new();
         let mut problem = None;
@@ -77,7 +77,7 @@ impl ServiceManager {
         });
         let text = line(&webhooks, problem.as_deref(), clock::now());
         if text != self.line {
-            tell(&[NotifyState::Status(&text)]);
+            notify(&[NotifyState::Status(&text)]);
             self.line = text;
         }
         Ok(())
