@@ -1,6 +1,6 @@
 //! The two Unix sockets by which the daemon is seen and steered: HTTP/1.1 with JSON.
 //!
-//! The **status** socket is read only and never holds a secret; whoever may connect may read it.
+//! The **status** socket is read only and never holds a secret; everyone who may connect may read it.
 //! The **control** socket answers everything that the status socket does, gives out keys and takes
 //! orders; the permission of its file is the authority, there is no other.
 //!
@@ -10,6 +10,11 @@
 //! - no client can harm another: connections per user, sizes and the time to send a request are
 //!   limited, and a client that waits costs a task and nothing else;
 //! - no client can hold up a stop: long polls are answered, idle connections closed.
+//!
+//! In reading order: [`bind`] puts a socket in place and [`serve`] answers its connections; [`read`] has what
+//! both sockets answer, with [`events`] and [`metrics`]; [`status`] and [`control`] are the two, the second with
+//! [`import`], [`verify`] and [`reload`]. Below them, [`query`] and [`body`] read requests, [`problem`] makes the
+//! answers that are errors, and [`redact`] takes secrets out of addresses.
 
 pub(crate) mod bind;
 mod body;

@@ -1,7 +1,7 @@
 //! Runs a program of the operator's: a resync or a key command.
 //!
 //! Laws, whatever the program does:
-//! - It never outlives its errand. It leads a process group of its own, and that group is killed when
+//! - It never outlives its task. It leads a process group of its own, and that group is killed when
 //!   the program has ended, when its time is up, when the daemon stops and when the future is dropped.
 //!   Only a process that leaves the group on purpose (`setsid`) escapes.
 //! - It cannot hang us: not by leaving its input unread, not by writing without end, not by a child
@@ -9,6 +9,9 @@
 //! - It gets no secret but the one on its standard input: the variables that hold a secret and those
 //!   with which systemd addresses the daemon are taken out of its environment.
 //! - Of what it writes only the end is kept, and never the secret that it was given.
+//!
+//! In reading order: [`task`] makes a run of what the configuration names, [`program`] says why one cannot
+//! start, [`tail`] keeps the end of its output.
 
 mod program;
 mod tail;
@@ -143,7 +146,7 @@ impl Invocation<'_> {
     }
 
     /// The same with more input after the first: each piece is written before the next is taken, so
-    /// a program that reads slowly slows whoever sends. The input ends when the senders are gone; the
+    /// a program that reads slowly slows the sender. The input ends when the senders are gone; the
     /// channel closes when the program reads no more.
     pub(crate) async fn run_fed(self, more: mpsc::Receiver<Vec<u8>>, stop: impl Future<Output = ()>) -> Run {
         let mut stop = pin!(stop);
@@ -194,7 +197,7 @@ impl Invocation<'_> {
             let gone = timeout(KILLED, exit.reached()).await;
             tracing::debug!(program = %self.command.program, gone = gone.is_ok(), "a program was ended");
         }
-        // Whoever still holds the output open after this is killed with the group or not waited for.
+        // A process that still holds the output open after this is killed with the group or not waited for.
         if timeout(LINGER, tail.fill(&mut output)).await.is_err() {
             tracing::debug!(program = %self.command.program, "a program left its output open");
         }
@@ -251,7 +254,7 @@ impl Invocation<'_> {
 /// A process group, killed when dropped.
 ///
 /// The leader is reaped after the last signal to its group and never before: a process id that is
-/// not reaped is not given to anybody else, so a signal cannot hit a stranger.
+/// not reaped is not given to anyone else, so a signal cannot hit a stranger.
 struct Group(Child);
 
 impl Group {
@@ -276,7 +279,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         let Some(pid) = self.pid() else { return };
-        // ESRCH: nobody is left. EPERM: whoever is left runs as another user now and is not ours to end.
+        // ESRCH: no one is left. EPERM: what is left runs as another user now and is not ours to end.
         if let Err(error) = kill_process_group(pid, signal) {
             tracing::debug!(pid = pid.as_raw_pid(), %error, "a process group could not be signalled");
         }

@@ -1,7 +1,7 @@
 //! Counts what happened since the daemon started, for `/metrics`.
 //!
 //! Laws: counting never waits and never fails; a count only grows; what it is counted under comes from
-//! fixed sets of words, so that no answer of anybody makes it grow without bound.
+//! fixed sets of words, so that no answer of anyone makes it grow without bound.
 
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,13 @@
 //! publisher, and the setup that a reload replaces.
 //!
 //! Laws: every trigger only wakes a loop that loads, plans, acts and commits; work on a webhook is one task at a
-//! time; whoever asks gets a whole setup, the old one or the new one, which stays usable for as long as it is held.
+//! time; everyone who asks gets a whole setup, the old one or the new one, which stays usable for as long as it
+//! is held.
+//!
+//! In reading order: [`setup`] builds what the configuration asks for and [`reload`] replaces it; [`driver`] is
+//! the loop, [`delivery_workers`] the one beside it, [`scheduler`] the cron that asks for sweeps, of which
+//! [`removed`] is the last step; [`event_publisher`] and [`service_manager`] say what has come of it all, and
+//! [`parts`] notices a loop that has ended.
 
 pub(crate) mod delivery_workers;
 pub(crate) mod driver;

@@ -1,12 +1,12 @@
 //! Named points at which a test lets the daemon die, as by `kill -9`, or panic.
 //!
 //! "Nothing is lost at any moment" is a claim about every line between two effects. So there is a
-//! point before and after every durable record and every outside effect, and a test walks all of
+//! point before and after every durable record and every outside effect, and a test goes through all of
 //! them. A release build has none: there, a point is an empty function.
 
 /// Dies here if a test asks for it by `PROTIME_WEBHOOKD_CRASH_AT`: a point's name, with `@N` for the
 /// Nth time that it is reached. `PROTIME_WEBHOOKD_CRASH_LOG` names a file that gets a line for every
-/// point that is reached, so that a test learns which there are. `PROTIME_WEBHOOKD_PANIC_AT` names a
+/// point that is reached, so that a test finds out which there are. `PROTIME_WEBHOOKD_PANIC_AT` names a
 /// point that panics instead, with `@N` the first N times.
 #[cfg(debug_assertions)]
 pub(crate) fn hit(name: &str) {

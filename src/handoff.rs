@@ -1,7 +1,11 @@
 //! Gives a new key to those who check signatures with it.
 //!
 //! The old key is dead by then, so a sink that fails is tried again until it has the newest key.
-//! A delivery may be repeated at will: it has the same effect twice. There is one file a kind.
+//! Laws: a delivery may be repeated at will, it has the same effect twice; an older key never replaces a newer
+//! one where that is in our hands; a key is in no argument, environment or log.
+//!
+//! One file a kind, in reading order: [`command`] and [`http`] hand the key over, [`file`] keeps it where a
+//! receiver reads it.
 
 mod command;
 mod file;

@@ -4,6 +4,9 @@
 //! sends it and nowhere else; nothing takes longer than its timeout; of an answer only the end is kept, and
 //! never the key or the token in it; an address is shown by its host, since a query may hold a secret.
 //! The token is found when the configuration is loaded, so that a reload finds a new one.
+//!
+//! In reading order: [`client`] says how any HTTP client of this program is built, Protime's too, and
+//! [`certificate`] why a server is not trusted; [`answer`] reads what a server of the operator's says.
 
 mod answer;
 mod certificate;
@@ -44,7 +47,7 @@ const PREFLIGHT: Duration = Duration::from_secs(10);
 pub(crate) enum BuildError {
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("{0:?} is no URL: {1}")]
+    #[error("{0:?} is not a valid URL: {1}")]
     Url(String, String),
     #[error("token: {0}")]
     Token(#[from] SecretError),
@@ -123,7 +126,7 @@ impl Endpoint {
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// How long an errand may take.
+    /// How long a task may take, all its requests together.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -162,7 +165,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether somebody who speaks HTTP is there, and can be trusted: any answer to a HEAD request says so.
+    /// Whether someone who speaks HTTP is there, and can be trusted: any answer to a HEAD request says so.
     /// Neither token nor key is sent. Whether the server would take a key cannot be told without one.
     pub(crate) async fn preflight(&self) -> Result<(), TaskError> {
         let request = self.client.head(self.url.clone()).timeout(self.timeout.min(PREFLIGHT));

@@ -1,7 +1,7 @@
 //! Writes the log to standard error, for people, for journald or for machines.
 //!
-//! Laws: `RUST_LOG` wins over every configured level, now and later; a reader that goes away (EPIPE) never ends the daemon; no library prints, whatever
-//! `RUST_LOG` asks for, what may hold a secret.
+//! Laws: `RUST_LOG` wins over every configured level, now and later; a reader that goes away (EPIPE) never ends
+//! the daemon; no library prints, whatever `RUST_LOG` asks for, what may hold a secret.
 
 mod journal;
 
@@ -58,7 +58,7 @@ static LEVEL: OnceLock<reload::Handle<EnvFilter, Capped>> = OnceLock::new();
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LevelError {
-    #[error("'{level}' is no level of the log: {error}")]
+    #[error("'{level}' is not a level of the log: {error}")]
     Invalid { level: String, error: String },
     #[error("the log cannot take another level: {0}")]
     Fixed(String),

@@ -4,9 +4,10 @@
 //! to try again and keeps nothing but a token, a pace and the measured time.
 //!
 //! In reading order: [`webhooks`] and [`collections`] say what can be asked, and [`reading`] gives any other
-//! path as it is; [`error`] says what the caller does with a refusal; [`answer`] how a key is found in a POST's answer. Below these, [`http`] sends every
-//! request, [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes;
-//! [`body`], [`wire`], [`references`], [`detail`] and [`time`] read what comes back, and [`date`] tells from it what time it is
+//! path as it is; [`error`] says what the caller does with a refusal, [`answer`] how a key is found in a POST's
+//! answer, [`pair`] when two spellings of a destination are one. Below these, [`http`] sends every request,
+//! [`auth`] gets the token for it, [`limit`] paces it and [`address`] says where it goes; [`body`], [`wire`],
+//! [`references`], [`detail`] and [`time`] read what comes back, and [`date`] finds out from it what time it is
 //! there. Wire types stay in here.
 //!
 //! Laws: no token, secret, key or body is in a log line, an error or a `Debug`; a POST whose outcome is
@@ -124,7 +125,7 @@ struct Inner {
     offset_noted: AtomicBool,
     /// Whether it already says that a link led to another host.
     link_noted: AtomicBool,
-    /// Which odd entries of the list it already tells of.
+    /// Which odd entries of the list it already names.
     odd_noted: Mutex<Vec<String>>,
 }
 

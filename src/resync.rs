@@ -2,6 +2,9 @@
 //!
 //! Law: done means that the receiver has everything that had changed when the resync *began*. How
 //! that comes about is the business of the kind that the operator chose; there is one file a kind.
+//!
+//! In reading order: [`command`] and [`http`] leave the work to others; [`read`] takes what the daemon itself
+//! has read, and gives it to a receiver or to a program.
 
 mod command;
 mod http;
@@ -23,8 +26,8 @@ pub(crate) use read::{Outlet, Read, Target};
 pub(crate) enum Resync {
     Command(CommandResync),
     Http(HttpResync),
-    /// The daemon reads the collection itself. `renewal` walks it, which alone may ask Protime, and
-    /// gives what it finds to the target here.
+    /// The daemon reads the collection itself. `renewal`, which alone may ask Protime,
+    /// reads its pages and gives what it finds to the target here.
     Read(Read),
     /// The loss is accepted.
     None,
@@ -49,7 +52,7 @@ impl Resync {
     }
 
     /// Closes the gap that `context` names, until `stop` is ready; dropping the future ends the work.
-    /// For what others do it is skipped, and so claims nothing.
+    /// What others do is skipped, and so claims nothing.
     pub(crate) async fn run(
         &self,
         context: &TaskContext,

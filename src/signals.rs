@@ -1,10 +1,10 @@
 //! Turns signals into what the daemon is to do.
 //!
-//! TERM and INT stop it, HUP makes it read its configuration anew, USR1 makes it poll.
+//! TERM and INT stop it, HUP makes it read its configuration again, USR1 makes it poll.
 //!
 //! While the daemon stops, a second TERM or INT changes nothing: what it still does is bounded, and
-//! whoever cannot wait has SIGKILL, as systemd has. Only at a terminal, where people press Ctrl-C once
-//! more when nothing seems to happen, the second INT exits at once with 130, which is as safe as
+//! someone who cannot wait has SIGKILL, as systemd has. Only at a terminal, where people press Ctrl-C
+//! again when nothing seems to happen, the second INT exits at once with 130, which is as safe as
 //! SIGKILL and no safer.
 
 use std::{
@@ -31,7 +31,7 @@ pub(crate) enum Signal {
     Stop,
     /// Ask every tenant for its list now.
     Poll,
-    /// Read the configuration anew.
+    /// Read the configuration again.
     Reload,
 }
 
@@ -123,7 +123,7 @@ impl Signals {
                 Some(SIGUSR1) => return Signal::Poll,
                 Some(SIGHUP) => return Signal::Reload,
                 Some(other) => tracing::debug!(signal = other, "a signal that was not asked for"),
-                // Only a closed handle ends the stream, and nobody has one.
+                // Only a closed handle ends the stream, and no one has one.
                 None => pending().await,
             }
         }

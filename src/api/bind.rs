@@ -1,10 +1,10 @@
 //! Puts a listening Unix socket at a path, with exactly the permissions asked for.
 //!
 //! Laws:
-//! - nobody can connect before mode and group are right: the socket is made under another name, and
+//! - no one can connect before mode and group are right: the socket is made under another name, and
 //!   does not listen before both are set;
 //! - the path always holds the old socket or the finished new one, since a rename replaces it;
-//! - only a dead socket is ever replaced. Anything else at the path is somebody's, and left alone.
+//! - only a dead socket is ever replaced. Anything else at the path is someone's, and left alone.
 //!
 //! The caller holds the lock of the state directory, so that no other daemon of the same state does
 //! this at the same time.
@@ -39,7 +39,7 @@ const UNFINISHED: &str = ".new";
 /// address: what the kernel's own path of an open folder leaves room for.
 const LONGEST_NAME: usize = 64;
 /// How many connections may wait to be accepted; the kernel has a limit of its own. After a restart hundreds
-/// of listeners come back at once, and whoever finds no place and does not wait is refused.
+/// of receivers come back at once, and one that finds no place and does not wait is refused.
 const BACKLOG: i32 = 4096;
 
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,7 @@ impl BoundSocket {
         &self.path
     }
 
-    /// The listening end, once more; it does not block.
+    /// Another handle of the listening end; it does not block.
     pub(super) fn listener(&self) -> io::Result<UnixListener> {
         self.listener.try_clone()
     }
@@ -197,7 +197,7 @@ fn make_folder(path: &Path) -> Result<(), BindError> {
     }
 }
 
-/// An error unless the path is free or holds a socket at which nobody listens.
+/// An error unless the path is free or holds a socket at which no one listens.
 fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
     let refused = |source| BindError::Refused { path: path.to_owned(), doing: "look at", source };
     match fs::symlink_metadata(path) {

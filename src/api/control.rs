@@ -1,6 +1,6 @@
 //! The control socket: everything that the status socket answers, and keys and orders besides.
 //!
-//! A receiver learns of a new key by a long poll on `key`: it says which version it has and is
+//! A receiver hears of a new key by a long poll on `key`: it says which version it has and is
 //! answered as soon as there is a newer one. The wait begins before the key is read, so that no
 //! rotation falls between the two.
 
@@ -30,7 +30,7 @@ use crate::{
     service::{KeyRecord, Keys, Service},
 };
 
-/// Connections that a user may have at a time: whoever waits for a key holds one, and there may be a
+/// Connections that a user may have at a time: a wait for a key takes one, and there may be a
 /// receiver for every webhook.
 pub(crate) const CONNECTIONS_PER_USER: usize = 2048;
 

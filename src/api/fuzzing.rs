@@ -51,7 +51,7 @@ fn named(text: &str) {
     assert!(!tenant || text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'), "{text:?}");
 }
 
-/// A destination as everybody may see it.
+/// A destination as everyone may see it.
 fn shown(destination: &str) {
     let shown = redact::without_secrets(destination);
     if let Ok(url) = Url::parse(shown.trim_end_matches(['?', '#', '…'])) {

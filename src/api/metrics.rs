@@ -18,7 +18,7 @@ use crate::service::Service;
 /// The text format that every version of Prometheus reads.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// Connections to the loopback address at a time: nobody knows whose they are, and few scrape.
+/// Connections to the loopback address at a time: no one knows whose they are, and few scrape.
 pub(crate) const CONNECTIONS: usize = 64;
 
 pub(crate) fn router(service: Service) -> Router {
@@ -26,7 +26,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/metrics", get(metrics))
         .fallback(read::unknown_path)
         .method_not_allowed_fallback(read::unknown_method)
-        .with_state(Source { service, audience: Audience::Anybody })
+        .with_state(Source { service, audience: Audience::Anyone })
 }
 
 pub(super) async fn metrics(

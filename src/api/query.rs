@@ -97,7 +97,7 @@ pub(super) fn wait(text: Option<&str>) -> Result<Duration, Problem> {
     let Some(text) = text else { return Ok(Duration::from_secs(30)) };
     duration(text).filter(|wait| *wait <= LONGEST_WAIT).ok_or_else(|| {
         Problem::query(format!(
-            "'{text}' is no time to wait; give a duration such as 500ms, 30s or 1m 30s, at most 5m"
+            "'{text}' is not a time to wait; give a duration such as 500ms, 30s or 1m 30s, at most 5m"
         ))
     })
 }

@@ -18,8 +18,8 @@ use crate::{domain::report, service::Service};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// Anybody on the machine: secrets in URLs and what programs printed are hidden.
-    Anybody,
+    /// Anyone on the machine: secrets in URLs are redacted, and what programs printed is left out.
+    Anyone,
     /// Who may also have the keys.
     Operator,
 }
@@ -32,7 +32,7 @@ pub(super) struct Source {
 
 impl Source {
     fn shown(&self, mut webhook: report::Webhook) -> report::Webhook {
-        if self.audience == Audience::Anybody {
+        if self.audience == Audience::Anyone {
             webhook.destination_url = redact::without_secrets(&webhook.destination_url);
         }
         webhook
@@ -71,7 +71,7 @@ async fn status(
 ) -> Result<Json<report::Status>, Problem> {
     parameters.only([])?;
     let mut status = source.service.status().await?;
-    if source.audience == Audience::Anybody {
+    if source.audience == Audience::Anyone {
         for removed in &mut status.orphans {
             removed.destination_url = redact::without_secrets(&removed.destination_url);
         }
@@ -114,7 +114,7 @@ async fn history(
     let limit = query::limit(limit.as_deref())?;
     let history = source.service.history(&path, limit).await?;
     let mut history = history.ok_or_else(|| Problem::unknown_webhook(&path))?;
-    if source.audience == Audience::Anybody {
+    if source.audience == Audience::Anyone {
         // What a program prints is its author's, who did not write it for everyone on the machine.
         for step in history.renewals.iter_mut().flat_map(|renewal| &mut renewal.steps) {
             step.output = None;

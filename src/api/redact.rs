@@ -1,13 +1,13 @@
-//! A destination URL without what people hide in it.
+//! A destination URL without the secrets that people put into it.
 //!
-//! The status socket is open to everybody on the machine, while the URL under which a receiver
+//! The status socket is open to everyone on the machine, while the URL under which a receiver
 //! listens often holds a password or a token.
 
 use reqwest::Url;
 
 /// The URL without user info, its query replaced by `?…` and its fragment by `#…`.
 ///
-/// A text that is no URL is not shown at all, since nobody can say where its secrets are.
+/// A text that is not a URL is not shown at all, since no one can say where its secrets are.
 pub(super) fn without_secrets(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else { return "…".to_owned() };
     if url.username().is_empty()
@@ -20,14 +20,14 @@ pub(super) fn without_secrets(text: &str) -> String {
     // Both fail only for a URL that has no host, and then it has no user info either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    let hidden = match (url.query(), url.fragment()) {
+    let redacted = match (url.query(), url.fragment()) {
         (Some(_), _) => "?…",
         (None, Some(_)) => "#…",
         (None, None) => "",
     };
     url.set_query(None);
     url.set_fragment(None);
-    format!("{url}{hidden}")
+    format!("{url}{redacted}")
 }
 
 #[cfg(test)]

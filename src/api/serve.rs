@@ -1,7 +1,7 @@
 //! Answers connections until it is told to stop.
 //!
 //! Every connection is a task of its own. A user (by the uid that the kernel vouches for) gets a
-//! bounded number of them, so that one that leaks connections locks out nobody else. A stop closes
+//! bounded number of them, so that one that leaks connections locks out no one else. A stop closes
 //! idle connections at once, ends long polls, lets requests under way finish for a moment and then
 //! drops the rest.
 
@@ -51,9 +51,6 @@ impl Stopping {
 
 /// Serves `router` on `socket`, with so many connections a user at a time, until `shutdown`, then within
 /// about a second. The socket's file is removed when the stop begins.
-///
-/// # Errors
-/// If the runtime cannot watch the socket.
 pub(crate) async fn serve(
     socket: BoundSocket,
     router: Router,
@@ -103,7 +100,7 @@ impl Door for TcpListener {
         TcpListener::accept(self).await.map(|(stream, _)| stream)
     }
 
-    /// Nobody knows: all share the connections of one.
+    /// No one knows: all share the connections of one.
     fn user(_stream: &TcpStream) -> Option<u32> {
         Some(u32::MAX)
     }

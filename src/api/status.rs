@@ -1,4 +1,4 @@
-//! The status socket: read only, for anybody on the machine, never a secret.
+//! The status socket: read only, for anyone on the machine, never a secret.
 //!
 //! What belongs to the control socket is refused with a word on where to find it, rather than as if
 //! it did not exist.
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::service::Service;
 
-/// Connections that a user may have at a time: anybody on the machine may connect.
+/// Connections that a user may have at a time: anyone on the machine may connect.
 pub(crate) const CONNECTIONS_PER_USER: usize = 384;
 
 pub(crate) fn router(service: Service) -> Router {
@@ -28,7 +28,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/reload", post(control_only))
         .fallback(read::unknown_path)
         .method_not_allowed_fallback(read::unknown_method)
-        .with_state(Source { service, audience: Audience::Anybody })
+        .with_state(Source { service, audience: Audience::Anyone })
 }
 
 async fn control_only(method: Method, uri: Uri) -> Problem {

@@ -1,6 +1,6 @@
 //! The end of what a program wrote: 4 KiB, however much it was, and never the secret it was given.
 //!
-//! The output goes into the history, which everybody on the machine may read. A program that prints
+//! The output goes into the history, which everyone on the machine may read. A program that prints
 //! its input (`set -x`, `tee`) would publish the key there, so the key is cut out, also where the
 //! beginning of the kept part cuts through it.
 
@@ -8,7 +8,7 @@ use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 use zeroize::Zeroizing;
 
 /// How many bytes of a program's output are kept.
-const KEPT: usize = 4096;
+const CAPACITY: usize = 4096;
 
 const REDACTED: &[u8] = b"[redacted]";
 
@@ -21,9 +21,9 @@ pub(crate) struct Tail {
 
 impl Tail {
     /// An empty tail that will not show any of these.
-    pub(crate) fn new<'a>(hidden: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(redacted: impl IntoIterator<Item = &'a str>) -> Self {
         let mut secrets = Vec::new();
-        for secret in hidden.into_iter().filter(|secret| !secret.is_empty()) {
+        for secret in redacted.into_iter().filter(|secret| !secret.is_empty()) {
             secrets.push(Zeroizing::new(secret.as_bytes().to_vec()));
             let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
             let escaped = quoted.trim_matches('"');
@@ -32,19 +32,19 @@ impl Tail {
             }
         }
         let mut tail = Self { bytes: Zeroizing::new(Vec::new()), secrets };
-        let most = 2 * tail.keep() + KEPT;
+        let most = 2 * tail.keep() + CAPACITY;
         tail.bytes.reserve_exact(most);
         tail
     }
 
     /// Enough bytes to see every secret whole that reaches into what is shown.
     fn keep(&self) -> usize {
-        KEPT + self.secrets.iter().map(|secret| secret.len()).max().unwrap_or_default()
+        CAPACITY + self.secrets.iter().map(|secret| secret.len()).max().unwrap_or_default()
     }
 
     /// Reads to the end of `pipe`. Dropping the future loses nothing that was read.
     pub(crate) async fn fill(&mut self, pipe: &mut pipe::Receiver) {
-        let mut buffer = Zeroizing::new(vec![0; KEPT]);
+        let mut buffer = Zeroizing::new(vec![0; CAPACITY]);
         loop {
             match pipe.read(&mut buffer).await {
                 Ok(0) => return,
@@ -58,10 +58,10 @@ impl Tail {
     }
 
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        bytes.chunks(KEPT).for_each(|chunk| self.push(chunk));
+        bytes.chunks(CAPACITY).for_each(|chunk| self.push(chunk));
     }
 
-    /// Takes [`KEPT`] bytes at most: more would make the buffer grow.
+    /// Takes [`CAPACITY`] bytes at most: more would make the buffer grow.
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         let keep = self.keep();
@@ -73,8 +73,8 @@ impl Tail {
 
     /// The last 4 KiB at most, from the beginning of a character on; what is not UTF-8 is replaced.
     pub(crate) fn text(&self) -> String {
-        let start = self.bytes.len().saturating_sub(KEPT);
-        let mut shown = Vec::with_capacity(KEPT);
+        let start = self.bytes.len().saturating_sub(CAPACITY);
+        let mut shown = Vec::with_capacity(CAPACITY);
         let mut at = 0;
         while at < self.bytes.len() {
             let rest = &self.bytes[at..];
@@ -94,7 +94,7 @@ impl Tail {
         let broken = shown.iter().take(3).take_while(|byte| start > 0 && is_continuation(**byte)).count();
         let mut text = String::from_utf8_lossy(&shown[broken..]).into_owned();
         // A replacement is longer than what it replaces.
-        let surplus = text.len().saturating_sub(KEPT);
+        let surplus = text.len().saturating_sub(CAPACITY);
         let surplus = (surplus..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         text.drain(..surplus);
         text
@@ -113,7 +113,7 @@ mod tests {
     fn tail(secret: Option<&str>, chunks: &[&[u8]]) -> String {
         let mut tail = Tail::new(secret);
         let capacity = tail.bytes.capacity();
-        for chunk in chunks.iter().flat_map(|chunk| chunk.chunks(KEPT)) {
+        for chunk in chunks.iter().flat_map(|chunk| chunk.chunks(CAPACITY)) {
             tail.push(chunk);
             assert_eq!(tail.bytes.capacity(), capacity, "never grows, so never leaves a copy behind");
         }
@@ -131,25 +131,25 @@ mod tests {
         let lines: Vec<String> = (0..100_000).map(|line| format!("line {line}\n")).collect();
         let chunks: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
         let text = tail(None, &chunks);
-        assert_eq!(text.len(), KEPT);
+        assert_eq!(text.len(), CAPACITY);
         assert!(lines.concat().ends_with(&text));
     }
 
     #[test]
     fn a_character_is_never_cut() {
         for padding in 0..4 {
-            let text = "x".repeat(padding) + &"€".repeat(KEPT);
+            let text = "x".repeat(padding) + &"€".repeat(CAPACITY);
             let kept = tail(None, &[text.as_bytes()]);
             assert!(!kept.contains('\u{fffd}') && text.ends_with(&kept), "{padding}");
-            assert!(kept.len() > KEPT - 4, "{padding}");
+            assert!(kept.len() > CAPACITY - 4, "{padding}");
         }
     }
 
     #[test]
     fn what_is_no_text_is_replaced_and_does_not_grow() {
         assert_eq!(tail(None, &[b"a\xff\x80b"]), "a\u{fffd}\u{fffd}b");
-        let kept = tail(None, &[&[0xff; 3 * KEPT]]);
-        assert!(kept.len() <= KEPT && kept.chars().all(|character| character == '\u{fffd}'));
+        let kept = tail(None, &[&[0xff; 3 * CAPACITY]]);
+        assert!(kept.len() <= CAPACITY && kept.chars().all(|character| character == '\u{fffd}'));
     }
 
     #[test]
@@ -158,12 +158,14 @@ mod tests {
         assert_eq!(tail(Some(secret), &[b"key=s3cr\"t-s", b"3cr\"t\n"]), "key=[redacted]\n");
         assert_eq!(tail(Some(secret), &[br#"{"key":"s3cr\"t-s3cr\"t"}"#]), r#"{"key":"[redacted]"}"#);
         // Also where what is kept begins in the middle of it, and where what was forgotten does.
-        for after in [KEPT - 20, KEPT - 13, KEPT - 5, KEPT - 1, KEPT, KEPT + 5, 3 * KEPT] {
-            for before in [0, 1, KEPT, 2 * KEPT + 7] {
+        for after in
+            [CAPACITY - 20, CAPACITY - 13, CAPACITY - 5, CAPACITY - 1, CAPACITY, CAPACITY + 5, 3 * CAPACITY]
+        {
+            for before in [0, 1, CAPACITY, 2 * CAPACITY + 7] {
                 let text = ".".repeat(before) + secret + &"x".repeat(after);
                 let kept = tail(Some(secret), &text.as_bytes().chunks(1000).collect::<Vec<_>>());
                 assert!(!kept.contains(['s', '3', '"']), "{before} {after}");
-                assert!(kept.ends_with(&"x".repeat(after.min(KEPT - 10))), "{before} {after}");
+                assert!(kept.ends_with(&"x".repeat(after.min(CAPACITY - 10))), "{before} {after}");
             }
         }
     }

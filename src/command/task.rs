@@ -1,4 +1,4 @@
-//! A program as the configuration names it, and how it is run for an errand: with the errand's context in
+//! A program as the configuration names it, and how it is run for a task: with the task's context in
 //! its environment and on its standard input, and with the key there and nowhere else, if it is to have it.
 
 use super::{Invocation, STOP_GRACE};
@@ -29,7 +29,7 @@ impl Program {
         words.map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    /// A run for this errand, with the key and its version where the program is to have them.
+    /// A run for this task, with the key and its version where the program is to have them.
     pub(crate) fn invocation<'a>(
         &'a self,
         context: &TaskContext,

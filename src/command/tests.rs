@@ -89,7 +89,7 @@ impl Lifeline {
         self.held.exists()
     }
 
-    /// Waits until nobody holds it any more.
+    /// Waits until no one holds it any more.
     async fn released(&self) {
         until(|| (&self.reader).read(&mut [0]).is_ok_and(|length| length == 0)).await;
     }
@@ -152,13 +152,13 @@ async fn what_cannot_be_run_is_named_with_the_reason() {
     // Written by another process: a descriptor that is open for writing here could be inherited for a
     // moment by a process that another test starts, and then the file cannot be run.
     let script =
-        r#"cd "$1"; printf '#!/no/such/interpreter\n' > orphan; printf 'text' > text; chmod +x orphan text"#;
+        r#"cd "$1"; printf '#!/no/such/interpreter\n' > broken; printf 'text' > text; chmod +x broken text"#;
     run(&shell(script, &[folder.path()])).await.end.expect("written");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     for (program, cause) in [
         ("no-such-program".to_owned(), "has no program of this name; install it or give its absolute path"),
         (path("missing"), "there is no such file"),
-        (path("orphan"), "the interpreter that its first line (#!) names does not exist"),
+        (path("broken"), "the interpreter that its first line (#!) names does not exist"),
         (path("text"), "it is neither a program for this machine nor a script that starts with #!"),
         (path(""), "it is not a file"),
     ] {
@@ -200,7 +200,7 @@ async fn a_grandchild_that_keeps_the_output_open_does_not_hold_us_up() {
 }
 
 #[tokio::test]
-async fn a_dropped_run_leaves_nobody_behind() {
+async fn a_dropped_run_leaves_no_one_behind() {
     let lifeline = Lifeline::new();
     let command = shell(&format!("{GRANDCHILD} wait"), &lifeline.args());
     let task = tokio::spawn(async move { invocation(&command).run(pending()).await.end.is_ok() });

@@ -1,8 +1,8 @@
-//! Brings keys to sinks, beside the renewals and never in their way.
+//! Delivers keys to sinks, beside the renewals and never in their way.
 //!
 //! Laws: one attempt per sink at a time, each in a task of its own; what is due is in the database, so a
-//! restart forgets nothing; a key that was just rotated is brought at once. While the daemon stops, only
-//! what takes no time is still brought, until the last renewal has come to rest.
+//! restart forgets nothing; a key that was just rotated is delivered at once. While the daemon stops, only
+//! what takes no time is still delivered, until the last renewal has come to rest.
 
 use std::{
     collections::HashSet,
@@ -65,7 +65,7 @@ impl DeliveryWorkers {
         }
     }
 
-    /// Starts every delivery that is due and tells how long to sleep.
+    /// Starts every delivery that is due and returns how long to sleep.
     async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
         let setup = self.engine.setup();
         let now = clock::now();
@@ -82,11 +82,11 @@ impl DeliveryWorkers {
             if stop.is_cancelled() && !sink.takes_no_time() {
                 continue;
             }
-            let errand = (id, name);
-            if self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(errand.clone()) {
+            let delivery = (id, name);
+            if self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.clone()) {
                 let claim =
-                    Claim { errand, under_way: Arc::clone(&self.under_way), engine: self.engine.clone() };
-                self.tasks.spawn(bring(procedure, sink, stop.clone(), claim));
+                    Claim { delivery, under_way: Arc::clone(&self.under_way), engine: self.engine.clone() };
+                self.tasks.spawn(deliver(procedure, sink, stop.clone(), claim));
             }
         }
         let next = store.next_delivery(now).await?;
@@ -104,22 +104,22 @@ fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, Key
 
 /// Takes a delivery out of those under way when it ends, however it ends, and lets its webhook be judged.
 struct Claim {
-    errand: (WebhookId, String),
+    delivery: (WebhookId, String),
     under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
     engine: Engine,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.errand);
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.delivery);
         self.engine.shared.wake.notify_one();
     }
 }
 
-async fn bring(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim) {
+async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim) {
     let attempt = {
         let (procedure, sink, stop) = (Arc::clone(&procedure), sink.clone(), stop.clone());
-        // A task of its own: a panic must leave somebody who records the end.
+        // A task of its own: a panic must leave someone who records the end.
         tokio::spawn(async move { procedure.deliver(&sink, &stop).await })
     };
     let outcome = match attempt.await {

@@ -125,7 +125,7 @@ impl Driver {
         note(workers.await);
     }
 
-    /// Starts work on every webhook that is due and tells how long to sleep.
+    /// Starts work on every webhook that is due and returns how long to sleep.
     async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
         if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
             return Ok(LONGEST_SLEEP);
@@ -181,7 +181,7 @@ impl Driver {
 
     async fn rearm(&mut self) {
         if let Err(error) = self.cron.rearm(&self.pattern).await {
-            tracing::error!(%error, "the cron could not be set anew; polls go on without it");
+            tracing::error!(%error, "the cron could not be set again; polls go on without it");
         }
     }
 
@@ -204,7 +204,7 @@ impl Driver {
                 engine.sweep().await;
                 // A tenant that does not answer has judged nothing, and what was put off is put off on another clock.
                 if let Err(error) = engine.shared.store.clock_set(clock::now()).await {
-                    tracing::error!(%error, "the deadlines could not be set anew");
+                    tracing::error!(%error, "the deadlines could not be set again");
                 }
                 engine.shared.wake.notify_one();
             }));

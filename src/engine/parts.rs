@@ -17,7 +17,7 @@ struct Tripwire {
 
 impl Drop for Tripwire {
     fn drop(&mut self) {
-        // The first one is enough; and while the daemon stops, nobody wants to know.
+        // The first one is enough; and while the daemon stops, no one wants to know.
         let _full_or_closed = self.ended.try_send(self.part);
     }
 }

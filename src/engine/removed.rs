@@ -38,7 +38,7 @@ pub(crate) async fn settle(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes one, unless it has come back. Each request takes a while; so it is judged anew before its own.
+/// Deletes one, unless it has come back. Each request takes a while; so it is judged again before its own.
 async fn delete(engine: &Engine, id: WebhookId) -> Result<(), StoreError> {
     let _no_reload = engine.reloading.lock().await;
     let setup = engine.setup();

@@ -30,7 +30,7 @@ impl Cron {
         Ok(Self { scheduler, job, sweeps })
     }
 
-    /// Computes the next tick anew: after a step of the clock the old one may be far away, and the
+    /// Computes the next tick again: after a step of the clock the old one may be far away, and the
     /// pattern may be another one.
     pub(crate) async fn rearm(&mut self, pattern: &str) -> Result<(), JobSchedulerError> {
         self.scheduler.remove(&self.job).await?;

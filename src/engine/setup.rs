@@ -72,7 +72,7 @@ impl Setup {
         let equipment: Vec<Vec<Equipment>> =
             config.tenants.iter().map(|tenant| builder.equip(tenant)).collect::<Result<_, _>>()?;
         // The last thing that may fail or wait: what is in the database is in force.
-        let ids = adopt(config, &equipment, &shared.store).await?;
+        let ids = sync_configuration(config, &equipment, &shared.store).await?;
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
@@ -116,7 +116,7 @@ impl Setup {
         }
     }
 
-    /// A file may be gone, because `/run` is emptied at boot or because somebody removed it.
+    /// A file may be gone, because `/run` is emptied at boot or because someone removed it.
     pub(crate) async fn inspect_sinks(&self) -> Result<(), StoreError> {
         let store = &self.shared.store;
         for (id, procedure) in &self.procedures {
@@ -182,7 +182,7 @@ struct Builder {
     shared: Shared,
 }
 
-/// What a webhook needs for its errands, which may be impossible to make.
+/// What a webhook needs for its tasks, which may be impossible to make.
 struct Equipment {
     sinks: Vec<KeySink>,
     resync: Resync,
@@ -268,7 +268,7 @@ fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
     }
 }
 
-async fn adopt(
+async fn sync_configuration(
     config: &Config,
     equipment: &[Vec<Equipment>],
     store: &Store,

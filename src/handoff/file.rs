@@ -1,6 +1,6 @@
 //! Keeps the current key in a file for a receiver that reads it at every request.
 //!
-//! Laws: whoever reads the path finds one whole key, the old one or the new one, never a part and
+//! Laws: a reader of the path finds one whole key, the old one or the new one, never a part and
 //! never none; the file never has more readers than its mode and group allow, not even for a moment;
 //! an older key never replaces a newer one.
 

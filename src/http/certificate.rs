@@ -1,4 +1,4 @@
-//! Why a server's certificate is not trusted, and who can mend that, in words.
+//! Why a server's certificate is not trusted, and who can fix that, in words.
 //!
 //! What TLS says of it is for its programmers: seconds since 1970 and names of types. An operator needs to
 //! know which of four things to do: name an authority, have a certificate renewed, have one for the right
@@ -15,7 +15,7 @@ const NAMES: usize = 4;
 /// What is wrong with the certificate, if that is what `error` is about.
 pub(super) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     match tls(error)? {
-        rustls::Error::InvalidCertificate(wrong) => Some(told(wrong)),
+        rustls::Error::InvalidCertificate(wrong) => Some(explanation(wrong)),
         _ => None,
     }
 }
@@ -28,9 +28,9 @@ fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     }
 }
 
-fn told(wrong: &CertificateError) -> String {
+fn explanation(wrong: &CertificateError) -> String {
     match wrong {
-        // An authority that was made anew under its old name is known by name, and its signature is wrong.
+        // An authority that was made again under its old name is known by name, and its signature is wrong.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "no trusted authority has signed its certificate; if a private one has, or a proxy's, name that \
              authority's certificate as ca_file in [api] and reload"
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_learns_what_to_do() {
+    fn an_operator_is_told_what_to_do() {
         let at = |second| UnixTime::since_unix_epoch(std::time::Duration::from_secs(second));
         let name = || ServerName::try_from("acme.example").expect("a name");
         let other = |presented: &[&str]| CertificateError::NotValidForNameContext {
@@ -102,8 +102,8 @@ mod tests {
             (other(&["a", "b", "c", "d", "e", "f"]), "is for a, b, c, d and 2 more, not for"),
             (CertificateError::Revoked, "its certificate is refused ("),
         ] {
-            let told = refused(wrong).expect("it is about a certificate");
-            assert!(told.contains(what), "{told}");
+            let text = refused(wrong).expect("it is about a certificate");
+            assert!(text.contains(what), "{text}");
         }
     }
 

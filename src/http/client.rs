@@ -150,7 +150,7 @@ fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     if roots.is_empty() {
         return Err(unusable("it holds no certificate in PEM form".to_owned()));
     }
-    // Only whoever trusts a certificate reads what is in it.
+    // What is in a certificate is only read by someone who trusts it.
     match Client::builder().tls_certs_only(roots.clone()).build() {
         Ok(_) => Ok(roots),
         Err(error) => Err(unusable(format!("a certificate in it cannot be read ({})", innermost(&error)))),
@@ -170,8 +170,8 @@ mod tests {
             ("received corrupt message of type InvalidContentType", "no TLS is spoken there"),
             ("Network is unreachable (os error 101)", "whether a proxy is needed"),
         ] {
-            let told = with_advice(cause);
-            assert!(told.starts_with(cause) && told.contains(advice), "{told}");
+            let text = with_advice(cause);
+            assert!(text.starts_with(cause) && text.contains(advice), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every test of an errand over HTTP needs.
+//! What every test of a task over HTTP needs.
 
 use std::time::Duration;
 
@@ -52,12 +52,12 @@ async fn a_connection_that_cannot_be_made_comes_with_advice() {
     let at = plain.local_addr().expect("an address");
     let answering = tokio::spawn(async move {
         while let Ok((mut stream, _)) = plain.accept().await {
-            // Whoever speaks plain HTTP answers a TLS greeting with what is none.
+            // A server that speaks plain HTTP answers a TLS greeting with what is none.
             let _gone =
                 tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
-    let failed = |url: String| async move { endpoint(&url).preflight().await.expect_err("nobody").message };
+    let failed = |url: String| async move { endpoint(&url).preflight().await.expect_err("no one").message };
     let tls = failed(format!("https://{at}/")).await;
     assert!(tls.ends_with("no TLS is spoken there: check the address, its port, and http or https"), "{tls}");
     answering.abort();

@@ -13,7 +13,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Whether standard error is the journal's: `JOURNAL_STREAM` is inherited by everybody, so it must
+/// Whether standard error is the journal's: `JOURNAL_STREAM` is inherited by every child, so it must
 /// name the very file that standard error is (systemd.exec(5)).
 pub(super) fn is_connected() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
@@ -37,7 +37,7 @@ where
         let mut text = String::new();
         self.0.format_event(context, Writer::new(&mut text), event)?;
         let priority = priority(*event.metadata().level());
-        // Each line is an entry of its own: one that began with a number of somebody else's would be
+        // Each line is an entry of its own: one that began with a number of someone else's would be
         // given that priority.
         text.lines().try_for_each(|line| writeln!(writer, "<{priority}>{line}"))
     }

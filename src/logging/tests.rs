@@ -122,7 +122,7 @@ fn only_a_terminal_gets_colours() {
 fn in_a_process_of_its_own() {
     init("info", LogFormat::Auto);
     for _ in 0..3 {
-        tracing::error!("nobody may be listening");
+        tracing::error!("no one may be listening");
     }
 }
 
@@ -149,7 +149,7 @@ fn a_wrong_rust_log_is_reported_and_ignored() {
     let output = process().env("RUST_LOG", "a=loud").output().expect("runs");
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("a log filter is wrong and is ignored") && log.contains("a=loud"), "{log}");
-    assert!(log.contains("nobody may be listening"), "{log}");
+    assert!(log.contains("no one may be listening"), "{log}");
 }
 
 #[test]

@@ -57,8 +57,8 @@ impl Addresses {
         of_fitting_length(url)
     }
 
-    /// Of a link that was kept; only on the tenant's own origin, which may have changed since.
-    pub(super) fn kept(&self, link: &str) -> Result<Url, String> {
+    /// Of a link that was stored, to a next page or to a delta; only on the tenant's own origin, which may have changed since.
+    pub(super) fn stored_link(&self, link: &str) -> Result<Url, String> {
         match self.next(&self.webhooks, link)? {
             Link { url, named: None } => Ok(url),
             Link { named: Some(named), .. } => {
@@ -126,9 +126,10 @@ impl Addresses {
     /// The page after the one at `current`. Whatever scheme and host the link names, it is its path and its
     /// query at the tenant's own origin; what Protime writes as it is, such as spaces, is encoded.
     pub(super) fn next(&self, current: &Url, link: &str) -> Result<Link, String> {
-        let next = current.join(link).map_err(|error| format!("its nextLink is no link: {error}"))?;
+        let next =
+            current.join(link).map_err(|error| format!("its nextLink is not a valid link: {error}"))?;
         if !matches!(next.scheme(), "http" | "https") {
-            return Err(format!("its nextLink is no link to a page ({}:)", next.scheme()));
+            return Err(format!("its nextLink is not a link to a page ({}:)", next.scheme()));
         }
         let elsewhere = next.origin() != self.webhooks.origin()
             || !next.username().is_empty()
@@ -227,8 +228,8 @@ mod tests {
             )
         );
         assert!(addresses().collection("clockings", false, Some(&"x".repeat(4096)), &[]).is_err());
-        assert_eq!(addresses().kept("/p?x").unwrap().as_str(), "https://acme.example/p?x");
-        assert!(addresses().kept("https://elsewhere.example/p").is_err());
+        assert_eq!(addresses().stored_link("/p?x").unwrap().as_str(), "https://acme.example/p?x");
+        assert!(addresses().stored_link("https://elsewhere.example/p").is_err());
     }
 
     #[test]

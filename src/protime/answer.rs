@@ -1,7 +1,7 @@
 //! The answer of a POST: kept whole first, understood afterwards.
 //!
 //! The old key is dead when this answer arrives, and the answer holds the only copy of the new one.
-//! So it is a value that can be stored before anybody looks into it, and looking is a pure function
+//! So it is a value that can be stored before anyone looks into it, and looking is a pure function
 //! that can be repeated with another `key_field`. The property that holds the key is not documented.
 
 use std::fmt;

@@ -227,7 +227,7 @@ impl Auth {
                 "{what} is not usable: {wrong}; check token_url, and whether a proxy answers in Protime's place"
             ))
         })?;
-        self.learn(Known::of(&self.scopes, scopes, granted, obtained_at, life));
+        self.remember(Known::of(&self.scopes, scopes, granted, obtained_at, life));
         Ok(Token {
             header,
             number,
@@ -237,13 +237,13 @@ impl Auth {
         })
     }
 
-    fn learn(&self, new: Known) {
+    fn remember(&self, new: Known) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         *known = new.after(&known);
     }
 
-    /// Says what is missing, once for each change of it.
-    fn tell_missing(&self, before: &[String]) {
+    /// Once for each change of what is missing.
+    fn log_missing(&self, before: &[String]) {
         let missing = self.missing();
         if !missing.is_empty() && missing != before {
             tracing::warn!(

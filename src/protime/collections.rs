@@ -1,7 +1,7 @@
-//! Pages of a collection: of its list, of a fresh delta, of a kept one.
+//! Pages of a collection: of its list, of a fresh delta, and of what a delta link leads to.
 //!
 //! Who reads follows the links until there is none, and keeps their place between pages by the last
-//! one. A fresh delta shows objects as a list does; what lies below `/delta/` is a kept one and tells of
+//! one. A fresh delta shows objects as a list does; what lies below `/delta/` is a delta kept alive and holds
 //! changes. Laws: objects stay as Protime wrote them; a page is understood whole or not at all; a link
 //! is followed on the tenant's own origin only.
 
@@ -39,7 +39,7 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
     /// Where to ask what changes from now on; on the last page of a delta.
     pub(crate) delta: Option<String>,
-    /// Whether it is of a kept delta.
+    /// Whether it is of a delta that a delta link led to, and holds changes.
     pub(crate) is_kept: bool,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct RawPage {
 }
 
 impl TenantClient {
-    /// One page of a collection. `delta` says whether it is of a delta, fresh or kept.
+    /// One page of a collection. `delta` says whether it is of a delta, fresh or kept alive.
     pub(crate) async fn collection_page(
         &self,
         collection: &str,
@@ -68,7 +68,7 @@ impl TenantClient {
             Query::First { delta, filter, references } => {
                 addresses.collection(collection, delta, filter, references)?
             }
-            Query::Link(link) => addresses.kept(link).map_err(undocumented)?,
+            Query::Link(link) => addresses.stored_link(link).map_err(undocumented)?,
         };
         let is_kept = is_of_kept_delta(url.as_str());
         let endpoint = if is_kept { Endpoint::Delta } else { Endpoint::Collection };

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// Another try may succeed without anybody doing anything.
+    /// Another try may succeed without anyone doing anything.
     #[error("{message}")]
     Transient { message: String, status: Option<u16>, retry_after: Option<Duration> },
     /// Nothing changes before an operator here or at Protime does something.
@@ -66,7 +66,7 @@ pub(crate) enum Endpoint {
     Delete,
     /// `GET /{collection}`: a page of a list or of a fresh delta
     Collection,
-    /// `GET /delta/{collection}`: a page of a kept delta
+    /// `GET /delta/{collection}`: a page of a delta kept alive
     Delta,
     /// Any other path, at an operator's wish.
     Path,
@@ -108,14 +108,14 @@ impl Endpoint {
     }
 }
 
-/// What is to be said of a 5xx: nobody here can end it, and proxies answer with it as well.
+/// What is to be said of a 5xx: no one here can end it, and proxies answer with it as well.
 const FAULT: &str = "a fault or maintenance at Protime, or of a proxy on the way; if it stays, ask Protime";
 
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) status: StatusCode,
-    /// What the body said, tidied.
+    /// What the body said, sanitized.
     pub(super) detail: Option<&'a str>,
     pub(super) oauth: Option<&'a str>,
     /// Where a redirect pointed to, without its query.
@@ -264,7 +264,7 @@ impl Refusal<'_> {
         let setting = if self.endpoint == Endpoint::Token { "token_url" } else { "api_origin" };
         format!(
             "it redirects{target}, which is not followed, because a redirected request may lose its body \
-             and show the credentials to somebody else; check {setting}"
+             and show the credentials to someone else; check {setting}"
         )
     }
 

@@ -139,7 +139,7 @@ fn followed(link: &str) {
     let Ok(addresses) = origin() else { return };
     let Ok(current) = addresses.list(None) else { return };
     let next = addresses.next(&current, link).map(|link| link.url);
-    for followed in [next, addresses.kept(link)] {
+    for followed in [next, addresses.stored_link(link)] {
         match followed {
             Ok(url) => ours(&url),
             Err(wrong) => one_line(&wrong),

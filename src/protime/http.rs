@@ -80,7 +80,7 @@ impl Answer {
         self.body.as_ref().map(|body| detail::read(body, secrets)).unwrap_or_default()
     }
 
-    /// Where a redirect of a request to `url` points to; its query may hold somebody's secret.
+    /// Where a redirect of a request to `url` points to; its query may hold someone's secret.
     pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
         let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
         Some(detail::sanitize(&format!("{}{}", place(&target), target.path()), &[]))
@@ -155,10 +155,10 @@ impl Http {
 
     /// Sends one request and reads its answer, waiting for its turn first.
     pub(super) async fn send(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
-        self.not_held()?;
+        self.not_cooling_down()?;
         self.limiter.turn().await;
         // Another request's answer may have asked to wait while this one stood in the queue.
-        self.not_held()?;
+        self.not_cooling_down()?;
 
         let (endpoint, method, url) = (request.endpoint, request.method.clone(), request.url.clone());
         let began = Instant::now();
@@ -186,7 +186,7 @@ impl Http {
         );
     }
 
-    fn not_held(&self) -> Result<(), NoAnswer> {
+    fn not_cooling_down(&self) -> Result<(), NoAnswer> {
         match self.cooldown.rest(Instant::now()) {
             None => Ok(()),
             Some(rest) => Err(NoAnswer::NotSent {

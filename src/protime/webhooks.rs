@@ -109,7 +109,9 @@ impl TenantClient {
         let body =
             wire::NewWebhook { destination_url: &pair.destination_url, collection_name: &pair.collection };
         let json = serde_json::to_vec(&body).map_err(|error| {
-            PostError::NotProcessed(ApiError::needs_operator(format!("the webhook is no JSON: {error}")))
+            PostError::NotProcessed(ApiError::needs_operator(format!(
+                "the webhook cannot be written as JSON: {error}"
+            )))
         })?;
         let request = Outgoing {
             endpoint: Endpoint::Post,
@@ -238,7 +240,7 @@ impl TenantClient {
         Ok(url)
     }
 
-    /// Counts entries that are not understood, and tells of them when they change.
+    /// Counts entries that are not understood, and logs them when they change.
     fn note_odd(&self, odd: &[Odd]) {
         let inner = &self.inner;
         inner.http.counters().odd_entries(inner.tenant.as_str(), odd.len());

@@ -1,8 +1,9 @@
 //! Protime's JSON of webhooks, read tolerantly where that is safe.
 //!
-//! Laws: what is not a list is an error and never an empty one, for what is missing from a list is created again, which
-//! kills its key; an entry that is not as documented spoils itself alone and is handed on as [`Odd`], with
-//! all of it that says whose it is, so that someone who knows their own can tell that none of them is missing.
+//! Laws: what is not a list is an error and never an empty one, for what is missing from a list is created
+//! again, which kills its key; an entry that is not as documented spoils itself alone and is handed on as
+//! [`Odd`], with all of it that says whose it is, so that someone who knows their own can tell that none of
+//! them is missing.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};

@@ -18,7 +18,7 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// So many looks running may find nobody before the resync has failed: a server may be restarted.
+/// So many looks in a row may find no one before the resync has failed: a server may be restarted.
 const PATIENCE: u32 = 5;
 
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct Read {
     pub(crate) kind: ReadKind,
     pub(crate) filter: Option<Filter>,
-    /// Where everything begins.
+    /// The first day, where everything is read.
     pub(crate) earliest: Option<Date>,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,

@@ -1,4 +1,4 @@
-//! What the daemon answers with where that is no part of the public picture.
+//! What the daemon answers with where that is not part of the public views.
 
 use jiff::Timestamp;
 

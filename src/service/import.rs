@@ -1,7 +1,7 @@
 //! Takes over a key where no daemon runs: straight into the database, under the lock of its directory.
 //!
-//! Law: the files of the database belong to whoever runs the daemon. A key that root imports would leave
-//! files that the daemon cannot open, so whoever is not the owner of the directory is told who is.
+//! Law: the files of the database belong to the user who runs the daemon. A key that root imports would leave
+//! files that the daemon cannot open, so a user who is not the owner of the directory is told who is.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::PathBuf};
 
@@ -75,7 +75,7 @@ pub(crate) async fn import_key(
 fn check_owner(state_dir: &std::path::Path) -> Result<(), ImportError> {
     let owner = match fs::metadata(state_dir) {
         Ok(folder) => folder.uid(),
-        // It is made for whoever imports; a service manager gives it to its own user later.
+        // It is made for the user who imports; a service manager gives it to its own user later.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(ImportError::Io { path: state_dir.to_owned(), source }),
     };

@@ -27,8 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Service {
-    /// Judges an event by its `Authorization` header and its raw body; `None` if there is no webhook
-    /// of that name.
+    /// Judges an event by its `Authorization` header and its raw body.
     pub(crate) async fn verify(
         &self,
         path: &WebhookPath,

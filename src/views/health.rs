@@ -36,13 +36,13 @@ pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<
             since,
         });
     }
-    let picture = webhook_view::webhook(state, procedure);
+    let view = webhook_view::webhook(state, procedure);
     let now = procedure.tenant.now();
     let delivers = delivers(state, now);
-    let (problem, since) = match picture.state {
+    let (problem, since) = match view.state {
         State::Active | State::Renewing if delivers => missing_scope(procedure)?,
         State::Blocked | State::Retrying => {
-            let error = picture.last_error.as_ref()?;
+            let error = view.last_error.as_ref()?;
             let what = match error.step.as_str() {
                 "poll" => format!("the list of webhooks cannot be read: {}", error.message),
                 step => {
@@ -68,7 +68,7 @@ pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<
             clock::now(),
         ),
         State::Renewing => {
-            let renewal = picture.renewal.as_ref()?;
+            let renewal = view.renewal.as_ref()?;
             let what = format!(
                 "delivers no events: renewal {} ({}) is at '{}'; `history` shows what it waits for",
                 renewal.id, renewal.reason, renewal.step

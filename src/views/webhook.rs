@@ -1,4 +1,4 @@
-//! The picture of the daemon that its sockets serve: from records and polls to [`report`].
+//! The view of the daemon that its sockets serve: from states and polls to [`report`].
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
             .retry
             .as_ref()
             .map(retry)
-            .or_else(|| sink_trouble(state, procedure))
+            .or_else(|| sink_failures(state, procedure))
             .or_else(|| never_asked(state, &polls)),
         key_sinks: procedure.sinks.iter().map(|sink| key_sink(state, sink)).collect(),
         audit: state.audit.map(|audit| report::Audit {
@@ -50,7 +50,7 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
     }
 }
 
-/// What is worth knowing of a webhook and no problem.
+/// What is worth knowing of a webhook and not a problem.
 fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
     let after_end = state.after_end && state.registration.is_some();
     let after_end = after_end.then(|| "Protime renews it only after its end".to_owned());
@@ -80,7 +80,7 @@ pub(crate) fn tenant(tenant: &Tenant) -> report::Tenant {
     }
 }
 
-/// A webhook that left the configuration; `reachable` is whether anybody can speak to its tenant.
+/// A webhook that left the configuration; `reachable` is whether anyone can speak to its tenant.
 pub(crate) fn removed(removed: &RemovedWebhook, reachable: bool) -> report::RemovedWebhook {
     let note = match (removed.on_remove, reachable) {
         (OnRemove::Keep, _) => {
@@ -178,7 +178,7 @@ fn key_sink(state: &WebhookState, sink: &KeySink) -> report::KeySink {
 }
 
 /// What keeps sinks from getting the key, in one sentence that names them.
-fn sink_trouble(state: &WebhookState, procedure: &Procedure) -> Option<report::LastError> {
+fn sink_failures(state: &WebhookState, procedure: &Procedure) -> Option<report::LastError> {
     let failing: Vec<_> = state.sinks.iter().filter_map(|it| Some((it, it.failure.as_ref()?))).collect();
     let label = |id: &str| {
         procedure.sinks.iter().find(|sink| sink.id() == id).map_or_else(String::new, KeySink::label)

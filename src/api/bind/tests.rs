@@ -52,7 +52,7 @@ fn a_dead_socket_and_an_unfinished_one_are_replaced() {
 }
 
 #[test]
-fn a_socket_that_somebody_listens_on_is_left_alone() {
+fn a_socket_that_someone_listens_on_is_left_alone() {
     let folder = folder();
     let path = folder.path().join("status.sock");
     let first = bind(&path, 0o600, None).expect("bound");

@@ -88,7 +88,7 @@ async fn a_user_has_a_bounded_number_of_connections() {
 }
 
 #[tokio::test]
-async fn rubbish_harms_nobody_else() {
+async fn rubbish_harms_no_one_else() {
     let served = Served::status(bench().await);
     let mut stream = connect(&served).await;
     stream.write_all(b"\0\0\0 nonsense\r\n\r\n").await.expect("written");

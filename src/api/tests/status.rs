@@ -1,4 +1,4 @@
-//! What anybody on the machine sees.
+//! What anyone on the machine sees.
 
 use reqwest::{Method, StatusCode, header::ALLOW};
 use serde_json::json;
@@ -116,7 +116,7 @@ async fn control_operations_are_sent_to_the_control_socket() {
 }
 
 #[tokio::test]
-async fn a_store_in_trouble_is_said_in_its_own_words() {
+async fn a_store_that_fails_is_said_in_its_own_words() {
     let served = Served::status(bench().await);
     served.bench.renewals("acme/people", 1).await;
     served.bench.damage();

@@ -131,14 +131,14 @@ async fn it_holds_what_has_the_right_content_and_mode() {
     fs::remove_file(&path).expect("removed");
     assert!(!sink.may_show(&key("new"), 1).await, "no file");
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).expect("a pipe");
-    assert!(!sink.holds(&key("new"), 1).await, "a pipe, and nobody waits for a writer");
+    assert!(!sink.holds(&key("new"), 1).await, "a pipe, and no one waits for a writer");
 }
 
 #[tokio::test]
 async fn the_group_is_given_and_compared() {
     let (folder, _) = sink("a.key", KeyFormat::Raw);
     let path = folder.path().join("a.key");
-    // A group that everybody may give: the one of the process.
+    // A group that anyone may give: the one of the process.
     let gid = rustix::process::getegid().as_raw();
     let group = unix_group::name(gid).expect("has a name");
     let sink = FileSink::new(&path, KeyFormat::Raw, 0o440, Some(&group));

@@ -55,7 +55,7 @@ impl Auth {
             }
             Err(refused) => Err(refused.error),
         };
-        self.tell_missing(&missing_before);
+        self.log_missing(&missing_before);
         outcome
     }
 

@@ -89,7 +89,7 @@ fn the_message_says_what_to_do() {
     }
 }
 
-/// A status alone helps nobody at night: whatever Protime answers, the sentence says what to do about it.
+/// A status alone helps no one at night: whatever Protime answers, the sentence says what to do about it.
 #[test]
 fn every_refusal_comes_with_advice() {
     let asked = [

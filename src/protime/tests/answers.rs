@@ -77,7 +77,7 @@ async fn a_post_is_sent_as_in_the_guide_and_its_answer_kept_whole() {
 }
 
 #[tokio::test]
-async fn a_list_is_walked_to_its_end_over_empty_pages() {
+async fn a_list_is_read_to_its_end_over_empty_pages() {
     let server = api(|uri| {
         let page = match uri.split_once("page=").map_or("1", |(_, page)| page) {
             "1" => format!(r#"{{"value":[{}],"nextLink":"{ROOT}?page=2"}}"#, entry("a")),

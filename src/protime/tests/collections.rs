@@ -64,14 +64,15 @@ async fn a_delta_has_changes_and_a_link_to_go_on_from() {
         [r#"{"changeType":"InsertOrUpdate","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":8}}"#];
     assert_eq!(events(&page), shown, "a fresh delta shows objects, and a change is understood as well");
     assert!(!page.is_kept);
-    let kept = page.delta.unwrap();
-    assert!(kept.ends_with("/connector/protimeapi/api/v1/delta/people?t=1"));
+    let delta_link = page.delta.unwrap();
+    assert!(delta_link.ends_with("/connector/protimeapi/api/v1/delta/people?t=1"));
     assert_eq!(server.asked()[1].uri.to_string(), format!("{ROOT}/people?delta"));
-    let error = client(&server).collection_page("people", Query::Link(&kept), true).await.unwrap_err();
+    let error = client(&server).collection_page("people", Query::Link(&delta_link), true).await.unwrap_err();
     assert!(error.to_string().contains("entry 0 is not an object with a changeType"), "{error}");
     let server = api(r#"{"value":[{"changeType":"Delete","data":{"id":8}}]}"#).await;
-    let kept = server.origin().join("/connector/protimeapi/api/v1/delta/people?t=1").unwrap();
-    let page = client(&server).collection_page("people", Query::Link(kept.as_str()), true).await.unwrap();
+    let delta_link = server.origin().join("/connector/protimeapi/api/v1/delta/people?t=1").unwrap();
+    let page =
+        client(&server).collection_page("people", Query::Link(delta_link.as_str()), true).await.unwrap();
     assert!(page.is_kept && page.objects.len() == 1);
 }
 

@@ -183,7 +183,7 @@ async fn a_wish_to_wait_holds_off_the_whole_tenant() {
 }
 
 #[tokio::test]
-async fn without_such_a_wish_nobody_is_held_off() {
+async fn without_such_a_wish_no_request_waits() {
     let server = Server::answering(|asked| async move {
         if asked.is_token() { json(200, TOKEN) } else { with(429, &[("retry-after", "later")], "") }
     })

@@ -89,7 +89,7 @@ impl Server {
         Self { address, asked }
     }
 
-    /// An address on which nobody listens.
+    /// An address on which no one listens.
     pub(super) async fn absent() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self { address: listener.local_addr().unwrap(), asked: Arc::default() }

@@ -60,7 +60,7 @@ fn wanting(server: &Server, scopes: &[&str]) -> TenantClient {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_not_to_be_had_stops_nobody_else() {
+async fn a_scope_that_is_not_to_be_had_stops_no_one_else() {
     let server = strict(&["people", "breaks"], true, |_| (200, EMPTY)).await;
     let client = wanting(&server, &["clockings", "people", "absences", "breaks"]);
     client.list_webhooks().await.unwrap();
@@ -201,7 +201,7 @@ async fn many_askers_share_one_refusal() {
         assert!(error.to_string().contains("client_id 'my-client'"), "{error}");
     }
     assert_eq!(server.counts(), (1, 0));
-    // Whoever asks later is asked for anew.
+    // A later request asks for everything again.
     client.list_webhooks().await.unwrap_err();
     assert_eq!(server.counts(), (2, 0));
 }

@@ -50,7 +50,7 @@ impl Pipe {
     }
 
     /// Runs the program while `read` fills its input through the outlet that it is given. With success
-    /// the walk came to its end and the program ended with exit status 0 after that.
+    /// the reading came to its end and the program ended with exit status 0 after that.
     pub(crate) async fn run<T, W>(
         &self,
         context: &TaskContext,
@@ -70,15 +70,15 @@ impl Pipe {
             }
         };
         let mut running = pin!(invocation.run_fed(more, stop));
-        let mut walking = pin!(read(Outlet::Pipe(Lines::new(pieces))));
-        let walked = select! {
+        let mut reading = pin!(read(Outlet::Pipe(Lines::new(pieces))));
+        let outcome = select! {
             run = &mut running => return Err(self.ended_early(run)),
-            walked = &mut walking => walked,
+            outcome = &mut reading => outcome,
         };
-        match walked {
-            Ok(walked) => running.await.into_result().map(|done| (walked, done)),
+        match outcome {
+            Ok(outcome) => running.await.into_result().map(|done| (outcome, done)),
             Err(failure) => {
-                // Nobody listens if it has ended of itself.
+                // No one listens if it has ended of itself.
                 let _gone = abandon.send(());
                 let output = running.await.output;
                 Err(TaskError { output: Some(output).filter(|output| !output.is_empty()), ..failure })
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_walk_that_fails_ends_the_program_before_the_last_line() {
+    async fn a_reading_that_fails_ends_the_program_before_the_last_line() {
         let read = |outlet: Outlet<'static>| async move {
             outlet.page(&objects(1)).await?;
             Err::<(), _>(TaskError::new("no page"))
@@ -194,7 +194,7 @@ mod tests {
         let script =
             "trap 'echo ended; exit 0' TERM; while read -r line; do echo got; done; sleep 1000 & wait";
         let run = pipe(script).run(&context(Step::Resync, None), pending(), read).await;
-        let failure = run.expect_err("the walk's failure");
+        let failure = run.expect_err("the reading's failure");
         assert_eq!(failure.message, "no page");
         assert!(!failure.output.unwrap_or_default().contains("end\":true"));
     }
