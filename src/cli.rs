@@ -1,8 +1,15 @@
 //! The command line: what a person or a script types, and what comes back.
 //!
-//! Most commands are clients of the daemon's sockets; they read the configuration only to find
-//! them. Everything printed goes through `output`, so that a closed pipe ends a command quietly, and
-//! every failure through `failure`, which knows the exit code that the contract promises for it.
+//! Most commands are clients of the daemon's sockets; they read the configuration only to find them
+//! (`sockets`, `client`). `remote` and `check --online` ask Protime itself; `sandbox` and `demo` play it.
+//!
+//! Laws: everything printed goes through `output`, so that a closed pipe ends a command quietly, and every
+//! failure through `failure`, which knows the exit code that the contract promises for it; text that came
+//! from elsewhere is made plain before a terminal gets it.
+//!
+//! Floors, from the top: this file; the commands, a file each, with the live screen `watch` below `status`;
+//! what they share of the daemon (`view`, `lifetime`, `target`, `sockets`, `client`); how text is made (`text`,
+//! `moment`, `output`, `failure`, `style`). Imports make no circle, in the folders of the commands as well.
 
 mod check;
 mod client;
@@ -82,7 +89,7 @@ enum Command {
     History(history::Args),
     /// Renew a webhook now
     Renew(renew::Args),
-    /// Let the daemon read its configuration anew
+    /// Let the daemon read its configuration again
     #[command(after_help = "A file that is wrong is explained and changes nothing: exit code 78.\n\n\
                             Example: protime-webhookd reload")]
     Reload,
@@ -104,7 +111,6 @@ enum Command {
     Demo(demo::Args),
 }
 
-/// Runs the program with the process's arguments.
 pub(crate) fn main() -> ExitCode {
     // Before anything else: until then they kill.
     let early =
@@ -112,7 +118,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::try_parse() {
         Ok(cli) => early.map_err(anyhow::Error::from).and_then(|early| cli.run(early)),
         Err(error) => {
-            // There is nobody left to tell if this fails.
+            // There is no one left to tell if this fails.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
         }

@@ -45,8 +45,8 @@ pub(super) fn report(config: &Config, style: Style) -> String {
     summary(&config.tenants, &warnings, style)
 }
 
-/// A secret that is missing or cannot be sent is a mistake in the configuration, whoever meets it, and so
-/// is a `ca_file` without certificates.
+/// A secret that is missing or cannot be sent is a mistake in the configuration, whichever command meets it,
+/// and so is a `ca_file` without certificates.
 pub(super) fn named(config: &Config) -> Result<(), Failure> {
     let secrets = config.resolve_secrets().err().into_iter().flatten().map(|error| error.to_string());
     let ca_file = http::check_ca_file(&config.api).err().map(|error| error.to_string());

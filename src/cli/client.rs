@@ -31,17 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Verified {
     /// It is, and was signed with this version of the key.
     Valid {
-        /// The key's version.
         key_version: String,
     },
-    /// It is not.
     Not {
-        /// Why.
         detail: String,
     },
 }
 
-/// A client of one socket.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
@@ -50,12 +46,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Of the status socket.
     pub(super) fn status(socket: &Path) -> anyhow::Result<Self> {
         Self::new("status", socket)
     }
 
-    /// Of the control socket.
     pub(super) fn control(socket: &Path) -> anyhow::Result<Self> {
         Self::new("control", socket)
     }
@@ -73,22 +67,18 @@ impl Client {
         http.get(format!("http://daemon{path}")).send().await.map_err(|error| self.unreachable(&error).into())
     }
 
-    /// All webhooks.
     pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
         Ok(self.get::<report::Webhooks>("/v1/webhooks").await?.webhooks)
     }
 
-    /// The answer to a GET, read as `T`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         read(self.send(Method::GET, path).await?)
     }
 
-    /// The answer to a POST without a body, read as `T`.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         read(self.send(Method::POST, path).await?)
     }
 
-    /// The answer to a POST of JSON, read as `T`.
     pub(super) async fn post_json<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -100,7 +90,6 @@ impl Client {
         read(self.receive(path, answer).await?)
     }
 
-    /// Asks whether an event is genuine.
     pub(super) async fn verify(
         &self,
         path: &str,
@@ -172,7 +161,7 @@ impl Client {
             }
             Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 return Failure::NotRunning(format!(
-                    "the daemon does not run, or not with this configuration: nobody listens on its {which} socket \
+                    "the daemon does not run, or not with this configuration: no one listens on its {which} socket \
                      {socket}\nstart it with 'systemctl start protime-webhookd', or 'protime-webhookd run'; \
                      'journalctl -u protime-webhookd' tells why it ended"
                 ));

@@ -16,7 +16,6 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-/// Prints the completions for a shell.
 pub(super) fn run(args: &Args, mut program: Command) -> anyhow::Result<ExitCode> {
     let name = program.get_name().to_owned();
     let mut script = Vec::new();

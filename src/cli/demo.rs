@@ -45,7 +45,6 @@ pub(crate) struct Args {
     resync: Option<String>,
 }
 
-/// How the scenario ended.
 enum End {
     Told(Verdict),
     Interrupted(i32),

@@ -7,7 +7,6 @@ use std::{
 
 use super::style::{Paint, Style};
 
-/// Wrong usage.
 pub(super) const USAGE: u8 = 2;
 /// The configuration is wrong: `EX_CONFIG` of sysexits.h.
 pub(super) const CONFIGURATION: u8 = 78;
@@ -21,7 +20,7 @@ pub(super) enum Failure {
     /// The daemon does not answer: exit code 3.
     #[error("{0}")]
     Unreachable(String),
-    /// Nobody listens where the daemon should: exit code 3, too.
+    /// No one listens where the daemon should: exit code 3, too.
     #[error("{0}")]
     NotRunning(String),
     /// The configuration is wrong, or a secret that it names is missing: exit code 78.
@@ -39,8 +38,8 @@ impl Failure {
     }
 }
 
-/// Tells a person on standard error what went wrong, and returns the exit code. Whoever closed the
-/// pipe has read enough: that is the end, and no failure.
+/// Tells a person on standard error what went wrong, and returns the exit code. A reader who
+/// closed the pipe has read enough: that is the end, and no failure.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
@@ -48,7 +47,7 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     let style = Style::of(&io::stderr());
     let failure = error.downcast_ref::<Failure>();
     let mut stderr = io::stderr().lock();
-    // A failure to say what failed has nobody to be told to.
+    // A failure to say what failed has no one to be told to.
     let _ = match failure {
         // It comes with its own headlines.
         Some(Failure::Configuration(text)) => writeln!(stderr, "{text}"),

@@ -88,7 +88,6 @@ fn missing(open: &[Question]) -> Option<String> {
     (!flags.is_empty()).then(|| flags.join(", "))
 }
 
-/// Asks what is open.
 fn dialogue(
     mut draft: Draft,
     open: Vec<Question>,

@@ -1,4 +1,4 @@
-//! `key`: the private key itself, for whoever may use the control socket.
+//! `key`: the private key itself, for anyone who may use the control socket.
 
 use std::{
     io::{self, Read as _},

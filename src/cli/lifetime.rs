@@ -9,7 +9,7 @@ use crate::domain::report::Webhook;
 
 /// The bar of a webhook, or `None` where its beginning or end is not known.
 ///
-/// The lifetime begins with the key: whoever POSTs gets both.
+/// The lifetime begins with the key: a POST gives both.
 pub(super) fn bar(webhook: &Webhook, now: Timestamp, cells: usize) -> Option<String> {
     let from = webhook.key.as_ref()?.rotated_at;
     let until = webhook.remote.as_ref()?.valid_until?;

@@ -17,7 +17,6 @@ pub(super) struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Prints the main page, or writes all of them.
 pub(super) fn run(args: &Args, program: Command) -> anyhow::Result<ExitCode> {
     let mut command = program.disable_help_subcommand(true);
     command.build();

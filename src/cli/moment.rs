@@ -17,7 +17,6 @@ pub(super) fn due(now: Timestamp, at: Timestamp) -> String {
     if at > now { relative(now, at) } else { "now".to_owned() }
 }
 
-/// How long ago a moment was.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
     match (now.as_millisecond() - at.as_millisecond()) / 1000 {
         ..1 => "just now".to_owned(),
@@ -30,7 +29,6 @@ pub(super) fn expiry(now: Timestamp, at: Timestamp) -> String {
     if at > now { relative(now, at) } else { format!("expired {}", ago(now, at)) }
 }
 
-/// How long something took.
 pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
     let milliseconds = (to.as_millisecond() - from.as_millisecond()).max(0).unsigned_abs();
     match milliseconds {
@@ -40,7 +38,6 @@ pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// A moment in full.
 pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -1,10 +1,9 @@
-//! Standard output, written as a whole and without a panic if nobody reads it.
+//! Standard output, written as a whole and without a panic if no one reads it.
 
 use std::io::{self, Write as _};
 
 use serde_json::Value;
 
-/// Writes a text as it is.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     print_bytes(text.as_bytes())
 }

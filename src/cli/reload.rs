@@ -1,4 +1,4 @@
-//! `reload`: the daemon reads its configuration anew, and whoever asked learns what came of it.
+//! `reload`: the daemon reads its configuration again, and the one who asked learns what came of it.
 //!
 //! A signal would do the same, but cannot answer: with this as `ExecReload=`, `systemctl reload` fails
 //! visibly if the file is wrong.
@@ -17,7 +17,6 @@ use super::{
 };
 use crate::config::{self, Config};
 
-/// What the daemon answers.
 #[derive(Debug, Deserialize)]
 struct Answer {
     tenants: usize,

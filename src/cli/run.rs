@@ -5,7 +5,6 @@ use std::{io, process::ExitCode};
 use super::{check, sandbox};
 use crate::{app, config::Config, logging, signals::Early};
 
-/// Runs the daemon until it is told to stop.
 pub(super) fn run(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
     let early = early.map_or_else(Early::catch, Ok)?;
     check::named(&config)?;
@@ -18,13 +17,12 @@ pub(super) fn run(config: Config, early: Option<Early>) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the simulated tenant until it is told to stop.
 pub(super) fn sandbox(args: sandbox::Args) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(sandbox::run(args)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A runtime of two workers: one stalled task stops nobody, and an idle one costs little.
+/// A runtime of two workers: one stalled task stops no one, and an idle one costs little.
 pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

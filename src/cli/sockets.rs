@@ -1,9 +1,9 @@
 //! Where the daemon's sockets are: the configuration says so, or else the default does.
 //!
-//! The file may be for root and the daemon's group alone, while the status socket is for everybody.
-//! So whoever may not read the file is sent to the default socket, with a word about it. A file that is
+//! The file may be for root and the daemon's group alone, while the status socket is for everyone.
+//! So a user who may not read the file is sent to the default socket, with a word about it. A file that is
 //! wrong is most interesting while a daemon works on with an earlier one: that daemon is asked, if it is
-//! where the file says or where it usually is. A file that is missing is an error: nobody can say what was meant.
+//! where the file says or where it usually is. A file that is missing is an error: no one can say what was meant.
 
 use std::{
     io::ErrorKind,
@@ -74,7 +74,7 @@ impl Sockets {
         if is_fine && self.file_is_wrong { ExitCode::from(failure::CONFIGURATION) } else { code }
     }
 
-    /// The sockets of a daemon that works on with the file as it was before somebody spoilt it. If nobody
+    /// The sockets of a daemon that works on with the file as it was before someone spoilt it. If no one
     /// listens there, what is wrong with the file is the answer.
     fn in_spite_of(file: &Path, wrong: anyhow::Error) -> anyhow::Result<Self> {
         let likely = config::likely_sockets(file).filter(|(status, _)| UnixStream::connect(status).is_ok());

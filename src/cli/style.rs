@@ -6,7 +6,6 @@ use std::{env, io::IsTerminal, os::fd::AsFd};
 /// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Style {
-    /// Whether to colour.
     pub(super) colour: bool,
     /// Columns of the terminal; `None` where nothing limits a line.
     pub(super) width: Option<u16>,
@@ -15,17 +14,13 @@ pub(super) struct Style {
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Paint {
-    /// As it should be.
     Good,
-    /// Under way.
     Busy,
     /// Worth a look.
     Doubtful,
-    /// Wrong.
     Bad,
     /// A heading.
     Strong,
-    /// Of less interest.
     Faint,
 }
 
@@ -66,7 +61,6 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_unsafe(*c)).collect()
 }
 
-/// The lines of a text, each [`plain`].
 pub(super) fn plain_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(|line| plain(line).trim_end().to_owned())
 }

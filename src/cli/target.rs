@@ -10,9 +10,7 @@ const LISTED: usize = 10;
 
 /// What has a full name: a webhook, as the daemon tells of it or as it is configured.
 pub(super) trait Named {
-    /// Its tenant's name.
     fn tenant(&self) -> &str;
-    /// Its name within the tenant.
     fn name(&self) -> &str;
 }
 
@@ -26,7 +24,6 @@ impl Named for Webhook {
     }
 }
 
-/// A webhook's full name.
 pub(super) fn full_name(webhook: &impl Named) -> String {
     format!("{}/{}", webhook.tenant(), webhook.name())
 }

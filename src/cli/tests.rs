@@ -45,7 +45,7 @@ fn helps(command: &clap::Command, path: &str, found: &mut Vec<(String, String)>)
 fn every_help_of_ours_ends_with_an_example_that_parses() {
     let mut found = Vec::new();
     helps(&Cli::command(), "protime-webhookd", &mut found);
-    // These two are somebody else's file, and tested there.
+    // These two are someone else's files, and tested there.
     found.retain(|(path, _)| !path.ends_with(" sandbox") && !path.ends_with(" demo"));
     assert!(found.len() > 7, "{}", found.len());
     for (path, help) in found {

@@ -26,7 +26,7 @@ pub(super) struct View {
     pub(super) health: Health,
 }
 
-/// One sentence that answers whether anybody is needed.
+/// One sentence that answers whether anyone is needed.
 pub(super) fn headline(view: &View, now: Timestamp) -> String {
     let count = view.webhooks.len();
     let webhooks = |count: usize| match count {
@@ -90,7 +90,6 @@ pub(super) fn sign(state: State) -> char {
     }
 }
 
-/// How a state looks.
 pub(super) fn paint_of(state: State) -> Paint {
     match state {
         State::Pending => Paint::Faint,
@@ -116,14 +115,13 @@ pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
     }
 }
 
-/// Whether Protime was never asked for it: then nobody can say whether it is there.
+/// Whether Protime was never asked for it: then no one can say whether it is there.
 pub(super) fn is_unknown(webhook: &Webhook) -> bool {
     webhook.remote.is_none()
         && (webhook.state == State::Pending
             || webhook.last_error.as_ref().is_some_and(|error| error.step == "poll"))
 }
 
-/// A renewal under way.
 pub(super) fn under_way(renewal: &OpenRenewal) -> String {
     let attempt = match renewal.attempt {
         ..=1 => String::new(),

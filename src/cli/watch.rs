@@ -33,7 +33,7 @@ use crate::{clock, domain::report::History};
 use model::{Effect, Model};
 use news::News;
 
-/// The least time between two paintings that nobody typed for.
+/// The least time between two paintings that no one typed for.
 const PAINT: Duration = Duration::from_millis(250);
 /// The most time between two paintings.
 const BREATH: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ const QUEUE: usize = 256;
 /// How many renewals the history of a webhook shows.
 const HISTORY: u32 = 20;
 
-/// Shows the screen until somebody has seen enough; `webhook` is selected at first.
+/// Shows the screen until someone has seen enough; `webhook` is selected at first.
 pub(super) async fn run(webhook: Option<&str>, sockets: &Sockets) -> anyhow::Result<ExitCode> {
     let status = Client::status(&sockets.status)?;
     let mut model = Model::default();
@@ -134,7 +134,7 @@ impl Asker {
         let (sockets, news) = (self.sockets.clone(), self.news.clone());
         tokio::spawn(async move {
             let answer = answer(&sockets, effect).await;
-            // Nobody waits for it once the screen has ended.
+            // No one waits for it once the screen has ended.
             let _ = news.send(answer).await;
         });
     }

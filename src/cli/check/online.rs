@@ -2,9 +2,9 @@
 //!
 //! Laws: nothing is changed at Protime: a token is asked for, the list is read, and the first page of
 //! every collection that the daemon reads itself (whether Protime refuses a webhook for some other
-//! collection, only a POST could tell); every tenant is asked
-//! at once, and one that fails hides nothing of the others. What the daemon puts right by itself, such as
-//! a webhook that is not there yet, is told and not counted as wrong.
+//! collection, only a POST could tell); every tenant is asked at once, and one that fails hides nothing
+//! of the others. What the daemon fixes by itself, such as a webhook that is not there yet, is told and
+//! not counted as wrong.
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -51,7 +51,6 @@ enum Mark {
     Wrong,
 }
 
-/// Asks every tenant and reports.
 pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let mut clients = Vec::new();
     for tenant in &config.tenants {
@@ -245,7 +244,7 @@ fn strange_entry(tenant: &Tenant, odd: &Odd) -> (Mark, String) {
     }
 }
 
-/// Webhooks that nobody configured and that go to the same host: left over, or somebody else's.
+/// Webhooks that no one configured and that go to the same host: left over, or someone else's.
 fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
     let host = |url: &str| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let ours: Vec<String> =
@@ -256,7 +255,7 @@ fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
     };
     let told = |webhook: &RemoteWebhook| {
         let text = format!(
-            "not configured, and goes to the same host: {} ({} to {}, {}); if nobody needs it, 'protime-webhookd remote \
+            "not configured, and goes to the same host: {} ({} to {}, {}); if no one needs it, 'protime-webhookd remote \
              delete {} ID' with this id removes it",
             plain(&webhook.id),
             plain(&webhook.pair.collection),

@@ -62,7 +62,7 @@ async fn a_daemon_that_does_not_run_is_told_from_one_that_hangs_up() {
     drop(UnixListener::bind(&dead).expect("bound"));
     for path in [missing, dead] {
         let client = Client::new("control", &path).expect("a client");
-        let error = client.get::<Value>("/v1/health").await.expect_err("nobody is there");
+        let error = client.get::<Value>("/v1/health").await.expect_err("no one is there");
         assert!(matches!(error.downcast_ref(), Some(Failure::NotRunning(_))), "{error}");
         let text = error.to_string();
         assert!(text.contains("control socket") && text.contains(&path.display().to_string()), "{text}");

@@ -23,7 +23,6 @@ use tokio::{
 /// What a service manager says to the demo is not said to its daemon.
 const NOT_FOR_IT: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"];
 
-/// A daemon that may run or not.
 pub(super) struct Daemon {
     program: PathBuf,
     config: PathBuf,
@@ -37,12 +36,10 @@ impl Daemon {
         Self { program, config, log, child: None }
     }
 
-    /// Where it logs to.
     pub(super) fn log(&self) -> &std::path::Path {
         &self.log
     }
 
-    /// Starts it.
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         let log = self.open_log().with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = Command::new(&self.program);

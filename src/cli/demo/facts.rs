@@ -10,7 +10,6 @@ use crate::{
     domain::report::{Renewal, StepRecord},
 };
 
-/// The steps of a renewal, in their order.
 const STEPS: [&str; 5] = ["resync", "post", "rotate", "hand_off", "catch_up"];
 
 /// How long before its end a webhook was renewed, by its first renewal that came in time; none if
@@ -34,7 +33,6 @@ pub(super) fn renewed_in_time(
 /// Events that the receiver refused because of their signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// How many events.
     pub(super) events: usize,
     /// From the first attempt at one until it was accepted, at the longest; none while one is still
     /// refused.

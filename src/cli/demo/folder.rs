@@ -51,17 +51,14 @@ impl Folder {
         anyhow::bail!("every name that was tried in {} is taken", parent.display())
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Leaves it where it is.
     pub(super) fn keep(&mut self) {
         self.keep = true;
     }
 
-    /// Whether it stays.
     pub(super) fn is_kept(&self) -> bool {
         self.keep
     }

@@ -40,13 +40,9 @@ const PICTURE: Duration = Duration::from_millis(120);
 
 /// The simulated tenant, the receiver, the daemon, and the screen.
 pub(super) struct Harness {
-    /// What may be asked of the tenant.
     pub(super) tenant: Handle,
-    /// The receiver.
     pub(super) receiver: Receiver,
-    /// The daemon.
     pub(super) daemon: Daemon,
-    /// What one sees.
     pub(super) screen: Screen,
     sandbox: Sandbox,
     client: Client,
@@ -169,7 +165,6 @@ impl Harness {
         }
     }
 
-    /// The fate of all changes so far.
     pub(super) fn fate(&self) -> Fate {
         let changes = self.tenant.changes(0);
         self.receiver.holding(|held| audit::total(&changes, held))
@@ -203,7 +198,6 @@ impl Harness {
         webhooks.find(|webhook| webhook.collection == collection && !webhook.deleted)
     }
 
-    /// The fingerprint of the key in the file.
     pub(super) fn key_in_file(&self, collection: &str) -> Option<String> {
         self.receiver.fingerprint(collection)
     }

@@ -20,7 +20,7 @@ use crate::{cli::text::counted, clock, domain::report::Renewal};
 
 /// For what takes a second or two on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(20);
-/// For what has to wait for the next planned renewal.
+/// For what must wait for the next planned renewal.
 const LATER: Duration = Duration::from_secs(30);
 /// For Protime to send again what was refused.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -83,7 +83,7 @@ pub(super) async fn renewal(harness: &mut Harness) -> anyhow::Result<()> {
             let refused = refused(&harness.tenant.deliveries(since));
             (refused.events == 0 || refused.longest.is_some()).then_some(())
         });
-    // It is told below whether it was; if it is given up, a resync has to bring it.
+    // It is told below whether it was; if it is given up, a resync must bring it.
     accepted.await?;
     let refused = refused(&harness.tenant.deliveries(since));
     let text = match (refused.events, refused.longest) {

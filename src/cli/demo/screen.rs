@@ -15,9 +15,8 @@ use crate::cli::{
 
 /// Longer lines are hard to read, however wide the terminal is.
 const WIDEST: usize = 100;
-/// On a narrower terminal lines break anyhow.
+/// On a narrower terminal lines break anyway.
 const NARROWEST: usize = 40;
-/// Before a sentence.
 const SENTENCE: &str = "   ";
 /// The width of what stands before something reached: sign and time.
 const REACHED: usize = 14;
@@ -38,18 +37,15 @@ impl Screen {
         Self { style: Style::of(&stdout), live, began: Instant::now(), moving: 0 }
     }
 
-    /// What the stream can show.
     pub(super) fn style(&self) -> Style {
         self.style
     }
 
-    /// A headline.
     pub(super) fn title(&mut self, text: &str) -> anyhow::Result<()> {
         let title = self.style.paint(Paint::Strong, text);
         self.print(&format!("\n{title}\n"))
     }
 
-    /// A sentence.
     pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let lines = broken(text, self.width() - SENTENCE.len());
         let lines: Vec<String> = lines.iter().map(|line| format!("{SENTENCE}{line}\n")).collect();

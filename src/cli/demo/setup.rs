@@ -36,7 +36,6 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(6);
 /// How many objects of each collection are there before the daemon is.
 pub(super) const STOCK: usize = 30;
 
-/// How many changes happen every second.
 pub(super) const CHANGES_PER_SECOND: f64 = 40.0;
 
 /// The simulated tenant. It tries an event four times within a second and a half. Small pages and empty
@@ -66,22 +65,17 @@ pub(super) fn load() -> Load {
 
 /// What the configuration names.
 pub(super) struct Named<'a> {
-    /// The demo's folder.
     pub(super) folder: &'a Path,
     /// This program.
     pub(super) program: &'a Path,
-    /// The tenant's origin.
     pub(super) tenant: &'a str,
-    /// The receiver's origin.
     pub(super) receiver: &'a str,
 }
 
-/// The token endpoint of the tenant.
 pub(super) fn token_url(origin: &str) -> String {
     format!("{origin}/tenants/{TENANT}/connect/token")
 }
 
-/// The daemon's configuration.
 pub(super) fn configuration(named: &Named<'_>) -> anyhow::Result<String> {
     let file = |name: &str| quoted_path(&named.folder.join(name));
     let mut text = format!(

@@ -15,11 +15,8 @@ const HEADINGS: [&str; 5] = ["collection", "changes made", "by event", "by resyn
 /// What the demo ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// The fate of the changes of every collection.
     pub(super) fates: Vec<(&'static str, Fate)>,
-    /// The fate of all changes.
     pub(super) total: Fate,
-    /// The changes that were lost.
     pub(super) lost: Vec<Change>,
     /// Whether, once nothing changed any more, everything arrived and the daemon owed nothing.
     pub(super) settled: bool,
@@ -28,12 +25,10 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Whether all is as promised.
     pub(super) fn is_good(&self) -> bool {
         self.lost.is_empty() && self.total.missing == 0 && self.settled && self.keys_agree
     }
 
-    /// The table and the sentence below it.
     pub(super) fn render(&self, style: Style) -> String {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);

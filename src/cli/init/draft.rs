@@ -21,13 +21,10 @@ pub(super) const KINDS: [(&str, &str); 3] = [
 /// complain of is the one field that has just been answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
-    /// `user_agent`
     pub(super) user_agent: String,
     /// `name` of the tenant
     pub(super) tenant: String,
-    /// Where the tenant is.
     pub(super) address: Address,
-    /// `client_id`
     pub(super) client_id: String,
     /// Where the client secret is: `credential`, `file` or `env`, and which.
     pub(super) secret: (&'static str, String),
@@ -35,24 +32,15 @@ pub(super) struct Draft {
     pub(super) collections: Vec<String>,
     /// `destination_url`, perhaps with [`PLACEHOLDER`].
     pub(super) destination_url: String,
-    /// `[tenant.webhook.resync]`
     pub(super) resync: Resync,
     /// `path` of a key sink, perhaps with [`PLACEHOLDER`].
     pub(super) key_file: Option<String>,
 }
 
-/// Where a tenant is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
-    /// `environment`
     Environment(String),
-    /// `api_origin` and `token_url`
-    Own {
-        /// `api_origin`
-        api_origin: String,
-        /// `token_url`
-        token_url: String,
-    },
+    Own { api_origin: String, token_url: String },
 }
 
 /// How a gap is closed.
@@ -85,7 +73,6 @@ impl Draft {
         }
     }
 
-    /// The whole file.
     pub(super) fn text(&self) -> String {
         let mut lines = self.head();
         lines.extend(self.tenant());
@@ -97,7 +84,6 @@ impl Draft {
         lines.join("\n") + "\n"
     }
 
-    /// What stands above the first tenant.
     fn head(&self) -> Vec<String> {
         let head = EXAMPLE.split("\n[[tenant]]\n").next().unwrap_or_default();
         let own = |line: &str| {

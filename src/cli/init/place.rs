@@ -1,4 +1,4 @@
-//! The file in its place: whole or not at all, and never over another one that nobody gave up.
+//! The file in its place: whole or not at all, and never over another one that no one gave up.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -31,7 +31,7 @@ pub(super) fn write(target: &Path, text: &str, force: bool) -> anyhow::Result<()
         Err(_) => None,
     };
     let done = fill(&aside, text, group).and_then(|()| {
-        // A link, unlike a rename, fails where somebody else was faster.
+        // A link, unlike a rename, fails where someone else was faster.
         if force { fs::rename(&aside, &target) } else { fs::hard_link(&aside, &target) }
     });
     // After a rename it is gone; if it cannot be removed, the error below matters more.

@@ -1,4 +1,4 @@
-//! What `init` has to know: which flags say it, how a person is asked, and what the answer changes.
+//! What `init` must know: which flags say it, how a person is asked, and what the answer changes.
 
 use std::path::Path;
 
@@ -22,7 +22,6 @@ pub(super) fn judge(draft: &Draft) -> Result<Vec<String>, Vec<String>> {
     }
 }
 
-/// One thing to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
     UserAgent,
@@ -50,7 +49,6 @@ impl Question {
         Self::KeyFile,
     ];
 
-    /// The flags that answer it.
     pub(super) fn flags(self) -> &'static str {
         match self {
             Self::UserAgent => "--user-agent",
@@ -70,7 +68,6 @@ impl Question {
         self == Self::KeyFile
     }
 
-    /// How a person is asked.
     pub(super) fn prompt(self) -> String {
         let text = match self {
             Self::UserAgent => "User agent, \"Service/Version (Company)\", as Protime demands it",

@@ -44,7 +44,6 @@ fn service(config: &Config) -> Vec<String> {
     lines
 }
 
-/// Steps that give the service what it needs.
 struct Service {
     lines: Vec<String>,
     /// Settings of `[Service]`.

@@ -26,14 +26,11 @@ pub(super) struct One {
 /// A configured webhook and whose it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configured<'c> {
-    /// The tenant.
     pub(crate) tenant: &'c Tenant,
-    /// The webhook.
     pub(crate) webhook: &'c config::Webhook,
 }
 
 impl Configured<'_> {
-    /// Its full name.
     pub(crate) fn path(&self) -> WebhookPath {
         WebhookPath { tenant: self.tenant.name.clone(), name: self.webhook.name.clone() }
     }
@@ -49,13 +46,11 @@ impl Named for Configured<'_> {
     }
 }
 
-/// Every configured webhook.
 pub(in crate::cli) fn configured(config: &Config) -> Vec<Configured<'_>> {
     let of = |tenant| move |webhook| Configured { tenant, webhook };
     config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(of(tenant))).collect()
 }
 
-/// The tenant of this name.
 pub(super) fn tenant<'c>(config: &'c Config, name: &str) -> Result<&'c Tenant, Failure> {
     config.tenants.iter().find(|tenant| tenant.name.as_str() == name).ok_or_else(|| {
         let names = config.tenants.iter().map(|tenant| tenant.name.to_string());

@@ -2,7 +2,7 @@
 //!
 //! Laws: the key, which Protime shows once, is printed before anything else is said; an answer in which
 //! no key is recognised is printed whole, since it holds the only copy; and a POST kills the key that
-//! is in force, so that whoever has the daemon for this is told so.
+//! is in force, so that a person who has the daemon for this is told so.
 
 use std::{
     io::{self, ErrorKind},
@@ -97,7 +97,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Whether somebody listens on one of the daemon's sockets. Who may not connect cannot know, and is
+/// Whether someone listens on one of the daemon's sockets. A user who may not connect cannot know, and is
 /// warned to be safe.
 fn daemon_runs(config: &Config) -> bool {
     [&config.daemon.status_socket, &config.daemon.control_socket].into_iter().any(|socket| {

@@ -46,7 +46,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         None => config.tenants.iter().collect(),
     };
     if tenants.is_empty() {
-        return Err(Failure::Usage("there is nobody to ask: no tenant is configured".to_owned()).into());
+        return Err(Failure::Usage("there is no one to ask: no tenant is configured".to_owned()).into());
     }
     let mut clients: Vec<(&Tenant, TenantClient)> = Vec::new();
     for tenant in tenants {

@@ -35,11 +35,8 @@ pub(super) struct Args {
 /// A webhook as Protime has it, and as what it is configured here.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
-    /// The tenant.
     pub(super) tenant: String,
-    /// Protime's id.
     pub(super) id: String,
-    /// The collection.
     pub(super) collection: String,
     /// Where events go.
     pub(super) destination_url: String,

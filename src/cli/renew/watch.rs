@@ -17,9 +17,7 @@ const PATIENCE: u32 = 40;
 /// Whether a renewal is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Not yet.
     Open,
-    /// All steps are done.
     Succeeded,
     /// Protime does not renew it now: why.
     Postponed(String),
@@ -27,7 +25,7 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
-/// A renewal that somebody waits for.
+/// A renewal that someone waits for.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The webhook's full name.

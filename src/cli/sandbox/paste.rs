@@ -59,7 +59,6 @@ fn own_folder() -> miette::Result<PathBuf> {
     }
 }
 
-/// A complete configuration for this sandbox.
 pub(crate) fn snippet(args: &Args, origin: &str, secret_file: &Path) -> String {
     let folder = secret_file.parent().unwrap_or(secret_file);
     let path = |path: &Path| quoted(&path.to_string_lossy());

@@ -25,7 +25,6 @@ const BARS: [usize; 4] = [24, 16, 8, 0];
 /// What begins the lines below a webhook.
 const BELOW: &str = "      ";
 
-/// One webhook, as text.
 struct Line<'a> {
     webhook: &'a Webhook,
     rank: u8,

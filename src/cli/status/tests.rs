@@ -309,7 +309,7 @@ fn what_a_tenant_has_said_its_webhooks_do_not_repeat_at_a_terminal() {
 }
 
 #[test]
-fn a_problem_concerns_its_webhook_its_tenant_or_everybody() {
+fn a_problem_concerns_its_webhook_its_tenant_or_everyone() {
     let problem = |webhook: Option<&str>, tenant: Option<&str>| problem(webhook, tenant, "");
     let webhook = active("people");
     for (problem, expected) in [

@@ -41,7 +41,6 @@ q, Esc       leave
 ━━━━──┿┄┄┄   a lifetime: passed, ahead, the planned renewal,
              and the time left after it to try again";
 
-/// Paints everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, now: Timestamp) {
     let area = frame.area();
     let high = area.height >= LOW;

@@ -2,7 +2,7 @@
 //!
 //! The whole picture is fetched at first, after every event, and now and then; events arrive as they
 //! happen (`GET /v1/events`). A daemon that has no events is asked every second instead. One that
-//! does not answer is asked again every second, so that its restart needs nobody's help.
+//! does not answer is asked again every second, so that its restart needs no one's help.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ const GATHER: Duration = Duration::from_millis(250);
 /// An event is never longer than this; what is longer is no event.
 const LONGEST: usize = 1 << 20;
 
-/// Sends what the daemon says until nobody listens.
+/// Sends what the daemon says until no one listens.
 pub(super) async fn run(client: Client, news: mpsc::Sender<News>) {
     while !news.is_closed() {
         if let Err(error) = follow(&client, &news).await {
-            // Nobody listens any more if this fails, and the loop ends.
+            // No one listens any more if this fails, and the loop ends.
             let _ = news.send(News::Lost(plain(&format!("{error:#}")))).await;
         }
         sleep(SECOND).await;
@@ -56,7 +56,7 @@ async fn follow(client: &Client, news: &mpsc::Sender<News>) -> anyhow::Result<()
                     due = due.min(Instant::now() + GATHER);
                 }
             }
-            // It stops, or starts anew: the next round tells which.
+            // It stops, or starts again: the next round tells which.
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => due = Instant::now(),

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::news::{Key, News};
 
-/// Sends what is typed until nobody listens, or the terminal is gone.
+/// Sends what is typed until no one listens, or the terminal is gone.
 pub(super) fn listen(news: mpsc::Sender<News>) {
     std::thread::spawn(move || {
         loop {
@@ -18,7 +18,7 @@ pub(super) fn listen(news: mpsc::Sender<News>) {
                 Ok(Event::Resize(..)) => news.blocking_send(News::Resized),
                 Ok(_) => Ok(()),
                 Err(_) => {
-                    // A terminal that cannot be read has nobody before it, and is not read again.
+                    // A terminal that cannot be read has no one before it, and is not read again.
                     let _ = news.blocking_send(News::Typed(Key::Quit));
                     return;
                 }

@@ -26,14 +26,12 @@ const WIDEST: u16 = 76;
 /// How many lines a page is.
 const PAGE: usize = 10;
 
-/// What is to be asked of the daemon.
+/// What is to be asked of the daemon; a webhook is named in full.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Renew this webhook.
     Renew(String),
     /// Poll every tenant.
     Poll,
-    /// Tell the history of this webhook.
     History(String),
     /// Nothing: the screen ends.
     Quit,
@@ -42,37 +40,30 @@ pub(super) enum Effect {
 /// What lies over the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Over {
-    /// Nothing.
     #[default]
     Nothing,
-    /// The keys.
     Help,
     /// Whether to renew this webhook.
     Confirm(String),
     /// The history of a webhook, scrolled down by so many lines. It is open from the moment it is asked
     /// for: a key that is typed before the answer comes means what it means to an open history.
     History {
-        /// Whose.
         name: String,
         /// As text, once it has come.
         text: Option<String>,
-        /// How far it is scrolled.
         down: usize,
     },
 }
 
-/// The state of the screen.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    /// The last picture.
     pub(super) view: Option<View>,
     /// Since when the daemon does not answer, and why.
     pub(super) lost: Option<(Timestamp, String)>,
     /// What happened, the newest last.
     pub(super) log: VecDeque<(Timestamp, String)>,
-    /// What lies over the list.
     pub(super) over: Over,
-    /// A sentence for whoever pressed a key.
+    /// A sentence for the person who pressed a key.
     pub(super) said: String,
     /// Columns of the terminal, where they are known.
     pub(super) width: Option<u16>,
@@ -91,7 +82,7 @@ impl Model {
         self.webhooks().iter().position(named).unwrap_or(0)
     }
 
-    /// The webhooks, in the daemon's order: lines must not jump while somebody aims at one.
+    /// The webhooks, in the daemon's order: lines must not jump while someone aims at one.
     pub(super) fn webhooks(&self) -> &[Webhook] {
         self.view.as_ref().map_or(&[], |view| &view.webhooks)
     }

@@ -61,7 +61,6 @@ impl Columns {
         SIGN + GAP + with_gap(if self.state { STATE } else { 0 }) + with_gap(self.bar)
     }
 
-    /// One webhook.
     pub(super) fn row(&self, webhook: &Webhook, now: Timestamp) -> Line<'static> {
         let colour = colour(paint_of(webhook.state));
         let (width, bar) = (self.name, self.bar);
@@ -105,7 +104,6 @@ fn end_of(name: &str, width: usize) -> String {
     format!("…{end}")
 }
 
-/// A colour of the terminal for what it says.
 fn colour(paint: Paint) -> Style {
     match paint {
         Paint::Good => Style::new().fg(Color::Green),

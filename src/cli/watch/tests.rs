@@ -241,7 +241,7 @@ fn every_size_of_terminal_is_painted() {
 fn a_daemon_that_went_away_is_said_so_and_comes_back() {
     let mut model = shown(&[alive("clockings")]);
     for second in 0..3 {
-        model.learn(News::Lost("nobody listens".to_owned()), after(second));
+        model.learn(News::Lost("no one listens".to_owned()), after(second));
     }
     let rows = screen(&model, 80, 24);
     assert!(rows[0].starts_with("the daemon does not answer"), "{rows:#?}");

@@ -95,13 +95,13 @@ fn an_error_without_a_step_decides_too() {
 
 #[test]
 fn a_webhook_that_stays_contended_is_given_up() {
-    let contended = in_state(State::Contended, Some(("somebody else renews it", None)));
+    let contended = in_state(State::Contended, Some(("someone else renews it", None)));
     let mut watch = Watch::new(&contended, 17, None);
     for _ in 0..PATIENCE {
         assert_eq!(watch.look(None, &contended, NOW).1, Verdict::Open);
     }
     assert!(
-        matches!(watch.look(None, &contended, NOW).1, Verdict::Failed(why) if why.contains("somebody else"))
+        matches!(watch.look(None, &contended, NOW).1, Verdict::Failed(why) if why.contains("someone else"))
     );
 }
 
