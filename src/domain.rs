@@ -1,7 +1,18 @@
-//! The vocabulary of the crate: tenants, webhooks, pairs, keys, gaps, reasons.
+//! The vocabulary of the crate and its rules, as values: no I/O, no clock, no randomness.
 //!
-//! Everything here is a value without I/O, so that every other room may import it and none has to
-//! import another room only to speak of the same thing. Time is always an argument.
+//! A webhook is a state machine. [`plan`] says what to do next about a [`state`], [`transition`] says what has
+//! become of it; both are pure, and both exist once. Everything else here is what they speak of, so that every
+//! other room may import it and none must import another room to speak of the same thing.
+//!
+//! Laws: time and random draws are arguments; times that Protime sets, and what is compared with them, are on
+//! Protime's clock, all others are on ours (`state::Now` has both); a key shows itself only where it is asked to;
+//! what is stored or shown by its serialised name keeps that name.
+//!
+//! In reading order: [`webhook`], [`key`] and [`state`] say who is who and what is known; [`gap`], [`lifetime`],
+//! [`grain`] and [`backoff`] are the arithmetic of time; [`reason`], [`renewal`], [`post`], [`outbox`] and
+//! [`removed`] are the parts of a state; then [`plan`], [`transition`] and [`journal`]. [`object`],
+//! [`collection`], [`filter`], [`query`] and [`page_cursor`] serve the reading of a collection, [`task`],
+//! [`event`] and [`report`] are what programs, subscribers and clients are told.
 
 pub(crate) mod backoff;
 pub(crate) mod collection;

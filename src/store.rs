@@ -1,9 +1,14 @@
 //! The durable state: one SQLite database in the state directory.
 //!
-//! Laws: one daemon per state directory (an exclusive lock, taken before anything else is touched);
-//! whoever gets an answer from a write gets it after the fsync; a file that is damaged or newer than
-//! this program is named and left alone. The store holds no rule: it loads states and commits what
-//! `domain::transition` has made of them, under the revision that they came of.
+//! The store holds no rule of the business: it loads states and commits what `domain::transition` has made of
+//! them, under the revision that they came of. Laws: one daemon per state directory (an exclusive lock, taken
+//! before anything else is touched); an answer to a write comes after the fsync; a file that is damaged or newer
+//! than this program is named and left alone.
+//!
+//! In reading order: [`lock`], [`schema`] and [`writer`] open the database and own it; [`state`] lays a webhook out
+//! in rows; [`load`] and [`commit`] are the two directions; [`configuration`], [`keys`], [`answers`] and
+//! [`cursors`] are what is stored beside a state; [`change_feed`] is what others are told from; [`emergency`] is
+//! for the day on which the database refuses a key.
 
 mod answers;
 mod change_feed;

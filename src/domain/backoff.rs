@@ -1,7 +1,7 @@
 //! The retry policy as a value: exponential with full jitter.
 //!
 //! Law: failures never make a hot loop. The number of attempts is stored, so that a restart
-//! continues where it was; the random draw is an argument.
+//! continues where it was.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What Protime documents of the collections that have webhooks, as data: what a list or a delta of
 //! them demands, what it can be filtered by, which scope reads it, which references it shows.
 //!
-//! Law: everybody who must know reads this table, so that there is one place to correct. What no page
+//! Law: everyone who needs to know reads this table, so that there is one place to correct. What no page
 //! of Protime's says stands here as not known, and nothing is refused because of it.
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ const STATUS: Field = Field { name: "status", form: Form::Word };
 const ENABLED: Field = Field { name: "enabled", form: Form::Flag };
 const COUNTER_GROUP: Field = Field { name: "counter-group", form: Form::Ids(&[]) };
 const COUNTER_DEFINITION: Field = Field { name: "counter-definition", form: Form::Ids(&[]) };
-/// So an older page of Protime's calls it.
+// So an older page of Protime's calls it.
 const COUNTER_DEFINITIONS: Field = Field { name: "counter-definitions", form: Form::Ids(&[]) };
 
 const YEARLY: Option<Dated> = Some(Dated { property: "date", a_year_at_most: true });

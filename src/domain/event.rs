@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     KeyRotated,
     WebhookState,
     PollFinished,
-    /// Events were missed: read the webhooks anew.
+    /// Events were missed: read the webhooks again.
     Reset,
 }
 

@@ -191,7 +191,7 @@ impl Filter {
     /// The days that are to be asked for, each entry in a request of its own; `earliest` is where
     /// everything begins for this operator.
     ///
-    /// A filter with both dates is walked year by year. One with `{from_date}` alone cannot be, so for
+    /// A filter with both dates is read year by year. One with `{from_date}` alone cannot be, so for
     /// everything it begins one year before the end.
     pub(crate) fn days(&self, from: Option<Timestamp>, to: Timestamp, earliest: Option<Date>) -> Vec<Days> {
         let both = self.has(Place::FromDate) && self.has(Place::ToDate);

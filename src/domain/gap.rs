@@ -1,4 +1,4 @@
-//! The gap: the time of which nobody can prove that its events arrived.
+//! The gap: the time of which no one can prove that its events arrived.
 //!
 //! Events of a gap are never replayed, so a gap is a debt. It is paid by a resync that *started*
 //! after the last change in it, and until then gaps are merged and never shortened.

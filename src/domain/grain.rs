@@ -1,8 +1,8 @@
 //! How finely an author writes times: to the minute, the second, or a part of it, as databases round.
 //!
 //! Laws: the same moment, written by two authors, differs by less than the coarser one's unit, whether it
-//! was rounded or cut; and an author is known by the finest time that he was seen to write, so that one
-//! round number is no licence.
+//! was rounded or cut; and an author is known by the finest time that they were seen to write, so that
+//! one round number proves nothing.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! When to renew: a planned moment inside the webhook's lifetime, drawn once.
 //!
 //! Laws: never before half of the lifetime has passed, never after `validUntil`, and the jitter is
-//! an argument, because drawing it anew at each look would in effect always pick the earliest.
+//! an argument, because drawing it again at each look would in effect always pick the earliest.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub(crate) struct Object {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Listed,
-    /// As an object of a fresh delta: who reads a delta line by line gets changes only.
+    /// As an object of a fresh delta: what reads a delta line by line gets changes only.
     Shown,
     Change,
 }
@@ -133,9 +133,9 @@ impl Object {
         [br#"{"changeType":"InsertOrUpdate","data":"#, raw, b"}"].concat()
     }
 
-    /// What was read, on one line with its line feed; of a delta, always a change. Only white space between JSON's tokens can hold
-    /// a line feed, so a space in its place changes nothing.
+    /// What was read, on one line with its line feed; of a delta, always a change.
     pub(crate) fn write_line(&self, into: &mut Vec<u8>) {
+        // Only white space between JSON's tokens can have a line feed in it, so a space in its place changes nothing.
         let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
         match self.form {
             Form::Listed => into.extend(self.raw.get().as_bytes().iter().map(one_line)),
@@ -191,9 +191,9 @@ mod tests {
         assert_eq!((change.event(), change.id()), (text.as_bytes().to_vec(), "7"));
         assert_eq!(line(&change), format!("{text}\n"));
         let text = "{ \"changeType\":\"Delete\",\n\"data\":{\"id\" : 1.0}}";
-        let kept = Object::array(&[change, Object::changed(raw(text)).expect("a change")]);
-        let kept = Object::changes(&kept).expect("an array of changes");
-        assert_eq!((kept.len(), kept[1].event()), (2, text.as_bytes().to_vec()));
+        let stored = Object::array(&[change, Object::changed(raw(text)).expect("a change")]);
+        let stored = Object::changes(&stored).expect("an array of changes");
+        assert_eq!((stored.len(), stored[1].event()), (2, text.as_bytes().to_vec()));
         assert_eq!(Object::changes(&Object::array(&[])).map(|none| none.len()), Ok(0));
     }
 

@@ -1,14 +1,14 @@
 //! What one key sink has, what it is still to get, and how the attempts went.
 //!
 //! Law: the newest key wins. A sink that failed is owed the key that is current when it is tried again,
-//! and the count of its failures begins anew with every key.
+//! and the count of its failures begins again with every key.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outbox {
-    /// The sink's stable name. It may hold a secret: it is for the database, not for people.
+    /// The sink's stable name. It may contain a secret: it is for the database, not for people.
     pub(crate) sink: String,
     /// The newest version of the key that it has; 0 for none.
     pub(crate) version: u64,

@@ -1,4 +1,4 @@
-//! Where a walk through a collection is: what must be known to go on after an interruption.
+//! Where the reading of a collection is: what must be known to go on after an interruption.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

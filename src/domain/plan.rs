@@ -1,9 +1,9 @@
 //! What to do about a webhook: a pure function of what is stored, what is wanted, and the time.
 //!
-//! No clock, no network, no database: the hard cases are rows of a table in the tests. Laws kept here:
+//! No clock, no network, no database: the hard cases are rows of a table in the tests. Laws:
 //! an unknown outcome is resolved before anything else happens; a webhook is left alone until its
 //! planned time unless Protime says that it does not deliver with our key; and POSTs that no plan
-//! explains are capped, because the other explanation is somebody else who renews the same pair.
+//! explains are capped, because the other explanation is someone else who renews the same pair.
 
 mod evidence;
 
@@ -77,7 +77,7 @@ pub(crate) enum Action {
 }
 
 pub(crate) fn plan(state: &WebhookState, policy: &Policy, now: Now) -> Action {
-    // Whatever else it waits for, a delta that nobody asks for ends.
+    // Whatever else it waits for, a delta that no one asks for ends.
     match (first(state, policy, now), keep_alive_at(state, policy, now)) {
         (Action::Wait { .. }, Some(warm)) if warm <= now.local => Action::KeepDeltaAlive,
         (Action::Wait { until, contended }, Some(warm)) => {
@@ -101,7 +101,7 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
     let Some(active) = &state.active else {
         return match due(state, policy, now) {
             Some(reason) => capped(state, policy, now, reason).unwrap_or(Action::Begin(reason)),
-            None if confirm_due(state, now) => Action::Recheck,
+            None if recheck_due(state, now) => Action::Recheck,
             None => idle(state, now),
         };
     };
@@ -116,7 +116,7 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
             match due(state, policy, now) {
                 // A sink that does not take the key is no reason to miss the next renewal.
                 Some(reason) if capped(state, policy, now, reason).is_none() => Action::Supersede(reason),
-                _ if confirm_due(state, now) => Action::Recheck,
+                _ if recheck_due(state, now) => Action::Recheck,
                 Some(reason) => capped(state, policy, now, reason).unwrap_or(Action::Supersede(reason)),
                 None => idle(state, now),
             }
@@ -130,7 +130,7 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
                 {
                     Action::Supersede(reason)
                 }
-                _ if confirm_due(state, now) => Action::Recheck,
+                _ if recheck_due(state, now) => Action::Recheck,
                 _ => wait_or(waiting, usual),
             }
         }
@@ -168,7 +168,7 @@ pub(crate) fn reported_state(state: &WebhookState, plan: &Action, poll: Option<R
 
 /// Whether a POST for this reason is one that no plan explains: it comes before its planned time, or
 /// there is no plan, because Protime told no end. An operator's wish and the end of a lifetime are
-/// explanations, unless it ended as it began; somebody else's POST never is.
+/// explanations, unless it ended as it began; someone else's POST never is.
 ///
 /// After a POST that issued a key which no one got, every other one is unplanned as well, whatever it is for:
 /// where no answer is understood, nothing else keeps POSTs from following one another.
@@ -269,11 +269,11 @@ fn retry_after(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timest
 /// When the delta link is to be used so that the delta does not end. Times that lie further ahead than they
 /// can were written on another clock.
 fn keep_alive_at(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
-    let (warmth, every) = state.delta.zip(policy.keep_warm)?;
+    let (delta, every) = state.delta.zip(policy.keep_warm)?;
     let every = SignedDuration::try_from(every).unwrap_or(HOUR);
     let longest = SignedDuration::try_from(policy.longest_retry).unwrap_or(HOUR);
-    let asked_at = warmth.asked_at.min(now.local);
-    let retry_at = warmth.retry_at.filter(|retry_at| retry_at.duration_since(now.local) <= longest);
+    let asked_at = delta.asked_at.min(now.local);
+    let retry_at = delta.retry_at.filter(|retry_at| retry_at.duration_since(now.local) <= longest);
     let due = asked_at.checked_add(every).unwrap_or(now.local);
     Some(retry_at.map_or(due, |retry_at| due.max(retry_at)))
 }
@@ -289,12 +289,12 @@ fn settled(state: &WebhookState, at: Stage) -> bool {
     state.sinks.iter().all(|outbox| state.has_key(&outbox.sink) || tried(outbox))
 }
 
-fn confirm_due(state: &WebhookState, now: Now) -> bool {
-    confirm_at(state).is_some_and(|at| at <= now.local)
+fn recheck_due(state: &WebhookState, now: Now) -> bool {
+    recheck_at(state).is_some_and(|at| at <= now.local)
 }
 
 /// When Protime is to be asked besides the regular polls.
-fn confirm_at(state: &WebhookState) -> Option<Timestamp> {
+fn recheck_at(state: &WebhookState) -> Option<Timestamp> {
     [state.recheck.map(|recheck| recheck.at), unsettled(state)].into_iter().flatten().min()
 }
 
@@ -307,14 +307,14 @@ pub(crate) fn to_backfill(state: &WebhookState) -> Option<&ListedWebhook> {
         registration.id.is_none() || (registration.valid_until.is_none() && listed.valid_until.is_some());
     // What a rotation takes over as listed has been seen in the moment of the rotation, and in no list.
     let unplanned = state.next_renewal_at.is_none() && registration.valid_until.is_some();
-    let is_news = (registration.shown.is_none() || unplanned) && listed.seen_at > registration.rotated_at;
+    let is_new = (registration.shown.is_none() || unplanned) && listed.seen_at > registration.rotated_at;
     let is_late = lacks && listed.seen_at >= registration.rotated_at;
-    ((is_news || is_late) && !differs(registration, listed)).then_some(listed)
+    ((is_new || is_late) && !differs(registration, listed)).then_some(listed)
 }
 
 fn idle(state: &WebhookState, now: Now) -> Action {
     if unsettled(state).is_some() {
-        return Action::Wait { until: confirm_at(state), contended: false };
+        return Action::Wait { until: recheck_at(state), contended: false };
     }
     let patience = match &state.remote {
         Remote::Listed(ListedWebhook { status: RemoteStatus::Other(_), status_since, .. }) => {

@@ -1,4 +1,4 @@
-//! Why a renewal runs, which steps it walks, and how each of them ended: the words of the contract.
+//! Why a renewal runs, which steps it has, and how each of them ended: the words of the contract.
 
 use std::{fmt, str::FromStr};
 

@@ -1,6 +1,6 @@
 //! Webhooks that left the configuration and live on at Protime.
 //!
-//! Protime goes on delivering their events, and nobody renews them. They are shown until Protime no
+//! Protime goes on delivering their events, and no one renews them. They are shown until Protime no
 //! longer lists them, and are only deleted there where the configuration had asked for it.
 
 use jiff::Timestamp;

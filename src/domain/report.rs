@@ -1,4 +1,4 @@
-//! The picture of the daemon that the sockets serve and the command line draws: field for field
+//! The view of the daemon that the sockets serve and the command line draws: field for field
 //! what the contract promises, and nothing that is secret.
 //!
 //! Both sides use these types, so that they cannot disagree.

@@ -1,4 +1,4 @@
-//! What is known of one webhook: the durable picture from which every decision is made.
+//! What is known of one webhook: the durable state from which every decision is made.
 //!
 //! The store reads and writes it, the plan judges it, and neither needs the other for that. Times
 //! that Protime sets or that are compared with them (`valid_until`, the planned renewal, gaps) are

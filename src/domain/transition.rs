@@ -139,7 +139,9 @@ impl Change {
             Event::CaughtUp(attempt, outcome, covered, output, everywhere) => {
                 self.caught_up(*attempt, *outcome, *covered, output.as_ref(), *everywhere);
             }
-            Event::PageDelivered { renewal, step, progress } => self.walked(*renewal, *step, *progress),
+            Event::PageDelivered { renewal, step, progress } => {
+                self.page_delivered(*renewal, *step, *progress);
+            }
             Event::PostRefused(post, setback) => self.refused(*post, setback),
             Event::PostUnknown(post, setback) => self.unknown(*post, setback),
             Event::PostPostponed(post, why) => self.postponed(*post, why),
@@ -163,8 +165,8 @@ impl Change {
             }
             Event::DeliveryGivenUp(sink, why, output) => self.give_delivery_up(sink, why, output.as_ref()),
             Event::KeyGone(sink, version) => self.key_gone(sink, *version),
-            Event::Delta(kept) => self.delta(*kept),
-            Event::DeltaKeptAlive(covered, audited) => self.refreshed(*covered, *audited),
+            Event::Delta(exists) => self.delta(*exists),
+            Event::DeltaKeptAlive(covered, audited) => self.delta_kept_alive(*covered, *audited),
             Event::DeltaNotReached(retry_at) => {
                 if let Some(delta) = &mut self.state.delta {
                     delta.retry_at = Some(*retry_at);
@@ -344,8 +346,8 @@ impl Change {
         later(self.now, delay.max(setback.at_least.unwrap_or_default()))
     }
 
-    /// Success in one step says nothing of another.
     fn overcome(&mut self, step: Step) {
+        // Success in one step says nothing of another.
         self.state.retry.take_if(|retry| retry.step == step);
     }
 }

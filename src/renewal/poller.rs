@@ -1,8 +1,8 @@
-//! Asks a tenant for its list of webhooks, stores what it says, and lets every webhook be judged anew.
+//! Asks a tenant for its list of webhooks, stores what it says, and lets every webhook be judged again.
 //!
-//! Laws: the list is the truth, one request for all webhooks of a tenant; whoever asks for a fresh
-//! list gets one that was asked for *after* he asked, shared with everybody who asked in time; a list
-//! that is older than a POST is not believed about that webhook (the store sees to that).
+//! Laws: the list is the truth, one request for all webhooks of a tenant; a caller that asks for a fresh list
+//! gets one that was asked for *after* its call, shared with everyone who called in time; a list that is older
+//! than a POST is not believed about that webhook (`post_marks` sees to that).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -164,7 +164,7 @@ impl Tenant {
         let mut latest = self.latest.lock().await;
         if latest.number <= asked_after {
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            // Whoever is given up in the middle leaves no outcome to those who wait.
+            // A call that is given up in the middle leaves no outcome to those that wait.
             let outcome = self.ask().await;
             *latest = Latest { number, outcome };
             self.note(&latest.outcome);
@@ -183,7 +183,7 @@ impl Tenant {
             }
             *suspected = Some(Instant::now());
         }
-        tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether somebody else renewed its webhook");
+        tracing::warn!(tenant = %self.name, "an event is signed with an unknown key; looking whether someone else renewed its webhook");
         // A failure is noted with the tenant and leads to a retry.
         let _noted = self.poll().await;
     }

@@ -1,8 +1,5 @@
-//! Does one thing for one webhook, and records it before and after.
-//!
-//! [`Procedure::advance`] loads what is stored, asks [`plan`], and does what it says. All the state
-//! is in the store, so that the process may die between any two lines: the next start goes on from
-//! what was recorded.
+//! Does one thing for one webhook, and records it before and after: [`Procedure::advance`] loads what is stored,
+//! asks [`plan`], and does what it says.
 
 use std::{sync::Arc, time::Duration};
 
@@ -101,7 +98,7 @@ impl Procedure {
         match plan {
             Action::Wait { until, contended } => {
                 if contended {
-                    tracing::error!(webhook = %self.path, "contended: somebody else keeps renewing this webhook, or it is disabled again and again; waiting");
+                    tracing::error!(webhook = %self.path, "contended: someone else keeps renewing this webhook, or it is disabled again and again; waiting");
                 }
                 let scheduled = self.store.schedule(self.id, until, state.revision).await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
@@ -175,7 +172,7 @@ impl Procedure {
 
     /// Opens a renewal because someone asks for it, and returns its number. One that is open already
     /// is tried at once instead, unless it is stuck with an answer that has no key in it, when only another
-    /// POST can bring one, or held up by the cap on unplanned POSTs.
+    /// POST can bring one, or kept back by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         loop {
             let state = self.store.state(self.id).await?;
@@ -207,10 +204,10 @@ impl Procedure {
         Ok(())
     }
 
-    /// Asks Protime first: a fresh list may show that it has the wanted references already, as it does for
-    /// a webhook that was taken over from somebody else.
     async fn change_references(&self) -> Result<(), StoreError> {
-        // A failure is noted with the tenant, and the renewal meets it again.
+        // Protime is asked first: a fresh list may show that it has the wanted references already, as it does for a
+        // webhook that was taken over from someone else. A failure is noted with the tenant, and the renewal meets it
+        // again.
         let _noted = self.tenant.poll().await;
         let (state, now) = (self.store.state(self.id).await?, self.tenant.now());
         match plan(&state, &self.policy, now) {

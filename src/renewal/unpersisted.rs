@@ -15,7 +15,7 @@ use crate::domain::webhook::WebhookPath;
 
 /// A key that this process has and the database has not.
 #[derive(Debug, Clone, Copy, Default)]
-struct Held {
+struct Unpersisted {
     /// Since when the database refuses it; `None` while it is asked for the first time.
     refused_since: Option<Timestamp>,
     in_emergency_file: bool,
@@ -24,7 +24,7 @@ struct Held {
 /// The webhooks with a key that is not in the database. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UnpersistedKeys {
-    held: Arc<Mutex<BTreeMap<WebhookPath, Held>>>,
+    keys: Arc<Mutex<BTreeMap<WebhookPath, Unpersisted>>>,
     awaited: Arc<AtomicUsize>,
 }
 
@@ -50,27 +50,27 @@ impl UnpersistedKeys {
     }
 
     /// Notes that a key has arrived, before anyone has tried to store it.
-    pub(crate) fn hold(&self, path: &WebhookPath) {
-        self.lock().insert(path.clone(), Held::default());
+    pub(crate) fn add(&self, path: &WebhookPath) {
+        self.lock().insert(path.clone(), Unpersisted::default());
     }
 
     /// Notes that the database refused a key; the first time counts.
     pub(crate) fn refused(&self, path: &WebhookPath, now: Timestamp) {
-        if let Some(held) = self.lock().get_mut(path) {
-            held.refused_since.get_or_insert(now);
+        if let Some(key) = self.lock().get_mut(path) {
+            key.refused_since.get_or_insert(now);
         }
     }
 
     /// Notes that a key is in an emergency file.
     pub(crate) fn in_emergency_file(&self, path: &WebhookPath) {
-        if let Some(held) = self.lock().get_mut(path) {
-            held.in_emergency_file = true;
+        if let Some(key) = self.lock().get_mut(path) {
+            key.in_emergency_file = true;
         }
     }
 
     /// Notes that the database took the key; tells whether it had refused it.
     pub(crate) fn remove(&self, path: &WebhookPath) -> bool {
-        self.lock().remove(path).is_some_and(|held| held.refused_since.is_some())
+        self.lock().remove(path).is_some_and(|key| key.refused_since.is_some())
     }
 
     /// Since when the database refuses a webhook's key, if that is so.
@@ -80,10 +80,10 @@ impl UnpersistedKeys {
 
     /// The webhooks whose key would be gone with this process.
     pub(crate) fn nowhere_else(&self) -> Vec<WebhookPath> {
-        self.lock().iter().filter(|(_, held)| !held.in_emergency_file).map(|(path, _)| path.clone()).collect()
+        self.lock().iter().filter(|(_, key)| !key.in_emergency_file).map(|(path, _)| path.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WebhookPath, Unpersisted>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

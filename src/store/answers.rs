@@ -30,7 +30,7 @@ pub(crate) struct Answer {
 
 impl Store {
     /// Stores an answer, and commits what becomes of its webhook with it; false if the webhook has another
-    /// revision by now: then the answer alone is stored, and what becomes of it is to be computed anew.
+    /// revision by now: then the answer alone is stored, and what becomes of it is to be computed again.
     pub(crate) async fn store_answer(
         &self,
         answer: Answer,

@@ -2,7 +2,7 @@
 //! came of.
 //!
 //! Law: all of it or nothing. A state that is not the one any more from which a transition was computed takes
-//! nothing; whoever computed it does so again.
+//! nothing; its caller computes it again.
 
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
@@ -21,7 +21,7 @@ use crate::domain::{
     webhook::TenantName,
 };
 
-pub(super) const KEPT_RENEWALS: u64 = 500;
+pub(super) const RENEWALS_IN_HISTORY: u64 = 500;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
@@ -140,8 +140,8 @@ fn write_entry(connection: &Connection, state: &WebhookState, entry: &Entry) -> 
         nth,
         state::to_json(entry)?,
     ))?;
-    if entry.what == What::Began && state.renewals > KEPT_RENEWALS {
-        let oldest = i64::try_from(state.renewals - KEPT_RENEWALS).unwrap_or(i64::MAX);
+    if entry.what == What::Began && state.renewals > RENEWALS_IN_HISTORY {
+        let oldest = i64::try_from(state.renewals - RENEWALS_IN_HISTORY).unwrap_or(i64::MAX);
         connection
             .prepare_cached("DELETE FROM journal WHERE webhook_id = ? AND nth <= ?")?
             .execute((state.id.0, oldest))?;

@@ -21,7 +21,7 @@ pub(crate) struct Configured {
 }
 
 impl Store {
-    /// Makes the configured webhooks known and all others forgotten-but-kept, and wants a look at each. A webhook
+    /// Makes the configured webhooks known and has all others leave, and wants a look at each. A webhook
     /// is recognised by its pair: what is known of it survives another name. Answers in the order of the argument.
     pub(crate) async fn sync_configuration(
         &self,

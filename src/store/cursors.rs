@@ -3,8 +3,8 @@
 //!
 //! Protime need not answer a delta's link twice: with the next one in its answer, what the answer tells of may be
 //! told by no one any more, and a deletion shows in no list. Laws: a place is stored after what comes before it
-//! was delivered, and never earlier; what a kept delta tells of is stored together with the link that follows it,
-//! before anyone is told of it, and kept until it has arrived.
+//! was delivered, and never earlier; what a delta link tells of is stored together with the link that follows it,
+//! before anyone is told of it, and until it has arrived.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -59,7 +59,7 @@ impl Store {
                 .optional()?;
             let (cursor, delta) = row.unwrap_or_default();
             let cursor = cursor.map(|cursor| from_json(&cursor, "the cursor of a page")).transpose()?;
-            let delta = delta.map(|delta| from_json(&delta, "a kept delta")).transpose()?;
+            let delta = delta.map(|delta| from_json(&delta, "a delta link")).transpose()?;
             Ok((cursor, delta))
         })
         .await
@@ -99,8 +99,8 @@ pub(super) fn apply(connection: &Connection, id: WebhookId, moves: &[Move]) -> R
     for one in moves {
         match one {
             Move::PageCursor(cursor) => set("page", Some(to_json(cursor)?))?,
-            Move::Delta(kept) => {
-                set("delta", Some(to_json(kept)?))?;
+            Move::Delta(link) => {
+                set("delta", Some(to_json(link)?))?;
                 forget_changes(connection, id)?;
             }
             Move::NoDelta => set("delta", None)?,

@@ -1,8 +1,7 @@
-//! The emergency file: where an answer goes that the database refuses, for it holds the only copy of
-//! a key.
+//! The emergency file: where an answer goes that the database refuses, for it is the only copy of a key.
 //!
 //! Laws: it is written beside the database (mode 0600) and fsynced, read at the next start, and
-//! removed once its content is in the database. A file that cannot be used is named and kept.
+//! removed once its content is in the database. A file that cannot be used is named and left.
 
 use std::{
     fs::{self, File},
@@ -30,7 +29,7 @@ use crate::{
 const PREFIX: &str = "rescued-answer-";
 
 #[derive(Serialize, Deserialize)]
-struct Rescued {
+struct EmergencyFile {
     webhook: i64,
     /// Of which POST; files of earlier versions name the renewal instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,8 +43,8 @@ struct Rescued {
 }
 
 impl Store {
-    pub(crate) async fn rescue(&self, answer: &Answer) -> io::Result<PathBuf> {
-        let in_emergency_file = Rescued {
+    pub(crate) async fn write_emergency_file(&self, answer: &Answer) -> io::Result<PathBuf> {
+        let file = EmergencyFile {
             webhook: answer.webhook.0,
             post: Some(answer.post),
             renewal: None,
@@ -54,17 +53,15 @@ impl Store {
             references: answer.references.clone(),
             body_base64: Zeroizing::new(STANDARD.encode(answer.body.as_slice())),
         };
-        let path = self.rescue_path(answer.post);
+        let path = self.emergency_path(answer.post);
         let target = path.clone();
-        tokio::task::spawn_blocking(move || write(&target, &in_emergency_file))
-            .await
-            .map_err(io::Error::other)??;
+        tokio::task::spawn_blocking(move || write(&target, &file)).await.map_err(io::Error::other)??;
         Ok(path)
     }
 
     /// Removes the emergency file of a POST, if there is one: its content is in the database.
     pub(crate) fn forget_emergency_file(&self, post: PostId) {
-        let path = self.rescue_path(post);
+        let path = self.emergency_path(post);
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -74,16 +71,16 @@ impl Store {
         }
     }
 
-    fn rescue_path(&self, post: PostId) -> PathBuf {
+    fn emergency_path(&self, post: PostId) -> PathBuf {
         self.state_dir.join(format!("{PREFIX}{post}.json"))
     }
 }
 
-fn write(path: &Path, in_emergency_file: &Rescued) -> io::Result<()> {
-    let json = Zeroizing::new(serde_json::to_vec(in_emergency_file)?);
+fn write(path: &Path, file: &EmergencyFile) -> io::Result<()> {
+    let json = Zeroizing::new(serde_json::to_vec(file)?);
     let aside = path.with_extension("new");
     write_aside(&aside, &json).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
-        // It may hold a part of a key. If it was never made, there is nothing to remove.
+        // It may have a part of a key in it. If it was never made, there is nothing to remove.
         let _absent = fs::remove_file(&aside);
     })?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
@@ -107,10 +104,10 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
         // The writer may have died before it gave the file its name: it is whole, or was none yet.
         let unfinished = path.extension().is_some_and(|extension| extension == "new");
         match read(&path) {
-            Ok(in_emergency_file) => {
-                // Whoever went on without it would POST again.
-                let waited_for = store(connection, in_emergency_file)
-                    .map_err(|error| failed(&path, io::Error::other(error)))?;
+            Ok(file) => {
+                // Going on without it would mean another POST.
+                let waited_for =
+                    store(connection, file).map_err(|error| failed(&path, io::Error::other(error)))?;
                 if waited_for {
                     tracing::warn!(path = %path.display(), "an answer that the database once refused was taken over");
                 } else {
@@ -130,27 +127,26 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
     Ok(())
 }
 
-fn read(path: &Path) -> io::Result<Rescued> {
+fn read(path: &Path) -> io::Result<EmergencyFile> {
     let json = Zeroizing::new(fs::read(path)?);
-    let in_emergency_file: Rescued = serde_json::from_slice(&json)?;
+    let file: EmergencyFile = serde_json::from_slice(&json)?;
     // It is whole only if its body is.
-    STANDARD.decode(in_emergency_file.body_base64.as_bytes()).map_err(io::Error::other)?;
-    Ok(in_emergency_file)
+    STANDARD.decode(file.body_base64.as_bytes()).map_err(io::Error::other)?;
+    Ok(file)
 }
 
 /// Stores the answer if its renewal still waits for it; another renewal that has begun since knows better.
 /// Tells whether it did.
-fn store(connection: &Connection, in_emergency_file: Rescued) -> Result<bool, StoreError> {
+fn store(connection: &Connection, file: EmergencyFile) -> Result<bool, StoreError> {
     let body = STANDARD
-        .decode(in_emergency_file.body_base64.as_bytes())
+        .decode(file.body_base64.as_bytes())
         .map_err(|error| StoreError::Unexpected(error.to_string()))?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcome = (|| {
-        let state = state::of(connection, WebhookId(in_emergency_file.webhook))?;
+        let state = state::of(connection, WebhookId(file.webhook))?;
         let open = state.active.as_ref();
-        let of_old =
-            open.filter(|open| Some(open.id) == in_emergency_file.renewal).and_then(|open| open.post);
-        let Some(post) = in_emergency_file.post.or(of_old) else { return Ok(false) };
+        let of_old = open.filter(|open| Some(open.id) == file.renewal).and_then(|open| open.post);
+        let Some(post) = file.post.or(of_old) else { return Ok(false) };
         let now = clock::now();
         let transition = apply(&state, &Event::Answered(post), Now { local: now, protime: now });
         let waits = open.is_some_and(|open| open.post == Some(post)) && transition.changes(&state);
@@ -158,10 +154,10 @@ fn store(connection: &Connection, in_emergency_file: Rescued) -> Result<bool, St
             let answer = Answer {
                 post,
                 webhook: state.id,
-                location: in_emergency_file.location,
+                location: file.location,
                 body: Zeroizing::new(body),
-                issued_at: in_emergency_file.issued_at,
-                references: in_emergency_file.references,
+                issued_at: file.issued_at,
+                references: file.references,
             };
             answers::insert(connection, &answer, now)?;
             commit::write(connection, &transition.into())?;

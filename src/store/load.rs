@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Sets when to look at a webhook again, unless something happened to it since `revision` was read: then it
-    /// answers false, and the decision must be taken anew.
+    /// answers false, and the decision must be taken again.
     pub(crate) async fn schedule(
         &self,
         id: WebhookId,

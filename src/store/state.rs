@@ -3,6 +3,8 @@
 //! What is searched for has a column; the rest is one document, of which only `domain::transition` knows what
 //! it means.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -41,21 +43,22 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T
     serde_json::from_str(text).map_err(|error| StoreError::Unexpected(format!("{what}: {error}")))
 }
 
+/// Borrowed to be written, owned when it was read.
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
     on_remove: OnRemove,
     left_at: Option<Timestamp>,
-    remote: Held<'a, Remote>,
-    registration: Held<'a, Option<Registration>>,
+    remote: Cow<'a, Remote>,
+    registration: Cow<'a, Option<Registration>>,
     next_renewal_at: Option<Timestamp>,
-    active: Held<'a, Option<ActiveRenewal>>,
-    last: Held<'a, Option<FinishedRenewal>>,
-    retry: Held<'a, Option<RetryState>>,
+    active: Cow<'a, Option<ActiveRenewal>>,
+    last: Cow<'a, Option<FinishedRenewal>>,
+    retry: Cow<'a, Option<RetryState>>,
     owed: Option<Gap>,
     proven_at: Option<Timestamp>,
     synced_at: Option<Timestamp>,
     recheck: Option<Recheck>,
-    posts: Held<'a, Vec<Post>>,
+    posts: Cow<'a, Vec<Post>>,
     post_marks: u64,
     standing: Standing,
     list_grains: ListGrains,
@@ -64,24 +67,21 @@ struct Document<'a> {
     audit: Option<Audit>,
 }
 
-/// Borrowed to be written, owned when it was read.
-type Held<'a, T> = std::borrow::Cow<'a, T>;
-
 pub(super) fn document(state: &WebhookState) -> Result<String, StoreError> {
     to_json(&Document {
         on_remove: state.on_remove,
         left_at: state.left_at,
-        remote: Held::Borrowed(&state.remote),
-        registration: Held::Borrowed(&state.registration),
+        remote: Cow::Borrowed(&state.remote),
+        registration: Cow::Borrowed(&state.registration),
         next_renewal_at: state.next_renewal_at,
-        active: Held::Borrowed(&state.active),
-        last: Held::Borrowed(&state.last),
-        retry: Held::Borrowed(&state.retry),
+        active: Cow::Borrowed(&state.active),
+        last: Cow::Borrowed(&state.last),
+        retry: Cow::Borrowed(&state.retry),
         owed: state.owed,
         proven_at: state.proven_at,
         synced_at: state.synced_at,
         recheck: state.recheck,
-        posts: Held::Borrowed(&state.posts),
+        posts: Cow::Borrowed(&state.posts),
         post_marks: state.post_marks,
         standing: state.standing,
         list_grains: state.list_grains,

@@ -21,7 +21,7 @@ const LARGEST_GROUP: usize = 256;
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// A piece of work, given the connection or the reason why there is none to work with; says whether
-/// it is to be kept.
+/// it is to be committed.
 type Work = Box<dyn FnOnce(Result<&Connection, StoreError>) -> (bool, Reply) + Send>;
 
 /// A handle of the thread; the thread ends, and closes its connection, with the last handle.

@@ -1,10 +1,10 @@
-//! What a list is worth: whether it shows what our last rotation made, something older or somebody
-//! else's doing, and whether it proves that events arrived.
+//! What a list is worth: whether it shows what our last rotation made, something older or what someone
+//! else did, and whether it proves that events arrived.
 //!
 //! An entry of the list is what our last rotation made if
 //! - its id is ours, in whatever letters, quotes and braces (an answer may have had none: then any id);
 //! - and its end is ours *as databases round*: rounded or cut to the unit in which the list, or the answer,
-//!   is known to write times. That is learnt of all ends that a tenant lists, and no other difference is
+//!   is known to write times. All ends that a tenant lists tell that, and no other difference is
 //!   forgiven. Where one of the two came without an offset, they may differ by a possible one. From the first
 //!   list on that shows it, its end is known to the letter, and every difference counts.
 //!
@@ -22,8 +22,8 @@ use crate::domain::{
     webhook::{RemoteStatus, same_id},
 };
 
-/// How long a list may be older than our POST where it concerns a webhook that a list has shown since: lists have caught up with the POST, and one without
-/// it is another's doing.
+/// How long a list may be older than our POST where it concerns a webhook that a list has shown since: lists have
+/// caught up with the POST, and one without it shows what someone else did.
 const CAUGHT_UP: SignedDuration = SignedDuration::from_secs(3);
 
 /// How long after a POST a list is looked at again that may be older.

@@ -112,7 +112,7 @@ fn open(stage: Stage, reason: Reason) -> Option<ActiveRenewal> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "rows assign it to the field as it is")]
-fn trouble(kind: RetryKind, retry_at: i64) -> Option<RetryState> {
+fn retry(kind: RetryKind, retry_at: i64) -> Option<RetryState> {
     Some(RetryState {
         at: at(1_100),
         since: at(1_100),
@@ -230,7 +230,7 @@ fn without_an_active_renewal() {
             Action::Begin(Interrupted),
         ),
         (
-            "to be confirmed",
+            "to be asked again",
             |r| r.recheck = Some(Recheck { at: at(1_050), until: at(1_110) }),
             1_060,
             Action::Recheck,
@@ -279,7 +279,7 @@ fn with_an_active_renewal() {
             "whatever went wrong before the answer came",
             |r| {
                 r.active = open(Stage::Rotate, Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_500);
+                r.retry = retry(RetryKind::Transient, 1_500);
             },
             1_200,
             Action::Rotate,
@@ -288,7 +288,7 @@ fn with_an_active_renewal() {
             "but not for an answer that has no key in it",
             |r| {
                 r.active = open(Stage::Rotate, Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_500);
+                r.retry = retry(RetryKind::Transient, 1_500);
                 r.retry.as_mut().expect("some").step = Step::Rotate;
             },
             1_200,
@@ -300,7 +300,7 @@ fn with_an_active_renewal() {
             "a failure is waited for",
             |r| {
                 r.active = open(Stage::Post, Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_210);
+                r.retry = retry(RetryKind::Transient, 1_210);
             },
             1_205,
             wait(1_210),
@@ -309,7 +309,7 @@ fn with_an_active_renewal() {
             "a wait computed on another clock is not",
             |r| {
                 r.active = open(Stage::Post, Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_000_000);
+                r.retry = retry(RetryKind::Transient, 1_000_000);
             },
             1_205,
             Action::Post { unplanned: false },
@@ -318,7 +318,7 @@ fn with_an_active_renewal() {
             "nor one that began on another clock, however near its end",
             |r| {
                 r.active = open(Stage::Post, Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_800);
+                r.retry = retry(RetryKind::Transient, 1_800);
                 r.retry.as_mut().expect("some").at = at(1_790);
             },
             1_205,
@@ -329,7 +329,7 @@ fn with_an_active_renewal() {
             |r| {
                 r.active = open(Stage::CatchUp, Created);
                 r.owed = Some(Gap { from: None, to: at(1_000) });
-                r.retry = trouble(RetryKind::Transient, 1_500);
+                r.retry = retry(RetryKind::Transient, 1_500);
             },
             1_200,
             Action::Supersede(Expiring),

@@ -1,4 +1,4 @@
-//! What everybody needs whose test is about a picture.
+//! What every test of a view needs.
 
 use super::{State, Webhook};
 

@@ -91,7 +91,7 @@ impl Change {
         self.state.owed = self.state.owed.map(|owed| Gap { from: Some(to), to: owed.to.max(to) });
     }
 
-    pub(super) fn walked(&mut self, renewal: i64, step: Step, progress: Progress) {
+    pub(super) fn page_delivered(&mut self, renewal: i64, step: Step, progress: Progress) {
         if let Some(active) = &mut self.state.active
             && (active.id, active.stage.step()) == (renewal, step)
         {
@@ -99,11 +99,11 @@ impl Change {
         }
     }
 
-    pub(super) fn delta(&mut self, kept: bool) {
-        self.state.delta = kept.then_some(DeltaLife { asked_at: self.now.local, retry_at: None });
+    pub(super) fn delta(&mut self, exists: bool) {
+        self.state.delta = exists.then_some(DeltaLife { asked_at: self.now.local, retry_at: None });
     }
 
-    pub(super) fn refreshed(&mut self, covered: Option<Timestamp>, audited: Option<u64>) {
+    pub(super) fn delta_kept_alive(&mut self, covered: Option<Timestamp>, audited: Option<u64>) {
         self.delta(true);
         if let Some(covered) = covered {
             self.state.synced_at = self.state.synced_at.max(Some(covered));

@@ -12,8 +12,6 @@ use crate::domain::{
 };
 
 impl Change {
-    /// What waits for an operator is tried at once, because they may have changed something; a sink that lacks the
-    /// current key is due.
     pub(super) fn configure(&mut self, path: &WebhookPath, on_remove: OnRemove, sinks: &[String]) {
         let now = self.now.local;
         self.state.path = path.clone();
@@ -21,6 +19,7 @@ impl Change {
         self.state.configured = true;
         self.state.left_at = None;
         self.state.next_action_at = Some(now);
+        // An operator may have changed what it waits for.
         if let Some(retry) = &mut self.state.retry
             && retry.kind == RetryKind::NeedsOperator
         {
@@ -46,8 +45,8 @@ impl Change {
         }
     }
 
-    /// It is forgotten only by a list of after it left, and when no POST of ours may bring it back.
     pub(super) fn gone(&mut self, asked_at: Timestamp) {
+        // Only a list of after it left can know, and only while no POST of ours may bring it back.
         let left = self.state.left_at.is_some_and(|left_at| left_at <= asked_at);
         if left && !self.state.configured && !self.stands_at(Stage::Posting) {
             self.state.left_at = None;
@@ -63,9 +62,9 @@ impl Change {
         self.forget_other_clock();
     }
 
-    /// A sink that failed later than now failed on another clock, as a renewal's step can: the plan sees that by
-    /// itself, but sinks are tried when it is written.
     pub(super) fn forget_other_clock(&mut self) {
+        // A sink that failed later than now failed on another clock. Of a renewal's step the plan sees that by
+        // itself, but sinks are tried when it is written.
         let now = self.now.local;
         for outbox in &mut self.state.sinks {
             if outbox.failure.as_ref().is_some_and(|failure| failure.at > now) {

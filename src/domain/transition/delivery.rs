@@ -88,11 +88,11 @@ impl Change {
         }
     }
 
-    /// Where there is no sink at all, the step is there and was skipped.
     pub(super) fn settle(&mut self) {
         if !self.stands_at(Stage::HandOff) && !self.stands_at(Stage::AwaitingSinks) {
             return;
         }
+        // Where there is no sink at all, the history has the step, and it was skipped.
         if self.state.sinks.is_empty()
             && let Some(running) = self.new_step(Step::HandOff)
         {

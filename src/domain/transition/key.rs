@@ -111,11 +111,11 @@ impl Change {
     /// Whether a POST of unknown outcome may make a later difference our own doing.
     fn may_be_late(&self, now: Timestamp) -> bool {
         self.state.posts.iter().any(|post| {
-            let to_backfill = matches!(
+            let was_unknown = matches!(
                 post.outcome,
                 PostOutcome::Unknown | PostOutcome::Outstanding | PostOutcome::Settled
             );
-            to_backfill && post.begun_at > now - SUSPECTED
+            was_unknown && post.begun_at > now - SUSPECTED
         })
     }
 
@@ -151,14 +151,14 @@ impl Change {
         }
     }
 
-    /// No one knows since when the key is in force: from now on is the careful answer, for then no renewal comes
-    /// before half of the time that is left. What Protime last said is older than this; it is asked at once, also
-    /// for the id and the end.
     pub(super) fn import(&mut self, key: &WebhookKey, references: &str) {
         let stage = self.state.active.as_ref().map(|active| active.stage);
         if matches!(stage, Some(Stage::Posting | Stage::Rotate)) {
             return;
         }
+        // No one knows since when the key is in force: from now on is the careful answer, for then no renewal comes
+        // before half of the time that is left. What Protime last said is older than this; it is asked at once, also
+        // for the id and the end.
         let now = self.now;
         let grain = self.state.registration.as_ref().map_or(Grain::Minute, |registration| registration.grain);
         self.take_key(
@@ -182,7 +182,7 @@ impl Change {
         self.state.recheck = Some(Recheck { at: now.local, until: now.local });
         for post in &mut self.state.posts {
             post.before_rotation = true;
-            // The one who brings a key vouches for it.
+            // A person who brings a key vouches for it.
             if post.outcome != PostOutcome::Answered {
                 post.outcome = PostOutcome::Settled;
             }

@@ -1,7 +1,7 @@
 //! What a tenant's list says of a webhook.
 //!
 //! Laws: a list that was asked for before the last POST began or ended is not believed; how the first list shows
-//! what our rotation made is learnt from it; a list that changes nothing is not written: that the tenant was asked
+//! what our rotation made is taken over from it; a list that changes nothing is not written: that the tenant was asked
 //! is known of the tenant ([`WebhookState::seen_in`] adds it).
 
 use jiff::Timestamp;
@@ -93,16 +93,16 @@ impl Change {
             let planned = |end| schedule.renewal(registration.at, end, self.state.after_end);
             self.state.next_renewal_at = registration.valid_until.map(planned);
         }
-        let to_backfill = |outcome| {
+        let was_unknown = |outcome| {
             matches!(outcome, PostOutcome::Unknown | PostOutcome::Outstanding | PostOutcome::Settled)
         };
-        if !self.state.posts.iter().any(|post| to_backfill(post.outcome)) {
+        if !self.state.posts.iter().any(|post| was_unknown(post.outcome)) {
             self.state.recheck = None;
         }
     }
 
-    /// A wish that came since it was asked, because of a key that was imported, stays.
     pub(super) fn rechecked(&mut self, before: Option<Recheck>, next: Option<Timestamp>) {
+        // A wish that came since Protime was asked, because of a key that was imported, stays.
         if self.state.recheck.map(|recheck| recheck.at) == before.map(|recheck| recheck.at) {
             let until = self.state.recheck.map(|recheck| recheck.until);
             self.state.recheck = next.map(|at| Recheck { at, until: until.unwrap_or(at) });

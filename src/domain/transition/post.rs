@@ -11,7 +11,7 @@ use crate::domain::{
 
 /// What is known of a POST is of use for an hour; it is kept for a day. What lies that far ahead began on a
 /// clock that was wrong.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 impl Change {
     pub(super) fn begin_post(&mut self, post: PostId, unplanned: bool) {
@@ -71,11 +71,11 @@ impl Change {
         }
     }
 
-    /// What is owed is paid, and the renewal ends with that.
     pub(super) fn postponed(&mut self, post: PostId, why: &String) {
         self.had_none(post);
         if self.end_post(post, StepOutcome::Skipped, Some(why)) {
             self.state.retry = None;
+            // What is owed is paid all the same, and the renewal ends with that.
             if let Some(active) = &mut self.state.active {
                 active.put_off = Some(why.clone());
             }
@@ -95,10 +95,10 @@ impl Change {
         }
     }
 
-    /// Until someone has found the key in it, what went wrong before is not over.
     pub(super) fn answered(&mut self, post: PostId) {
         self.set_post(post, PostOutcome::Answered);
         if self.end_post(post, StepOutcome::Succeeded, None) {
+            // What went wrong before stays: it is not over until the key is found in the answer.
             self.stage(Stage::Rotate);
         }
     }
@@ -140,10 +140,10 @@ impl Change {
 
     pub(super) fn forget_old_posts(&mut self) {
         let now = self.now.local;
-        let kept = now - KEPT..=now + KEPT;
+        let near = now - REMEMBERED..=now + REMEMBERED;
         self.state.posts.retain(|post| {
             let counts = post.unplanned || !post.before_rotation || post.outcome != PostOutcome::Answered;
-            kept.contains(&post.begun_at) && counts
+            near.contains(&post.begun_at) && counts
         });
     }
 }

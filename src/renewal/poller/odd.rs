@@ -1,4 +1,4 @@
-//! Entries of the list that are not as documented, held against what is ours.
+//! Entries of the list that are not as documented, compared with what is ours.
 //!
 //! Law: what is wrong with someone else's entry concerns no one here; one of ours would look missing if it were
 //! left out, and is an error that names it.
@@ -17,8 +17,8 @@ impl Tenant {
         }
         for state in self.store.states_of(&self.name).await? {
             let Some(watched) = self.webhooks.get(&state.id) else { continue };
-            let policy = normalized(&watched.pair);
-            let found = list.webhooks.iter().any(|webhook| normalized(&webhook.pair) == policy);
+            let ours = normalized(&watched.pair);
+            let found = list.webhooks.iter().any(|webhook| normalized(&webhook.pair) == ours);
             let ids = ids(&state);
             if let Some(odd) = list.odd.iter().find(|odd| odd.is(&watched.pair, &ids, found)) {
                 return Err(odd.as_error(&state.path.to_string()).into());

@@ -1,7 +1,7 @@
 //! Taking over what a list says: of every webhook of the tenant at once, in one commit.
 //!
 //! Laws: what a list does not change is not written, but for the time of the list, once for the whole tenant; what
-//! happens to a webhook meanwhile is not overwritten, for then all of it is judged anew.
+//! happens to a webhook meanwhile is not overwritten, for then all of it is judged again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,7 +38,7 @@ impl Tenant {
                     let entry = self.entry(listing, &state, watched, &pairs, list.asked_at);
                     Event::Listed(Box::new(self.seen(entry, *post_marks, listing, list)))
                 }
-                None => self.of_orphan(listing, &state, &pairs, list),
+                None => self.of_removed(listing, &state, &pairs, list),
             };
             let mut transition = apply(&state, &event, now);
             let changes = transition.changes(&state);
@@ -90,14 +90,14 @@ impl Tenant {
         // One that may be older than our POST does not know of those that were sent with it.
         let settled =
             state.registration.as_ref().is_none_or(|registration| !registration.is_settling(asked_at));
-        let policy = |listed: &Vec<_>| {
+        let is_wanted = |listed: &Vec<_>| {
             settled
                 && ExternalReference::are_the_same(
                     &ExternalReference::all(listed),
                     &watched.policy.references,
                 )
         };
-        found.references = found.references.filter(policy);
+        found.references = found.references.filter(is_wanted);
         if let Some(references) = &mut found.references {
             // An object has no order; in the one that is sent they compare equal when they are stored.
             references.sort_by_key(|one| watched.policy.references.find(&format!("({one})")));
@@ -106,7 +106,7 @@ impl Tenant {
     }
 
     /// What a list says of a webhook that left the configuration. Its delivery proves nothing to anyone here.
-    fn of_orphan(
+    fn of_removed(
         &self,
         listing: &Listing,
         state: &WebhookState,

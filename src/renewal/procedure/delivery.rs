@@ -138,12 +138,12 @@ impl Procedure {
     async fn newer_than(&self, version: u64) {
         let mut rotations = self.rotations.subscribe();
         loop {
-            // A database that does not answer is no newer key.
+            // A database that does not answer does not mean a newer key.
             let current = self.store.keys(self.id).await.ok().and_then(|keys| keys.current);
             if current.is_some_and(|key| key.version > version) {
                 return;
             }
-            // It cannot close while we hold the sender.
+            // It cannot close while we have the sender.
             let _open = rotations.changed().await;
         }
     }

@@ -1,8 +1,8 @@
-//! A walk through a collection: page after page from Protime to an outlet, until the end.
+//! Reading a collection: page after page from Protime to an outlet, until the end.
 //!
 //! Laws: a place is recorded after what comes before it was delivered; an empty page is not the end,
 //! and a page that was seen is; what Protime does not know any more is not asked for again, and begun
-//! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a kept delta
+//! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a delta link
 //! tells of is stored before it is delivered, because it need not be told twice.
 
 mod overtaken;
@@ -66,7 +66,7 @@ pub(super) struct PageReader<'a> {
 pub(super) enum Purpose {
     /// A step whose next attempt goes on where this one was.
     Resumable,
-    /// A step whose next attempt begins anew, because only the end of a program says what arrived.
+    /// A step whose next attempt begins again, because only the end of a program says what arrived.
     AllOrNothing,
     /// Keeping the delta alive between renewals, which is not worth reading everything.
     KeepAlive,
@@ -168,7 +168,7 @@ impl<'a> PageReader<'a> {
                 && self.asks_again()
                 && self.follow(next.clone()).is_ok()
             {
-                self.state().await?;
+                self.record_place().await?;
                 continue;
             }
             match page.next {
@@ -186,7 +186,9 @@ impl<'a> PageReader<'a> {
                     }
                 },
             }
-            self.state().await?;
+            self.record_place().await?;
+            // Reading may take hours, and the webhook whose key signs what is read may die meanwhile: then a renewal is
+            // more urgent, and pays what this one owes.
             if self.cursor.step == Step::CatchUp && self.purpose != Purpose::KeepAlive {
                 self.still_wanted().await?;
             }
@@ -233,8 +235,6 @@ impl<'a> PageReader<'a> {
         arrived.map_err(|error| TaskError::from_store(&error))
     }
 
-    /// A walk may take hours, and the webhook whose key it signs with may die meanwhile: then a renewal
-    /// is more urgent, and pays what this one owes.
     async fn still_wanted(&self) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let state =
@@ -248,16 +248,16 @@ impl<'a> PageReader<'a> {
     }
 
     /// Records the place, so that it shows, and the next attempt can go on there.
-    async fn state(&self) -> Result<(), TaskError> {
+    async fn record_place(&self) -> Result<(), TaskError> {
         if self.purpose == Purpose::KeepAlive {
             return Ok(());
         }
         let procedure = self.procedure;
         let PageCursor { renewal, step, progress, .. } = self.cursor;
         let event = Event::PageDelivered { renewal, step, progress };
-        let walked =
+        let recorded =
             procedure.record_outcome("walked", &event, &[Move::PageCursor(self.cursor.clone())]).await;
-        walked.map(drop).map_err(|error| TaskError::from_store(&error))
+        recorded.map(drop).map_err(|error| TaskError::from_store(&error))
     }
 
     fn follow(&mut self, next: String) -> Result<(), TaskError> {
@@ -290,7 +290,7 @@ impl<'a> PageReader<'a> {
         self.seen.clear();
         self.lay_out();
         // Or the next attempt would go on with the link that is dead.
-        self.state().await?;
+        self.record_place().await?;
         if self.restarts > RESTARTS {
             return Err(TaskError::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
         }

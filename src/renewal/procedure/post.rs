@@ -3,7 +3,7 @@
 //!
 //! Laws: nothing is sent while the new key could not be kept or handed off, unless the old one is
 //! dead anyway; from before the request until after its answer is stored, the outcome counts as
-//! unknown; an answer that was received is held on to until it is on disk.
+//! unknown; an answer that was received is not let go before it is on disk.
 
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ impl Procedure {
         }
         match self.send(state).await {
             Ok((answer, awaited)) => {
-                self.unpersisted_keys.hold(&self.path);
+                self.unpersisted_keys.add(&self.path);
                 drop(awaited);
                 let answer = Answer {
                     post,
@@ -74,9 +74,8 @@ impl Procedure {
         }
     }
 
-    /// References cannot be changed on a webhook that exists: it is deleted first. Until the answer is
-    /// held on to, it is awaited.
     async fn send(&self, state: &WebhookState) -> Result<(protime::PostAnswer, Awaited), PostError> {
+        // References cannot be changed on a webhook that exists: it is deleted first.
         if let Remote::Listed(listed) = &state.remote
             && self.has_other_references(state.registration.as_ref(), listed).await?
         {
@@ -134,7 +133,7 @@ impl Procedure {
             };
             self.unpersisted_keys.refused(&self.path, self.tenant.now().local);
             if !in_emergency_file {
-                match self.store.rescue(&answer).await {
+                match self.store.write_emergency_file(&answer).await {
                     Ok(path) => {
                         in_emergency_file = true;
                         self.unpersisted_keys.in_emergency_file(&self.path);
@@ -158,10 +157,10 @@ impl Procedure {
     }
 
     /// What the arrival of an answer makes of the webhook: the key in it becomes current; where none is found,
-    /// what came is kept to be looked at.
+    /// what came is stored to be looked at.
     fn outcome(&self, answer: &Answer) -> Event {
         match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-            Ok(registration) => Event::Rotated(answer.post, Box::new(self.rotation(answer, registration))),
+            Ok(issued) => Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))),
             Err(_) => Event::Answered(answer.post),
         }
     }
@@ -228,8 +227,8 @@ impl Procedure {
         };
         let Some(attempt) = self.start(state, Step::Rotate).await? else { return Ok(()) };
         match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
-            Ok(registration) => {
-                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, registration)));
+            Ok(issued) => {
+                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, issued)));
                 let state = self.record_outcome("rotate", &event, &[]).await?;
                 self.tell_rotation(&event, &state);
                 Ok(())
@@ -238,13 +237,13 @@ impl Procedure {
         }
     }
 
-    fn rotation(&self, answer: &Answer, registration: protime::Issued) -> Rotation {
+    fn rotation(&self, answer: &Answer, issued: protime::Issued) -> Rotation {
         let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
         Rotation {
-            key: registration.key,
-            id: registration.id,
-            valid_until: registration.valid_until,
-            local_end: registration.local_end,
+            key: issued.key,
+            id: issued.id,
+            valid_until: issued.valid_until,
+            local_end: issued.local_end,
             issued_at: answer.issued_at,
             references: answer.references.clone(),
             latest: timeout * LATEST,

@@ -15,7 +15,7 @@ impl Procedure {
     /// What holds up a POST, if anything does.
     ///
     /// With our key, a sink that never had it has nothing to lose and holds up nothing; where it is gone from a
-    /// sink, a receiver that read it there may hold it still. Where others are ready, one that is not holds up the
+    /// sink, a receiver that read it there may have it still. Where others are ready, one that is not holds up the
     /// POST only while there is time. With a key that we do not have, any sink may be where the living receiver
     /// has it from; but where a key of ours was in force before, those who follow our sinks are refusing events
     /// already, and one sink that is ready is enough.
@@ -44,8 +44,8 @@ impl Procedure {
             return Ok(None);
         }
         let failure = TaskError::new(failures.join("; "));
-        let waits_for_nobody = if ours { is_pressing(state, now) } else { state.registration.is_some() };
-        if ready && waits_for_nobody {
+        let must_not_wait = if ours { is_pressing(state, now) } else { state.registration.is_some() };
+        if ready && must_not_wait {
             tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
             return Ok(None);
         }

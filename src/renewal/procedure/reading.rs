@@ -81,7 +81,7 @@ impl Procedure {
         purpose: Purpose,
     ) -> Result<PageCursor, StoreError> {
         let shape = self.shape(read);
-        let (cursor, kept) = self.store.cursor(self.id).await?;
+        let (cursor, delta) = self.store.cursor(self.id).await?;
         if purpose == Purpose::Resumable
             && let Some(cursor) = cursor
             && (cursor.renewal, cursor.step, &cursor.shape) == (context.renewal_id, context.step, &shape)
@@ -91,7 +91,7 @@ impl Procedure {
             tracing::info!(webhook = %self.path, pages, objects, "reading the collection goes on where it was interrupted");
             return Ok(cursor);
         }
-        let link = kept.filter(|kept| read.is_delta() && kept.shape == shape).map(|kept| kept.link);
+        let link = delta.filter(|delta| read.is_delta() && delta.shape == shape).map(|delta| delta.link);
         Ok(PageCursor {
             renewal: context.renewal_id,
             step: context.step,
@@ -134,8 +134,8 @@ impl Procedure {
             }
             (Target::Replay(_), None) => Err(unsigned()),
             (Target::Pipe(pipe), _) => {
-                let cursor = |outlet: Outlet<'static>| async move { page_reader.run(&outlet).await };
-                let (end, done) = pipe.run(context, stop.cancelled(), cursor).await?;
+                let read_to_end = |outlet: Outlet<'static>| async move { page_reader.run(&outlet).await };
+                let (end, done) = pipe.run(context, stop.cancelled(), read_to_end).await?;
                 Ok((end, done.output.unwrap_or_default()))
             }
         }
@@ -163,22 +163,22 @@ impl Procedure {
         state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
-        let (_, kept) = self.store.cursor(self.id).await?;
-        let (Resync::Read(read), Some(kept)) = (&self.resync, kept) else {
+        let (_, delta) = self.store.cursor(self.id).await?;
+        let (Resync::Read(read), Some(delta)) = (&self.resync, delta) else {
             self.forget_delta().await?;
             return Ok(Advance::Acted);
         };
-        if kept.shape != self.shape(read) {
+        if delta.shape != self.shape(read) {
             self.forget_delta().await?;
             return Ok(Advance::Acted);
         }
-        let failure = match self.refreshed(read, kept, state, stop).await {
+        let failure = match self.ask_delta(read, delta, state, stop).await {
             Ok(ReadToEnd { cursor, delta: Some(link), gone: false }) => {
                 let objects = cursor.progress.objects;
                 let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
-                let kept = DeltaLink { shape: cursor.shape, link };
-                self.record_outcome("refreshed", &event, &[Move::Delta(kept)]).await?;
+                let next = DeltaLink { shape: cursor.shape, link };
+                self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
                 tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
@@ -202,10 +202,10 @@ impl Procedure {
         Ok(Advance::Acted)
     }
 
-    async fn refreshed(
+    async fn ask_delta(
         &self,
         read: &Read,
-        kept: DeltaLink,
+        delta: DeltaLink,
         state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<ReadToEnd, TaskError> {
@@ -224,9 +224,9 @@ impl Procedure {
         let cursor = PageCursor {
             renewal,
             step: Step::CatchUp,
-            shape: kept.shape,
+            shape: delta.shape,
             began,
-            link: Some(kept.link),
+            link: Some(delta.link),
             days: None,
             progress: Progress::default(),
         };
@@ -239,10 +239,10 @@ impl Procedure {
         if let Target::Pipe(_) = read.target {
             return Ok(Signing::NotNeeded);
         }
-        let everybody_has_it = state.is_known_everywhere();
+        let everyone_has_it = state.is_known_everywhere();
         let keys = self.store.keys(self.id).await.map_err(|error| TaskError::from_store(&error))?;
         Ok(match keys.current {
-            Some(current) if everybody_has_it => Signing::With(current.key),
+            Some(current) if everyone_has_it => Signing::With(current.key),
             Some(current) => Signing::NotEverywhere(current.key),
             None => Signing::NotYet,
         })

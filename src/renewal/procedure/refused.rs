@@ -2,7 +2,7 @@
 //!
 //! Protime's documents leave open what a POST does to a webhook that is still enabled; one answer is that
 //! it is renewed only after its end. Laws: where what is listed is ours, to the id and the end, and
-//! delivers, a refusal is no failure: the renewal is put off until that end, for all webhooks of the
+//! delivers, a refusal is not a failure: the renewal is put off until that end, for all webhooks of the
 //! tenant, until a POST before an end succeeds; whatever Protime says in its refusal is passed on; and
 //! where the key of what is listed is no one's here, only a deletion helps, as it would if its
 //! references changed.
@@ -52,7 +52,7 @@ impl Procedure {
                     setback.at_least = None;
                     setback.retry = Retry { backoff: Backoff::fixed(SOON), draw: 1.0 };
                 }
-                Refused::KeyOfNobody(id) => {
+                Refused::KeyOfNoOne(id) => {
                     tracing::warn!(webhook = %self.path, %error, "Protime gives no key for a webhook that exists; deleting it, so that it can be created");
                     match self.tenant.client.delete_webhook(&id).await {
                         Err(error) if error.status() != Some(404) => setback = self.api_setback(&error),
@@ -102,7 +102,7 @@ impl Procedure {
             let certain = error.status() == Some(409) || state.after_end;
             return match state.active.as_ref().map(|active| active.reason) {
                 Some(Reason::UnknownKey | Reason::Interrupted | Reason::ForeignRotation) if certain => {
-                    Refused::KeyOfNobody(listed.id.clone())
+                    Refused::KeyOfNoOne(listed.id.clone())
                 }
                 _ => Refused::Otherwise,
             };
@@ -146,6 +146,6 @@ enum Refused {
     /// The end has just come by our reckoning, and perhaps not by Protime's.
     AroundTheEnd,
     /// Protime has it with this id, and no one here has its key.
-    KeyOfNobody(String),
+    KeyOfNoOne(String),
     Otherwise,
 }

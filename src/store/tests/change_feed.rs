@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     domain::journal::What,
-    store::{Of, commit::KEPT_RENEWALS},
+    store::{Of, commit::RENEWALS_IN_HISTORY},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_is_never_younger_than_the_news_that_come_with_it() {
+async fn a_state_is_never_younger_than_the_entries_that_come_with_it() {
     const ROTATIONS: u64 = 40;
     let bench = Arc::new(Bench::new(&[]).await);
     let mut position = bench.store.feed_end().await.expect("reads");
@@ -31,7 +31,7 @@ async fn a_record_is_never_younger_than_the_news_that_come_with_it() {
         let rotations = feed.entries.iter().filter(|(.., entry)| matches!(entry.what, What::Rotated { .. }));
         told += rotations.count() as u64;
         let known = feed.states[0].registration.as_ref().map_or(0, |registration| registration.key_version);
-        assert_eq!(known, told, "the record and the news disagree");
+        assert_eq!(known, told, "the state and the entries disagree");
         assert!(!last || told == ROTATIONS, "{told} rotations were told");
     }
     writer.await.expect("writes");
@@ -66,7 +66,7 @@ async fn everything_is_told_once_and_in_its_order() {
 #[tokio::test]
 async fn the_history_is_limited_and_its_oldest_renewals_are_forgotten() {
     let bench = Bench::new(&[]).await;
-    let renewals = i64::try_from(KEPT_RENEWALS).expect("few") + 3;
+    let renewals = i64::try_from(RENEWALS_IN_HISTORY).expect("few") + 3;
     for second in 0..renewals {
         bench.begin(Reason::Manual, None, second).await;
         bench
@@ -89,12 +89,12 @@ async fn the_history_is_limited_and_its_oldest_renewals_are_forgotten() {
             assert_eq!(three.len(), 3);
             assert!(three[0].id > three[2].id && three[0].outcome.is_none(), "newest first");
         }
-        if bench.state().await.renewals > KEPT_RENEWALS + 2 {
+        if bench.state().await.renewals > RENEWALS_IN_HISTORY + 2 {
             break;
         }
     }
     let all = bench.store.history(bench.id, 10_000).await.expect("reads");
-    assert_eq!(all.len() as u64, KEPT_RENEWALS);
+    assert_eq!(all.len() as u64, RENEWALS_IN_HISTORY);
     let active =
         Event::StepFailed(bench.start(Step::Resync, 1).await, setback(Step::Resync), Some("out".to_owned()));
     bench.happen(&active, 2).await;

@@ -129,7 +129,7 @@ async fn an_answer_is_stored_whatever_has_become_of_its_webhook() {
 }
 
 #[tokio::test]
-async fn a_decision_on_an_old_picture_does_not_put_a_webhook_to_sleep() {
+async fn a_decision_on_an_old_state_does_not_put_a_webhook_to_sleep() {
     let bench = Bench::new(&[]).await;
     let old = bench.state().await.revision;
     bench.begin(Reason::Manual, None, 50).await;

@@ -15,7 +15,7 @@ async fn the_directory_and_the_files_are_private() {
 }
 
 #[tokio::test]
-async fn a_second_one_learns_who_has_the_lock() {
+async fn a_second_daemon_is_told_who_has_the_lock() {
     let dir = tempfile::tempdir().expect("a folder");
     let first = Store::open(dir.path()).expect("opens");
     let error = Store::open(dir.path()).expect_err("locked").to_string();
@@ -37,10 +37,10 @@ async fn a_newer_or_damaged_database_is_named_and_left_alone() {
     assert!(error.contains("99") && error.contains("state.db"), "{error}");
     assert_eq!(fs::read(&path).expect("reads"), before);
 
-    fs::write(&path, b"this is no database, but it is somebody's file").expect("writes");
+    fs::write(&path, b"this is not a database, but it is someone's file").expect("writes");
     let error = Store::open(dir.path()).expect_err("damaged").to_string();
     assert!(error.contains("damaged") && error.contains("state.db"), "{error}");
-    assert!(fs::read(&path).expect("reads").starts_with(b"this is no database"));
+    assert!(fs::read(&path).expect("reads").starts_with(b"this is not a database"));
 }
 
 #[tokio::test]
@@ -71,19 +71,19 @@ async fn in_emergency_file() -> (Bench, PathBuf) {
         issued_at: at(93),
         references: String::new(),
     };
-    let file = bench.store.rescue(&answer).await.expect("writes");
+    let file = bench.store.write_emergency_file(&answer).await.expect("writes");
     (bench, file)
 }
 
 #[tokio::test]
-async fn whoever_cannot_take_over_an_emergency_file_does_not_start() {
+async fn a_daemon_that_cannot_take_over_an_emergency_file_does_not_start() {
     let (Bench { store, id, dir }, file) = in_emergency_file().await;
     drop(store);
     let other = Connection::open(dir.path().join("state.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locks");
     let error = Store::open(dir.path()).expect_err("locked").to_string();
     assert!(error.contains("rescued-answer-") && error.contains("locked"), "{error}");
-    assert!(file.exists(), "it is kept");
+    assert!(file.exists(), "it is left");
     other.execute_batch("ROLLBACK").expect("unlocks");
     drop(other);
     let store = Store::open(dir.path()).expect("opens");

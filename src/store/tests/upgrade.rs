@@ -47,7 +47,7 @@ async fn a_database_from_before_the_outboxes_goes_on() {
     assert_eq!(due, [(WebhookId(7), "command:x".to_owned())]);
     let state = store.state(WebhookId(7)).await.expect("reads");
     assert!(state.has_key("file:/k") && !state.has_key("command:x"));
-    assert_eq!(state.retry, None, "what was in the sink's way is no trouble of the webhook's");
+    assert_eq!(state.retry, None, "what was in the sink's way is not a failure of the webhook");
     let key = WebhookKey::new("two".to_owned()).expect("a key");
     assert_eq!(state.registration.expect("kept").fingerprint, key.fingerprint());
 }

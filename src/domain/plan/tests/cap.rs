@@ -67,7 +67,7 @@ fn the_cap_on_unplanned_posts() {
             contended(1_050 + 3_600),
         ),
         (
-            "a first POST whose outcome no one learns is held up by its retries, not by the cap",
+            "a first POST whose outcome stays unknown waits for its retries, not for the cap",
             |r| {
                 r.registration = None;
                 r.next_renewal_at = None;
@@ -113,7 +113,7 @@ fn the_cap_on_unplanned_posts() {
             Action::Post { unplanned: true },
         ),
         (
-            "an operator's wish is not held up",
+            "an operator's wish does not wait",
             |r| {
                 r.posted_with(PostOutcome::Fruitless);
                 r.active = open(Stage::Post, Manual);

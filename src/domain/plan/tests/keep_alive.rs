@@ -31,7 +31,7 @@ fn a_delta_is_asked_for_while_nothing_else_is_to_be_done() {
 fn it_is_asked_for_while_a_renewal_waits() {
     let waiting = |r: &mut WebhookState| {
         r.active = open(Stage::Post, Reason::Expiring);
-        r.retry = trouble(RetryKind::NeedsOperator, 1_150);
+        r.retry = retry(RetryKind::NeedsOperator, 1_150);
     };
     assert_eq!(planned(waiting, 1_105), wait(1_110));
     assert_eq!(planned(waiting, 1_120), Action::KeepDeltaAlive);

@@ -1,12 +1,12 @@
-//! The laws against random histories: a webhook, its tenant and its receiver in memory, and whatever
-//! may happen to them.
+//! The laws against random histories: a webhook, its tenant and its receiver in memory, and all that may
+//! happen to them.
 //!
-//! The model does what the plan says in the way that the store records it. Any step may fail, be cut
-//! off, or take effect without anybody learning it; lists may lag behind and tell ends in whole minutes; someone else may renew the webhook, Protime may
-//! disable or lose it, a key sink may take a key late, the process may die, our clock may be set, other references may be configured.
-//! Then the faults end, and what the laws promise must hold: every change reached the receiver, and the
-//! key that we hold is the one that Protime signs with.
-//! What may never happen is checked all along.
+//! The model does what the plan says in the way that the store records it. Any step may fail, be cut off, or take
+//! effect without anyone knowing; lists may lag behind and tell ends in whole minutes; someone else may renew the
+//! webhook, Protime may disable or lose it, a key sink may take a key late, the process may die, our clock may be
+//! set, other references may be configured. Then the faults end, and what the laws promise must be true: every
+//! change reached the receiver, and the key that we have is the one that Protime signs with. What may never happen
+//! is checked all along.
 
 mod sinks;
 mod world;
@@ -101,7 +101,7 @@ proptest! {
         prop_assert_eq!(&world.missing, &Vec::<i64>::new(), "changes that never reached the receiver");
         let key = world.subscription.as_ref().map(|it| it.key);
         prop_assert!(key.is_some());
-        prop_assert_eq!(world.held, key, "the key that is held");
+        prop_assert_eq!(world.current, key, "the key that is current");
         prop_assert_eq!(world.sinks, [key; SINKS], "the key that each sink has");
         prop_assert_eq!(world.stored.owed, None);
         let references = world.subscription.map(|it| it.references);

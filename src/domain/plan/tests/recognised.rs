@@ -143,7 +143,7 @@ fn what_could_hide_another_post_of_ours_is_no_proof() {
 }
 
 #[test]
-fn a_planned_time_that_is_not_known_is_learnt() {
+fn a_planned_time_that_is_not_known_is_backfilled() {
     let mut state = state((end(0), Grain::Second), (end(0), Grain::Second));
     state.registration.as_mut().expect("healthy").shown = Some(Shown { valid_until: Some(end(0)) });
     state.next_renewal_at = None;
@@ -151,7 +151,7 @@ fn a_planned_time_that_is_not_known_is_learnt() {
 }
 
 #[test]
-fn a_dead_key_is_seen_in_a_list_that_nothing_was_learnt_from_yet() {
+fn a_dead_key_is_seen_in_a_list_that_nothing_was_taken_over_from_yet() {
     let mut state = state((end(0), Grain::Second), (end(0), Grain::Second));
     state.active = open(Stage::CatchUp, Reason::Manual);
     assert_eq!(superseded(&state, &policy(), now(1_100)), None);

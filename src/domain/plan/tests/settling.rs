@@ -77,7 +77,7 @@ fn a_list_right_after_our_post_may_be_older_than_it() {
             wait(1_040),
         ),
         (
-            "a later end is somebody else's",
+            "a later end is someone else's",
             |r| r.remote = listed("one", "Enabled", 1_301),
             1_002,
             Action::Begin(Reason::ForeignRotation),
@@ -98,7 +98,7 @@ fn a_list_right_after_our_post_may_be_older_than_it() {
 }
 
 #[test]
-fn an_earlier_end_is_not_somebody_elses_post() {
+fn an_earlier_end_is_not_someone_elses_post() {
     check(&[
         ("it came", |r| r.remote = cut_short("Enabled", 1_150), 1_160, Action::Begin(Reason::Expired)),
         (

@@ -23,7 +23,7 @@ fn states_in_a_word() {
         state_of(
             |r| {
                 r.active = open(Stage::Post, Reason::Expiring);
-                r.retry = trouble(RetryKind::Transient, 1_150);
+                r.retry = retry(RetryKind::Transient, 1_150);
             },
             None
         ),
@@ -33,7 +33,7 @@ fn states_in_a_word() {
         state_of(
             |r| {
                 r.active = open(Stage::Rotate, Reason::Expiring);
-                r.retry = trouble(RetryKind::NeedsOperator, 1_150);
+                r.retry = retry(RetryKind::NeedsOperator, 1_150);
             },
             None
         ),

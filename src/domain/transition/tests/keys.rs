@@ -35,7 +35,7 @@ fn a_key_in_an_answer_that_nothing_waits_for_changes_nothing_but_that_the_answer
 }
 
 #[test]
-fn a_rotation_is_confirmed_if_a_post_of_unknown_outcome_was_sent_within_the_hour() {
+fn a_rotation_is_rechecked_if_a_post_of_unknown_outcome_was_sent_within_the_hour() {
     for (begun, refused, expected) in [
         (None, false, false),
         (Some(90), false, true),
@@ -129,7 +129,7 @@ fn an_imported_key_is_current_at_once() {
 }
 
 #[test]
-fn what_is_to_be_confirmed_of_a_new_key_is_not_called_off_by_an_answer_about_the_one_before() {
+fn a_recheck_of_a_new_key_is_not_called_off_by_an_answer_about_the_one_before() {
     let mut bench = Bench::new(&[]);
     bench.happen(&Event::Imported(key("mistyped"), String::new()), 10);
     let before = bench.state.recheck;
@@ -186,7 +186,7 @@ fn another_renewal_goes_on_as_it_was() {
 }
 
 #[test]
-fn of_posts_is_kept_what_may_still_matter() {
+fn posts_that_may_still_matter_are_remembered() {
     let mut bench = Bench::new(&[]);
     let post = |id, begun_at, unplanned, outcome| Post {
         id: PostId(id),
@@ -203,6 +203,6 @@ fn of_posts_is_kept_what_may_still_matter() {
         post(105, 100_000, true, PostOutcome::Settled),
     ];
     bench.rotate("one");
-    let kept: Vec<u64> = bench.state.posts.iter().map(|post| post.id.0).collect();
-    assert_eq!(kept, [102, 104]);
+    let remembered: Vec<u64> = bench.state.posts.iter().map(|post| post.id.0).collect();
+    assert_eq!(remembered, [102, 104]);
 }

@@ -149,12 +149,12 @@ fn sinks_come_and_go_with_the_configuration() {
     bench.configure(&[FILE], 101);
     assert_eq!(bench.state.sinks.len(), 1);
     assert!(bench.lacks(1, 202));
-    assert!(bench.state.had_key(FILE) && !bench.state.has_key(FILE), "a receiver may hold it still");
+    assert!(bench.state.had_key(FILE) && !bench.state.has_key(FILE), "a receiver may have it still");
     assert!(bench.carry(FILE, 202), "it was found to lack it");
 }
 
 #[test]
-fn what_a_sink_was_seen_to_lack_before_a_rotation_is_no_news_after_it() {
+fn what_a_sink_was_seen_to_lack_before_a_rotation_does_not_count_after_it() {
     let mut bench = Bench::new(&[FILE]);
     bench.rotate("one");
     assert!(!bench.lacks(1, 96), "it gets it just now");
@@ -165,7 +165,7 @@ fn what_a_sink_was_seen_to_lack_before_a_rotation_is_no_news_after_it() {
     assert!(!bench.lacks(1, 98), "it gets another just now");
     bench.carry(FILE, 99);
     bench.succeed(FILE, 2, 100);
-    assert!(!bench.lacks(1, 101), "it holds the newer one");
+    assert!(!bench.lacks(1, 101), "it has the newer one");
     assert!(bench.state.has_key(FILE));
 }
 

@@ -24,7 +24,7 @@ impl World {
             return;
         }
         if takes {
-            self.sinks[sink] = self.held;
+            self.sinks[sink] = self.current;
             self.commit(&Event::Delivered(name, version, None));
         } else {
             self.commit(&Event::Undelivered(name, version, "no".to_owned(), None, retry()));

@@ -78,7 +78,7 @@ pub(super) struct World {
     /// Counts POSTs that took effect; each gives a new key.
     keys: u32,
     /// The key that is stored as current, and the one in a stored answer.
-    pub(super) held: Option<u32>,
+    pub(super) current: Option<u32>,
     answered: Option<Answered>,
     pub(super) sinks: [Option<u32>; SINKS],
     /// The moments of changes that did not reach the receiver yet.
@@ -113,7 +113,7 @@ impl World {
             numbers: 0,
             subscription: None,
             keys: 0,
-            held: None,
+            current: None,
             answered: None,
             sinks: [None; SINKS],
             missing: Vec::new(),
@@ -143,11 +143,11 @@ impl World {
             return false;
         }
         if let (Some(owed), false) = (before.owed, matches!(event, Resynced(..) | CaughtUp(..))) {
-            let kept = after.state.owed.is_some_and(|now| now.from <= owed.from && now.to >= owed.to);
-            assert!(kept, "{owed:?} was shortened to {:?} by {event:?}", after.state.owed);
+            let is_whole = after.state.owed.is_some_and(|now| now.from <= owed.from && now.to >= owed.to);
+            assert!(is_whole, "{owed:?} was shortened to {:?} by {event:?}", after.state.owed);
         }
         if let Some(key) = &after.key {
-            self.held = Some(key.0.expose().parse().expect("keys are numbers here"));
+            self.current = Some(key.0.expose().parse().expect("keys are numbers here"));
         }
         self.committed.push(after.state.clone());
         self.stored = after.state;
@@ -250,8 +250,8 @@ impl World {
             Event::Deliver(sink, takes) => self.deliver(sink, takes),
             Event::Poll => self.poll(),
             Event::Step => self.act(Outcome::Success),
-            Event::Fail => self.act(Outcome::TaskError),
-            Event::Crash(effect) => self.act(Outcome::Unlearnt { effect }),
+            Event::Fail => self.act(Outcome::Failure),
+            Event::Crash(effect) => self.act(Outcome::Lost { effect }),
             Event::Late => {
                 if let Some((references, begun)) = self.late.pop() {
                     // Where ends are coarse, it comes in the time in which it is expected, or not at all.

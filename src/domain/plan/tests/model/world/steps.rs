@@ -7,9 +7,9 @@ use crate::domain::transition::Event;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::plan::tests::model) enum Outcome {
     Success,
-    TaskError,
+    Failure,
     /// The process dies or the answer is lost; a POST may have taken effect.
-    Unlearnt {
+    Lost {
         effect: bool,
     },
 }
@@ -119,11 +119,11 @@ impl World {
                     _ => Event::CaughtUp(attempt, StepOutcome::Succeeded, covered, None, everywhere),
                 }
             }
-            Outcome::TaskError if self.proceed && step == Step::Resync => {
+            Outcome::Failure if self.proceed && step == Step::Resync => {
                 Event::ResyncPassedOver(attempt, "no".to_owned(), None)
             }
-            Outcome::TaskError => Event::StepFailed(attempt, setback(step), None),
-            Outcome::Unlearnt { .. } => Event::Restarted,
+            Outcome::Failure => Event::StepFailed(attempt, setback(step), None),
+            Outcome::Lost { .. } => Event::Restarted,
         };
         if matches!(event, Event::Restarted) {
             self.resynced_since_post &= step != Step::Resync;
@@ -157,13 +157,13 @@ impl World {
                     self.commit(&Event::Answered(post));
                 }
             }
-            Outcome::TaskError => {
+            Outcome::Failure => {
                 self.commit(&Event::PostRefused(post, setback(Step::Post)));
                 if unplanned {
                     self.unplanned.pop();
                 }
             }
-            Outcome::Unlearnt { effect } => {
+            Outcome::Lost { effect } => {
                 if effect {
                     self.effect(self.references);
                 } else {
