@@ -43,11 +43,11 @@ pub(crate) struct DeltaLink {
     pub(crate) link: String,
 }
 
-/// When Protime was last asked with a delta link, both on our clock.
+/// When a delta link was last used, and before when it is not to be used again; both on our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaLife {
     pub(crate) asked_at: Timestamp,
-    /// Not again before this, because it failed.
+    /// Set where the last use failed.
     pub(crate) retry_at: Option<Timestamp>,
 }
 

@@ -83,7 +83,7 @@ words! {
 words! {
     StepOutcome("outcome of a step") {
         Succeeded = "succeeded",
-        /// It did not, and had no effect that is unknown.
+        /// It had no effect that is unknown.
         Failed = "failed",
         /// Whether it had its effect is not known.
         Unknown = "unknown",

@@ -199,7 +199,7 @@ pub(crate) struct LastList {
 pub(crate) enum Remote {
     NeverAsked,
     Absent {
-        /// When it said so, on our clock.
+        /// When Protime said so, on our clock.
         seen_at: Timestamp,
     },
     Listed(ListedWebhook),

@@ -175,7 +175,7 @@ pub(crate) struct RemoteWebhook {
     pub(crate) id: String,
     pub(crate) pair: Pair,
     pub(crate) status: RemoteStatus,
-    /// Until when it does; absent only if Protime left it out.
+    /// Until when it delivers; absent only if Protime left it out.
     pub(crate) valid_until: Option<Timestamp>,
     /// Whether that came without an offset, so that UTC is a guess.
     pub(crate) local_end: bool,
