@@ -4,7 +4,7 @@
 //! Laws: a delivery may be repeated at will, it has the same effect twice; an older key never replaces a newer
 //! one where that is in our hands; a key is in no argument, environment or log.
 //!
-//! One file a kind, in reading order: [`command`] and [`http`] hand the key over, [`file`] keeps it where a
+//! One file a kind, in reading order: [`command`] and [`http`] hand the key over, [`mod@file`] keeps it where a
 //! receiver reads it.
 
 mod command;
