@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// `1 event`, `2 events`.
-pub(super) fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str) -> String {
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str) -> String {
     let ending = if count == N::from(1) { "" } else { "s" };
     format!("{count} {one}{ending}")
 }

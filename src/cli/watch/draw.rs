@@ -105,7 +105,7 @@ fn foot(model: &Model, width: u16) -> (&str, Style) {
 }
 
 /// A sentence in pieces that fit so many columns; as it is, if it does.
-fn broken(text: &str, width: u16) -> Vec<String> {
+fn fitted(text: &str, width: u16) -> Vec<String> {
     if text.chars().count() <= usize::from(width) {
         return vec![text.to_owned()];
     }
@@ -114,7 +114,7 @@ fn broken(text: &str, width: u16) -> Vec<String> {
 
 /// How many rows a sentence takes, one at least.
 fn rows(text: &str, width: u16) -> u16 {
-    u16::try_from(broken(text, width).len()).unwrap_or(u16::MAX).max(1)
+    u16::try_from(fitted(text, width).len()).unwrap_or(u16::MAX).max(1)
 }
 
 fn draw_list(frame: &mut Frame<'_>, model: &Model, area: Rect, now: Timestamp) {
@@ -150,7 +150,7 @@ fn draw_log(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (at, event) in model.log.iter().rev() {
         let mut time = at.strftime("%H:%M:%S  ").to_string();
-        let pieces = broken(event, area.width.saturating_sub(TIME)).into_iter().map(|piece| {
+        let pieces = fitted(event, area.width.saturating_sub(TIME)).into_iter().map(|piece| {
             let row =
                 Line::from(vec![Span::styled(format!("{time:<10}"), Style::new().dim()), Span::raw(piece)]);
             time.clear();
