@@ -48,7 +48,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config,
-    domain::task::{Done, TaskError, TaskErrorKind},
+    domain::task::{TaskError, TaskErrorKind, TaskOutput},
 };
 
 pub(crate) use self::{
@@ -115,9 +115,9 @@ pub(crate) enum CommandError {
 }
 
 impl Run {
-    pub(crate) fn into_result(self) -> Result<Done, TaskError> {
+    pub(crate) fn into_result(self) -> Result<TaskOutput, TaskError> {
         match self.end {
-            Ok(()) => Ok(Done { output: Some(self.output), skipped: false }),
+            Ok(()) => Ok(Some(self.output)),
             Err(error) => Err(TaskError {
                 message: error.to_string(),
                 kind: match error {

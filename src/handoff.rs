@@ -17,7 +17,7 @@ use crate::{
     config,
     domain::{
         key::WebhookKey,
-        task::{Done, TaskContext, TaskError},
+        task::{TaskContext, TaskError, TaskOutput},
     },
     http::{BuildError, Outbound},
 };
@@ -108,14 +108,14 @@ impl KeySink {
     }
 
     /// Delivers `key`, which is number `version` of its webhook. `stop` ends a program; a file is
-    /// finished, which takes no time. `Done` carries the end of what a program wrote.
+    /// finished, which takes no time. The output is the end of what a program wrote.
     pub(crate) async fn deliver(
         &self,
         context: &TaskContext,
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         match self {
             Self::File(sink) => sink.deliver(context, key, version).await,
             Self::Command(sink) => sink.deliver(context, key, version, stop).await,

@@ -14,7 +14,7 @@ use std::future::Future;
 
 use crate::{
     config::{self, ResyncKind},
-    domain::task::{Done, TaskContext, TaskError},
+    domain::task::{TaskContext, TaskError, TaskOutput},
     http::{BuildError, Outbound},
 };
 
@@ -24,8 +24,8 @@ pub(crate) use read::{Outlet, Read, Target};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Resync {
-    Command(CommandResync),
-    Http(HttpResync),
+    /// Someone else closes the gap.
+    Task(ResyncTask),
     /// The daemon reads the collection itself. `renewal`, which alone may ask Protime,
     /// reads its pages and gives what it finds to the target here.
     Read(Read),
@@ -44,24 +44,34 @@ impl Resync {
         outbound: &Outbound,
     ) -> Result<Self, BuildError> {
         Ok(match &config.kind {
-            ResyncKind::Command(command) => Self::Command(CommandResync::new(command, secret_env)),
-            ResyncKind::Http(endpoint) => Self::Http(HttpResync::new(outbound.endpoint(endpoint)?)),
+            ResyncKind::Command(command) => {
+                Self::Task(ResyncTask::Command(CommandResync::new(command, secret_env)))
+            }
+            ResyncKind::Http(endpoint) => {
+                Self::Task(ResyncTask::Http(HttpResync::new(outbound.endpoint(endpoint)?)))
+            }
             ResyncKind::Read(read) => Self::Read(Read::new(read, destination_url, secret_env, outbound)?),
             ResyncKind::None => Self::None,
         })
     }
+}
 
+#[derive(Debug, Clone)]
+pub(crate) enum ResyncTask {
+    Command(CommandResync),
+    Http(HttpResync),
+}
+
+impl ResyncTask {
     /// Closes the gap that `context` names, until `stop` is ready; dropping the future ends the work.
-    /// What others do is skipped, and so claims nothing.
     pub(crate) async fn run(
         &self,
         context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         match self {
             Self::Command(command) => command.run(context, stop).await,
             Self::Http(http) => http.run(context, stop).await,
-            Self::Read(_) | Self::None => Ok(Done { output: None, skipped: true }),
         }
     }
 }

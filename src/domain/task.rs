@@ -96,12 +96,8 @@ pub(crate) fn wiped_json(value: &impl Serialize, free_text: usize) -> Zeroizing<
     json
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Done {
-    /// The end of what a program wrote, at most 4 KiB; `None` where no program ran.
-    pub(crate) output: Option<String>,
-    pub(crate) skipped: bool,
-}
+/// The end of what a program or a server wrote, at most 4 KiB; `None` where none did.
+pub(crate) type TaskOutput = Option<String>;
 
 /// Whether trying again makes sense of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

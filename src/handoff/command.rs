@@ -8,7 +8,7 @@ use crate::{
     config,
     domain::{
         key::WebhookKey,
-        task::{Done, TaskContext, TaskError},
+        task::{TaskContext, TaskError, TaskOutput},
     },
 };
 
@@ -47,7 +47,7 @@ impl CommandSink {
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         self.0.invocation(context, Some((key, version))).run(stop).await.into_result()
     }
 }

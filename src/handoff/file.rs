@@ -28,7 +28,7 @@ use crate::{
     config::KeyFormat,
     domain::{
         key::WebhookKey,
-        task::{Done, TaskContext, TaskError, wiped_json},
+        task::{TaskContext, TaskError, TaskOutput, wiped_json},
     },
     regular_file,
 };
@@ -121,7 +121,7 @@ impl FileSink {
         context: &TaskContext,
         key: &WebhookKey,
         version: u64,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         let bytes = self.content(context, key, version);
         self.0.newest.fetch_max(version, Ordering::SeqCst);
         self.blocking(move |inner| {
@@ -135,7 +135,7 @@ impl FileSink {
             inner.target.replace(&bytes).map_err(failure)
         })
         .await??;
-        Ok(Done::default())
+        Ok(None)
     }
 
     /// Whether the file has this key, mode and group. A file that cannot be read has not.

@@ -10,7 +10,7 @@ use reqwest::Method;
 use crate::{
     domain::{
         key::WebhookKey,
-        task::{Done, TaskContext, TaskError},
+        task::{TaskContext, TaskError, TaskOutput},
     },
     http::Endpoint,
 };
@@ -42,7 +42,7 @@ impl HttpSink {
         key: &WebhookKey,
         version: u64,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         let message = context.message(Some((key, version)));
         let sent = self.0.send(Method::PUT, self.0.url(), Some(&message), Some(key.expose()));
         self.0.unless(stop, "the request to", sent).await?.into_result()

@@ -11,7 +11,7 @@ use reqwest::{
 use crate::{
     clock,
     command::Tail,
-    domain::task::{Done, TaskError, TaskErrorKind},
+    domain::task::{TaskError, TaskErrorKind, TaskOutput},
 };
 
 /// The largest answer that is read to its end; what comes after is not waited for.
@@ -53,9 +53,9 @@ impl Answer {
     }
 
     /// A status of 2xx is success, anything else is not.
-    pub(crate) fn into_result(self) -> Result<Done, TaskError> {
+    pub(crate) fn into_result(self) -> Result<TaskOutput, TaskError> {
         if self.status.is_success() {
-            return Ok(Done { output: Some(self.tail), skipped: false });
+            return Ok(Some(self.tail));
         }
         let hint = match self.status.as_u16() {
             300..=399 => ", which is not followed; configure the address that it leads to",

@@ -8,7 +8,7 @@ use std::future::Future;
 use crate::{
     command::Program,
     config,
-    domain::task::{Done, TaskContext, TaskError},
+    domain::task::{TaskContext, TaskError, TaskOutput},
 };
 
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl CommandResync {
         &self,
         context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         self.0.invocation(context, None).run(stop).await.into_result()
     }
 }
@@ -41,22 +41,20 @@ mod tests {
             task::{TaskErrorKind, tests::context},
         },
         http::tests::outbound,
-        resync::Resync,
+        resync::{Resync, ResyncTask},
     };
 
-    fn of(kind: config::ResyncKind) -> Resync {
-        let config = config::Resync { kind, on_failure: OnFailure::Hold };
-        Resync::new(&config, "https://receiver.example/", &[], &outbound()).expect("usable")
-    }
-
-    fn resync(script: &str) -> Resync {
+    fn resync(script: &str) -> ResyncTask {
         let command = config::Command {
             program: "sh".to_owned(),
             args: vec!["-c".to_owned(), script.to_owned()],
             timeout: Duration::from_mins(1),
         };
         let kind = config::ResyncKind::Command(command);
-        of(kind)
+        let config = config::Resync { kind, on_failure: OnFailure::Hold };
+        let resync = Resync::new(&config, "https://receiver.example/", &[], &outbound());
+        let Resync::Task(task) = resync.expect("usable") else { panic!("a command is a task") };
+        task
     }
 
     #[tokio::test]
@@ -78,14 +76,14 @@ mod tests {
             "PROTIME_TO=2026-12-01T10:13:20Z\n",
             "PROTIME_WEBHOOK=badge-reader\n",
         ];
-        assert_eq!(done, Ok(Done { output: Some(expected.concat()), skipped: false }));
+        assert_eq!(done, Ok(Some(expected.concat())));
     }
 
     #[tokio::test]
     async fn the_first_sync_has_no_beginning() {
         let script = "grep -c '\"from\":null,'; echo \"[$PROTIME_FROM]${PROTIME_FROM+set}\"";
         let done = resync(script).run(&context(Step::Resync, None), pending()).await;
-        assert_eq!(done.expect("exit 0").output.as_deref(), Some("1\n[]set\n"));
+        assert_eq!(done.expect("exit 0").as_deref(), Some("1\n[]set\n"));
     }
 
     #[tokio::test]
@@ -97,11 +95,5 @@ mod tests {
         assert_eq!(failure.message, "'sh' ended with exit status 3");
         assert_eq!(failure.output.as_deref(), Some("no database\n"));
         assert_eq!(failure.kind, TaskErrorKind::Failed);
-    }
-
-    #[tokio::test]
-    async fn none_is_skipped() {
-        let done = of(config::ResyncKind::None).run(&context(Step::Resync, None), pending()).await;
-        assert_eq!(done, Ok(Done { output: None, skipped: true }));
     }
 }

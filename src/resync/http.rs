@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    domain::task::{Done, TaskContext, TaskError},
+    domain::task::{TaskContext, TaskError, TaskOutput},
     http::{Answer, Endpoint},
 };
 
@@ -33,7 +33,7 @@ impl HttpResync {
         &self,
         context: &TaskContext,
         stop: impl Future<Output = ()>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<TaskOutput, TaskError> {
         let limit = self.0.timeout();
         let limited = async {
             timeout(limit, self.ask(context)).await.unwrap_or_else(|_| {
@@ -44,7 +44,7 @@ impl HttpResync {
         self.0.unless(stop, "the resync at", limited).await
     }
 
-    async fn ask(&self, context: &TaskContext) -> Result<Done, TaskError> {
+    async fn ask(&self, context: &TaskContext) -> Result<TaskOutput, TaskError> {
         let message = context.message(None);
         let mut from = self.0.url().clone();
         let mut answer = self.0.send(Method::POST, &from, Some(&message), None).await?;

@@ -58,7 +58,7 @@ struct Document<'a> {
     proven_at: Option<Timestamp>,
     synced_at: Option<Timestamp>,
     recheck: Option<Recheck>,
-    posts: Cow<'a, Vec<Post>>,
+    posts: Cow<'a, [Post]>,
     post_marks: u64,
     standing: Standing,
     list_grains: ListGrains,

@@ -15,7 +15,7 @@ use crate::{
         reason::{Step, StepOutcome},
         renewal::ActiveRenewal,
         state::{Now, WebhookState},
-        task::{Done, TaskError, TaskErrorKind},
+        task::{TaskError, TaskErrorKind, TaskOutput},
         transition::{Attempt, Covered, Event},
     },
     failpoint,
@@ -113,7 +113,10 @@ impl Procedure {
         failpoint::hit(&format!("{which}:before"));
         let outcome = match &self.resync {
             Resync::Read(read) => self.read(read, state, &context, began, stop).await,
-            other => other.run(&context, stop.cancelled()).await.map(|done| Ran { done, began, from }),
+            Resync::Task(task) => {
+                task.run(&context, stop.cancelled()).await.map(|output| Ran::Through { output, began, from })
+            }
+            Resync::None => Ok(Ran::Skipped),
         };
         failpoint::hit(&format!("{which}:after"));
         outcome
@@ -125,11 +128,15 @@ impl Procedure {
     }
 }
 
-pub(super) struct Ran {
-    pub(super) done: Done,
-    pub(super) began: Began,
-    /// From where on it was asked to close the gap; `None`: everything.
-    pub(super) from: Option<Timestamp>,
+pub(super) enum Ran {
+    /// There was nothing to do, so it claims nothing.
+    Skipped,
+    Through {
+        output: TaskOutput,
+        began: Began,
+        /// From where on it was asked to close the gap; `None`: everything.
+        from: Option<Timestamp>,
+    },
 }
 
 impl Ran {
@@ -137,10 +144,13 @@ impl Ran {
     ///
     /// While Protime's clock is not known, a resync covers nothing: ours may be ahead by a day, and what
     /// changes until then would count as covered.
-    fn settled(self) -> (StepOutcome, Option<Covered>, Option<String>) {
-        let outcome = if self.done.skipped { StepOutcome::Skipped } else { StepOutcome::Succeeded };
-        let to = covered(self.began).filter(|_| !self.done.skipped);
-        (outcome, to.map(|to| Covered { from: self.from, to }), self.done.output)
+    fn settled(self) -> (StepOutcome, Option<Covered>, TaskOutput) {
+        match self {
+            Self::Skipped => (StepOutcome::Skipped, None, None),
+            Self::Through { output, began, from } => {
+                (StepOutcome::Succeeded, covered(began).map(|to| Covered { from, to }), output)
+            }
+        }
     }
 }
 
@@ -159,16 +169,14 @@ mod tests {
     fn a_resync_covers_what_changed_before_it_began_by_a_clock_that_is_known() {
         let at = |second| Timestamp::from_second(second).expect("in range");
         let reached = Covered { from: Some(at(900)), to: at(1_000) - SignedDuration::from_secs(5) };
-        for (skipped, knew_the_time, expected) in [
-            (false, true, (StepOutcome::Succeeded, Some(reached))),
-            (false, false, (StepOutcome::Succeeded, None)),
-            (true, true, (StepOutcome::Skipped, None)),
-            (true, false, (StepOutcome::Skipped, None)),
-        ] {
-            let began = Began { at: at(1_000), known: knew_the_time };
-            let ran = Ran { done: Done { skipped, output: None }, began, from: Some(at(900)) };
+        for (known, expected) in
+            [(true, (StepOutcome::Succeeded, Some(reached))), (false, (StepOutcome::Succeeded, None))]
+        {
+            let began = Began { at: at(1_000), known };
+            let ran = Ran::Through { output: None, began, from: Some(at(900)) };
             let (outcome, covered, _) = ran.settled();
-            assert_eq!((outcome, covered), expected, "{skipped} {knew_the_time}");
+            assert_eq!((outcome, covered), expected, "{known}");
         }
+        assert_eq!(Ran::Skipped.settled(), (StepOutcome::Skipped, None, None));
     }
 }

@@ -46,9 +46,9 @@ impl Procedure {
         };
         failpoint::hit("sink:after");
         let event = match outcome {
-            Ok(done) => {
+            Ok(output) => {
                 tracing::info!(webhook = %self.path, sink = %sink.label(), key_version = version, "key handed off");
-                Event::Delivered(name, version, done.output)
+                Event::Delivered(name, version, output)
             }
             Err(failure) if failure.kind == TaskErrorKind::Stopped => {
                 let why = if stop.is_cancelled() {

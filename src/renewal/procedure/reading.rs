@@ -22,7 +22,7 @@ use crate::{
         page_cursor::{Began, DeltaLink, PageCursor, Progress},
         reason::{Reason, Step},
         state::WebhookState,
-        task::{Done, TaskContext, TaskError, TaskErrorKind},
+        task::{TaskContext, TaskError, TaskErrorKind},
         transition::{Event, later},
     },
     resync::{Outlet, Read, Resync, Target},
@@ -56,7 +56,7 @@ impl Procedure {
             Signing::NotEverywhere(key) if context.step == Step::CatchUp => Some(key),
             Signing::NotEverywhere(_) | Signing::NotYet if context.step == Step::Resync => {
                 tracing::info!(webhook = %self.path, "the receiver has no key yet that objects could be signed with; they follow when it has one");
-                return Ok(Ran { done: Done { output: None, skipped: true }, began, from: context.from });
+                return Ok(Ran::Skipped);
             }
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
@@ -69,8 +69,7 @@ impl Procedure {
         if read.is_delta() {
             self.keep_delta(cursor.shape, delta).await.map_err(|error| TaskError::from_store(&error))?;
         }
-        let done = Done { output: Some(output), skipped: false };
-        Ok(Ran { done, began: cursor.began, from: context.from })
+        Ok(Ran::Through { output: Some(output), began: cursor.began, from: context.from })
     }
 
     async fn place(
@@ -135,8 +134,8 @@ impl Procedure {
             (Target::Replay(_), None) => Err(unsigned()),
             (Target::Pipe(pipe), _) => {
                 let read_to_end = |outlet: Outlet<'static>| async move { page_reader.run(&outlet).await };
-                let (end, done) = pipe.run(context, stop.cancelled(), read_to_end).await?;
-                Ok((end, done.output.unwrap_or_default()))
+                let (end, output) = pipe.run(context, stop.cancelled(), read_to_end).await?;
+                Ok((end, output.unwrap_or_default()))
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     config,
     domain::{
         object::Object,
-        task::{Done, TaskContext, TaskError},
+        task::{TaskContext, TaskError, TaskOutput},
     },
 };
 
@@ -56,7 +56,7 @@ impl Pipe {
         context: &TaskContext,
         stop: impl Future<Output = ()>,
         read: impl FnOnce(Outlet<'static>) -> W,
-    ) -> Result<(T, Done), TaskError>
+    ) -> Result<(T, TaskOutput), TaskError>
     where
         W: Future<Output = Result<T, TaskError>>,
     {
@@ -76,7 +76,7 @@ impl Pipe {
             outcome = &mut reading => outcome,
         };
         match outcome {
-            Ok(outcome) => running.await.into_result().map(|done| (outcome, done)),
+            Ok(outcome) => running.await.into_result().map(|output| (outcome, output)),
             Err(failure) => {
                 // No one listens if it has ended of itself.
                 let _gone = abandon.send(());
@@ -90,8 +90,8 @@ impl Pipe {
         let program = self.program();
         run.into_result().map_or_else(
             |failure| failure,
-            |done| TaskError {
-                output: done.output,
+            |output| TaskError {
+                output,
                 ..TaskError::new(format!(
                     "'{program}' ended with exit status 0 before it had read everything"
                 ))
@@ -157,7 +157,7 @@ mod tests {
         (0..count).map(|id| Object::listed(of(id).expect("JSON")).expect("an object")).collect()
     }
 
-    async fn run(script: &str, pages: &[usize]) -> Result<((), Done), TaskError> {
+    async fn run(script: &str, pages: &[usize]) -> Result<((), TaskOutput), TaskError> {
         let read = |outlet: Outlet<'static>| async move {
             for count in pages {
                 outlet.page(&objects(*count)).await?;
@@ -172,8 +172,8 @@ mod tests {
     async fn the_program_gets_context_objects_and_the_count() {
         let script = r#"read -r context; n=0; while read -r line; do last=$line; n=$((n+1)); done
             echo "$n $last"; case $context in '{"tenant":"acme",'*'"to":'*) ;; *) exit 3;; esac"#;
-        let ((), done) = run(script, &[3, 0, 1_000]).await.expect("exit 0");
-        assert_eq!(done.output.as_deref(), Some("1004 {\"end\":true,\"objects\":1003,\"pages\":3}\n"));
+        let ((), output) = run(script, &[3, 0, 1_000]).await.expect("exit 0");
+        assert_eq!(output.as_deref(), Some("1004 {\"end\":true,\"objects\":1003,\"pages\":3}\n"));
     }
 
     #[tokio::test]
