@@ -11,6 +11,7 @@
 mod answer;
 mod certificate;
 mod client;
+mod retry_after;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -37,6 +38,7 @@ use crate::{
 pub(crate) use self::{
     answer::Answer,
     client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
+    retry_after::{LONGEST_WAIT, http_date, retry_after},
 };
 
 /// Long enough to see whether a server is there.

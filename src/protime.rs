@@ -53,7 +53,6 @@ pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
 pub(crate) use pair::normalized;
 pub(crate) use reading::ReadingError;
-pub(crate) use time::LONGEST_WAIT;
 pub(crate) use wire::{List, Odd};
 
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";

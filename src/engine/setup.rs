@@ -20,7 +20,7 @@ use crate::{
         webhook::{ExternalReference, WebhookPath},
     },
     handoff::{self, KeySink},
-    http::Outbound,
+    http::{self, Outbound},
     protime::{self, TenantClient},
     renewal::{
         poller::{Tenant, Watched},
@@ -164,7 +164,7 @@ impl<'a> Prepared<'a> {
         let policy = Policy {
             references: ExternalReference::all(&webhook.external_references),
             max_unplanned_per_hour: builder.max_unplanned_per_hour,
-            longest_retry: builder.timing.backoff.max().max(protime::LONGEST_WAIT),
+            longest_retry: builder.timing.backoff.max().max(http::LONGEST_WAIT),
             keep_warm: keep_warm(&webhook.resync.kind),
         };
         let id = *ids

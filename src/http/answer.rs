@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
     Response, StatusCode,
-    header::{HeaderName, LOCATION, RETRY_AFTER},
+    header::{DATE, HeaderName, LOCATION, RETRY_AFTER},
 };
 
+use super::retry_after::{http_date, retry_after};
 use crate::{
     clock,
     command::Tail,
@@ -38,7 +38,8 @@ impl Answer {
     ) -> Self {
         let header = |name: &HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let location = header(&LOCATION);
-        let retry_after = header(&RETRY_AFTER).and_then(|text| wait(&text, clock::now()));
+        let date = header(&DATE).and_then(|text| http_date(&text));
+        let retry_after = header(&RETRY_AFTER).and_then(|text| retry_after(&text, date, clock::now()));
         let mut tail = Tail::new(secrets);
         let mut length = 0;
         // The status is what counts: a body that breaks off takes nothing from it.
@@ -76,35 +77,5 @@ impl Answer {
     fn status_text(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or_default();
         format!("{} {reason}", self.status.as_u16()).trim_end().to_owned()
-    }
-}
-
-/// Reads `Retry-After`: seconds, or a date.
-fn wait(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_to_wait_is_seconds_or_a_date() {
-        let now = Timestamp::from_second(784_111_770).expect("in range");
-        for (text, seconds) in [
-            ("7", Some(7)),
-            (" 0 ", Some(0)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
-            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            assert_eq!(wait(text, now), seconds.map(Duration::from_secs), "{text}");
-        }
     }
 }

@@ -174,10 +174,13 @@ pub(crate) fn time(data: &[u8]) {
         assert_eq!(time::stated(&stated.at.to_string()).map(|again| again.at), Some(stated.at), "{text}");
         assert!(stated.at.subsec_nanosecond() % 1_000_000 == 0, "whole milliseconds: {text}");
     }
-    let of_the_answer = std::str::from_utf8(rest).ok().and_then(time::http_date);
+    let of_the_answer = std::str::from_utf8(rest).ok().and_then(crate::http::http_date);
     for of_the_answer in [of_the_answer, None] {
-        let wait = time::retry_after(text, of_the_answer, Timestamp::UNIX_EPOCH);
-        assert!(wait.is_none_or(|wait| wait <= time::LONGEST_WAIT), "no header silences a tenant for good");
+        let wait = crate::http::retry_after(text, of_the_answer, Timestamp::UNIX_EPOCH);
+        assert!(
+            wait.is_none_or(|wait| wait <= crate::http::LONGEST_WAIT),
+            "no header silences a tenant for good"
+        );
     }
 }
 

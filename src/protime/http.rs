@@ -25,13 +25,12 @@ use super::{
     detail::{self, Detail},
     error::Endpoint,
     limit::{Cooldown, Limiter},
-    time,
 };
 use crate::{
     clock,
     counters::Counters,
     domain::webhook::TenantName,
-    http::{Trust, deepest, is_local, not_connected},
+    http::{Trust, deepest, http_date, is_local, not_connected, retry_after},
 };
 
 /// Answers of which a token, a webhook or an error is read.
@@ -216,7 +215,7 @@ impl Http {
         };
         let (sent_at, sent) = (clock::now(), Instant::now());
         let mut response = builder.send().await.map_err(|error| self.no_answer(&error, &place))?;
-        let date = text(response.headers(), &header::DATE).and_then(time::http_date);
+        let date = text(response.headers(), &header::DATE).and_then(http_date);
         if let Some(date) = date {
             self.measure(date, response.headers(), sent_at, sent.elapsed());
         }
@@ -224,7 +223,7 @@ impl Http {
         let status = response.status();
         let headers = response.headers().clone();
         let retry_after =
-            text(&headers, &header::RETRY_AFTER).and_then(|wish| time::retry_after(wish, date, clock::now()));
+            text(&headers, &header::RETRY_AFTER).and_then(|wish| retry_after(wish, date, clock::now()));
         if let (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) =
             (status, retry_after)
         {

@@ -16,6 +16,8 @@ use crate::{
 
 /// The first pause between two looks at the `Location`, where the server does not say how long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The shortest pause, also where the server asks for none: so that no server is asked without one.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So many looks in a row may find no one before the resync has failed: a server may be restarted.
@@ -60,7 +62,7 @@ impl HttpResync {
                     ));
                 }
             };
-            sleep(answer.retry_after.unwrap_or(pause)).await;
+            sleep(answer.retry_after.map_or(pause, |wish| wish.max(SHORTEST_PAUSE))).await;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
             answer = self.look(&location).await?;
             from = location.clone();

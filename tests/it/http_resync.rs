@@ -69,6 +69,9 @@ fn a_server_that_is_at_work_is_asked_until_it_is_done() {
     let paths: Vec<_> = gets.iter().map(|get| get.path.as_str()).collect();
     assert_eq!(paths, ["/jobs/7", "/jobs/7", "/jobs/8"]);
     assert!(gets.iter().all(|get| get.authorization.as_deref() == Some("Bearer t0ken-of-the-resync")));
+    let posted = server.asked("POST")[0].at;
+    let unasked = posted.duration_until(gets[0].at);
+    assert!(unasked.as_millis() >= 1_000, "a server that wants no pause gets one all the same: {unasked}");
     let waited = gets[0].at.duration_until(gets[1].at);
     assert!(waited.as_millis() >= 1_000, "Retry-After is respected: {waited}");
     assert_eq!(server.asked("POST").len(), 2, "the resync and the catch-up");
@@ -119,12 +122,12 @@ fn a_token_never_leaves_the_origin() {
 #[test]
 fn a_server_that_never_ends_is_not_waited_for_longer_than_the_timeout() {
     let server = Server::start();
-    let (mut world, config) = world(&server, "timeout = \"1s\"");
+    let (mut world, config) = world(&server, "timeout = \"3s\"");
     server.usually(accepted("/jobs/7"));
     server.next([Reply::Hang]);
     world.start(&config);
     let step = failed(&world);
-    assert!(step["error"].as_str().unwrap().contains("1s"), "{step}");
+    assert!(step["error"].as_str().unwrap().contains("3s"), "{step}");
     world.eventually("also where it says that it is at work", || {
         let asked = server.asked("GET").len() > 1;
         let attempts = world.daemon.webhook("clockings")["renewal"]["attempt"].as_i64()?;
