@@ -4,11 +4,7 @@
 //! restart forgets nothing; a key that was just rotated is delivered at once. While the daemon stops, only
 //! what takes no time is still delivered, until the last renewal has come to rest.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
@@ -16,7 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, setup::Setup};
 use crate::{
-    clock, domain::state::WebhookId, handoff::KeySink, renewal::procedure::Procedure, store::StoreError,
+    claims::{Claim, Claims},
+    clock,
+    domain::state::WebhookId,
+    handoff::KeySink,
+    renewal::procedure::Procedure,
+    store::StoreError,
 };
 
 /// So many sinks are served at a time; one that hangs is one of them until its timeout.
@@ -28,15 +29,20 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long to wait before a database that refused is asked again.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
+/// To which sink of a webhook, by its stable name.
+type Delivery = (WebhookId, String);
+
 pub(crate) struct DeliveryWorkers {
     engine: Engine,
     tasks: JoinSet<()>,
-    under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
+    under_way: Claims<Delivery>,
 }
 
 impl DeliveryWorkers {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, tasks: JoinSet::new(), under_way: Arc::default() }
+        // The end of a delivery lets its webhook be judged.
+        let under_way = Claims::new(Arc::clone(&engine.shared.wake));
+        Self { engine, tasks: JoinSet::new(), under_way }
     }
 
     /// Works until `closing` is requested, which comes after `stop`, and what was under way has ended.
@@ -82,10 +88,7 @@ impl DeliveryWorkers {
             if stop.is_cancelled() && !sink.takes_no_time() {
                 continue;
             }
-            let delivery = (id, name);
-            if self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.clone()) {
-                let claim =
-                    Claim { delivery, under_way: Arc::clone(&self.under_way), engine: self.engine.clone() };
+            if let Some(claim) = self.under_way.claim((id, name)) {
                 self.tasks.spawn(deliver(procedure, sink, stop.clone(), claim));
             }
         }
@@ -102,21 +105,7 @@ fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, Key
     Some((Arc::clone(procedure), sink.clone()))
 }
 
-/// Takes a delivery out of those under way when it ends, however it ends, and lets its webhook be judged.
-struct Claim {
-    delivery: (WebhookId, String),
-    under_way: Arc<Mutex<HashSet<(WebhookId, String)>>>,
-    engine: Engine,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.delivery);
-        self.engine.shared.wake.notify_one();
-    }
-}
-
-async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim) {
+async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim<Delivery>) {
     let attempt = {
         let (procedure, sink, stop) = (Arc::clone(&procedure), sink.clone(), stop.clone());
         // A task of its own: a panic must leave someone who records the end.

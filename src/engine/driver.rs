@@ -6,18 +6,17 @@
 //! is noticed at the next look, and every tenant is asked before any deadline is believed.
 
 use std::{
-    collections::HashSet,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::Semaphore,
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,6 +29,7 @@ use super::{
     service_manager::ServiceManager,
 };
 use crate::{
+    claims::{Claim, Claims},
     clock,
     domain::state::WebhookId,
     renewal::{
@@ -63,7 +63,7 @@ pub(crate) struct Driver {
     manager: ServiceManager,
     cron: Cron,
     pattern: String,
-    running: Arc<Mutex<HashSet<WebhookId>>>,
+    running: Claims<WebhookId>,
     permits: Arc<Semaphore>,
     max_concurrent: usize,
     tasks: JoinSet<()>,
@@ -80,7 +80,7 @@ impl Driver {
             manager: ServiceManager::new(),
             cron,
             pattern: setup.daemon.status_poll.clone(),
-            running: Arc::default(),
+            running: Claims::new(Arc::clone(&engine.shared.wake)),
             permits: Arc::new(Semaphore::new(setup.max_concurrent)),
             max_concurrent: setup.max_concurrent,
             tasks: JoinSet::new(),
@@ -134,12 +134,7 @@ impl Driver {
         let now = clock::now();
         for id in self.engine.shared.store.due(now, BATCH).await? {
             let Some(procedure) = setup.procedures.get(&id) else { continue };
-            if self.running().insert(id) {
-                let claim = Claim {
-                    id,
-                    running: Arc::clone(&self.running),
-                    wake: Arc::clone(&self.engine.shared.wake),
-                };
+            if let Some(claim) = self.running.claim(id) {
                 let permits = Arc::clone(&self.permits);
                 let work = work(self.engine.clone(), id, Arc::clone(procedure), stop.clone(), permits);
                 self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
@@ -159,10 +154,6 @@ impl Driver {
             .filter(|delay| !delay.is_zero())
             .min();
         Ok(until_due.min(until_poll.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP))
-    }
-
-    fn running(&self) -> std::sync::MutexGuard<'_, HashSet<WebhookId>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts in force what a reload has changed of the loop's own settings.
@@ -230,25 +221,11 @@ impl Driver {
     }
 }
 
-/// Takes a webhook out of the running ones when its work ends, however it ends.
-struct Claim {
-    id: WebhookId,
-    running: Arc<Mutex<HashSet<WebhookId>>>,
-    wake: Arc<Notify>,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.wake.notify_one();
-    }
-}
-
 /// Does the work on a webhook. After a panic the webhook stays claimed for a while, so that a mistake
 /// that comes again at once is no hot loop, and takes no other webhook's permit.
 async fn contain(
     work: impl Future<Output = ()>,
-    claim: Claim,
+    claim: Claim<WebhookId>,
     procedure: Arc<Procedure>,
     stop: CancellationToken,
 ) {

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use super::{listing::Listing, references::OtherReferences, timing::Timing};
 use crate::{
+    claims::Claims,
     clock,
     domain::{
         event::{self, Kind},
@@ -32,7 +33,6 @@ use crate::{
     protime::{ApiError, TenantClient, normalized},
     store::{Store, StoreError},
 };
-use retrying::Retrying;
 
 /// A wrong signature leads to another list only so long after the last that did.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -104,7 +104,8 @@ pub(crate) struct Tenant {
     begun: AtomicU64,
     latest: tokio::sync::Mutex<Latest>,
     polls: Mutex<Polls>,
-    retrying: Retrying,
+    /// The retry that is under way.
+    retrying: Claims<()>,
     suspected: Mutex<Option<Instant>>,
     other_references: OtherReferences,
 }
@@ -132,12 +133,12 @@ impl Tenant {
             store,
             webhooks,
             timing,
+            retrying: Claims::new(Arc::clone(&wake)),
             wake,
             event_bus,
             begun: AtomicU64::new(0),
             latest: tokio::sync::Mutex::new(Latest { number: 0, outcome: Ok(()) }),
             polls: Mutex::new(Polls::default()),
-            retrying: Retrying::default(),
             suspected: Mutex::new(None),
             other_references: OtherReferences::default(),
         }
