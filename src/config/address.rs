@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::raw::Wrong;
+use super::wrong::Wrong;
 
 const EXAMPLE: &str = "write a URL such as \"https://www.your-company.com/protime/clockings\"";
 

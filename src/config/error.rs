@@ -8,44 +8,45 @@ mod snippet;
 use std::{
     fmt::{self, Write as _},
     ops::Range,
+    path::Path,
 };
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters};
 use serde::Serialize;
 
-use super::{raw::Findings, source};
-use snippet::Snippets;
+use super::source::{self, Shown};
+use snippet::{Snippets, file_of};
 
 /// Width at which messages and help are wrapped.
 const WIDTH: usize = 110;
 
+/// What is underlined, and what to say there.
+pub(super) type Label = (Range<usize>, String);
+
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// The file.
     pub(crate) file: String,
-    /// Its line, from 1; none where the file could not be read, or where the environment is to blame.
+    /// From 1; none where the file could not be read, or where the environment is to blame.
     pub(crate) line: Option<usize>,
-    /// Its column, from 1, in characters.
+    /// From 1, in characters.
     pub(crate) column: Option<usize>,
-    /// What is wrong, with the offending text unless that may be a secret.
+    /// With the offending text unless that may be a secret.
     pub(crate) message: String,
     /// What would be right.
     pub(crate) help: String,
-    /// What is underlined, the culprit first, each with what to say there.
+    /// The culprit first.
     #[serde(skip)]
-    pub(super) labels: Vec<(Range<usize>, String)>,
+    pub(super) labels: Vec<Label>,
 }
 
-/// A file and what may be shown of it.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    /// Its name, as the user gave it.
-    pub(super) name: String,
-    /// The offset of its first byte.
-    pub(super) base: usize,
-    /// Its text without its secrets.
-    pub(super) text: String,
+/// What was found in a file in the end, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub(super) shown: Shown,
+    pub(super) problems: Vec<Problem>,
+    /// Each with file, line and column.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -68,6 +69,13 @@ impl ConfigError {
             problem.message.push_str(&elsewhere(problem, &files));
         }
         Self { files, problems }
+    }
+
+    /// What is wrong with a file that could not be read.
+    pub(super) fn of_file(file: &Path, message: String, help: &str) -> Self {
+        let (file, help) = (file.display().to_string(), help.to_owned());
+        let problem = Problem { file, line: None, column: None, message, help, labels: Vec::new() };
+        Self { files: Vec::new(), problems: vec![problem] }
     }
 
     /// Whether there is nothing wrong after all.
@@ -115,11 +123,6 @@ impl ConfigError {
         let _ = write!(text, "{count} {noun} in {}", names.join(", "));
         text
     }
-}
-
-/// The file that an offset is in.
-fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
-    files.iter().rev().find(|file| file.base <= offset)
 }
 
 /// Where the other part of a problem is, if it is in another file: a message is also read without the

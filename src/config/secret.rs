@@ -13,7 +13,7 @@ use std::{
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{Config, KeySink, ResyncKind, SecretSource, Webhook};
+use super::settings::{Config, KeySink, ResyncKind, SecretSource, Webhook};
 use crate::{
     domain::webhook::{TenantName, WebhookName},
     regular_file,

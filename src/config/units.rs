@@ -4,7 +4,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::raw::Wrong;
+use jiff::civil::Date;
+
+use super::wrong::Wrong;
 use crate::domain::lifetime::Share;
 
 /// No duration in the file is longer, so that adding one to a point in time is always possible.
@@ -15,6 +17,9 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 
 const DURATION_HELP: &str =
     "write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"";
+
+/// What would be right where a day is not.
+pub(super) const DATE_HELP: &str = "write a date such as \"2020-01-01\"";
 
 /// A duration such as `90s` or `1h 30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
@@ -125,6 +130,23 @@ pub(super) fn renew_before(text: &str) -> Result<Share, Wrong> {
             "write more than zero, such as \"1/3\"",
         )),
     }
+}
+
+/// A text that is not empty; `help` says what would be right.
+pub(super) fn text(text: &str, help: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        Err(Wrong::new("is empty", help))
+    } else if text.chars().any(char::is_control) {
+        Err(Wrong::new("has a control character in it", help))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A day of our era.
+pub(super) fn date(text: &str) -> Result<Date, Wrong> {
+    let date = text.parse().ok().filter(|date: &Date| date.year() >= 1);
+    date.ok_or_else(|| Wrong::new("is not a date", DATE_HELP))
 }
 
 /// Permission bits in octal, as `chmod` takes them.

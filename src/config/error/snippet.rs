@@ -7,11 +7,16 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::{Shown, file_of};
+use crate::config::source::Shown;
 
 /// All files, each found by its offsets.
 #[derive(Debug)]
 pub(super) struct Snippets<'s>(pub(super) &'s [Shown]);
+
+/// The file that an offset is in.
+pub(super) fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
+    files.iter().rev().find(|file| file.base <= offset)
+}
 
 /// What the renderer asks for when it wants to show a label, and not only to know where it is.
 pub(super) const WITH_CONTEXT: usize = 1;

@@ -5,17 +5,12 @@
 
 use jiff::{ToSpan as _, civil::Date};
 
-use crate::{
-    config::{
-        raw::{Checked, Value, Wrong},
-        suggestions,
-    },
-    domain::{
-        collection::{Collection, Field, Form},
-        filter::{
-            self, Filter, InvalidFilter, Place,
-            grammar::{self, Condition, Constant, Expression, Objection, Operator},
-        },
+use super::{report::Checked, suggestions, value::Value, wrong::Wrong};
+use crate::domain::{
+    collection::{Collection, Field, Form},
+    filter::{
+        self, Filter, InvalidFilter, Place,
+        grammar::{self, Condition, Constant, Expression, Objection, Operator},
     },
 };
 
@@ -39,16 +34,20 @@ enum Bound {
     Place(Place),
 }
 
-/// Reads and checks a filter.
-pub(super) fn read(value: &Value<'_>, wanted: Use) -> Checked<Filter> {
-    let (filter, expression) = value.parse(|text| {
-        if text.chars().any(char::is_control) {
-            return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
-        }
-        let filter = Filter::parse(text).map_err(|invalid| of_places(&invalid))?;
-        let expression = grammar::parse(text).map_err(wrong)?;
-        Ok((filter, expression))
-    })?;
+/// A filter, and what it says.
+pub(super) type Written = (Filter, Expression);
+
+/// Reads a filter, of whatever collection it is.
+pub(super) fn parse(text: &str) -> Result<Written, Wrong> {
+    if text.chars().any(char::is_control) {
+        return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
+    }
+    let filter = Filter::parse(text).map_err(|invalid| of_places(&invalid))?;
+    Ok((filter, grammar::parse(text).map_err(wrong)?))
+}
+
+/// Checks a filter for its use.
+pub(super) fn check(value: &Value<'_>, (filter, expression): Written, wanted: Use) -> Checked<Filter> {
     if wanted.delta && filter.has_end() {
         return Err(value.wrong(&Wrong::new(
             "ends with the gap, and a delta goes on after it",
