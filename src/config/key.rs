@@ -4,19 +4,19 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use serde::Serialize;
 
-use super::{
-    report::Checked,
-    units,
-    value::{TEXT, Value},
-    wrong::Wrong,
-};
+use super::{report::Checked, units, value::Value, wrong::Wrong};
 
-/// The keys of one table, each a constant and an entry in its list; what is written above a key is its
-/// documentation, as `config.example.toml` has it.
+/// The keys of one table, each a constant and an entry in its list: its documentation, its type, its name, how its
+/// value is written, and of [`About`] what is not as usual.
 macro_rules! table {
-    ($table:ident = $name:literal; $($(#[doc = $doc:literal])+ $key:ident: $type:ty = $entry:expr;)+) => {
-        $($(#[doc = $doc])+ pub(in crate::config) static $key: $type = $entry.doc(concat!($($doc),+));)+
-        pub(in crate::config) static $table: Table = Table { name: $name, keys: &[$(&$key),+] };
+    ($table:ident = $called:literal; $(
+        $(#[doc = $doc:literal])+ $key:ident: $type:ty = $name:literal, $value:expr $(, $field:ident: $is:expr)*;
+    )+) => {
+        $(pub(in crate::config) static $key: $type = Entry {
+            about: About { name: $name, doc: concat!($($doc),+), $($field: $is,)* ..USUAL },
+            value: $value,
+        };)+
+        pub(in crate::config) static $table: Table = Table { name: $called, keys: &[$(&$key),+] };
     };
 }
 pub(super) use table;
@@ -36,22 +36,17 @@ pub(super) struct Entry<V: 'static> {
 }
 
 /// A key whose value becomes a `T`.
-pub(super) type Key<T> = Entry<Reading<T>>;
+pub(super) type Key<T> = Entry<Form<T>>;
 
 /// A key whose value is a table, or an array of them.
 pub(super) type Part = Entry<&'static Table>;
-
-/// How a value is read.
-pub(super) struct Reading<T: 'static> {
-    form: Form<T>,
-    /// What is strange about a value that is right.
-    odd: fn(&T) -> Option<String>,
-}
 
 /// What is known of a key, whatever its type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
     pub(super) name: &'static str,
+    /// As the example of a configuration has it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds the example against it"))]
     pub(super) doc: &'static str,
     /// As it is written in the file; none where there is none, or where it depends on something else.
     pub(super) default: Option<&'static str>,
@@ -66,6 +61,18 @@ pub(super) struct About {
     pub(super) needs_restart: bool,
 }
 
+/// What most keys are.
+pub(super) const USUAL: About = About {
+    name: "",
+    doc: "",
+    default: None,
+    is_required: false,
+    help: "",
+    kinds: &[],
+    is_discreet: false,
+    needs_restart: false,
+};
+
 /// How a value is written.
 pub(super) enum Form<T: 'static> {
     /// A text: what it is to be, and what reads it.
@@ -76,15 +83,24 @@ pub(super) enum Form<T: 'static> {
     Number(RangeInclusive<u32>, fn(u32) -> T),
     /// Anything else: what it is to be, and what reads it.
     Other(&'static str, fn(&Value<'_>, &str) -> Checked<T>),
+    /// One of the others, and what is strange about a value that is right.
+    Odd(&'static Form<T>, fn(&T) -> Option<String>),
 }
+
+pub(super) const DURATION: Form<Duration> =
+    Form::Text("a duration in double quotes, such as \"90s\"", units::duration);
+pub(super) const POSITIVE: Form<Duration> =
+    Form::Text("a duration in double quotes, such as \"90s\"", units::positive_duration);
+pub(super) const MODE: Form<u32> =
+    Form::Text("permission bits in octal and in double quotes, such as \"0640\"", units::mode);
 
 /// A key without its type.
 pub(super) trait Described: Sync {
     fn about(&self) -> &About;
+    /// Whether a value that stands in its place may be a secret.
+    fn is_discreet(&self) -> bool;
     /// The words that it takes, if it takes no other.
-    fn words(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
+    fn words(&self) -> Vec<&'static str>;
     /// Reports what is wrong with a value by itself.
     fn check(&self, value: &Value<'_>);
 }
@@ -94,17 +110,21 @@ impl<T: Clone + Sync> Described for Key<T> {
         &self.about
     }
 
+    fn is_discreet(&self) -> bool {
+        self.about.is_discreet || matches!(self.value, Form::Discreet(_))
+    }
+
     fn words(&self) -> Vec<&'static str> {
-        if let Form::Word(words) = &self.value.form {
+        if let Form::Word(words) = &self.value {
             words.iter().map(|(word, _)| *word).collect()
         } else {
-            Vec::new()
+            vec![]
         }
     }
 
     fn check(&self, value: &Value<'_>) {
         // What is wrong has been reported, which is all that is asked here.
-        let _ = self.read(value);
+        let _ = self.value.read(value);
     }
 }
 
@@ -113,124 +133,51 @@ impl Described for Part {
         &self.about
     }
 
+    fn is_discreet(&self) -> bool {
+        true
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec![]
+    }
+
     // Its reader enters it.
     fn check(&self, _: &Value<'_>) {}
 }
 
-impl<T: Clone> Key<T> {
+impl<T: Clone> Form<T> {
     /// The value as it is meant.
     pub(super) fn read(&self, value: &Value<'_>) -> Checked<T> {
-        let read = match &self.value.form {
-            Form::Text(wanted, read) => value.parse(wanted, read),
-            Form::Discreet(read) => value.parse_discreetly(read),
-            Form::Word(words) => value.word(words),
-            Form::Number(range, of) => value.number(range).map(of),
-            Form::Other(wanted, read) => read(value, wanted),
-        }?;
-        if let Some(odd) = (self.value.odd)(&read) {
-            value.warn(&odd);
+        match self {
+            Self::Text(wanted, read) => value.parse(wanted, read),
+            Self::Discreet(read) => value.parse_discreetly(read),
+            Self::Word(words) => value.word(words),
+            Self::Number(range, of) => value.number(range).map(of),
+            Self::Other(wanted, read) => read(value, wanted),
+            Self::Odd(form, odd) => {
+                let read = form.read(value)?;
+                odd(&read).map(|odd| value.warn(&odd));
+                Ok(read)
+            }
         }
-        Ok(read)
     }
 
+    /// A default as it is meant; none where it cannot be told without a file.
+    fn read_default(&self, default: &str) -> Option<T> {
+        match self {
+            Self::Text(_, read) | Self::Discreet(read) => read(default).ok(),
+            Self::Word(words) => words.iter().find(|(word, _)| *word == default).map(|(_, is)| is.clone()),
+            Self::Number(_, of) => default.parse().ok().map(of),
+            Self::Odd(form, _) => form.read_default(default),
+            Self::Other(..) => None,
+        }
+    }
+}
+
+impl<T: Clone> Key<T> {
     /// What the value is where the key is absent; none if that is not told here.
     pub(super) fn default_value(&self) -> Option<T> {
-        let default = self.about.default?;
-        match &self.value.form {
-            Form::Text(_, read) | Form::Discreet(read) => read(default).ok(),
-            Form::Word(words) => {
-                words.iter().find(|(word, _)| *word == default).map(|(_, value)| value.clone())
-            }
-            Form::Number(_, of) => default.parse().ok().map(of),
-            Form::Other(..) => None,
-        }
-    }
-}
-
-const fn about(name: &'static str, is_discreet: bool) -> About {
-    let (doc, help) = ("", "");
-    About {
-        name,
-        doc,
-        default: None,
-        is_required: false,
-        help,
-        kinds: &[],
-        is_discreet,
-        needs_restart: false,
-    }
-}
-
-/// A key, how its value is written, and nothing that is special about it yet.
-pub(super) const fn key<T>(name: &'static str, form: Form<T>) -> Key<T> {
-    let is_discreet = matches!(form, Form::Discreet(_));
-    Entry { about: about(name, is_discreet), value: Reading { form, odd: |_| None } }
-}
-
-pub(super) const fn part(name: &'static str, table: &'static Table) -> Part {
-    Entry { about: about(name, true), value: table }
-}
-
-/// A key whose value is a text in no form worth saying.
-pub(super) const fn text<T>(name: &'static str, read: fn(&str) -> Result<T, Wrong>) -> Key<T> {
-    key(name, Form::Text(TEXT, read))
-}
-
-pub(super) const DURATION: Form<Duration> =
-    Form::Text("a duration in double quotes, such as \"90s\"", units::duration);
-pub(super) const POSITIVE: Form<Duration> =
-    Form::Text("a duration in double quotes, such as \"90s\"", units::positive_duration);
-
-pub(super) const fn number(name: &'static str, range: RangeInclusive<u32>) -> Key<u32> {
-    key(name, Form::Number(range, |number| number))
-}
-
-/// A key whose value are permission bits.
-pub(super) const fn mode(name: &'static str) -> Key<u32> {
-    key(name, Form::Text("permission bits in octal and in double quotes, such as \"0640\"", units::mode))
-}
-
-impl<V> Entry<V> {
-    pub(super) const fn doc(mut self, doc: &'static str) -> Self {
-        self.about.doc = doc;
-        self
-    }
-
-    pub(super) const fn default(mut self, written: &'static str) -> Self {
-        self.about.default = Some(written);
-        self
-    }
-
-    pub(super) const fn required(mut self, help: &'static str) -> Self {
-        self.about.is_required = true;
-        self.help(help)
-    }
-
-    pub(super) const fn help(mut self, help: &'static str) -> Self {
-        self.about.help = help;
-        self
-    }
-
-    pub(super) const fn only_for(mut self, kinds: &'static [&'static str]) -> Self {
-        self.about.kinds = kinds;
-        self
-    }
-
-    pub(super) const fn discreet(mut self) -> Self {
-        self.about.is_discreet = true;
-        self
-    }
-
-    pub(super) const fn restart(mut self) -> Self {
-        self.about.needs_restart = true;
-        self
-    }
-}
-
-impl<T> Key<T> {
-    pub(super) const fn odd(mut self, odd: fn(&T) -> Option<String>) -> Self {
-        self.value.odd = odd;
-        self
+        self.value.read_default(self.about.default?)
     }
 }
 

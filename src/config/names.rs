@@ -50,6 +50,9 @@ pub(super) fn unknown_collection(name: &str) -> Option<String> {
     })
 }
 
+/// How external references are written.
+pub(super) const REFERENCES: &str = "an array of texts such as [\"people,@badge-number\"]";
+
 /// A reference of a collection; it goes into a query as `(collection,reference)`.
 pub(super) fn external_reference(text: &str) -> Result<ExternalReference, Wrong> {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'(' | b')' | b',' | b'"');

@@ -1,10 +1,10 @@
-//! Every key of the configuration, once. What a key means is told here and nowhere else: which table it belongs
-//! to and which kinds of it take it, its type and range, its default, whether its value may be a secret,
-//! whether a change of it takes a restart, and its documentation.
+//! Every key of the configuration, once. What a key means is told here and nowhere else: which table it
+//! belongs to and which kinds of it take it, its type and range, its default, whether its value may be a
+//! secret, whether a change of it takes a restart, and its documentation.
 //!
-//! The readers, the suggestions, what is hidden in messages, the report of a reload and `config.example.toml` are
-//! driven by it, so that a key is added in one place. Each table has a list of its keys, and each key is
-//! a typed constant, so that no reader can ask for a key that does not exist or take it for what it is not.
+//! The readers, the suggestions, what is hidden in messages, the report of a reload and `config.example.toml`
+//! follow it, so that a key is added in one place. Each table has a list of its keys, and each key is a typed
+//! constant: no reader can ask for a key that does not exist, or take it for what it is not.
 
 pub(super) mod key_sink;
 pub(super) mod program;
@@ -30,8 +30,8 @@ pub(super) static TABLES: [&Table; 10] = [
 
 /// Whether the values of a key are known to be no secret.
 pub(super) fn is_harmless(name: &str) -> bool {
-    let mut keys = TABLES.iter().flat_map(|table| table.keys).map(|key| key.about());
-    keys.any(|key| key.name == name && !key.is_discreet)
+    let mut keys = TABLES.iter().flat_map(|table| table.keys);
+    keys.any(|key| key.about().name == name && !key.is_discreet())
 }
 
 /// Where a key belongs, to follow "it belongs"; none for a key that no table knows, and for the tables of
@@ -40,7 +40,7 @@ pub(super) fn home(name: &str) -> Option<String> {
     let homes = TABLES.iter().enumerate().filter_map(|(index, table)| {
         let key = table.keys.iter().find(|key| key.about().name == name)?;
         match index {
-            0 => (!key.about().is_discreet).then(|| "above the first table".to_owned()),
+            0 => (!key.is_discreet()).then(|| "above the first table".to_owned()),
             _ => Some(format!("in {}", table.name)),
         }
     });

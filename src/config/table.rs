@@ -93,14 +93,14 @@ impl<'a> Table<'a> {
     /// The value of a key, or its default.
     pub(super) fn get<T: Clone>(&self, key: &Key<T>) -> Checked<T> {
         match self.written(key) {
-            Some(value) => key.read(&value),
+            Some(value) => key.value.read(&value),
             None => key.default_value().ok_or_else(|| self.lacks(&key.about)),
         }
     }
 
     /// The value of a key, if it is there.
     pub(super) fn maybe<T: Clone>(&self, key: &Key<T>) -> Checked<Option<T>> {
-        self.written(key).map(|value| key.read(&value)).transpose()
+        self.written(key).map(|value| key.value.read(&value)).transpose()
     }
 
     /// Reads a table of this one, if it is there.

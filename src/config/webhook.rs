@@ -10,9 +10,7 @@ use super::{
     resync::{self, Of},
     schema::{
         tenant::WEBHOOKS,
-        webhook::{
-            COLLECTION, DESTINATION_URL, EXTERNAL_REFERENCES, NAME, ON_REMOVE, REFERENCES, RESYNC_TABLE,
-        },
+        webhook::{COLLECTION, DESTINATION_URL, EXTERNAL_REFERENCES, NAME, ON_REMOVE, RESYNC_TABLE},
     },
     seen::Seen,
     settings::{ReadKind, ReadResync, Resync, ResyncKind, Webhook},
@@ -162,7 +160,7 @@ fn one_delta(
 /// Says of each external reference what Protime is not known to have: it may have more than is documented.
 fn expected(value: &Value<'_>, of: Option<&'static Collection>) {
     // What is no array, and what in it is no reference, has been reported.
-    for item in value.items(REFERENCES).unwrap_or_default() {
+    for item in value.items(names::REFERENCES).unwrap_or_default() {
         let reference = item.parse(TEXT, names::external_reference);
         if let Some(odd) = reference.ok().and_then(|reference| unexpected(&reference, of)) {
             item.warn(&odd);

@@ -6,51 +6,56 @@ use super::webhook;
 use crate::{
     config::{
         address,
-        key::{Form, Key, Part, Table, key, part, table, text},
+        key::{About, Entry, Form, Key, Part, Table, USUAL, table},
         names,
         settings::SecretSource,
         units,
+        value::TEXT,
     },
     domain::webhook::TenantName,
 };
 
 table! { TENANT = "[[tenant]]";
     /// Unique in this file. With `environment`, it is the tenant's name at Protime.
-    NAME: Key<TenantName> = text("name", names::tenant).required("write `name = \"acme\"`, a name of your choice");
+    NAME: Key<TenantName> = "name", Form::Text(TEXT, names::tenant), is_required: true,
+        help: "write `name = \"acme\"`, a name of your choice";
     /// production or sandbox.
-    ENVIRONMENT: Key<&'static str> = key("environment", Form::Word(&[
+    ENVIRONMENT: Key<&'static str> = "environment", Form::Word(&[
         ("production", "myprotime.eu"), ("sandbox", "myprotimesandbox.eu"),
-    ]));
-    /// Instead of `environment`: both addresses. http:// is accepted for loopback only, here and everywhere.
-    API_ORIGIN: Key<Url> = text("api_origin", address::origin);
-    /// The other one, where a token is asked for.
-    TOKEN_URL: Key<Url> = text("token_url", address::endpoint);
+    ]);
+    /// Scheme, host and port of the API.
+    API_ORIGIN: Key<Url> = "api_origin", Form::Text(TEXT, address::origin);
+    /// The address that a token is asked of.
+    TOKEN_URL: Key<Url> = "token_url", Form::Text(TEXT, address::endpoint);
     /// The OAuth client that Protime gave you.
-    CLIENT_ID: Key<String> = text("client_id", |id| units::text(id, "write the OAuth client that Protime gave you"))
-        .required("write `client_id = \"…\"`, the OAuth client that Protime gave you").discreet();
+    CLIENT_ID: Key<String> = "client_id", Form::Text(TEXT, |id| {
+        units::text(id, "write the OAuth client that Protime gave you")
+    }), is_required: true, is_discreet: true,
+        help: "write `client_id = \"…\"`, the OAuth client that Protime gave you";
     /// Where the secret is found; the secret itself must not stand here.
-    CLIENT_SECRET: Part = part("client_secret", &SECRET).required(
-        "write `client_secret = { credential = \"acme-client-secret\" }`, or `{ file = \"/path\" }` or `{ env = \"NAME\" }`, \
-         which only name the secret",
-    );
+    CLIENT_SECRET: Part = "client_secret", &SECRET, is_required: true,
+        help: "write `client_secret = { credential = \"acme-client-secret\" }`, or `{ file = \"/path\" }` or \
+               `{ env = \"NAME\" }`, which only name the secret";
     /// Name of the key's property in Protime's answer, if it is none of the known ones. (No default.)
-    KEY_FIELD: Key<String> = text("key_field", |name| units::text(name, "write a text, or remove `key_field`"));
-    /// Scopes to ask for besides what this file needs: those of webhooks, and of the collections that a resync of the
-    /// kind list or delta reads. (No default: none.)
-    SCOPES: Key<Vec<String>> = key("scopes", Form::Other(
+    KEY_FIELD: Key<String> = "key_field", Form::Text(TEXT, |name| {
+        units::text(name, "write a text, or remove `key_field`")
+    });
+    /// Scopes to ask for besides what this file needs: those of webhooks, and of the collections that a
+    /// resync of the kind list or delta reads. (No default: none.)
+    SCOPES: Key<Vec<String>> = "scopes", Form::Other(
         "an array of texts such as [\"connector-protimeapi-clockings.read\"]",
         |value, wanted| value.distinct(wanted, names::scope),
-    ));
-    /// A webhook of the tenant.
-    WEBHOOKS: Part = part("webhook", &webhook::WEBHOOK);
+    );
+    /// As many as you like.
+    WEBHOOKS: Part = "webhook", &webhook::WEBHOOK;
 }
 
 // What these three refuse may be the secret itself, so none of them quotes it.
 table! { SECRET = "the table that `client_secret` or `token` is";
     /// A file in $CREDENTIALS_DIRECTORY: LoadCredential=acme-client-secret:/path in the unit.
-    CREDENTIAL: Key<SecretSource> = key("credential", Form::Discreet(names::credential));
-    /// Instead of `client_secret`: a file.
-    FILE: Key<SecretSource> = key("file", Form::Discreet(|path| units::file_path(path).map(SecretSource::File)));
-    /// Instead of `client_secret`: an environment variable.
-    ENV: Key<SecretSource> = key("env", Form::Discreet(names::variable));
+    CREDENTIAL: Key<SecretSource> = "credential", Form::Discreet(names::credential);
+    /// A file.
+    FILE: Key<SecretSource> = "file", Form::Discreet(|path| units::file_path(path).map(SecretSource::File));
+    /// An environment variable.
+    ENV: Key<SecretSource> = "env", Form::Discreet(names::variable);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::schema;
+use crate::config::{needs_restart, schema};
 
 /// The words in the message's backticks behind `before`.
 fn words<'a>(message: &'a str, before: &str) -> BTreeSet<&'a str> {
@@ -67,4 +67,24 @@ fn a_key_may_have_several_homes() {
     assert_eq!(schema::home("include").as_deref(), Some("above the first table"));
     assert_eq!(schema::home("env").as_deref(), Some("in the table that `client_secret` or `token` is"));
     assert_eq!((schema::home("daemon"), schema::home("headers")), (None, None));
+}
+
+#[test]
+fn what_only_a_restart_puts_in_force_is_told() {
+    let earlier = read(GOOD).expect("right");
+    let all = "[metrics]\nlisten = \"127.0.0.1:9464\"\n[daemon]\nstate_dir = \"/srv/x\"\n\
+               status_socket = \"/run/a\"\ncontrol_socket = \"/run/b\"\nstatus_socket_mode = \"0600\"\n\
+               control_socket_mode = \"0600\"\nsocket_group = \"g\"\nlog_level = \"off\"\nlog_format = \"json\"";
+    let now = read(&changed("[daemon]", all)).expect("right");
+    let told = needs_restart((&earlier.daemon, &earlier.metrics), &now);
+    let keys = schema::TABLES.iter().flat_map(|table| {
+        let keys = table.keys.iter().filter(|key| key.about().needs_restart);
+        keys.map(|key| format!("{}.{}", table.name.trim_matches(['[', ']']), key.about().name))
+    });
+    assert_eq!(told, keys.collect::<Vec<_>>());
+    assert_eq!(told.len(), 8);
+    // A default that is written is the same setting.
+    let same =
+        read(&changed("[daemon]", "[daemon]\nstate_dir = \"/var/lib/protime-webhookd\"")).expect("right");
+    assert!(needs_restart((&earlier.daemon, &earlier.metrics), &same).is_empty());
 }
