@@ -36,7 +36,6 @@ mod sections;
 mod seen;
 mod settings;
 mod source;
-mod suggestions;
 mod table;
 mod tenant;
 mod units;

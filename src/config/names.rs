@@ -1,11 +1,8 @@
 //! Single values that name something: tenants, webhooks, collections and their references, scopes, programs,
 //! and the places of secrets.
 
-use super::{settings::SecretSource, suggestions, units, wrong::Wrong};
-use crate::domain::{
-    collection::COLLECTIONS,
-    webhook::{ExternalReference, InvalidName, TenantName, WebhookName},
-};
+use super::{settings::SecretSource, units, wrong::Wrong};
+use crate::domain::webhook::{ExternalReference, InvalidName, TenantName, WebhookName};
 
 /// A name of a tenant, of the operator's choice.
 pub(super) fn tenant(text: &str) -> Result<TenantName, Wrong> {
@@ -38,16 +35,6 @@ pub(super) fn collection(text: &str) -> Result<String, Wrong> {
     }
     let help = "write the name as it stands in the API's paths, such as \"clockings\"";
     Err(Wrong::new("is not the name of a collection", help))
-}
-
-/// What is to be said of a collection that Protime is not known to have.
-pub(super) fn unknown_collection(name: &str) -> Option<String> {
-    let known = || COLLECTIONS.iter().map(|known| known.name);
-    let meant = suggestions::nearest(name, known());
-    (!known().any(|known| known == name)).then(|| match meant {
-        Some(meant) => format!("is not a collection that is known; did you mean \"{meant}\"?"),
-        None => "is not a collection that is known to have webhooks".to_owned(),
-    })
 }
 
 /// How external references are written.

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::domain::{
     collection::{self, Collection},
-    filter::Filter,
+    filter::{Filter, check::Use},
 };
 
 /// How many days before the gap the dates begin that the daemon writes itself, unless `lookback` says
@@ -78,7 +78,7 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
     let collection = of.name.and_then(collection::find);
     let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
     let lookback = table.maybe(&LOOKBACK).map(|length| length.map(in_days));
-    let wanted = filter::Use { collection, delta, lookback: lookback.ok().flatten(), last_year };
+    let wanted = Use { collection, delta, lookback: lookback.ok().flatten(), last_year };
     let filter = filter(table, wanted, of.addresses);
     let begins = filter.as_ref().is_ok_and(|filter| filter.as_ref().is_some_and(Filter::begins_with_a_day));
     let earliest = table.maybe(&EARLIEST);
@@ -114,11 +114,7 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
 }
 
 /// The filter that is written, or else the one that the daemon writes where the collection demands dates.
-fn filter(
-    table: &Table<'_>,
-    wanted: filter::Use,
-    addresses: Option<&Addresses<'_>>,
-) -> Checked<Option<Filter>> {
+fn filter(table: &Table<'_>, wanted: Use, addresses: Option<&Addresses<'_>>) -> Checked<Option<Filter>> {
     let Some(value) = table.written(&FILTER) else {
         let is_dated = wanted.collection.is_some_and(|collection| collection.dated.is_some());
         return Ok(is_dated.then(|| match wanted.delta {

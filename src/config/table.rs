@@ -14,9 +14,10 @@ use super::{
     layout::Header,
     redact,
     report::{Checked, Report, Reported},
-    schema, suggestions,
+    schema,
     value::Value,
 };
+use crate::domain::suggestions;
 
 /// A table of the file.
 pub(super) struct Table<'a> {

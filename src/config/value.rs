@@ -14,9 +14,9 @@ use toml::{
 
 use super::{
     report::{Checked, Report, Reported},
-    suggestions,
     wrong::Wrong,
 };
+use crate::domain::suggestions;
 
 /// What a value is to be that is read as a text and has no other form worth saying.
 pub(super) const TEXT: &str = "a text in double quotes";

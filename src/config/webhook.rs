@@ -14,13 +14,12 @@ use super::{
     },
     seen::Seen,
     settings::{ReadKind, ReadResync, Resync, ResyncKind, Webhook},
-    suggestions,
     table::Table,
     value::{Firsts, TEXT, Value},
 };
 use crate::domain::{
-    collection::{Collection, find, predefined_references},
-    webhook::{ExternalReference, Pair, WebhookName},
+    collection::{self, Collection, find},
+    webhook::{Pair, WebhookName},
 };
 
 /// Whose webhooks they are at Protime, as far as the file says so.
@@ -162,39 +161,8 @@ fn expected(value: &Value<'_>, of: Option<&'static Collection>) {
     // What is no array, and what in it is no reference, has been reported.
     for item in value.items(names::REFERENCES).unwrap_or_default() {
         let reference = item.parse(TEXT, names::external_reference);
-        if let Some(odd) = reference.ok().and_then(|reference| unexpected(&reference, of)) {
+        if let Some(odd) = reference.ok().and_then(|reference| collection::unexpected(&reference, of)) {
             item.warn(&odd);
         }
-    }
-}
-
-fn unexpected(reference: &ExternalReference, of: Option<&'static Collection>) -> Option<String> {
-    let name = reference.reference.as_str();
-    let all = predefined_references();
-    if name.starts_with('@') && !all.contains(&name) {
-        return Some(match suggestions::nearest(name, all) {
-            Some(meant) => format!("names no predefined reference that is known; did you mean {meant}?"),
-            None => "names no predefined reference that is known".to_owned(),
-        });
-    }
-    let of = of?;
-    let related = of.references.iter().find(|(collection, _)| *collection == reference.collection);
-    match related {
-        None if of.references.is_empty() => {
-            Some(format!("asks for a reference, and Protime documents none for {}", of.name))
-        }
-        None => {
-            let names: Vec<&str> = of.references.iter().map(|(collection, _)| *collection).collect();
-            let names = suggestions::all(&names);
-            Some(format!(
-                "is of a collection that Protime documents no references of for {}; there are {names}",
-                of.name
-            ))
-        }
-        Some((_, known)) if name.starts_with('@') && !known.contains(&name) => {
-            let of = &reference.collection;
-            Some(format!("names a predefined reference of another collection than {of}"))
-        }
-        Some(_) => None,
     }
 }

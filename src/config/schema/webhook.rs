@@ -9,6 +9,7 @@ use crate::{
         value::TEXT,
     },
     domain::{
+        collection,
         removed::OnRemove,
         webhook::{ExternalReference, WebhookName},
     },
@@ -17,7 +18,7 @@ use crate::{
 table! { WEBHOOK = "[[tenant.webhook]]";
     /// What is watched, as it stands in the API's paths.
     COLLECTION: Key<String> = "collection",
-        Form::Odd(&Form::Text(TEXT, names::collection), |name| names::unknown_collection(name)),
+        Form::Odd(&Form::Text(TEXT, names::collection), |name| collection::unknown(name)),
         is_required: true, help: "write `collection = \"clockings\"`, say";
     /// Unique in its tenant. The default is the collection.
     NAME: Key<WebhookName> = "name", Form::Text(TEXT, names::webhook);

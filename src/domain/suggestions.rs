@@ -5,7 +5,7 @@ const ABBREVIATED: usize = 4;
 
 /// The known word that was probably meant: few letters differ, only the way words are
 /// joined, or it is the beginning of one of them alone.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| -> String {
         word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
     };
@@ -25,12 +25,12 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// All the words, each once, as in "`a`, `b` and `c`".
-pub(super) fn all(words: &[&str]) -> String {
+pub(crate) fn all(words: &[&str]) -> String {
     listed(words.iter().map(|word| format!("`{word}`")), "and")
 }
 
 /// One of the words, as in "\"a\", \"b\" or \"c\"".
-pub(super) fn one_of(words: &[&str]) -> String {
+pub(crate) fn one_of(words: &[&str]) -> String {
     listed(words.iter().map(|word| format!("\"{word}\"")), "or")
 }
 
