@@ -8,7 +8,7 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 
-use super::wrong::Wrong;
+use super::wrong::{Wrong, refuse};
 
 const FIELDS: [(&str, &str); 6] = [
     ("second", "0-59"),
@@ -31,8 +31,8 @@ pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
     match fields.len() {
         5 => fields.insert(0, "0"),
         6 => {}
-        1 => return Err(Wrong::new("has one field and not five or six", HELP)),
-        count => return Err(Wrong::new(format!("has {count} fields and not five or six"), HELP)),
+        1 => return refuse("has one field and not five or six", HELP),
+        count => return refuse(format!("has {count} fields and not five or six"), HELP),
     }
     for (index, (field, (name, range))) in fields.iter().zip(FIELDS).enumerate() {
         let mut alone = ["*"; 6];
@@ -44,10 +44,10 @@ pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
             parse(&alone.join(" ")).err().map(|error| reason(&error))
         };
         if let Some(wrong) = wrong {
-            return Err(Wrong::new(
+            return refuse(
                 format!("is not a cron pattern: {name} `{}`: {wrong}", field.escape_debug()),
                 format!("the {name} is {range}, `*`, or a list, range or step of them; {HELP}"),
-            ));
+            );
         }
     }
     let pattern = fields.join(" ");
@@ -55,10 +55,10 @@ pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
         .map_err(|error| Wrong::new(format!("is not a cron pattern: {}", reason(&error)), HELP))?;
     // A pattern knows no years, so what comes at all comes again and again: any moment will do to look from.
     if cron.find_next_occurrence(&DateTime::UNIX_EPOCH, false).is_err() {
-        return Err(Wrong::new(
+        return refuse(
             "never comes: no day fits it",
             "write a day that exists; day of the month and weekday must both fit",
-        ));
+        );
     }
     Ok(pattern)
 }

@@ -9,9 +9,12 @@ use std::{
     fmt::{self, Write as _},
     ops::Range,
     path::Path,
+    sync::Arc,
 };
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, Report, ThemeCharacters,
+};
 use serde::Serialize;
 
 use super::source::{self, Shown};
@@ -38,6 +41,19 @@ pub(crate) struct Problem {
     /// The culprit first.
     #[serde(skip)]
     pub(super) labels: Vec<Label>,
+}
+
+impl Problem {
+    fn diagnostic(&self) -> MietteDiagnostic {
+        let labels = self.labels.iter().enumerate().map(|(index, (span, label))| {
+            let label = (!label.is_empty()).then(|| label.clone());
+            match index {
+                0 => LabeledSpan::new_primary_with_span(label, span.clone()),
+                _ => LabeledSpan::new_with_span(label, span.clone()),
+            }
+        });
+        MietteDiagnostic::new(self.message.as_str()).with_help(self.help.as_str()).with_labels(labels)
+    }
 }
 
 /// What was found in a file in the end, in the order of the file.
@@ -103,14 +119,14 @@ impl ConfigError {
             .with_break_words(false)
             .with_width(WIDTH)
             .without_syntax_highlighting();
-        let source = Snippets(&self.files);
+        let source = Arc::new(Snippets(self.files.clone()));
         let mut text = String::new();
         for problem in &self.problems {
-            let rendered = Rendered { problem, source: &source };
+            let report = Report::new(problem.diagnostic()).with_source_code(Arc::clone(&source));
             // Writing into a string does not fail, but reading a label's span can: then the bare words
             // must do.
             let mut block = String::new();
-            if handler.render_report(&mut block, &rendered).is_err() {
+            if handler.render_report(&mut block, report.as_ref()).is_err() {
                 block = format!("  error: {}\n  help: {}\n", problem.message, problem.help);
             }
             text.push_str(&block);
@@ -150,42 +166,3 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// A problem together with the source it is rendered in.
-#[derive(Debug)]
-struct Rendered<'a> {
-    problem: &'a Problem,
-    source: &'a Snippets<'a>,
-}
-
-impl fmt::Display for Rendered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
-    }
-}
-
-impl std::error::Error for Rendered<'_> {}
-
-impl Diagnostic for Rendered<'_> {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.problem.help))
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        if self.problem.labels.is_empty() {
-            return None;
-        }
-        Some(Box::new(self.problem.labels.iter().enumerate().map(|(index, (span, label))| {
-            let label = (!label.is_empty()).then(|| label.clone());
-            if index == 0 {
-                LabeledSpan::new_primary_with_span(label, span.clone())
-            } else {
-                LabeledSpan::new_with_span(label, span.clone())
-            }
-        })))
-    }
-}

@@ -1,6 +1,10 @@
 //! `filter`: an operator's filter, read and held against what is known of its collection.
 
-use super::{report::Checked, value::Value, wrong::Wrong};
+use super::{
+    report::Checked,
+    value::Value,
+    wrong::{Wrong, refuse},
+};
 use crate::domain::{
     filter::{
         self, Filter, InvalidFilter,
@@ -16,7 +20,7 @@ pub(super) type Written = (Filter, Expression);
 /// Reads a filter, of whatever collection it is.
 pub(super) fn parse(text: &str) -> Result<Written, Wrong> {
     if text.chars().any(char::is_control) {
-        return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
+        return refuse("has a control character in it", "write it on one line, with blanks");
     }
     let filter = Filter::parse(text).map_err(|invalid| of_places(&invalid))?;
     Ok((filter, grammar::parse(text).map_err(wrong)?))

@@ -6,7 +6,7 @@ use super::{
     report::Checked,
     units,
     value::{TEXT, Value},
-    wrong::Wrong,
+    wrong::{Wrong, refuse},
 };
 
 /// How `command` is written.
@@ -52,17 +52,17 @@ pub(super) fn program(value: &Value<'_>, wanted: &str) -> Checked<Program> {
 
 fn path(text: &str) -> Result<String, Wrong> {
     if text.trim().is_empty() || (text.contains('/') && !text.starts_with('/')) {
-        return Err(Wrong::new(
+        return refuse(
             "is no program: it is neither an absolute path nor a name",
             "write the whole path, beginning with /, or a name that is found in PATH",
-        ));
+        );
     }
     argument(text)
 }
 
 fn argument(text: &str) -> Result<String, Wrong> {
     if text.contains('\0') {
-        return Err(Wrong::new("has a NUL character in it", "write a text without one"));
+        return refuse("has a NUL character in it", "write a text without one");
     }
     Ok(text.to_owned())
 }
@@ -73,10 +73,10 @@ pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Durat
         let every = units::positive_duration(text)
             .map_err(|wrong| Wrong::new(wrong.what, format!("write {wanted}")))?;
         if every > WARM_AT_LEAST_EVERY {
-            return Err(Wrong::new(
+            return refuse(
                 "is too seldom: Protime ends a delta that was not asked for 72 hours",
                 "write \"48h\" or less",
-            ));
+            );
         }
         Ok(every)
     })
@@ -84,6 +84,6 @@ pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Durat
 
 /// On or off.
 pub(super) fn flag(value: &Value<'_>, wanted: &str) -> Checked<bool> {
-    let text = |_: &str| Err(Wrong::new("is a text", format!("write {wanted}, without quotes")));
+    let text = |_: &str| refuse("is a text", format!("write {wanted}, without quotes"));
     value.switch(wanted, (), text).map(|flag| flag.is_some())
 }

@@ -36,15 +36,8 @@ static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&TE
 /// A file that is included.
 #[derive(Debug)]
 pub(super) struct Included {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     text: Result<String, NotUtf8>,
-}
-
-impl Included {
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// Reads the files that `include` names, seen from `main`.

@@ -13,7 +13,7 @@ macro_rules! table {
         $(#[doc = $doc:literal])+ $key:ident: $type:ty = $name:literal, $value:expr $(, $field:ident: $is:expr)*;
     )+) => {
         $(pub(in crate::config) static $key: $type = Entry {
-            about: About { name: $name, doc: concat!($($doc),+), $($field: $is,)* ..USUAL },
+            about: About { name: $name, doc: concat!($($doc),+), $($field: $is,)* ..About::USUAL },
             value: $value,
         };)+
         pub(in crate::config) static $table: Table = Table { name: $called, keys: &[$(&$key),+] };
@@ -61,17 +61,19 @@ pub(super) struct About {
     pub(super) needs_restart: bool,
 }
 
-/// What most keys are.
-pub(super) const USUAL: About = About {
-    name: "",
-    doc: "",
-    default: None,
-    is_required: false,
-    help: "",
-    kinds: &[],
-    is_discreet: false,
-    needs_restart: false,
-};
+impl About {
+    /// What most keys are.
+    pub(super) const USUAL: Self = Self {
+        name: "",
+        doc: "",
+        default: None,
+        is_required: false,
+        help: "",
+        kinds: &[],
+        is_discreet: false,
+        needs_restart: false,
+    };
+}
 
 /// How a value is written.
 pub(super) enum Form<T: 'static> {
@@ -100,7 +102,9 @@ pub(super) trait Described: Sync {
     /// Whether a value that stands in its place may be a secret.
     fn is_discreet(&self) -> bool;
     /// The words that it takes, if it takes no other.
-    fn words(&self) -> Vec<&'static str>;
+    fn words(&self) -> Vec<&'static str> {
+        vec![]
+    }
     /// Reports what is wrong with a value by itself.
     fn check(&self, value: &Value<'_>);
 }
@@ -135,10 +139,6 @@ impl Described for Part {
 
     fn is_discreet(&self) -> bool {
         true
-    }
-
-    fn words(&self) -> Vec<&'static str> {
-        vec![]
     }
 
     // Its reader enters it.

@@ -5,7 +5,7 @@ use reqwest::Url;
 use super::{
     report::Checked,
     schema::{
-        key_sink::{COMMAND, FORMAT, GROUP, KIND, Kind, MODE, PATH, TIMEOUT, TOKEN, URL},
+        key_sink::{self as keys, Kind},
         webhook::KEY_SINKS,
     },
     seen::{self, Seen},
@@ -18,29 +18,29 @@ use super::{
 
 /// Reads every `[[tenant.webhook.key_sink]]`; none is fine.
 pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<KeySink>> {
-    let mut urls = Firsts::new();
+    let mut urls = Firsts::default();
     webhook.parts(&KEY_SINKS, |table| key_sink(table, seen, &mut urls)).unwrap_or_else(|| Ok(Vec::new()))
 }
 
 fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Checked<KeySink> {
-    match table.get(&KIND)? {
+    match table.get(&keys::KIND)? {
         Kind::Command => {
-            let (program, args) = table.get(&COMMAND)?;
-            Ok(KeySink::Command(Command { program, args, timeout: table.get(&TIMEOUT)? }))
+            let (program, args) = table.get(&keys::COMMAND)?;
+            Ok(KeySink::Command(Command { program, args, timeout: table.get(&keys::TIMEOUT)? }))
         }
         Kind::Http => {
-            let token = tenant::secret(table, &TOKEN, seen);
-            let url = table.get(&URL)?;
+            let token = tenant::secret(table, &keys::TOKEN, seen);
+            let url = table.get(&keys::URL)?;
             let message = "two key sinks of this webhook send the key to the same address";
-            urls.only(url.clone(), &table.value_of(&URL)?, message, "keep one of the two")?;
-            Ok(KeySink::Http(Endpoint { url, token: token?, timeout: table.get(&TIMEOUT)? }))
+            urls.only(url.clone(), &table.value_of(&keys::URL)?, message, "keep one of the two")?;
+            Ok(KeySink::Http(Endpoint { url, token: token?, timeout: table.get(&keys::TIMEOUT)? }))
         }
         Kind::File => file(table, seen),
     }
 }
 
 fn file(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
-    let (path, value) = (table.get(&PATH)?, table.value_of(&PATH)?);
+    let (path, value) = (table.get(&keys::PATH)?, table.value_of(&keys::PATH)?);
     if seen.is_the_daemons_own(&path) {
         return Err(value.wrong(&Wrong::new(
             "is a file of the daemon's own",
@@ -58,8 +58,8 @@ fn file(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
         "give each key a file of its own: the second would overwrite the first",
     );
     seen.sinks.only(seen::real(&path), &value, message, help)?;
-    let group = table.maybe(&GROUP)?;
+    let group = table.maybe(&keys::GROUP)?;
     let default_mode = if group.is_none() { 0o600 } else { 0o640 };
-    let mode = table.maybe(&MODE)?.unwrap_or(default_mode);
-    Ok(KeySink::File { path, format: table.get(&FORMAT)?, mode, group })
+    let mode = table.maybe(&keys::MODE)?.unwrap_or(default_mode);
+    Ok(KeySink::File { path, format: table.get(&keys::FORMAT)?, mode, group })
 }

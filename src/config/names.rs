@@ -1,7 +1,11 @@
 //! Single values that name something: tenants, webhooks, collections and their references, scopes, programs,
 //! and the places of secrets.
 
-use super::{settings::SecretSource, units, wrong::Wrong};
+use super::{
+    settings::SecretSource,
+    units,
+    wrong::{Wrong, refuse},
+};
 use crate::domain::webhook::{ExternalReference, InvalidName, TenantName, WebhookName};
 
 /// A name of a tenant, of the operator's choice.
@@ -34,7 +38,7 @@ pub(super) fn collection(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     let help = "write the name as it stands in the API's paths, such as \"clockings\"";
-    Err(Wrong::new("is not the name of a collection", help))
+    refuse("is not the name of a collection", help)
 }
 
 /// How external references are written.
@@ -51,11 +55,11 @@ pub(super) fn external_reference(text: &str) -> Result<ExternalReference, Wrong>
         {
             Ok(ExternalReference { collection: of.to_owned(), reference: reference.to_owned() })
         }
-        _ => Err(Wrong::new(
+        _ => refuse(
             "is not an external reference",
             "write \"collection,reference\" without spaces, such as \"people,@badge-number\"; predefined \
              references begin with @",
-        )),
+        ),
     }
 }
 
@@ -65,7 +69,7 @@ pub(super) fn scope(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     let help = "write one scope without spaces, such as \"connector-protimeapi-clockings.read\"";
-    Err(Wrong::new("is not a valid scope", help))
+    refuse("is not a valid scope", help)
 }
 
 /// What `LoadCredential=` calls a secret.

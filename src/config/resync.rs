@@ -9,10 +9,7 @@ use super::{
     length::Addresses,
     report::Checked,
     schema::{
-        resync::{
-            AUDIT, COMMAND, EARLIEST, FILTER, KEEP_WARM, KIND, Kind, LOOKBACK, ON_FAILURE, PIPE_TO,
-            READ_TIMEOUT, REPLAY_TO, TIMEOUT, TOKEN, URL,
-        },
+        resync::{self as keys, Kind},
         webhook::RESYNC_TABLE,
     },
     seen::Seen,
@@ -45,21 +42,21 @@ pub(super) struct Of<'a> {
 /// Reads `[tenant.webhook.resync]`, which must be there.
 pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checked<Resync> {
     let read = webhook.part(&RESYNC_TABLE, |table| {
-        let kind = match table.get(&KIND)? {
+        let kind = match table.get(&keys::KIND)? {
             Kind::Command => {
-                let (program, args) = table.get(&COMMAND)?;
-                ResyncKind::Command(Command { program, args, timeout: table.get(&TIMEOUT)? })
+                let (program, args) = table.get(&keys::COMMAND)?;
+                ResyncKind::Command(Command { program, args, timeout: table.get(&keys::TIMEOUT)? })
             }
             Kind::Http => {
-                let token = tenant::secret(table, &TOKEN, seen);
-                let url = table.get(&URL)?;
-                ResyncKind::Http(Endpoint { url, token: token?, timeout: table.get(&TIMEOUT)? })
+                let token = tenant::secret(table, &keys::TOKEN, seen);
+                let url = table.get(&keys::URL)?;
+                ResyncKind::Http(Endpoint { url, token: token?, timeout: table.get(&keys::TIMEOUT)? })
             }
             Kind::List => ResyncKind::Read(read(table, false, of, seen.today)?),
             Kind::Delta => ResyncKind::Read(read(table, true, of, seen.today)?),
             Kind::None => ResyncKind::None,
         };
-        Ok(Resync { kind, on_failure: table.get(&ON_FAILURE)? })
+        Ok(Resync { kind, on_failure: table.get(&keys::ON_FAILURE)? })
     });
     read.unwrap_or_else(|| {
         Err(webhook.missing(
@@ -77,21 +74,24 @@ pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checke
 fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<ReadResync> {
     let collection = of.name.and_then(collection::find);
     let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
-    let lookback = table.maybe(&LOOKBACK).map(|length| length.map(in_days));
+    let lookback = table.maybe(&keys::LOOKBACK).map(|length| length.map(in_days));
     let wanted = Use { collection, delta, lookback: lookback.ok().flatten(), last_year };
     let filter = filter(table, wanted, of.addresses);
     let begins = filter.as_ref().is_ok_and(|filter| filter.as_ref().is_some_and(Filter::begins_with_a_day));
-    let earliest = table.maybe(&EARLIEST);
+    let earliest = table.maybe(&keys::EARLIEST);
     let of_days = [
-        (&LOOKBACK.about, lookback.is_ok(), "`lookback` stands without days that it could move"),
-        (&EARLIEST.about, earliest.is_ok(), "`earliest` stands without days that could begin with it"),
+        (&keys::LOOKBACK.about, lookback.is_ok(), "`lookback` stands without days that it could move"),
+        (&keys::EARLIEST.about, earliest.is_ok(), "`earliest` stands without days that could begin with it"),
     ];
     for (key, is_right, message) in of_days {
         if let (Some(value), true, true, false) = (table.value(key.name), is_right, filter.is_ok(), begins) {
-            value.key_problem(message, without_days(delta, collection, table.written(&FILTER).is_some()));
+            value.key_problem(
+                message,
+                without_days(delta, collection, table.written(&keys::FILTER).is_some()),
+            );
         }
     }
-    if let (Some(value), Ok(Some(earliest)), true) = (table.written(&EARLIEST), &earliest, begins) {
+    if let (Some(value), Ok(Some(earliest)), true) = (table.written(&keys::EARLIEST), &earliest, begins) {
         if *earliest > today {
             let what = "is a day to come, before which nothing would be read";
             value.wrong(&Wrong::new(what, DATE_HELP));
@@ -100,7 +100,7 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
             value.warn(&what);
         }
     }
-    let timeout = table.get(&READ_TIMEOUT);
+    let timeout = table.get(&keys::READ_TIMEOUT);
     let delivery = delivery(table, timeout.unwrap_or_default());
     let kind =
         if delta { kept(table, filter.as_ref().ok().and_then(Option::as_ref)) } else { Ok(ReadKind::List) };
@@ -115,14 +115,14 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
 
 /// The filter that is written, or else the one that the daemon writes where the collection demands dates.
 fn filter(table: &Table<'_>, wanted: Use, addresses: Option<&Addresses<'_>>) -> Checked<Option<Filter>> {
-    let Some(value) = table.written(&FILTER) else {
+    let Some(value) = table.written(&keys::FILTER) else {
         let is_dated = wanted.collection.is_some_and(|collection| collection.dated.is_some());
         return Ok(is_dated.then(|| match wanted.delta {
             true => Filter::of_last_year(),
             false => Filter::of_dates(wanted.lookback.unwrap_or(LOOKBACK_DAYS)),
         }));
     };
-    let filter = filter::check(&value, table.get(&FILTER)?, wanted)?;
+    let filter = filter::check(&value, table.get(&keys::FILTER)?, wanted)?;
     if let Some(addresses) = addresses {
         addresses.of_filter(&value, &filter, wanted.delta)?;
     }
@@ -147,22 +147,22 @@ fn in_days(length: Duration) -> i32 {
 
 /// Where the objects go: by default to the webhook's destination, as events.
 fn delivery(table: &Table<'_>, timeout: Duration) -> Checked<Delivery> {
-    let program = table.maybe(&PIPE_TO)?;
-    match (table.written(&REPLAY_TO), program) {
+    let program = table.maybe(&keys::PIPE_TO)?;
+    match (table.written(&keys::REPLAY_TO), program) {
         (Some(value), Some(_)) => Err(value.key_problem(
             "`replay_to` and `pipe_to` exclude each other",
             "keep `replay_to` to send every object as an event, or `pipe_to` to give them to a program",
         )),
         (_, Some((program, args))) => Ok(Delivery::Pipe(Command { program, args, timeout })),
-        (_, None) => table.maybe(&REPLAY_TO).map(Delivery::Replay),
+        (_, None) => table.maybe(&keys::REPLAY_TO).map(Delivery::Replay),
     }
 }
 
 /// How a delta is kept between renewals.
 fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
-    let keep_warm = table.maybe(&KEEP_WARM).map(Option::flatten);
-    let audit = table.maybe(&AUDIT)?.unwrap_or_default();
-    if let (Some(value), Ok(Some(_)), Some(filter)) = (table.written(&KEEP_WARM), &keep_warm, filter)
+    let keep_warm = table.maybe(&keys::KEEP_WARM).map(Option::flatten);
+    let audit = table.maybe(&keys::AUDIT)?.unwrap_or_default();
+    if let (Some(value), Ok(Some(_)), Some(filter)) = (table.written(&keys::KEEP_WARM), &keep_warm, filter)
         && filter.depends_on_the_gap()
     {
         return Err(value.key_problem(
@@ -170,7 +170,7 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
             "write a `filter` without places of the gap, such as {last_year} instead, or remove `keep_warm`",
         ));
     }
-    if let (Some(value), true, Ok(None)) = (table.written(&AUDIT), audit, &keep_warm) {
+    if let (Some(value), true, Ok(None)) = (table.written(&keys::AUDIT), audit, &keep_warm) {
         return Err(value.key_problem(
             "`audit` counts what `keep_warm` brings",
             "write keep_warm = true, or remove `audit`",

@@ -13,13 +13,7 @@ use super::{
     include::{self, Included},
     key::Key,
     report::Checked,
-    schema::program::{
-        API_TABLE, CA_FILE, CONNECT_TIMEOUT, CONTROL_SOCKET, CONTROL_SOCKET_MODE, DAEMON_TABLE, GAP_MARGIN,
-        INCLUDE, JITTER, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_CONCURRENT, MAX_REQUESTS_PER_MINUTE,
-        MAX_UNPLANNED_ROTATIONS_PER_HOUR, METRICS_TABLE, PREVIOUS_KEY_GRACE, RENEW_BEFORE, RENEWAL_TABLE,
-        REQUEST_TIMEOUT, RETRY_INITIAL, RETRY_MAX, SOCKET_GROUP, STATE_DIR, STATUS_POLL, STATUS_SOCKET,
-        STATUS_SOCKET_MODE, USER_AGENT,
-    },
+    schema::program as keys,
     seen::Seen,
     settings::{Api, Config, Daemon, Metrics, Renewal},
     table::Table,
@@ -44,19 +38,20 @@ pub(super) fn root(
     included: &mut Vec<Included>,
 ) -> Checked<Config> {
     seen.reads(file, "this configuration");
-    let daemon = root.section(&DAEMON_TABLE, |table| daemon(table, surroundings, seen));
-    let renewal = root.section(&RENEWAL_TABLE, renewal);
-    let include = root.written(&INCLUDE);
+    let daemon = root.section(&keys::DAEMON_TABLE, |table| daemon(table, surroundings, seen));
+    let renewal = root.section(&keys::RENEWAL_TABLE, renewal);
+    let include = root.written(&keys::INCLUDE);
     included.extend(include.iter().flat_map(|value| include::files(value, file)));
     for file in &*included {
-        seen.reads(file.path(), "an included file");
+        seen.reads(&file.path, "an included file");
     }
-    let api = root.section(&API_TABLE, |table| api(table, seen));
-    let metrics = root.section(&METRICS_TABLE, |table| Ok(Metrics { listen: table.maybe(&LISTEN)? }));
+    let api = root.section(&keys::API_TABLE, |table| api(table, seen));
+    let metrics =
+        root.section(&keys::METRICS_TABLE, |table| Ok(Metrics { listen: table.maybe(&keys::LISTEN)? }));
     let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-        user_agent: root.get(&USER_AGENT)?,
+        user_agent: root.get(&keys::USER_AGENT)?,
         daemon: daemon?,
         renewal: renewal?,
         api: api?,
@@ -67,22 +62,22 @@ pub(super) fn root(
 }
 
 fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -> Checked<Daemon> {
-    let state_dir = match folder(table, surroundings, "STATE_DIRECTORY", &STATE_DIR) {
+    let state_dir = match folder(table, surroundings, "STATE_DIRECTORY", &keys::STATE_DIR) {
         Some(folder) => folder,
-        None => table.get(&STATE_DIR),
+        None => table.get(&keys::STATE_DIR),
     };
     let socket = |key| match folder(table, surroundings, "RUNTIME_DIRECTORY", key) {
         Some(folder) => in_folder(table, &folder?, key),
         None => table.get(key),
     };
-    let (status_socket, control_socket) = (socket(&STATUS_SOCKET), socket(&CONTROL_SOCKET));
+    let (status_socket, control_socket) = (socket(&keys::STATUS_SOCKET), socket(&keys::CONTROL_SOCKET));
     seen.state_dir = state_dir.as_ref().ok().cloned();
     for socket in status_socket.iter().chain(&control_socket) {
         seen.reads(socket, "a socket of the daemon's");
     }
     if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
         && one == other
-        && let Some(culprit) = table.written(&CONTROL_SOCKET).or(table.written(&STATUS_SOCKET))
+        && let Some(culprit) = table.written(&keys::CONTROL_SOCKET).or(table.written(&keys::STATUS_SOCKET))
     {
         culprit.problem(
             "`status_socket` and `control_socket` are the same",
@@ -93,12 +88,12 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -
         state_dir: state_dir?,
         status_socket: status_socket?,
         control_socket: control_socket?,
-        status_socket_mode: table.get(&STATUS_SOCKET_MODE)?,
-        control_socket_mode: table.get(&CONTROL_SOCKET_MODE)?,
-        socket_group: table.maybe(&SOCKET_GROUP)?,
-        status_poll: table.get(&STATUS_POLL)?,
-        log_level: table.get(&LOG_LEVEL)?.to_owned(),
-        log_format: table.get(&LOG_FORMAT)?,
+        status_socket_mode: table.get(&keys::STATUS_SOCKET_MODE)?,
+        control_socket_mode: table.get(&keys::CONTROL_SOCKET_MODE)?,
+        socket_group: table.maybe(&keys::SOCKET_GROUP)?,
+        status_poll: table.get(&keys::STATUS_POLL)?,
+        log_level: table.get(&keys::LOG_LEVEL)?.to_owned(),
+        log_format: table.get(&keys::LOG_FORMAT)?,
     })
 }
 
@@ -137,10 +132,10 @@ fn file_name(key: &Key<PathBuf>) -> PathBuf {
 }
 
 fn renewal(table: &Table<'_>) -> Checked<Renewal> {
-    let (initial, max) = (table.get(&RETRY_INITIAL), table.get(&RETRY_MAX));
+    let (initial, max) = (table.get(&keys::RETRY_INITIAL), table.get(&keys::RETRY_MAX));
     if let (Ok(from), Ok(to)) = (&initial, &max)
         && from > to
-        && let Some(culprit) = table.written(&RETRY_INITIAL).or(table.written(&RETRY_MAX))
+        && let Some(culprit) = table.written(&keys::RETRY_INITIAL).or(table.written(&keys::RETRY_MAX))
     {
         let (first, last) = (units::written(*from), units::written(*to));
         culprit.problem(
@@ -149,26 +144,26 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
         );
     }
     Ok(Renewal {
-        renew_before: table.get(&RENEW_BEFORE)?,
-        jitter: table.get(&JITTER)?,
+        renew_before: table.get(&keys::RENEW_BEFORE)?,
+        jitter: table.get(&keys::JITTER)?,
         retry_initial: initial?,
         retry_max: max?,
-        max_concurrent: usize::try_from(table.get(&MAX_CONCURRENT)?).unwrap_or(usize::MAX),
-        max_unplanned_rotations_per_hour: table.get(&MAX_UNPLANNED_ROTATIONS_PER_HOUR)?,
-        gap_margin: table.get(&GAP_MARGIN)?,
-        previous_key_grace: table.get(&PREVIOUS_KEY_GRACE)?,
+        max_concurrent: usize::try_from(table.get(&keys::MAX_CONCURRENT)?).unwrap_or(usize::MAX),
+        max_unplanned_rotations_per_hour: table.get(&keys::MAX_UNPLANNED_ROTATIONS_PER_HOUR)?,
+        gap_margin: table.get(&keys::GAP_MARGIN)?,
+        previous_key_grace: table.get(&keys::PREVIOUS_KEY_GRACE)?,
     })
 }
 
 fn api(table: &Table<'_>, seen: &mut Seen) -> Checked<Api> {
-    let ca_file = table.maybe(&CA_FILE)?;
+    let ca_file = table.maybe(&keys::CA_FILE)?;
     if let Some(ca_file) = &ca_file {
         seen.reads(ca_file, "`ca_file`");
     }
     Ok(Api {
-        connect_timeout: table.get(&CONNECT_TIMEOUT)?,
-        request_timeout: table.get(&REQUEST_TIMEOUT)?,
-        max_requests_per_minute: table.get(&MAX_REQUESTS_PER_MINUTE)?,
+        connect_timeout: table.get(&keys::CONNECT_TIMEOUT)?,
+        request_timeout: table.get(&keys::REQUEST_TIMEOUT)?,
+        max_requests_per_minute: table.get(&keys::MAX_REQUESTS_PER_MINUTE)?,
         ca_file,
     })
 }
@@ -181,7 +176,7 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
         Some(folder) => Path::new(folder).join(file_name(key)),
         None => key.default_value().unwrap_or_default(),
     };
-    (path(&STATUS_SOCKET), path(&CONTROL_SOCKET))
+    (path(&keys::STATUS_SOCKET), path(&keys::CONTROL_SOCKET))
 }
 
 /// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it
@@ -190,10 +185,10 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
 pub(super) fn sockets_in(text: &str) -> (PathBuf, PathBuf) {
     let (root, _mistakes) = DeTable::parse_recoverable(text);
     let path = |key: &Key<PathBuf>, usual| {
-        let daemon = root.get_ref().get(DAEMON_TABLE.about.name);
+        let daemon = root.get_ref().get(keys::DAEMON_TABLE.about.name);
         let path = daemon.and_then(|daemon| daemon.get_ref().get(key.about.name)?.get_ref().as_str());
         path.map(PathBuf::from).filter(|path| path.is_absolute()).unwrap_or(usual)
     };
     let usual = usual_sockets();
-    (path(&STATUS_SOCKET, usual.0), path(&CONTROL_SOCKET, usual.1))
+    (path(&keys::STATUS_SOCKET, usual.0), path(&keys::CONTROL_SOCKET, usual.1))
 }

@@ -19,6 +19,7 @@ use crate::domain::webhook::{Pair, TenantName};
 const MOST_LINKS: usize = 40;
 
 /// What tenants are judged by besides what they say.
+#[derive(Default)]
 pub(super) struct Seen {
     /// The last day that has begun anywhere.
     pub(super) today: Date,
@@ -41,17 +42,8 @@ pub(super) struct Seen {
 impl Seen {
     /// Nothing has been seen.
     pub(super) fn new(now: Timestamp, credentials: Option<PathBuf>) -> Self {
-        Self {
-            today: Offset::UTC.to_datetime(now).date().saturating_add(1.day()),
-            state_dir: None,
-            tenants: Firsts::new(),
-            pairs: Firsts::new(),
-            deltas: Firsts::new(),
-            sinks: Firsts::new(),
-            credentials,
-            read: HashMap::new(),
-            written: HashSet::new(),
-        }
+        let today = Offset::UTC.to_datetime(now).date().saturating_add(1.day());
+        Self { today, credentials, ..Self::default() }
     }
 
     /// Notes a file that is read or otherwise in use, and what it is; tells whether a key is written to it.

@@ -9,13 +9,7 @@ use super::{
     address,
     key::Part,
     report::Checked,
-    schema::{
-        program::TENANTS,
-        tenant::{
-            API_ORIGIN, CLIENT_ID, CLIENT_SECRET, CREDENTIAL, ENV, ENVIRONMENT, FILE, KEY_FIELD, NAME,
-            SCOPES, TOKEN_URL,
-        },
-    },
+    schema::{program::TENANTS, tenant as keys},
     seen::Seen,
     settings::{SecretSource, Tenant},
     table::Table,
@@ -43,15 +37,15 @@ pub(super) fn tenants(root: &Table<'_>, seen: &mut Seen, may_be_elsewhere: bool)
 }
 
 fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
-    let name = table.get(&NAME).and_then(|name| {
-        let value = table.value_of(&NAME)?;
+    let name = table.get(&keys::NAME).and_then(|name| {
+        let value = table.value_of(&keys::NAME)?;
         let message = format!("two tenants are named \"{name}\"");
         let help = "give each tenant a name of its own";
         seen.tenants.only(name.clone(), &value, &message, help).map(|()| name)
     });
     let addresses = addresses(table, name.as_ref().ok());
-    let client_id = table.get(&CLIENT_ID);
-    let client_secret = secret(table, &CLIENT_SECRET, seen);
+    let client_id = table.get(&keys::CLIENT_ID);
+    let client_secret = secret(table, &keys::CLIENT_SECRET, seen);
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
     let owner = Owner { origin, client_id: client_id.as_deref().ok() };
@@ -62,9 +56,9 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
         api_origin,
         token_url,
         client_id: client_id?,
-        client_secret: client_secret.ok_or_else(|| table.lacks(&CLIENT_SECRET.about))?,
-        key_field: table.maybe(&KEY_FIELD)?,
-        scopes: table.maybe(&SCOPES)?.unwrap_or_default(),
+        client_secret: client_secret.ok_or_else(|| table.lacks(&keys::CLIENT_SECRET.about))?,
+        key_field: table.maybe(&keys::KEY_FIELD)?,
+        scopes: table.maybe(&keys::SCOPES)?.unwrap_or_default(),
         webhooks: webhooks?,
     })
 }
@@ -73,17 +67,21 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
 fn addresses(table: &Table<'_>, name: Option<&TenantName>) -> Checked<(Url, Url)> {
     const EITHER: &str =
         "write either `environment = \"production\"` (or \"sandbox\"), or both `api_origin` and `token_url`";
-    let written = (table.written(&ENVIRONMENT), table.written(&API_ORIGIN), table.written(&TOKEN_URL));
+    let written = (
+        table.written(&keys::ENVIRONMENT),
+        table.written(&keys::API_ORIGIN),
+        table.written(&keys::TOKEN_URL),
+    );
     match written {
         (Some(environment), None, None) => {
-            let domain = table.get(&ENVIRONMENT)?;
+            let domain = table.get(&keys::ENVIRONMENT)?;
             // Without a name, which has been reported, any name will do to go on.
             let name = name.map_or("name", TenantName::as_str);
             address::of_tenant(name, domain).map_err(|wrong| {
                 environment.problem(format!("the tenant's name \"{name}\" {}", wrong.what), wrong.help)
             })
         }
-        (None, Some(_), Some(_)) => Ok((table.get(&API_ORIGIN)?, table.get(&TOKEN_URL)?)),
+        (None, Some(_), Some(_)) => Ok((table.get(&keys::API_ORIGIN)?, table.get(&keys::TOKEN_URL)?)),
         (Some(_), Some(other), _) | (Some(_), None, Some(other)) => {
             Err(other.key_problem("`environment` says already where this tenant is", EITHER))
         }
@@ -106,7 +104,7 @@ pub(super) fn secret(table: &Table<'_>, key: &Part, seen: &mut Seen) -> Checked<
     let (name, example) = (key.about.name, key.about.help);
     let read = table.secret(key, |value, table| {
         let mut found = Vec::new();
-        for place in [&CREDENTIAL, &FILE, &ENV].map(|place| table.maybe(place)) {
+        for place in [&keys::CREDENTIAL, &keys::FILE, &keys::ENV].map(|place| table.maybe(place)) {
             found.extend(place?);
         }
         let source = match (found.pop(), found.is_empty()) {

@@ -14,7 +14,7 @@ use toml::{
 
 use super::{
     report::{Checked, Report, Reported},
-    wrong::Wrong,
+    wrong::{Wrong, refuse},
 };
 use crate::domain::suggestions;
 
@@ -71,7 +71,7 @@ impl<'a> Value<'a> {
                 Some(meant) => format!("did you mean \"{meant}\"? It is {choice}"),
                 None => format!("write {choice}"),
             };
-            Err(Wrong::new("is not a word that is known here", help))
+            refuse("is not a word that is known here", help)
         })
     }
 
@@ -114,7 +114,7 @@ impl<'a> Value<'a> {
         wanted: &str,
         read: fn(&str) -> Result<T, Wrong>,
     ) -> Checked<Vec<T>> {
-        let mut firsts = Firsts::new();
+        let mut firsts = Firsts::default();
         let read = self.items(wanted)?.into_iter().map(|item| {
             let thing = item.parse(TEXT, read)?;
             let message = format!("\"{thing}\" is listed twice");
@@ -189,12 +189,13 @@ fn hide_strings(report: &Report<'_>, value: &Spanned<DeValue<'_>>) {
 /// Where each of some things stands first.
 pub(super) struct Firsts<K>(HashMap<K, Range<usize>>);
 
-impl<K: Eq + Hash> Firsts<K> {
-    /// Nothing has been seen.
-    pub(super) fn new() -> Self {
+impl<K> Default for Firsts<K> {
+    fn default() -> Self {
         Self(HashMap::new())
     }
+}
 
+impl<K: Eq + Hash> Firsts<K> {
     /// Notes that a thing stands here; an equal one that stands before it is reported with it.
     pub(super) fn only(&mut self, thing: K, value: &Value<'_>, message: &str, help: &str) -> Checked<()> {
         let first = self.0.entry(thing).or_insert_with(|| value.span.clone());

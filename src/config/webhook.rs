@@ -8,10 +8,7 @@ use super::{
     names,
     report::Checked,
     resync::{self, Of},
-    schema::{
-        tenant::WEBHOOKS,
-        webhook::{COLLECTION, DESTINATION_URL, EXTERNAL_REFERENCES, NAME, ON_REMOVE, RESYNC_TABLE},
-    },
+    schema::{tenant::WEBHOOKS, webhook as keys},
     seen::Seen,
     settings::{ReadKind, ReadResync, Resync, ResyncKind, Webhook},
     table::Table,
@@ -32,6 +29,7 @@ pub(super) struct Owner<'a> {
 }
 
 /// What must not be there twice in one tenant.
+#[derive(Default)]
 struct Siblings {
     names: Firsts<WebhookName>,
     pairs: Firsts<Pair>,
@@ -43,7 +41,7 @@ struct Siblings {
 pub(super) fn webhooks(tenant: &Table<'_>, owner: Owner<'_>, seen: &mut Seen) -> Checked<Vec<Webhook>> {
     let missing = "this tenant has no [[tenant.webhook]]";
     let help = "write at least one [[tenant.webhook]] below it, or remove the tenant";
-    let mut siblings = Siblings { names: Firsts::new(), pairs: Firsts::new(), deltas: Firsts::new() };
+    let mut siblings = Siblings::default();
     let webhooks = tenant.parts(&WEBHOOKS, |table| webhook(table, owner, &mut siblings, seen));
     match (webhooks, tenant.written(&WEBHOOKS)) {
         (Some(Ok(webhooks)), Some(value)) if webhooks.is_empty() => Err(value.problem(missing, help)),
@@ -58,11 +56,11 @@ fn webhook(
     siblings: &mut Siblings,
     seen: &mut Seen,
 ) -> Checked<Webhook> {
-    let collection = table.get(&COLLECTION);
+    let collection = table.get(&keys::COLLECTION);
     let name = name(table, siblings);
     let pair = pair(table, owner.origin, siblings, seen);
-    let written = table.written(&EXTERNAL_REFERENCES);
-    let references = table.maybe(&EXTERNAL_REFERENCES).map(Option::unwrap_or_default);
+    let written = table.written(&keys::EXTERNAL_REFERENCES);
+    let references = table.maybe(&keys::EXTERNAL_REFERENCES).map(Option::unwrap_or_default);
     if let (Some(value), Ok(collection)) = (&written, &collection) {
         expected(value, find(collection));
     }
@@ -81,7 +79,9 @@ fn webhook(
     if let (Ok(resync), Some(value), Some(addresses)) = (&resync, &written, addresses) {
         addresses.of_resync(value, resync)?;
     }
-    if let (Ok(resync), Some(value), Ok(collection)) = (&resync, table.written(&RESYNC_TABLE), &collection) {
+    if let (Ok(resync), Some(value), Ok(collection)) =
+        (&resync, table.written(&keys::RESYNC_TABLE), &collection)
+    {
         one_delta(resync, &value, collection, owner, siblings, seen)?;
     }
     let key_sinks = key_sink::key_sinks(table, seen);
@@ -90,7 +90,7 @@ fn webhook(
         name: name?,
         pair: pair?,
         external_references: references?,
-        on_remove: table.get(&ON_REMOVE)?,
+        on_remove: table.get(&keys::ON_REMOVE)?,
         resync: resync?,
         key_sinks: key_sinks?,
     })
@@ -98,13 +98,13 @@ fn webhook(
 
 /// The name that is written, or else the collection.
 fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
-    let (value, help) = match table.written(&NAME) {
+    let (value, help) = match table.written(&keys::NAME) {
         Some(value) => (value, "give each webhook of a tenant a name of its own"),
         None => {
             // What is not the name of a collection has been reported as that.
-            table.get(&COLLECTION)?;
+            table.get(&keys::COLLECTION)?;
             let help = "without `name` it is the collection: give one of them a `name` of its own";
-            (table.value_of(&COLLECTION)?, help)
+            (table.value_of(&keys::COLLECTION)?, help)
         }
     };
     let name = value.parse(TEXT, names::webhook)?;
@@ -113,8 +113,11 @@ fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
 }
 
 fn pair(table: &Table<'_>, origin: Option<&Url>, siblings: &mut Siblings, seen: &mut Seen) -> Checked<Pair> {
-    let value = table.value_of(&DESTINATION_URL)?;
-    let pair = Pair { destination_url: table.get(&DESTINATION_URL)?, collection: table.get(&COLLECTION)? };
+    let value = table.value_of(&keys::DESTINATION_URL)?;
+    let pair = Pair {
+        destination_url: table.get(&keys::DESTINATION_URL)?,
+        collection: table.get(&keys::COLLECTION)?,
+    };
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
     // Two spellings of one URL, or of one collection, are one pair in the list, where each would take the
     // other for its own.

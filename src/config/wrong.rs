@@ -23,3 +23,8 @@ fn visible(text: String) -> String {
     let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     text.chars().map(escaped).collect()
 }
+
+/// The answer of a reader that refuses a text.
+pub(super) fn refuse<T>(what: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong::new(what, help))
+}

@@ -8,7 +8,7 @@ use super::tenant;
 use crate::config::{
     address,
     forms::{self, Program},
-    key::{self, About, Entry, Form, Key, POSITIVE, Part, Table, USUAL, table},
+    key::{self, About, Entry, Form, Key, POSITIVE, Part, Table, table},
     settings::KeyFormat,
     units,
     value::TEXT,

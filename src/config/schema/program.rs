@@ -6,7 +6,7 @@ use super::tenant;
 use crate::{
     config::{
         cron,
-        key::{About, DURATION, Entry, Form, Key, MODE, POSITIVE, Part, Table, USUAL, table},
+        key::{About, DURATION, Entry, Form, Key, MODE, POSITIVE, Part, Table, table},
         names,
         settings::LogFormat,
         units,

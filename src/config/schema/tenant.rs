@@ -6,7 +6,7 @@ use super::webhook;
 use crate::{
     config::{
         address,
-        key::{About, Entry, Form, Key, Part, Table, USUAL, table},
+        key::{About, Entry, Form, Key, Part, Table, table},
         names,
         settings::SecretSource,
         units,

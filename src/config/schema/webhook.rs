@@ -4,7 +4,7 @@ use super::{key_sink, resync};
 use crate::{
     config::{
         address,
-        key::{About, Entry, Form, Key, Part, Table, USUAL, table},
+        key::{About, Entry, Form, Key, Part, Table, table},
         names,
         value::TEXT,
     },
