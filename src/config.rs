@@ -35,6 +35,7 @@ pub(crate) mod secret;
 mod sections;
 mod seen;
 mod settings;
+mod shared;
 mod source;
 mod table;
 mod tenant;

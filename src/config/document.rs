@@ -79,15 +79,13 @@ pub(super) fn read<T>(
         }
         spans.push(place);
     }
-    let read = match syntax {
-        Some(reported) => {
-            redact::unparsed(text).into_iter().for_each(|span| report.hide(source.at(span)));
-            Err(reported)
+    let read = if let Some(reported) = syntax {
+        for span in redact::unparsed(text) {
+            report.hide(source.at(span));
         }
-        None => {
-            let root = (root.get_ref(), source.at(0..0));
-            table::Table::read(&report, schema, schema.name, root, body)
-        }
+        Err(reported)
+    } else {
+        table::Table::read(&report, schema, schema.name, (root.get_ref(), source.at(0..0)), body)
     };
     (report.finish(), read)
 }

@@ -34,8 +34,9 @@ pub(super) fn check(value: &Value<'_>, (filter, expression): Written, wanted: Us
             "remove {to} and {to_date}: what changes later would never show",
         )));
     }
-    let odd = wanted.check(&expression).map_err(|objection| value.wrong(&wrong(objection)))?;
-    odd.iter().for_each(|odd| value.warn(odd));
+    for odd in wanted.check(&expression).map_err(|objection| value.wrong(&wrong(objection)))? {
+        value.warn(&odd);
+    }
     let filter = filter.looking_back(wanted.lookback.unwrap_or_default());
     Ok(if wanted.delta { filter.for_delta() } else { filter })
 }

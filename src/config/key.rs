@@ -156,7 +156,9 @@ impl<T: Clone> Form<T> {
             Self::Other(wanted, read) => read(value, wanted),
             Self::Odd(form, odd) => {
                 let read = form.read(value)?;
-                odd(&read).map(|odd| value.warn(&odd));
+                if let Some(odd) = odd(&read) {
+                    value.warn(&odd);
+                }
                 Ok(read)
             }
         }

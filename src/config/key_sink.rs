@@ -9,9 +9,9 @@ use super::{
         webhook::KEY_SINKS,
     },
     seen::{self, Seen},
-    settings::{Command, Endpoint, KeySink},
+    settings::KeySink,
+    shared,
     table::Table,
-    tenant,
     value::Firsts,
     wrong::Wrong,
 };
@@ -24,16 +24,13 @@ pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<Key
 
 fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Checked<KeySink> {
     match table.get(&keys::KIND)? {
-        Kind::Command => {
-            let (program, args) = table.get(&keys::COMMAND)?;
-            Ok(KeySink::Command(Command { program, args, timeout: table.get(&keys::TIMEOUT)? }))
-        }
+        Kind::Command => shared::command(table, &keys::COMMAND, &keys::TIMEOUT).map(KeySink::Command),
         Kind::Http => {
-            let token = tenant::secret(table, &keys::TOKEN, seen);
-            let url = table.get(&keys::URL)?;
+            let endpoint = shared::endpoint(table, (&keys::URL, &keys::TOKEN, &keys::TIMEOUT), seen)?;
             let message = "two key sinks of this webhook send the key to the same address";
-            urls.only(url.clone(), &table.value_of(&keys::URL)?, message, "keep one of the two")?;
-            Ok(KeySink::Http(Endpoint { url, token: token?, timeout: table.get(&keys::TIMEOUT)? }))
+            let value = table.value_of(&keys::URL)?;
+            urls.only(endpoint.url.clone(), &value, message, "keep one of the two")?;
+            Ok(KeySink::Http(endpoint))
         }
         Kind::File => file(table, seen),
     }

@@ -8,7 +8,7 @@
 use std::{ops::Range, path::Path};
 
 use super::{
-    schema::{self, tenant::SECRET},
+    schema::{self, secret::SECRET},
     source::Source,
 };
 

@@ -13,9 +13,9 @@ use super::{
         webhook::RESYNC_TABLE,
     },
     seen::Seen,
-    settings::{Command, Delivery, Endpoint, ReadKind, ReadResync, Resync, ResyncKind},
+    settings::{Command, Delivery, ReadKind, ReadResync, Resync, ResyncKind},
+    shared,
     table::Table,
-    tenant,
     units::DATE_HELP,
     wrong::Wrong,
 };
@@ -43,14 +43,10 @@ pub(super) struct Of<'a> {
 pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checked<Resync> {
     let read = webhook.part(&RESYNC_TABLE, |table| {
         let kind = match table.get(&keys::KIND)? {
-            Kind::Command => {
-                let (program, args) = table.get(&keys::COMMAND)?;
-                ResyncKind::Command(Command { program, args, timeout: table.get(&keys::TIMEOUT)? })
-            }
+            Kind::Command => ResyncKind::Command(shared::command(table, &keys::COMMAND, &keys::TIMEOUT)?),
             Kind::Http => {
-                let token = tenant::secret(table, &keys::TOKEN, seen);
-                let url = table.get(&keys::URL)?;
-                ResyncKind::Http(Endpoint { url, token: token?, timeout: table.get(&keys::TIMEOUT)? })
+                let keys = (&keys::URL, &keys::TOKEN, &keys::TIMEOUT);
+                ResyncKind::Http(shared::endpoint(table, keys, seen)?)
             }
             Kind::List => ResyncKind::Read(read(table, false, of, seen.today)?),
             Kind::Delta => ResyncKind::Read(read(table, true, of, seen.today)?),
@@ -117,10 +113,8 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
 fn filter(table: &Table<'_>, wanted: Use, addresses: Option<&Addresses<'_>>) -> Checked<Option<Filter>> {
     let Some(value) = table.written(&keys::FILTER) else {
         let is_dated = wanted.collection.is_some_and(|collection| collection.dated.is_some());
-        return Ok(is_dated.then(|| match wanted.delta {
-            true => Filter::of_last_year(),
-            false => Filter::of_dates(wanted.lookback.unwrap_or(LOOKBACK_DAYS)),
-        }));
+        let of_dates = || Filter::of_dates(wanted.lookback.unwrap_or(LOOKBACK_DAYS));
+        return Ok(is_dated.then(|| if wanted.delta { Filter::of_last_year() } else { of_dates() }));
     };
     let filter = filter::check(&value, table.get(&keys::FILTER)?, wanted)?;
     if let Some(addresses) = addresses {

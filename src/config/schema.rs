@@ -9,6 +9,7 @@
 pub(super) mod key_sink;
 pub(super) mod program;
 pub(super) mod resync;
+pub(super) mod secret;
 pub(super) mod tenant;
 pub(super) mod webhook;
 
@@ -22,7 +23,7 @@ pub(super) static TABLES: [&Table; 10] = [
     &program::API,
     &program::METRICS,
     &tenant::TENANT,
-    &tenant::SECRET,
+    &secret::SECRET,
     &webhook::WEBHOOK,
     &resync::RESYNC,
     &key_sink::KEY_SINK,

@@ -115,13 +115,11 @@ impl<'a> Table<'a> {
 
     /// Reads a table of this one; an absent one is read as if it were empty.
     pub(super) fn section<T>(&self, key: &Part, body: impl FnOnce(&Table<'_>) -> Checked<T>) -> Checked<T> {
-        match self.written(key) {
-            Some(value) => enter(&value, key.value, key.value.name, body),
-            None => {
-                let nothing = (&DeTable::new(), self.span.clone());
-                Table::read(self.report, key.value, key.value.name, nothing, body)
-            }
+        if let Some(value) = self.written(key) {
+            return enter(&value, key.value, key.value.name, body);
         }
+        let nothing = (&DeTable::new(), self.span.clone());
+        Table::read(self.report, key.value, key.value.name, nothing, body)
     }
 
     /// Reads every table of an array of tables, if it is there; a mistake in one does not keep the others from
@@ -140,6 +138,20 @@ impl<'a> Table<'a> {
         };
         let tables = value.items(&format!("an array of tables: write {name}, with double brackets"));
         Some(tables.map(read).and_then(|read| read.into_iter().collect()))
+    }
+
+    /// The same, where there must be one.
+    pub(super) fn at_least_one<T>(
+        &self,
+        key: &Part,
+        (message, help): (&str, &str),
+        body: impl FnMut(&Table<'_>) -> Checked<T>,
+    ) -> Checked<Vec<T>> {
+        match (self.parts(key, body), self.written(key)) {
+            (Some(Ok(none)), Some(value)) if none.is_empty() => Err(value.problem(message, help)),
+            (Some(found), _) => found,
+            (None, _) => Err(self.missing(&[key.about.name], message, help)),
+        }
     }
 
     /// Reads where a secret is found. What stands in place of the table is the secret itself, and never shown.

@@ -7,11 +7,11 @@ use reqwest::Url;
 
 use super::{
     address,
-    key::Part,
     report::Checked,
     schema::{program::TENANTS, tenant as keys},
     seen::Seen,
-    settings::{SecretSource, Tenant},
+    settings::Tenant,
+    shared,
     table::Table,
     webhook::{self, Owner},
 };
@@ -19,21 +19,12 @@ use crate::domain::webhook::TenantName;
 
 /// Reads every `[[tenant]]` of a file. There must be one, unless other files may hold them.
 pub(super) fn tenants(root: &Table<'_>, seen: &mut Seen, may_be_elsewhere: bool) -> Checked<Vec<Tenant>> {
-    let (message, help) = (
-        "there is no [[tenant]] in the file",
-        "write at least one [[tenant]] with at least one [[tenant.webhook]]",
-    );
-    match root.parts(&TENANTS, |table| tenant(table, seen)) {
-        None if !may_be_elsewhere => Err(root.missing(&["tenant"], message, help)),
-        None => Ok(Vec::new()),
-        Some(tenants) => {
-            let tenants = tenants?;
-            match root.written(&TENANTS).filter(|_| tenants.is_empty() && !may_be_elsewhere) {
-                Some(value) => Err(value.problem(message, help)),
-                None => Ok(tenants),
-            }
-        }
+    let read = |table: &Table<'_>| tenant(table, seen);
+    if may_be_elsewhere {
+        return root.parts(&TENANTS, read).unwrap_or_else(|| Ok(Vec::new()));
     }
+    let help = "write at least one [[tenant]] with at least one [[tenant.webhook]]";
+    root.at_least_one(&TENANTS, ("there is no [[tenant]] in the file", help), read)
 }
 
 fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
@@ -45,7 +36,7 @@ fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
     });
     let addresses = addresses(table, name.as_ref().ok());
     let client_id = table.get(&keys::CLIENT_ID);
-    let client_secret = secret(table, &keys::CLIENT_SECRET, seen);
+    let client_secret = shared::secret(table, &keys::CLIENT_SECRET, seen);
     // A second tenant of the same name repeats its pairs as a matter of course.
     let origin = addresses.as_ref().ok().filter(|_| name.is_ok()).map(|(origin, _)| origin);
     let owner = Owner { origin, client_id: client_id.as_deref().ok() };
@@ -97,34 +88,4 @@ fn addresses(table: &Table<'_>, name: Option<&TenantName>) -> Checked<(Url, Url)
             EITHER,
         )),
     }
-}
-
-/// Reads where a secret is found, if it is told. No key is to be written there.
-pub(super) fn secret(table: &Table<'_>, key: &Part, seen: &mut Seen) -> Checked<Option<SecretSource>> {
-    let (name, example) = (key.about.name, key.about.help);
-    let read = table.secret(key, |value, table| {
-        let mut found = Vec::new();
-        for place in [&keys::CREDENTIAL, &keys::FILE, &keys::ENV].map(|place| table.maybe(place)) {
-            found.extend(place?);
-        }
-        let source = match (found.pop(), found.is_empty()) {
-            (Some(source), true) => source,
-            (None, _) => {
-                let message = format!("`{name}` does not say where the secret is");
-                return Err(table.missing(&["credential", "file", "env"], &message, example));
-            }
-            (Some(_), false) => {
-                let message = format!("`{name}` names more than one place");
-                return Err(value.problem(message, format!("keep one: {example}")));
-            }
-        };
-        if seen.reads_secret(&source) {
-            return Err(value.problem(
-                format!("`{name}` names a file that a key sink writes to"),
-                "give the secret a file of its own: the key would take its place",
-            ));
-        }
-        Ok(source)
-    });
-    read.transpose()
 }

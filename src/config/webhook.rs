@@ -42,12 +42,7 @@ pub(super) fn webhooks(tenant: &Table<'_>, owner: Owner<'_>, seen: &mut Seen) ->
     let missing = "this tenant has no [[tenant.webhook]]";
     let help = "write at least one [[tenant.webhook]] below it, or remove the tenant";
     let mut siblings = Siblings::default();
-    let webhooks = tenant.parts(&WEBHOOKS, |table| webhook(table, owner, &mut siblings, seen));
-    match (webhooks, tenant.written(&WEBHOOKS)) {
-        (Some(Ok(webhooks)), Some(value)) if webhooks.is_empty() => Err(value.problem(missing, help)),
-        (Some(webhooks), _) => webhooks,
-        (None, _) => Err(tenant.missing(&["webhook"], missing, help)),
-    }
+    tenant.at_least_one(&WEBHOOKS, (missing, help), |table| webhook(table, owner, &mut siblings, seen))
 }
 
 fn webhook(
@@ -64,28 +59,27 @@ fn webhook(
     if let (Some(value), Ok(collection)) = (&written, &collection) {
         expected(value, find(collection));
     }
-    let addresses = match (owner.origin, &collection, &references) {
+    let mut addresses = match (owner.origin, &collection, &references) {
         (Some(origin), Ok(collection), Ok(references)) => Some(Addresses { origin, collection, references }),
         _ => None,
     };
-    let fits = match (&addresses, &written) {
-        (Some(addresses), Some(value)) => addresses.of_post(value),
-        _ => Ok(()),
-    };
-    // What is too long for a POST is too long for every other request.
-    let addresses = addresses.filter(|_| fits.is_ok());
-    let name_of = collection.as_deref().ok();
-    let resync = resync::resync(table, Of { addresses: addresses.as_ref(), name: name_of }, seen);
-    if let (Ok(resync), Some(value), Some(addresses)) = (&resync, &written, addresses) {
-        addresses.of_resync(value, resync)?;
+    let mut whole = Ok(());
+    if let (Some(of), Some(value)) = (&addresses, &written) {
+        whole = of.of_post(value);
+        // What is too long for a POST is too long for every other request.
+        addresses = addresses.filter(|_| whole.is_ok());
     }
-    if let (Ok(resync), Some(value), Ok(collection)) =
-        (&resync, table.written(&keys::RESYNC_TABLE), &collection)
-    {
-        one_delta(resync, &value, collection, owner, siblings, seen)?;
+    let of = Of { addresses: addresses.as_ref(), name: collection.as_deref().ok() };
+    let resync = resync::resync(table, of, seen);
+    if let (Ok(resync), Some(value), Some(addresses)) = (&resync, &written, addresses) {
+        whole = whole.and(addresses.of_resync(value, resync));
+    }
+    let place = table.written(&keys::RESYNC_TABLE);
+    if let (Ok(resync), Some(value), Ok(collection)) = (&resync, place, &collection) {
+        whole = whole.and(one_delta(resync, &value, collection, owner, siblings, seen));
     }
     let key_sinks = key_sink::key_sinks(table, seen);
-    fits?;
+    whole?;
     Ok(Webhook {
         name: name?,
         pair: pair?,
@@ -98,14 +92,13 @@ fn webhook(
 
 /// The name that is written, or else the collection.
 fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
-    let (value, help) = match table.written(&keys::NAME) {
-        Some(value) => (value, "give each webhook of a tenant a name of its own"),
-        None => {
-            // What is not the name of a collection has been reported as that.
-            table.get(&keys::COLLECTION)?;
-            let help = "without `name` it is the collection: give one of them a `name` of its own";
-            (table.value_of(&keys::COLLECTION)?, help)
-        }
+    let (value, help) = if let Some(value) = table.written(&keys::NAME) {
+        (value, "give each webhook of a tenant a name of its own")
+    } else {
+        // What is not the name of a collection has been reported as that.
+        table.get(&keys::COLLECTION)?;
+        let help = "without `name` it is the collection: give one of them a `name` of its own";
+        (table.value_of(&keys::COLLECTION)?, help)
     };
     let name = value.parse(TEXT, names::webhook)?;
     let message = format!("two webhooks of this tenant are named \"{name}\"");

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use reqwest::Url;
 
-use super::tenant;
+use super::secret::SECRET;
 use crate::config::{
     address,
     forms::{self, Program},
@@ -34,7 +34,7 @@ table! { KEY_SINK = "[[tenant.webhook.key_sink]]";
     COMMAND: Key<Program> = "command", Form::Other(forms::COMMAND, forms::program), kinds: &["command"],
         is_required: true, help: forms::WRITE_COMMAND, is_discreet: true;
     /// Its token, as for a resync.
-    TOKEN: Part = "token", &tenant::SECRET, kinds: &["http"], help: forms::WRITE_TOKEN;
+    TOKEN: Part = "token", &SECRET, kinds: &["http"], help: forms::WRITE_TOKEN;
     /// A server that says with 2xx that it has the key.
     URL: Key<Url> = "url", Form::Text(TEXT, address::endpoint), kinds: &["http"],
         is_required: true, help: forms::WRITE_URL;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use reqwest::Url;
 
-use super::tenant;
+use super::secret::SECRET;
 use crate::config::{
     address,
     filter::{self, Written},
@@ -47,7 +47,7 @@ table! { RESYNC = "[tenant.webhook.resync]";
     COMMAND: Key<Program> = "command", Form::Other(forms::COMMAND, forms::program), kinds: &["command"],
         is_required: true, help: forms::WRITE_COMMAND, is_discreet: true;
     /// The token is sent as a Bearer, and named as a client secret is; it may be left out.
-    TOKEN: Part = "token", &tenant::SECRET, kinds: &["http"], help: forms::WRITE_TOKEN;
+    TOKEN: Part = "token", &SECRET, kinds: &["http"], help: forms::WRITE_TOKEN;
     /// A server says with 2xx that it is done, and with 202 and a Location that it is at work: that address
     /// is asked until it is done.
     URL: Key<Url> = "url", Form::Text(TEXT, address::endpoint), kinds: &["http"],

@@ -1,15 +1,13 @@
-//! `[[tenant]]`, and the table that every secret is.
+//! `[[tenant]]`.
 
 use reqwest::Url;
 
-use super::webhook;
+use super::{secret::SECRET, webhook};
 use crate::{
     config::{
         address,
         key::{About, Entry, Form, Key, Part, Table, table},
-        names,
-        settings::SecretSource,
-        units,
+        names, units,
         value::TEXT,
     },
     domain::webhook::TenantName,
@@ -48,14 +46,4 @@ table! { TENANT = "[[tenant]]";
     );
     /// As many as you like.
     WEBHOOKS: Part = "webhook", &webhook::WEBHOOK;
-}
-
-// What these three refuse may be the secret itself, so none of them quotes it.
-table! { SECRET = "the table that `client_secret` or `token` is";
-    /// A file in $CREDENTIALS_DIRECTORY: LoadCredential=acme-client-secret:/path in the unit.
-    CREDENTIAL: Key<SecretSource> = "credential", Form::Discreet(names::credential);
-    /// A file.
-    FILE: Key<SecretSource> = "file", Form::Discreet(|path| units::file_path(path).map(SecretSource::File));
-    /// An environment variable.
-    ENV: Key<SecretSource> = "env", Form::Discreet(names::variable);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{
     Command, KeySink,
-    schema::{self, tenant::SECRET},
+    schema::{self, secret::SECRET},
 };
 
 const EXAMPLE: &str = include_str!("../../../config.example.toml");
