@@ -1,19 +1,21 @@
 //! The checked configuration: what the program may rely on once the file has been read.
 //!
 //! [`load`] either gives a [`Config`] that keeps every rule, or a [`ConfigError`] with every problem
-//! of the file at once. What a key means is told in one place, the tables of `schema`. In the order in which
-//! the files rest on each other, from the bottom up:
+//! of the file at once. What a key means is told in one place, the tables of `schema`. The files in the order in
+//! which they rest on each other, an import going up this list only:
 //!
-//! * `source` knows a text and its places, `error` renders, `report` collects, `value` is one value of the file;
-//! * `units`, `names`, `address`, `cron` and `forms` read single values, `key` says what an entry of the schema is;
-//! * `schema` has every key, and `redact` knows from it what must not be shown;
+//! * `source` and `layout` know a text and its places, `error` renders, `report` collects, `value` is one value of
+//!   the file;
+//! * `units`, `names`, `address`, `cron`, `forms` and `filter` read single values, each the whole text or saying
+//!   why not (`wrong`); `settings` is what becomes of them;
+//! * `key` says what an entry of the `schema` is; `redact` knows from the schema what must not be shown;
 //! * `table` judges a table by the schema, `document` a whole file;
-//! * `key_sink`, `resync` (with `filter` and `length`), `webhook`, `tenant`, `include` and `sections` make the
-//!   [`Config`] of it, and report what only several values together can have wrong.
+//! * `shared`, `key_sink`, `resync` (with `length`), `webhook`, `tenant`, `include` and `sections` make the
+//!   [`Config`] of it, and report what only several values together can have wrong, over the whole configuration
+//!   with what they have `seen`.
 //!
-//! An import goes down this list only. `secret` finds the secrets that the file only names.
-//!
-//! Only the daemon and the command line see the whole; every other room gets its own part.
+//! `secret` finds the secrets that the file only names. Only the daemon and the command line see the whole;
+//! every other room gets its own part.
 
 mod address;
 mod cron;

@@ -10,17 +10,15 @@ use croner::{
 
 use super::wrong::{Wrong, refuse};
 
-const FIELDS: [(&str, &str); 6] = [
-    ("second", "0-59"),
-    ("minute", "0-59"),
-    ("hour", "0-23"),
-    ("day of the month", "1-31"),
-    ("month", "1-12 or JAN-DEC"),
-    ("weekday", "0-7 or SUN-SAT"),
+/// Each field: its name, how its values are written, the first and the last of them.
+const FIELDS: [(&str, &str, (u32, u32)); 6] = [
+    ("second", "0-59", (0, 59)),
+    ("minute", "0-59", (0, 59)),
+    ("hour", "0-23", (0, 23)),
+    ("day of the month", "1-31", (1, 31)),
+    ("month", "1-12 or JAN-DEC", (1, 12)),
+    ("weekday", "0-7 or SUN-SAT", (0, 6)),
 ];
-
-/// The first and the last value of each field.
-const ENDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
 
 const HELP: &str =
     "write `second minute hour day month weekday`, such as \"0 */5 * * * *\"; five fields get second 0";
@@ -34,7 +32,7 @@ pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
         1 => return refuse("has one field and not five or six", HELP),
         count => return refuse(format!("has {count} fields and not five or six"), HELP),
     }
-    for (index, (field, (name, range))) in fields.iter().zip(FIELDS).enumerate() {
+    for (index, (field, (name, range, _))) in fields.iter().zip(FIELDS).enumerate() {
         let mut alone = ["*"; 6];
         alone[index] = field;
         // The parser skips empty items, and a field of nothing else never matches.
@@ -65,10 +63,9 @@ pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
 
 /// What is strange about a pattern that is right: a step that never comes to a second value is hardly meant.
 pub(super) fn oddity(pattern: &str) -> Option<String> {
-    let fields = pattern.split_whitespace().zip(FIELDS).zip(ENDS);
-    let mut items =
-        fields.flat_map(|((field, names), ends)| field.split(',').map(move |item| (item, names, ends)));
-    items.find_map(|(item, (name, range), ends)| {
+    let fields = pattern.split_whitespace().zip(FIELDS);
+    let mut items = fields.flat_map(|(field, of)| field.split(',').map(move |item| (item, of)));
+    items.find_map(|(item, (name, range, ends))| {
         let (base, step) = item.split_once('/')?;
         let step: u32 = step.parse().ok()?;
         let (first, last) = match base.split_once('-') {

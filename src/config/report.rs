@@ -109,9 +109,7 @@ impl<'a> Report<'a> {
 
     /// Notes what is accepted but looks like a mistake.
     pub(super) fn warning(&self, span: &Range<usize>, message: &str) {
-        let (line, column) = self.source.position(span.start);
-        let warning = format!("{}:{line}:{column}: {message}", self.source.file.display());
-        self.found.borrow_mut().warnings.insert((span.start, warning));
+        self.found.borrow_mut().warnings.insert((span.start, message.to_owned()));
     }
 
     /// Never shows this part of the file.
@@ -166,7 +164,11 @@ impl<'a> Report<'a> {
         }
         let mut problems: Vec<Problem> = problems.into_iter().flatten().collect();
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
+        let placed = |(at, warning)| {
+            let (line, column) = self.source.position(at);
+            format!("{}:{line}:{column}: {warning}", self.source.file.display())
+        };
+        let warnings = warnings.into_iter().map(placed).collect();
         Findings { shown: self.source.without(&hidden), problems, warnings }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-// A setting that only a restart puts in force is found by its key's name: see `schema::needs_restart`.
+// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see `config::needs_restart`.
 
 /// `[daemon]`: where it lives and how it speaks.
 #[derive(Debug, Clone, Serialize)]
