@@ -28,8 +28,8 @@ fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Check
         Kind::Http => {
             let endpoint = shared::endpoint(table, (&keys::URL, &keys::TOKEN, &keys::TIMEOUT), seen)?;
             let message = "two key sinks of this webhook send the key to the same address";
-            let value = table.value_of(&keys::URL)?;
-            urls.only(endpoint.url.clone(), &value, message, "keep one of the two")?;
+            let (url, value) = table.needed(&keys::URL)?;
+            urls.only(url, &value, message, "keep one of the two")?;
             Ok(KeySink::Http(endpoint))
         }
         Kind::File => file(table, seen),
@@ -37,7 +37,7 @@ fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Check
 }
 
 fn file(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
-    let (path, value) = (table.get(&keys::PATH)?, table.value_of(&keys::PATH)?);
+    let (path, value) = table.needed(&keys::PATH)?;
     if seen.is_the_daemons_own(&path) {
         return Err(value.wrong(&Wrong::new(
             "is a file of the daemon's own",

@@ -70,28 +70,24 @@ pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checke
 fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<ReadResync> {
     let collection = of.name.and_then(collection::find);
     let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
-    let lookback = table.maybe(&keys::LOOKBACK).map(|length| length.map(in_days));
-    let wanted = Use { collection, delta, lookback: lookback.ok().flatten(), last_year };
+    let (lookback, earliest) = (table.placed(&keys::LOOKBACK), table.placed(&keys::EARLIEST));
+    let days = lookback.as_ref().map(|(length, _)| in_days(*length));
+    let wanted = Use { collection, delta, lookback: days, last_year };
     let filter = filter(table, wanted, of.addresses);
     let begins = filter.as_ref().is_ok_and(|filter| filter.as_ref().is_some_and(Filter::begins_with_a_day));
-    let earliest = table.maybe(&keys::EARLIEST);
-    let of_days = [
-        (&keys::LOOKBACK.about, lookback.is_ok(), "`lookback` stands without days that it could move"),
-        (&keys::EARLIEST.about, earliest.is_ok(), "`earliest` stands without days that could begin with it"),
-    ];
-    for (key, is_right, message) in of_days {
-        if let (Some(value), true, true, false) = (table.value(key.name), is_right, filter.is_ok(), begins) {
-            value.key_problem(
-                message,
-                without_days(delta, collection, table.written(&keys::FILTER).is_some()),
-            );
+    if filter.is_ok() && !begins {
+        let help = without_days(delta, collection, table.written(&keys::FILTER).is_some());
+        if let Some((_, value)) = lookback {
+            value.key_problem("`lookback` stands without days that it could move", help);
         }
-    }
-    if let (Some(value), Ok(Some(earliest)), true) = (table.written(&keys::EARLIEST), &earliest, begins) {
-        if *earliest > today {
+        if let Some((_, value)) = earliest {
+            value.key_problem("`earliest` stands without days that could begin with it", help);
+        }
+    } else if let Some((earliest, value)) = earliest {
+        if earliest > today {
             let what = "is a day to come, before which nothing would be read";
             value.wrong(&Wrong::new(what, DATE_HELP));
-        } else if delta && *earliest < last_year {
+        } else if delta && earliest < last_year {
             let what = format!("is before 1 January of last year; a delta begins with {last_year} instead");
             value.warn(&what);
         }
@@ -103,7 +99,7 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
     Ok(ReadResync {
         kind: kind?,
         filter: filter?,
-        earliest: earliest?,
+        earliest: table.maybe(&keys::EARLIEST)?,
         delivery: delivery?,
         timeout: timeout?,
     })
@@ -141,8 +137,7 @@ fn in_days(length: Duration) -> i32 {
 
 /// Where the objects go: by default to the webhook's destination, as events.
 fn delivery(table: &Table<'_>, timeout: Duration) -> Checked<Delivery> {
-    let program = table.maybe(&keys::PIPE_TO)?;
-    match (table.written(&keys::REPLAY_TO), program) {
+    match (table.written(&keys::REPLAY_TO), table.maybe(&keys::PIPE_TO)?) {
         (Some(value), Some(_)) => Err(value.key_problem(
             "`replay_to` and `pipe_to` exclude each other",
             "keep `replay_to` to send every object as an event, or `pipe_to` to give them to a program",
@@ -154,9 +149,7 @@ fn delivery(table: &Table<'_>, timeout: Duration) -> Checked<Delivery> {
 
 /// How a delta is kept between renewals.
 fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
-    let keep_warm = table.maybe(&keys::KEEP_WARM).map(Option::flatten);
-    let audit = table.maybe(&keys::AUDIT)?.unwrap_or_default();
-    if let (Some(value), Ok(Some(_)), Some(filter)) = (table.written(&keys::KEEP_WARM), &keep_warm, filter)
+    if let (Some((Some(_), value)), Some(filter)) = (table.placed(&keys::KEEP_WARM), filter)
         && filter.depends_on_the_gap()
     {
         return Err(value.key_problem(
@@ -164,11 +157,12 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
             "write a `filter` without places of the gap, such as {last_year} instead, or remove `keep_warm`",
         ));
     }
-    if let (Some(value), true, Ok(None)) = (table.written(&keys::AUDIT), audit, &keep_warm) {
+    let keep_warm = table.maybe(&keys::KEEP_WARM)?.flatten();
+    if let (Some((true, value)), None) = (table.placed(&keys::AUDIT), keep_warm) {
         return Err(value.key_problem(
             "`audit` counts what `keep_warm` brings",
             "write keep_warm = true, or remove `audit`",
         ));
     }
-    Ok(ReadKind::Delta { keep_warm: keep_warm?, audit })
+    Ok(ReadKind::Delta { keep_warm, audit: table.maybe(&keys::AUDIT)?.unwrap_or_default() })
 }

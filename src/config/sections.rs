@@ -148,7 +148,7 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
         jitter: table.get(&keys::JITTER)?,
         retry_initial: initial?,
         retry_max: max?,
-        max_concurrent: usize::try_from(table.get(&keys::MAX_CONCURRENT)?).unwrap_or(usize::MAX),
+        max_concurrent: table.get(&keys::MAX_CONCURRENT)?,
         max_unplanned_rotations_per_hour: table.get(&keys::MAX_UNPLANNED_ROTATIONS_PER_HOUR)?,
         gap_margin: table.get(&keys::GAP_MARGIN)?,
         previous_key_grace: table.get(&keys::PREVIOUS_KEY_GRACE)?,

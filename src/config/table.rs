@@ -75,8 +75,7 @@ impl<'a> Table<'a> {
         self.keys.iter().any(|key| key.about().name == name) || self.settled.borrow().contains(&name)
     }
 
-    /// The value of a key by its name.
-    pub(super) fn value(&self, name: &'static str) -> Option<Value<'a>> {
+    fn value(&self, name: &'static str) -> Option<Value<'a>> {
         let (written, value) = self.entries.get_key_value(name)?;
         Some(Value::new(self.report, name, self.report.source.at(written.span()), value))
     }
@@ -86,9 +85,16 @@ impl<'a> Table<'a> {
         self.value(key.about.name)
     }
 
+    /// The value of a key and where it stands, if it is there and right by itself.
+    pub(super) fn placed<T: Clone>(&self, key: &Key<T>) -> Option<(T, Value<'a>)> {
+        let value = self.written(key)?;
+        Some((key.value.read(&value).ok()?, value))
+    }
+
     /// The same of a key that must be there.
-    pub(super) fn value_of<V>(&self, key: &Entry<V>) -> Checked<Value<'a>> {
-        self.written(key).ok_or_else(|| self.lacks(&key.about))
+    pub(super) fn needed<T: Clone>(&self, key: &Key<T>) -> Checked<(T, Value<'a>)> {
+        let value = self.written(key).ok_or_else(|| self.lacks(&key.about))?;
+        Ok((key.value.read(&value)?, value))
     }
 
     /// The value of a key, or its default.

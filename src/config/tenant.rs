@@ -28,8 +28,7 @@ pub(super) fn tenants(root: &Table<'_>, seen: &mut Seen, may_be_elsewhere: bool)
 }
 
 fn tenant(table: &Table<'_>, seen: &mut Seen) -> Checked<Tenant> {
-    let name = table.get(&keys::NAME).and_then(|name| {
-        let value = table.value_of(&keys::NAME)?;
+    let name = table.needed(&keys::NAME).and_then(|(name, value)| {
         let message = format!("two tenants are named \"{name}\"");
         let help = "give each tenant a name of its own";
         seen.tenants.only(name.clone(), &value, &message, help).map(|()| name)

@@ -95,10 +95,8 @@ fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
     let (value, help) = if let Some(value) = table.written(&keys::NAME) {
         (value, "give each webhook of a tenant a name of its own")
     } else {
-        // What is not the name of a collection has been reported as that.
-        table.get(&keys::COLLECTION)?;
-        let help = "without `name` it is the collection: give one of them a `name` of its own";
-        (table.value_of(&keys::COLLECTION)?, help)
+        let (_, value) = table.needed(&keys::COLLECTION)?;
+        (value, "without `name` it is the collection: give one of them a `name` of its own")
     };
     let name = value.parse(TEXT, names::webhook)?;
     let message = format!("two webhooks of this tenant are named \"{name}\"");
@@ -106,11 +104,8 @@ fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
 }
 
 fn pair(table: &Table<'_>, origin: Option<&Url>, siblings: &mut Siblings, seen: &mut Seen) -> Checked<Pair> {
-    let value = table.value_of(&keys::DESTINATION_URL)?;
-    let pair = Pair {
-        destination_url: table.get(&keys::DESTINATION_URL)?,
-        collection: table.get(&keys::COLLECTION)?,
-    };
+    let (destination_url, value) = table.needed(&keys::DESTINATION_URL)?;
+    let pair = Pair { destination_url, collection: table.get(&keys::COLLECTION)? };
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
     // Two spellings of one URL, or of one collection, are one pair in the list, where each would take the
     // other for its own.

@@ -94,7 +94,7 @@ table! { RENEWAL = "[renewal]";
     /// No pause after a failure is longer.
     RETRY_MAX: Key<Duration> = "retry_max", POSITIVE, default: Some("15m");
     /// Renewals at a time.
-    MAX_CONCURRENT: Key<u32> = "max_concurrent", Form::Number(1..=10_000, |number| number),
+    MAX_CONCURRENT: Key<usize> = "max_concurrent", Form::Number(1..=10_000, |number| number as usize),
         default: Some("16");
     /// How many POSTs per webhook and hour may happen that the plan does not explain.
     MAX_UNPLANNED_ROTATIONS_PER_HOUR: Key<u32> = "max_unplanned_rotations_per_hour",

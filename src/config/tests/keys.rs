@@ -61,6 +61,20 @@ fn every_key_that_a_reader_knows_is_listed_and_no_other() {
 }
 
 #[test]
+fn the_schema_holds_together() {
+    for table in schema::TABLES {
+        let kinds = table.kinds();
+        for key in table.keys {
+            let about = key.about();
+            assert!(!about.doc.trim().is_empty(), "{} of {}", about.name, table.name);
+            assert!(!about.is_required || about.help.starts_with("write "), "{}: {}", about.name, about.help);
+            assert!(about.kinds.iter().all(|kind| kinds.contains(kind)), "{}: {:?}", about.name, about.kinds);
+            assert!(!about.is_required || about.default.is_none(), "{} is required", about.name);
+        }
+    }
+}
+
+#[test]
 fn a_key_may_have_several_homes() {
     assert_eq!(schema::home("log_level").as_deref(), Some("in [daemon]"));
     assert_eq!(schema::home("name").as_deref(), Some("in [[tenant]] or [[tenant.webhook]]"));
