@@ -12,11 +12,17 @@ macro_rules! table {
     ($table:ident = $called:literal; $(
         $(#[doc = $doc:literal])+ $key:ident: $type:ty = $name:literal, $value:expr $(, $field:ident: $is:expr)*;
     )+) => {
-        $(pub(in crate::config) static $key: $type = Entry {
-            about: About { name: $name, doc: concat!($($doc),+), $($field: $is,)* ..About::USUAL },
+        $(pub(in crate::config) static $key: $type = $crate::config::key::Entry {
+            about: $crate::config::key::About {
+                name: $name,
+                doc: concat!($($doc),+),
+                $($field: $is,)*
+                ..$crate::config::key::About::USUAL
+            },
             value: $value,
         };)+
-        pub(in crate::config) static $table: Table = Table { name: $called, keys: &[$(&$key),+] };
+        pub(in crate::config) static $table: $crate::config::key::Table =
+            $crate::config::key::Table { name: $called, keys: &[$(&$key),+] };
     };
 }
 pub(super) use table;

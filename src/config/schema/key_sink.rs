@@ -8,7 +8,7 @@ use super::secret::SECRET;
 use crate::config::{
     address,
     forms::{self, Program},
-    key::{self, About, Entry, Form, Key, POSITIVE, Part, Table, table},
+    key::{self, Form, Key, POSITIVE, Part, table},
     settings::KeyFormat,
     units,
     value::TEXT,

@@ -6,7 +6,7 @@ use super::tenant;
 use crate::{
     config::{
         cron,
-        key::{About, DURATION, Entry, Form, Key, MODE, POSITIVE, Part, Table, table},
+        key::{DURATION, Form, Key, MODE, POSITIVE, Part, table},
         names,
         settings::LogFormat,
         units,

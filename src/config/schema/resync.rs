@@ -10,7 +10,7 @@ use crate::config::{
     address,
     filter::{self, Written},
     forms::{self, Program},
-    key::{About, DURATION, Entry, Form, Key, POSITIVE, Part, Table, table},
+    key::{DURATION, Form, Key, POSITIVE, Part, table},
     settings::OnFailure,
     units,
     value::TEXT,

@@ -1,7 +1,7 @@
 //! The table that every secret is: it names where the secret is found, and never is the secret.
 
 use crate::config::{
-    key::{About, Entry, Form, Key, Table, table},
+    key::{Form, Key, table},
     names,
     settings::SecretSource,
     units,

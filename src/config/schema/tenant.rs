@@ -6,7 +6,7 @@ use super::{secret::SECRET, webhook};
 use crate::{
     config::{
         address,
-        key::{About, Entry, Form, Key, Part, Table, table},
+        key::{Form, Key, Part, table},
         names, units,
         value::TEXT,
     },

@@ -4,7 +4,7 @@ use super::{key_sink, resync};
 use crate::{
     config::{
         address,
-        key::{About, Entry, Form, Key, Part, Table, table},
+        key::{Form, Key, Part, table},
         names,
         value::TEXT,
     },
