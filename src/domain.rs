@@ -34,6 +34,7 @@ pub(crate) mod removed;
 pub(crate) mod renewal;
 pub(crate) mod report;
 pub(crate) mod state;
+pub(crate) mod suggestions;
 pub(crate) mod task;
 pub(crate) mod transition;
 pub(crate) mod webhook;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::raw::Wrong;
+use super::wrong::{Wrong, refuse};
 
 const EXAMPLE: &str = "write a URL such as \"https://www.your-company.com/protime/clockings\"";
 
@@ -20,10 +20,10 @@ pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
         _ => wrong,
     })?;
     if url.path() != "/" || url.query().is_some() {
-        return Err(Wrong::new(
+        return refuse(
             "has a path or a query",
             format!("write scheme, host and port only: \"{}\"", url.origin().ascii_serialization()),
-        ));
+        );
     }
     Ok(url)
 }
@@ -32,7 +32,7 @@ pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
 pub(super) fn endpoint(text: &str) -> Result<Url, Wrong> {
     let url = parse(text)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Wrong::new("has user info in it", "write the URL without what stands before the @"));
+        return refuse("has user info in it", "write the URL without what stands before the @");
     }
     Ok(url)
 }
@@ -52,36 +52,36 @@ pub(super) fn of_tenant(tenant: &str, domain: &str) -> Result<(Url, Url), Wrong>
     let token = Url::parse(&format!("https://authentication.{domain}/tenants/{tenant}/connect/token"));
     match (origin, token) {
         (Ok(origin), Ok(token)) if fits => Ok((origin, token)),
-        _ => Err(Wrong::new(
+        _ => refuse(
             "cannot be a part of Protime's address (letters, digits and hyphens only)",
             "name the tenant as in its address https://<tenant>.<environment>, or write `api_origin` and \
              `token_url` instead of `environment`",
-        )),
+        ),
     }
 }
 
 fn parse(text: &str) -> Result<Url, Wrong> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new("has white space or a control character in it", EXAMPLE));
+        return refuse("has white space or a control character in it", EXAMPLE);
     }
     let Some((scheme, _)) = text.split_once("://") else {
-        return Err(Wrong::new("is not a URL: it does not begin with https://", EXAMPLE));
+        return refuse("is not a URL: it does not begin with https://", EXAMPLE);
     };
     let url = Url::parse(text).map_err(|error| Wrong::new(format!("is not a URL: {error}"), EXAMPLE))?;
     if url.fragment().is_some() {
-        return Err(Wrong::new(
+        return refuse(
             "has a fragment, which is never sent to a server",
             "write the URL without what stands behind the #",
-        ));
+        );
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if url.host_str().is_some_and(is_loopback) => Ok(url),
-        "http" => Err(Wrong::new(
+        "http" => refuse(
             "is not encrypted",
             "write https://; http:// is accepted for loopback addresses only (127.0.0.0/8, [::1], localhost)",
-        )),
-        _ => Err(Wrong::new(format!("has the scheme `{scheme}`"), "write https://")),
+        ),
+        _ => refuse(format!("has the scheme `{scheme}`"), "write https://"),
     }
 }
 

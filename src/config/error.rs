@@ -8,44 +8,61 @@ mod snippet;
 use std::{
     fmt::{self, Write as _},
     ops::Range,
+    path::Path,
+    sync::Arc,
 };
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, Report, ThemeCharacters,
+};
 use serde::Serialize;
 
-use super::{raw::Findings, source};
-use snippet::Snippets;
+use super::source::{self, Shown};
+use snippet::{Snippets, file_of};
 
 /// Width at which messages and help are wrapped.
 const WIDTH: usize = 110;
 
+/// What is underlined, and what to say there.
+pub(super) type Label = (Range<usize>, String);
+
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// The file.
     pub(crate) file: String,
-    /// Its line, from 1; none where the file could not be read, or where the environment is to blame.
+    /// From 1; none where the file could not be read, or where the environment is to blame.
     pub(crate) line: Option<usize>,
-    /// Its column, from 1, in characters.
+    /// From 1, in characters.
     pub(crate) column: Option<usize>,
-    /// What is wrong, with the offending text unless that may be a secret.
+    /// With the offending text unless that may be a secret.
     pub(crate) message: String,
     /// What would be right.
     pub(crate) help: String,
-    /// What is underlined, the culprit first, each with what to say there.
+    /// The culprit first.
     #[serde(skip)]
-    pub(super) labels: Vec<(Range<usize>, String)>,
+    pub(super) labels: Vec<Label>,
 }
 
-/// A file and what may be shown of it.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    /// Its name, as the user gave it.
-    pub(super) name: String,
-    /// The offset of its first byte.
-    pub(super) base: usize,
-    /// Its text without its secrets.
-    pub(super) text: String,
+impl Problem {
+    fn diagnostic(&self) -> MietteDiagnostic {
+        let labels = self.labels.iter().enumerate().map(|(index, (span, label))| {
+            let label = (!label.is_empty()).then(|| label.clone());
+            match index {
+                0 => LabeledSpan::new_primary_with_span(label, span.clone()),
+                _ => LabeledSpan::new_with_span(label, span.clone()),
+            }
+        });
+        MietteDiagnostic::new(self.message.as_str()).with_help(self.help.as_str()).with_labels(labels)
+    }
+}
+
+/// What was found in a file in the end, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub(super) shown: Shown,
+    pub(super) problems: Vec<Problem>,
+    /// Each with file, line and column.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -68,6 +85,13 @@ impl ConfigError {
             problem.message.push_str(&elsewhere(problem, &files));
         }
         Self { files, problems }
+    }
+
+    /// What is wrong with a file that could not be read.
+    pub(super) fn of_file(file: &Path, message: String, help: &str) -> Self {
+        let (file, help) = (file.display().to_string(), help.to_owned());
+        let problem = Problem { file, line: None, column: None, message, help, labels: Vec::new() };
+        Self { files: Vec::new(), problems: vec![problem] }
     }
 
     /// Whether there is nothing wrong after all.
@@ -95,14 +119,14 @@ impl ConfigError {
             .with_break_words(false)
             .with_width(WIDTH)
             .without_syntax_highlighting();
-        let source = Snippets(&self.files);
+        let source = Arc::new(Snippets(self.files.clone()));
         let mut text = String::new();
         for problem in &self.problems {
-            let rendered = Rendered { problem, source: &source };
+            let report = Report::new(problem.diagnostic()).with_source_code(Arc::clone(&source));
             // Writing into a string does not fail, but reading a label's span can: then the bare words
             // must do.
             let mut block = String::new();
-            if handler.render_report(&mut block, &rendered).is_err() {
+            if handler.render_report(&mut block, report.as_ref()).is_err() {
                 block = format!("  error: {}\n  help: {}\n", problem.message, problem.help);
             }
             text.push_str(&block);
@@ -115,11 +139,6 @@ impl ConfigError {
         let _ = write!(text, "{count} {noun} in {}", names.join(", "));
         text
     }
-}
-
-/// The file that an offset is in.
-fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
-    files.iter().rev().find(|file| file.base <= offset)
 }
 
 /// Where the other part of a problem is, if it is in another file: a message is also read without the
@@ -147,42 +166,3 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// A problem together with the source it is rendered in.
-#[derive(Debug)]
-struct Rendered<'a> {
-    problem: &'a Problem,
-    source: &'a Snippets<'a>,
-}
-
-impl fmt::Display for Rendered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
-    }
-}
-
-impl std::error::Error for Rendered<'_> {}
-
-impl Diagnostic for Rendered<'_> {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.problem.help))
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        if self.problem.labels.is_empty() {
-            return None;
-        }
-        Some(Box::new(self.problem.labels.iter().enumerate().map(|(index, (span, label))| {
-            let label = (!label.is_empty()).then(|| label.clone());
-            if index == 0 {
-                LabeledSpan::new_primary_with_span(label, span.clone())
-            } else {
-                LabeledSpan::new_with_span(label, span.clone())
-            }
-        })))
-    }
-}

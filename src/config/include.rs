@@ -13,10 +13,16 @@ use std::{
 use glob::{MatchOptions, Pattern};
 
 use super::{
-    Tenant,
-    raw::{self, Checked, Findings, Report, Table, Value, Wrong},
-    source::{self, NotUtf8, Source},
-    tenant::{self, Seen},
+    document::{self, NotUtf8},
+    error::Findings,
+    key, names,
+    report::Checked,
+    schema::program::{ROOT, TENANTS},
+    seen::Seen,
+    settings::Tenant,
+    tenant,
+    value::{TEXT, Value},
+    wrong::Wrong,
 };
 use crate::regular_file;
 
@@ -24,30 +30,22 @@ use crate::regular_file;
 const AS_IN_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The keys of the main file that an included one must not have.
-const OF_THE_MAIN_FILE: [&str; 6] = ["user_agent", "daemon", "renewal", "api", "metrics", "include"];
+/// What an included file may hold.
+static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&TENANTS] };
 
 /// A file that is included.
 #[derive(Debug)]
 pub(super) struct Included {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     text: Result<String, NotUtf8>,
-}
-
-impl Included {
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// Reads the files that `include` names, seen from `main`.
 pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
-    let wanted = "an array of paths or patterns, such as include = [\"conf.d/*.toml\"]";
-    let patterns = value.array(wanted).unwrap_or_default();
     let mut known = HashSet::new();
     let mut included = Vec::new();
-    for pattern in patterns {
+    // What is no array has been reported.
+    for pattern in value.items(names::PATTERNS).unwrap_or_default() {
         for path in matching(&pattern, main).unwrap_or_default() {
             let same = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             if fs::canonicalize(main).is_ok_and(|main| main == same) {
@@ -59,7 +57,7 @@ pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
                 continue;
             }
             match regular_file::read(&path) {
-                Ok(bytes) => included.push(Included { path, text: source::decode(bytes) }),
+                Ok(bytes) => included.push(Included { path, text: document::decode(bytes) }),
                 Err(error) => unreadable(&pattern, &path, &error),
             }
         }
@@ -69,7 +67,7 @@ pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
 
 /// The paths that are meant by a pattern, or by a plain path.
 fn matching(value: &Value<'_>, main: &Path) -> Checked<Vec<PathBuf>> {
-    let written = value.text()?;
+    let written = value.parse(TEXT, names::pattern)?;
     let folder = main.parent().unwrap_or(Path::new(""));
     if !written.contains(['*', '?', '[']) {
         return Ok(vec![folder.join(written)]);
@@ -120,24 +118,21 @@ fn unreadable(value: &Value<'_>, path: &Path, error: &io::Error) {
 pub(super) fn read(file: &Included, base: usize, seen: &mut Seen) -> (Findings, Vec<Tenant>) {
     let text = match &file.text {
         Ok(text) => text,
-        Err(text) => return (source::not_utf8(&file.path, text, base), Vec::new()),
+        Err(text) => return (document::not_utf8(&file.path, text, base), Vec::new()),
     };
-    let source = Source::new(&file.path, text, base);
-    let report = Report::new(&source);
-    let tenants = raw::document(&report, "an included file", |root| root_table(root, seen));
-    if tenants.as_ref().is_ok_and(Vec::is_empty) {
-        report.warning(&source.at(0..0), "there is no [[tenant]] in this file");
-    }
-    (report.finish(), tenants.unwrap_or_default())
-}
-
-fn root_table(root: &Table<'_>, seen: &mut Seen) -> Checked<Vec<Tenant>> {
-    for key in OF_THE_MAIN_FILE {
-        root.refuse(
-            key,
-            &format!("`{key}` does not belong into an included file"),
-            "write it into the main file: an included one holds [[tenant]] tables only",
-        );
-    }
-    tenant::tenants(root, seen, true)
+    let (findings, tenants) = document::read(&file.path, text, base, &INCLUDED, |root| {
+        for key in ROOT.keys.iter().map(|key| key.about().name).filter(|key| !INCLUDED.has(key)) {
+            root.refuse(
+                key,
+                &format!("`{key}` does not belong into an included file"),
+                "write it into the main file: an included one holds [[tenant]] tables only",
+            );
+        }
+        let tenants = tenant::tenants(root, seen, true)?;
+        if tenants.is_empty() {
+            root.warn("there is no [[tenant]] in this file");
+        }
+        Ok(tenants)
+    });
+    (findings, tenants.unwrap_or_default())
 }

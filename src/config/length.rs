@@ -6,8 +6,10 @@
 use reqwest::Url;
 
 use super::{
-    ReadKind, ReadResync, Resync, ResyncKind,
-    raw::{Checked, Value, Wrong},
+    report::Checked,
+    settings::{ReadKind, ReadResync, Resync, ResyncKind},
+    value::Value,
+    wrong::Wrong,
 };
 use crate::domain::{
     filter::Filter,
@@ -74,7 +76,7 @@ fn fits(references: &Value<'_>, request: &str, count: usize) -> Checked<()> {
     }
     let message = format!(
         "`{}`: with them the address of {request} has {count} characters, and Protime takes {LONGEST}",
-        references.key()
+        references.key
     );
     let help = format!("name fewer or shorter references: {} characters too many", count - LONGEST);
     Err(references.problem(message, help))

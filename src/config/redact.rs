@@ -3,14 +3,14 @@
 //! Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks
 //! from most easily. So it errs on the side of hiding: [`secrets`] are the values of keys that sound
 //! like one, and user info, query and fragment of every URL, in comments too; [`unparsed`] is, for a
-//! file that is not TOML, every value whose key `keys` does not know to be harmless.
-//!
-//! Laws: a blanked text has the length, the lines and the columns of the original; and nothing in it
-//! speaks to a terminal.
+//! file that is not TOML, every value whose key `schema` does not know to be harmless.
 
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
-use super::keys::{self, NAMES};
+use super::{
+    schema::{self, secret::SECRET},
+    source::Source,
+};
 
 /// A key with one of these in its name is taken to hold a secret.
 const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey", "api_key"];
@@ -18,43 +18,13 @@ const SENSITIVE: [&str; 6] = ["secret", "password", "passwd", "token", "apikey",
 /// Keys of no more letters than this are short.
 const SHORT: usize = 5;
 
-/// The text with every character in one of the ranges, and every one that cannot be seen (controls that
-/// are no line end, blanks that look like others, marks of direction), replaced by one of the same length.
-pub(super) fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut hidden = vec![false; text.len()];
-    for range in ranges {
-        let end = range.end.min(text.len());
-        hidden[range.start.min(end)..end].fill(true);
-    }
-    let keeps_lines = |at: usize, character| match character {
-        '\n' => true,
-        '\r' => text[at + 1..].starts_with('\n'),
-        _ => false,
-    };
-    text.char_indices()
-        .map(|(at, character)| match character.len_utf8() {
-            _ if keeps_lines(at, character) => character,
-            _ if !hidden[at] && (character == '\t' || is_visible(at, character)) => character,
-            1 => '*',
-            2 => '·',
-            3 => '•',
-            _ => '𐄀',
-        })
-        .collect()
-}
-
-/// Whether a character is seen as itself; a mark that begins the text says how it is encoded.
-fn is_visible(at: usize, character: char) -> bool {
-    let is_odd = match character {
-        '\u{feff}' => at > 0,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => true,
-        _ => character.is_control() || (character.is_whitespace() && character != ' '),
-    };
-    !is_odd
+/// A file's text, in which whatever could be a secret is never shown.
+pub(super) fn source<'a>(file: &Path, text: &'a str, base: usize) -> Source<'a> {
+    Source::new(file, text, &secrets(text), base)
 }
 
 /// Where in the text a secret stands or could stand.
-pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
+fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     secrets_of_urls(text, &mut ranges);
     let mut in_secret_table = false;
@@ -66,7 +36,7 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
         }
         for (at, _) in line.match_indices('=') {
             let key = key_before(&line[..at]);
-            let names_one = key.rsplit('.').next().is_some_and(|last| NAMES.contains(&last));
+            let names_one = key.rsplit('.').next().is_some_and(|last| SECRET.has(last));
             if !names_one && (in_secret_table || sensitive(key)) {
                 value_after(text, start + at + 1, &mut ranges);
             }
@@ -85,14 +55,14 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
         let end = start + line.len();
         if let Some(equals) = line.find('=') {
             let key = key_before(&line[..equals]);
-            if !(keys::is_harmless(key) || NAMES.contains(&key) || sensitive(key)) {
+            if !(schema::is_harmless(key) || SECRET.has(key) || sensitive(key)) {
                 ranges.push(start + equals + 1..end);
             }
         } else if !line.trim_start().starts_with(['[', '#']) {
             let indent = line.len() - line.trim_start().len();
             let word =
                 line[indent..].split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
-            let keep = if keys::is_harmless(word) || sensitive(word) { word.len() } else { 0 };
+            let keep = if schema::is_harmless(word) || sensitive(word) { word.len() } else { 0 };
             ranges.push(start + indent + keep..end);
         }
         start = end;
@@ -104,13 +74,13 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
 /// misplaced, or was meant to be. A short word is near to too many others, and URLs are for secrets too
 /// common a place.
 pub(super) fn harmless(written: &str, meant: Option<&str>) -> bool {
-    let known = |key: &str| keys::is_harmless(key) && !key.contains("url") && key != "api_origin";
+    let known = |key: &str| schema::is_harmless(key) && !key.contains("url") && key != "api_origin";
     known(written) || meant.is_some_and(|meant| known(meant) && meant.len() > SHORT && !sensitive(written))
 }
 
 fn sensitive(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    !keys::is_harmless(&key) && SENSITIVE.iter().any(|word| key.contains(word))
+    !schema::is_harmless(&key) && SENSITIVE.iter().any(|word| key.contains(word))
 }
 
 /// The key, dotted or quoted, that ends where an equals sign begins.
@@ -150,7 +120,7 @@ fn value_after(text: &str, equals: usize, ranges: &mut Vec<Range<usize>>) {
     let mut at = start + 1;
     for part in text[at..end.max(at)].split(',') {
         match part.split_once('=') {
-            Some((key, _)) if NAMES.contains(&key_before(key)) => {}
+            Some((key, _)) if SECRET.has(key_before(key)) => {}
             Some((key, _)) => ranges.push(at + key.len() + 1..at + part.len()),
             None if part.trim().is_empty() => {}
             None => ranges.push(at..at + part.len()),

@@ -1,19 +1,19 @@
 //! Finds the secrets that the configuration only names.
 //!
-//! Laws: what is found can be sent, in a header or in a form, so that nobody learns of it only then; an error names the place where the secret should be and what would be right, never what
-//! was found there.
+//! Laws: what is found can be sent, in a header or in a form, so that no one learns of it only then; an
+//! error names the place where the secret should be and what would be right, never what was found there.
 
 use std::{
     ffi::OsString,
     io::{self, Read as _},
     os::unix::ffi::OsStringExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{Config, KeySink, ResyncKind, SecretSource, Webhook};
+use super::settings::{Config, KeySink, ResyncKind, SecretSource, Webhook};
 use crate::{
     domain::webhook::{TenantName, WebhookName},
     regular_file,
@@ -22,70 +22,18 @@ use crate::{
 /// No secret is longer; a file that is, is not the file that was meant.
 const LONGEST: u64 = 64 * 1024;
 
-/// Why a secret was not found.
+/// Where a secret was not found, why, and what would be right.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretError {
-    /// The daemon was not given any credential.
-    #[error(
-        "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; run the daemon as a systemd service with \
-         LoadCredential={0}:/path, or name the secret with {{ file = \"/path\" }}"
-    )]
-    NoCredentials(String),
-    /// The variable is not in the environment.
-    #[error("environment variable `{0}` is not set; set it where the daemon is started")]
-    NotSet(String),
-    /// The file cannot be read.
-    #[error("{place}: cannot read {}: {error}; {help}", path.display())]
-    Unreadable {
-        /// Where the secret should be.
-        place: String,
-        /// The file that was tried.
-        path: PathBuf,
-        /// Why it could not be read.
-        error: io::Error,
-        /// What would be right.
-        help: &'static str,
-    },
-    /// There is nothing but white space.
-    #[error("{0} is empty; put the secret there")]
-    Empty(String),
-    /// It is not text.
-    #[error("{0} is not UTF-8; put the secret there as text")]
-    NotUtf8(String),
-    /// There is more than one line.
-    #[error("{0} holds more than one line of text; put nothing but the secret there")]
-    NotOneLine(String),
-    /// There are other control characters, such as a tab.
-    #[error("{0} holds a control character; put nothing but the secret there")]
-    Control(String),
-    /// No HTTP header takes it as a token, and OAuth (RFC 6749, A.2) has no such client secret.
-    #[error(
-        "{0} holds characters that are not ASCII, which cannot be sent; put the secret there as it was given, \
-         without a byte order mark, a no-break space or quotation marks of a text editor"
-    )]
-    NotAscii(String),
-    /// It is too long for a secret.
-    #[error("{0} holds more than 64 KiB; put nothing but the secret there")]
-    TooLong(String),
-}
+#[error("{0}")]
+pub(crate) struct SecretError(String);
 
 /// A secret that the configuration names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NamedSecret<'a> {
-    /// Whose it is.
     pub(crate) tenant: &'a TenantName,
     /// The webhook whose token it is; `None` for the client secret.
     pub(crate) webhook: Option<&'a WebhookName>,
-    /// Where it is found.
     pub(crate) source: &'a SecretSource,
-}
-
-/// A secret that was not found.
-#[derive(Debug, thiserror::Error)]
-#[error("{whose}: {error}")]
-pub(crate) struct MissingSecret {
-    whose: String,
-    error: SecretError,
 }
 
 impl SecretSource {
@@ -97,9 +45,14 @@ impl SecretSource {
     fn resolve_in(&self, env: &dyn Fn(&str) -> Option<OsString>) -> Result<SecretString, SecretError> {
         let (place, bytes) = match self {
             Self::Credential(name) => {
-                let folder = env("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
-                let folder = folder.ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
                 let place = format!("credential `{name}`");
+                let folder = env("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+                let folder = folder.ok_or_else(|| {
+                    SecretError(format!(
+                        "{place}: $CREDENTIALS_DIRECTORY is not set; run the daemon as a systemd service with \
+                         LoadCredential={name}:/path, or name the secret with {{ file = \"/path\" }}"
+                    ))
+                })?;
                 let help = "give the service LoadCredential= with this name";
                 let bytes = read(&place, &Path::new(&folder).join(name), help)?;
                 (place, bytes)
@@ -111,26 +64,38 @@ impl SecretSource {
                 (place, bytes)
             }
             Self::Env(name) => {
-                let value = env(name).ok_or_else(|| SecretError::NotSet(name.clone()))?;
-                (format!("environment variable `{name}`"), Zeroizing::new(value.into_vec()))
+                let place = format!("environment variable `{name}`");
+                let value = env(name).ok_or_else(|| {
+                    SecretError(format!("{place} is not set; set it where the daemon is started"))
+                })?;
+                (place, Zeroizing::new(value.into_vec()))
             }
         };
-        let Ok(text) = std::str::from_utf8(&bytes) else { return Err(SecretError::NotUtf8(place)) };
-        let text = text.trim_end_matches(['\r', '\n']);
-        if text.trim().is_empty() {
-            return Err(SecretError::Empty(place));
-        }
-        if text.contains(['\r', '\n']) {
-            return Err(SecretError::NotOneLine(place));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(SecretError::Control(place));
-        }
-        if !text.is_ascii() {
-            return Err(SecretError::NotAscii(place));
-        }
-        Ok(SecretString::from(text))
+        plain(&bytes).map(SecretString::from).map_err(|wrong| SecretError(format!("{place} {wrong}")))
     }
+}
+
+/// The secret in what stands in its place; or what is wrong there, to follow the place.
+fn plain(bytes: &[u8]) -> Result<&str, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8; put the secret there as text")?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.trim().is_empty() {
+        return Err("is empty; put the secret there");
+    }
+    if text.contains(['\r', '\n']) {
+        return Err("holds more than one line of text; put nothing but the secret there");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character; put nothing but the secret there");
+    }
+    // No HTTP header takes it as a token, and OAuth (RFC 6749, A.2) has no such client secret.
+    if !text.is_ascii() {
+        return Err(
+            "holds characters that are not ASCII, which cannot be sent; put the secret there as it was given, \
+             without a byte order mark, a no-break space or quotation marks of a text editor",
+        );
+    }
+    Ok(text)
 }
 
 impl Config {
@@ -151,16 +116,16 @@ impl Config {
     }
 
     /// Looks for every secret, and says of each that was not found why.
-    pub(crate) fn resolve_secrets(&self) -> Result<(), Vec<MissingSecret>> {
+    pub(crate) fn resolve_secrets(&self) -> Result<(), Vec<SecretError>> {
         let look = |secret: NamedSecret<'_>| {
             let error = secret.source.resolve().err()?;
             let whose = match secret.webhook {
                 None => format!("tenant '{}'", secret.tenant),
                 Some(webhook) => format!("webhook '{}/{webhook}', token", secret.tenant),
             };
-            Some(MissingSecret { whose, error })
+            Some(SecretError(format!("{whose}: {error}")))
         };
-        let missing: Vec<MissingSecret> = self.secrets().into_iter().filter_map(look).collect();
+        let missing: Vec<SecretError> = self.secrets().into_iter().filter_map(look).collect();
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 }
@@ -180,14 +145,18 @@ impl Webhook {
     }
 }
 
-fn read(place: &str, path: &Path, help: &'static str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+fn read(place: &str, path: &Path, help: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let unreadable =
-        |error| SecretError::Unreadable { place: place.to_owned(), path: path.to_owned(), error, help };
+        |error: io::Error| SecretError(format!("{place}: cannot read {}: {error}; {help}", path.display()));
     let file = regular_file::open(path).map_err(unreadable)?;
     // Room for everything from the start: growing would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LONGEST).unwrap_or(0) + 2));
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LONGEST { Err(SecretError::TooLong(place.to_owned())) } else { Ok(bytes) }
+    if bytes.len() as u64 > LONGEST {
+        let what = "holds more than 64 KiB; put nothing but the secret there";
+        return Err(SecretError(format!("{place} {what}")));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! Law: everyone who needs to know reads this table, so that there is one place to correct. What no page
 //! of Protime's says stands here as not known, and nothing is refused because of it.
 
+use super::{suggestions, webhook::ExternalReference};
+
 #[derive(Debug)]
 pub(crate) struct Collection {
     /// As it stands in paths.
@@ -140,6 +142,49 @@ pub(crate) fn predefined_references() -> Vec<&'static str> {
         }
     }
     all
+}
+
+/// What is to be said of a collection that Protime is not known to have.
+pub(crate) fn unknown(name: &str) -> Option<String> {
+    let known = || COLLECTIONS.iter().map(|known| known.name);
+    let meant = suggestions::nearest(name, known());
+    (!known().any(|known| known == name)).then(|| match meant {
+        Some(meant) => format!("is not a collection that is known; did you mean \"{meant}\"?"),
+        None => "is not a collection that is known to have webhooks".to_owned(),
+    })
+}
+
+/// What is to be said of an external reference that Protime is not known to have for objects of a collection: it
+/// may have more than is documented.
+pub(crate) fn unexpected(reference: &ExternalReference, of: Option<&'static Collection>) -> Option<String> {
+    let name = reference.reference.as_str();
+    let all = predefined_references();
+    if name.starts_with('@') && !all.contains(&name) {
+        return Some(match suggestions::nearest(name, all) {
+            Some(meant) => format!("names no predefined reference that is known; did you mean {meant}?"),
+            None => "names no predefined reference that is known".to_owned(),
+        });
+    }
+    let of = of?;
+    let related = of.references.iter().find(|(collection, _)| *collection == reference.collection);
+    match related {
+        None if of.references.is_empty() => {
+            Some(format!("asks for a reference, and Protime documents none for {}", of.name))
+        }
+        None => {
+            let names: Vec<&str> = of.references.iter().map(|(collection, _)| *collection).collect();
+            let names = suggestions::all(&names);
+            Some(format!(
+                "is of a collection that Protime documents no references of for {}; there are {names}",
+                of.name
+            ))
+        }
+        Some((_, known)) if name.starts_with('@') && !known.contains(&name) => {
+            let of = &reference.collection;
+            Some(format!("names a predefined reference of another collection than {of}"))
+        }
+        Some(_) => None,
+    }
 }
 
 impl Collection {

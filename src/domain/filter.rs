@@ -8,6 +8,7 @@
 //! The day of an object is the day that it is *of*, not the one on which it was changed. What the
 //! daemon writes itself therefore begins long before the gap and ends long after it.
 
+pub(crate) mod check;
 mod days;
 pub(crate) mod grammar;
 

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Reloaded {
     pub(crate) tenants: usize,
     pub(crate) webhooks: usize,
-    pub(crate) needs_restart: Vec<&'static str>,
+    pub(crate) needs_restart: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ impl Engine {
         let reloaded = Reloaded {
             tenants: setup.tenants.len(),
             webhooks: setup.procedures.len(),
-            needs_restart: needs_restart(earlier, &config),
+            needs_restart: config::needs_restart((&earlier.daemon, &earlier.metrics), &config),
             warnings: config.warnings,
         };
         if let Err(error) = logging::set_level(&setup.daemon.log_level) {
@@ -89,24 +89,6 @@ fn surroundings(config: &Config) -> Result<(), Vec<String>> {
     let ca_file = http::check_ca_file(&config.api).err().map(|error| error.to_string());
     let wrong: Vec<String> = missing.iter().map(ToString::to_string).chain(ca_file).collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-fn needs_restart(earlier: &Setup, config: &Config) -> Vec<&'static str> {
-    let (listened, listen) = (earlier.metrics.listen, config.metrics.listen);
-    let (earlier, now) = (&earlier.daemon, &config.daemon);
-    [
-        ("daemon.state_dir", earlier.state_dir != now.state_dir),
-        ("daemon.status_socket", earlier.status_socket != now.status_socket),
-        ("daemon.control_socket", earlier.control_socket != now.control_socket),
-        ("daemon.status_socket_mode", earlier.status_socket_mode != now.status_socket_mode),
-        ("daemon.control_socket_mode", earlier.control_socket_mode != now.control_socket_mode),
-        ("daemon.socket_group", earlier.socket_group != now.socket_group),
-        ("daemon.log_format", earlier.log_format != now.log_format),
-        ("metrics.listen", listened != listen),
-    ]
-    .into_iter()
-    .filter_map(|(name, differs)| differs.then_some(name))
-    .collect()
 }
 
 fn of_file(error: &config::ConfigError) -> ConfigError {

@@ -7,23 +7,28 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::{Shown, file_of};
+use crate::config::source::Shown;
 
 /// All files, each found by its offsets.
 #[derive(Debug)]
-pub(super) struct Snippets<'s>(pub(super) &'s [Shown]);
+pub(super) struct Snippets(pub(super) Vec<Shown>);
+
+/// The file that an offset is in.
+pub(super) fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
+    files.iter().rev().find(|file| file.base <= offset)
+}
 
 /// What the renderer asks for when it wants to show a label, and not only to know where it is.
 pub(super) const WITH_CONTEXT: usize = 1;
 
-impl SourceCode for Snippets<'_> {
+impl SourceCode for Snippets {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         context_lines_before: usize,
         _context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let file = file_of(self.0, span.offset()).ok_or(MietteError::OutOfBounds)?;
+        let file = file_of(&self.0, span.offset()).ok_or(MietteError::OutOfBounds)?;
         let text = file.text.as_str();
         let (mut start, mut end) = (span.offset() - file.base, span.offset() - file.base + span.len());
         let (before, after) = text.get(..start).zip(text.get(end..)).ok_or(MietteError::OutOfBounds)?;

@@ -1,7 +1,10 @@
 //! `config.example.toml` is right, and what it says of defaults is true.
 
 use super::*;
-use crate::config::{Command, KeySink};
+use crate::config::{
+    Command, KeySink,
+    schema::{self, secret::SECRET},
+};
 
 const EXAMPLE: &str = include_str!("../../../config.example.toml");
 
@@ -132,6 +135,53 @@ fn whatever_else_the_example_shows_is_right() {
     let all: Vec<usize> = others.into_iter().flat_map(|(numbers, _)| numbers).collect();
     let config = read(&uncommented(&all, &[])).expect("right together");
     assert_eq!(config.tenants[0].webhooks.len(), 4);
+}
+
+/// What the example says of a table: all that stands below its headers, and the comment above each.
+fn about_table(name: &str) -> Vec<&'static str> {
+    let (mut about, mut above, mut is_it) = (Vec::new(), Vec::new(), name == "the root table");
+    for text in EXAMPLE.lines() {
+        let bare = text.trim_start_matches("# ");
+        if bare.starts_with('[') {
+            is_it = bare == name;
+            about.extend(above.drain(..).filter(|_| is_it));
+        }
+        match line(text) {
+            _ if is_it => about.push(text),
+            Line::Prose(_) => above.push(text),
+            _ => above.clear(),
+        }
+    }
+    about
+}
+
+/// The words of some lines, whatever their case.
+fn words(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "#").collect();
+    words.join(" ").trim_end_matches('.').to_lowercase()
+}
+
+#[test]
+fn the_example_says_of_every_key_what_the_schema_says() {
+    let parts = ["daemon", "renewal", "api", "metrics", "tenant", "webhook", "resync", "key_sink"];
+    for table in schema::TABLES.iter().filter(|table| table.name != SECRET.name) {
+        let lines = about_table(table.name);
+        let said = words(&lines.join("\n"));
+        for key in table.keys.iter().map(|key| key.about()).filter(|key| !parts.contains(&key.name)) {
+            let which = format!("{} of {}", key.name, table.name);
+            let starts =
+                |start: &str| lines.iter().any(|text| text.trim_start_matches("# ").starts_with(start));
+            // A token is written alike wherever one stands.
+            let is_shown = starts(&format!("{} = ", key.name)) || key.name == "token";
+            assert!(is_shown, "{which} is not there");
+            assert!(said.contains(&words(key.doc)), "{which}:{}", key.doc);
+            if let Some(default) = key.default {
+                let is_number = !default.starts_with('0') && default.parse::<u32>().is_ok();
+                let written = if is_number { default.to_owned() } else { format!("\"{default}\"") };
+                assert!(starts(&format!("{} = {written}", key.name)), "the default of {which}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What is listed of the keys is what the readers of the tables know, and nothing else.
+//! What the tables of the schema list is what the readers of the tables know, and nothing else.
 
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::keys;
+use crate::config::{needs_restart, schema};
 
 /// The words in the message's backticks behind `before`.
 fn words<'a>(message: &'a str, before: &str) -> BTreeSet<&'a str> {
@@ -42,29 +42,63 @@ fn every_key_that_a_reader_knows_is_listed_and_no_other() {
     let secret = known_in("client_secret", &changed("{ credential = ", "{ zzz = 1, credential = "));
     let resync = known_in_kinds("[tenant.webhook.resync]", "[tenant.webhook.resync]");
     let key_sink = known_in_kinds("[[tenant.webhook.key_sink]]", "[[tenant.webhook.key_sink]]");
-    let rows: [(&[&str], BTreeSet<String>); 10] = [
-        (&["above the first table", ""], root),
-        (&["in [daemon]"], below("[daemon]", "[daemon]")),
-        (&["in [renewal]"], below("[renewal]", "[renewal]")),
-        (&["in [api]"], below("[api]", "[api]")),
-        (&["in [metrics]"], metrics),
-        (&["in [[tenant]]"], below("[[tenant]]", "[[tenant]]")),
-        (&["in the table that `client_secret` or `token` is"], secret),
-        (&["in [[tenant.webhook]]"], below("[[tenant.webhook]]", "[[tenant.webhook]]")),
-        (&["in [tenant.webhook.resync]"], resync),
-        (&["in [[tenant.webhook.key_sink]]"], key_sink),
+    let rows = [
+        ("the root table", root),
+        ("[daemon]", below("[daemon]", "[daemon]")),
+        ("[renewal]", below("[renewal]", "[renewal]")),
+        ("[api]", below("[api]", "[api]")),
+        ("[metrics]", metrics),
+        ("[[tenant]]", below("[[tenant]]", "[[tenant]]")),
+        ("the table that `client_secret` or `token` is", secret),
+        ("[[tenant.webhook]]", below("[[tenant.webhook]]", "[[tenant.webhook]]")),
+        ("[tenant.webhook.resync]", resync),
+        ("[[tenant.webhook.key_sink]]", key_sink),
     ];
-    for (homes, known) in rows {
-        let listed = homes.iter().flat_map(|home| keys::at_home(home)).map(str::to_owned);
-        assert_eq!(known, listed.collect(), "{homes:?}");
+    for ((name, known), table) in rows.into_iter().zip(schema::TABLES) {
+        let listed = table.keys.iter().map(|key| key.about().name.to_owned());
+        assert_eq!((table.name, known), (name, listed.collect()));
+    }
+}
+
+#[test]
+fn the_schema_holds_together() {
+    for table in schema::TABLES {
+        let kinds = table.kinds();
+        for key in table.keys {
+            let about = key.about();
+            assert!(!about.doc.trim().is_empty(), "{} of {}", about.name, table.name);
+            assert!(!about.is_required || about.help.starts_with("write "), "{}: {}", about.name, about.help);
+            assert!(about.kinds.iter().all(|kind| kinds.contains(kind)), "{}: {:?}", about.name, about.kinds);
+            assert!(!about.is_required || about.default.is_none(), "{} is required", about.name);
+        }
     }
 }
 
 #[test]
 fn a_key_may_have_several_homes() {
-    assert_eq!(keys::home("log_level").as_deref(), Some("in [daemon]"));
-    assert_eq!(keys::home("name").as_deref(), Some("in [[tenant]] or [[tenant.webhook]]"));
-    assert_eq!(keys::home("include").as_deref(), Some("above the first table"));
-    assert_eq!(keys::home("env").as_deref(), Some("in the table that `client_secret` or `token` is"));
-    assert_eq!((keys::home("daemon"), keys::home("headers")), (None, None));
+    assert_eq!(schema::home("log_level").as_deref(), Some("in [daemon]"));
+    assert_eq!(schema::home("name").as_deref(), Some("in [[tenant]] or [[tenant.webhook]]"));
+    assert_eq!(schema::home("include").as_deref(), Some("above the first table"));
+    assert_eq!(schema::home("env").as_deref(), Some("in the table that `client_secret` or `token` is"));
+    assert_eq!((schema::home("daemon"), schema::home("headers")), (None, None));
+}
+
+#[test]
+fn what_only_a_restart_puts_in_force_is_told() {
+    let earlier = read(GOOD).expect("right");
+    let all = "[metrics]\nlisten = \"127.0.0.1:9464\"\n[daemon]\nstate_dir = \"/srv/x\"\n\
+               status_socket = \"/run/a\"\ncontrol_socket = \"/run/b\"\nstatus_socket_mode = \"0600\"\n\
+               control_socket_mode = \"0600\"\nsocket_group = \"g\"\nlog_level = \"off\"\nlog_format = \"json\"";
+    let now = read(&changed("[daemon]", all)).expect("right");
+    let told = needs_restart((&earlier.daemon, &earlier.metrics), &now);
+    let keys = schema::TABLES.iter().flat_map(|table| {
+        let keys = table.keys.iter().filter(|key| key.about().needs_restart);
+        keys.map(|key| format!("{}.{}", table.name.trim_matches(['[', ']']), key.about().name))
+    });
+    assert_eq!(told, keys.collect::<Vec<_>>());
+    assert_eq!(told.len(), 8);
+    // A default that is written is the same setting.
+    let same =
+        read(&changed("[daemon]", "[daemon]\nstate_dir = \"/var/lib/protime-webhookd\"")).expect("right");
+    assert!(needs_restart((&earlier.daemon, &earlier.metrics), &same).is_empty());
 }

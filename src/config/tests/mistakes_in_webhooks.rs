@@ -124,12 +124,12 @@ fn kinds() {
         (
             "clockings.key\"",
             "clockings.key\"\ntimeout = \"3s\"",
-            "31:1: kind = \"file\" has no `timeout`; remove it, or write kind = \"command\"",
+            "31:1: kind = \"file\" has no `timeout`; remove it, or write kind = \"command\" or \"http\"",
         ),
         (
             "kind = \"command\"",
             "kind = \"command\"\naudit = true",
-            "26:1: kind = \"command\" has no `audit`; remove it, or write another kind",
+            "26:1: kind = \"command\" has no `audit`; remove it, or write kind = \"delta\"",
         ),
         (
             "external_references",

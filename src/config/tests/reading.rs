@@ -104,7 +104,7 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"none\"\nfilter = \"x\"",
-            "kind = \"none\" has no `filter`; remove it, or write another kind",
+            "kind = \"none\" has no `filter`; remove it, or write kind = \"list\" or \"delta\"",
         ),
         (
             "kind = \"list\"\nreplay_to = \"https://a.eu\"\npipe_to = [\"x\"]",

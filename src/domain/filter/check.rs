@@ -1,35 +1,30 @@
-//! An operator's filter, held against the published grammar and what is known of its collection: what
-//! Protime would refuse at night is refused when the file is read.
+//! A filter held against what is known of its collection: what Protime would refuse at night is refused
+//! when it is written.
 //!
 //! Law: what no page of Protime's says is let pass.
 
 use jiff::{ToSpan as _, civil::Date};
 
-use crate::{
-    config::{
-        raw::{Checked, Value, Wrong},
-        suggestions,
-    },
-    domain::{
-        collection::{Collection, Field, Form},
-        filter::{
-            self, Filter, InvalidFilter, Place,
-            grammar::{self, Condition, Constant, Expression, Objection, Operator},
-        },
-    },
+use super::{
+    Place,
+    grammar::{Condition, Constant, Expression, Objection, Operator},
+};
+use crate::domain::{
+    collection::{Collection, Field, Form},
+    suggestions,
 };
 
 /// What a filter is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Use {
+pub(crate) struct Use {
     /// What is known of the collection, if anything is.
-    pub(super) collection: Option<&'static Collection>,
+    pub(crate) collection: Option<&'static Collection>,
     /// Whether it is of a delta.
-    pub(super) delta: bool,
+    pub(crate) delta: bool,
     /// How many days `lookback` moves it back, if that is written.
-    pub(super) lookback: Option<i32>,
+    pub(crate) lookback: Option<i32>,
     /// 1 January of last year.
-    pub(super) last_year: Date,
+    pub(crate) last_year: Date,
 }
 
 /// Where the days of a filter begin or end.
@@ -39,53 +34,9 @@ enum Bound {
     Place(Place),
 }
 
-/// Reads and checks a filter.
-pub(super) fn read(value: &Value<'_>, wanted: Use) -> Checked<Filter> {
-    let (filter, expression) = value.parse(|text| {
-        if text.chars().any(char::is_control) {
-            return Err(Wrong::new("has a control character in it", "write it on one line, with blanks"));
-        }
-        let filter = Filter::parse(text).map_err(|invalid| of_places(&invalid))?;
-        let expression = grammar::parse(text).map_err(wrong)?;
-        Ok((filter, expression))
-    })?;
-    if wanted.delta && filter.has_end() {
-        return Err(value.wrong(&Wrong::new(
-            "ends with the gap, and a delta goes on after it",
-            "remove {to} and {to_date}: what changes later would never show",
-        )));
-    }
-    let days = wanted.check(&expression).map_err(|objection| value.wrong(&wrong(objection)))?;
-    wanted.warn(value, days);
-    let filter = filter.looking_back(wanted.lookback.unwrap_or_default());
-    Ok(if wanted.delta { filter.for_delta() } else { filter })
-}
-
-fn wrong(Objection { what, help }: Objection) -> Wrong {
-    Wrong { what, help }
-}
-
-fn of_places(invalid: &InvalidFilter) -> Wrong {
-    let help = match invalid {
-        InvalidFilter::Unknown(name) => {
-            let meant = suggestions::nearest(name, filter::place_names())
-                .map(|meant| format!("did you mean {{{meant}}}? "));
-            format!("{}There are {}", meant.unwrap_or_default(), Filter::known())
-        }
-        InvalidFilter::Unbalanced => {
-            format!("a placeholder is written {{from}}; there are {}", Filter::known())
-        }
-        InvalidFilter::Empty => "write a filter in Protime's syntax, or remove `filter`".to_owned(),
-    };
-    Wrong::new(invalid.to_string(), help)
-}
-
-/// Both ends of the days, as far as there are any.
-type Ends = (Option<Bound>, Option<Bound>);
-
 impl Use {
-    /// Where the days of the filter begin and end; or what Protime would not take.
-    fn check(self, expression: &Expression) -> Result<Ends, Objection> {
+    /// What Protime would not take, or else what it may not take and what the filter leaves out.
+    pub(crate) fn check(self, expression: &Expression) -> Result<Vec<String>, Objection> {
         if let Some(fields) = self.collection.and_then(|it| it.fields(self.delta)) {
             self.fields_of(expression, fields)?;
         }
@@ -105,7 +56,7 @@ impl Use {
         if self.collection.is_some_and(|it| it.dated.is_some()) {
             self.range(begin, end)?;
         }
-        Ok((begin, end))
+        Ok([self.a_year_and_a_day(begin, end), self.left_out(begin, end)].into_iter().flatten().collect())
     }
 
     /// Checks that every field exists and is compared as it can be.
@@ -204,32 +155,32 @@ impl Use {
         self.delta || self.collection.and_then(|it| it.dated).is_some_and(|it| it.a_year_at_most)
     }
 
-    /// Says what Protime may refuse of a filter, and what the filter leaves out that Protime takes.
-    fn warn(self, value: &Value<'_>, (begin, end): Ends) {
-        if let (Some(Bound::Day(first)), Some(Bound::Day(last))) = (begin, end)
-            && self.is_limited_to_a_year()
-            && last == first.saturating_add(1.year())
-        {
-            value.warn(
-                "spans a year and a day, both ends counted, and Protime takes a year: whether it counts both \
-                 is not documented; end it a day earlier",
-            );
-        }
-        let gap = |bound: Option<Bound>, places: [Place; 2]| matches!(bound, Some(Bound::Place(place)) if places.contains(&place));
+    /// What Protime may refuse, for all that is documented.
+    fn a_year_and_a_day(self, begin: Option<Bound>, end: Option<Bound>) -> Option<String> {
+        let (Bound::Day(first), Bound::Day(last)) = (begin?, end?) else { return None };
+        let what = "spans a year and a day, both ends counted, and Protime takes a year: whether it counts both \
+                    is not documented; end it a day earlier";
+        (self.is_limited_to_a_year() && last == first.saturating_add(1.year())).then(|| what.to_owned())
+    }
+
+    /// What Protime takes, but brings less than is wanted, or not for long.
+    fn left_out(self, begin: Option<Bound>, end: Option<Bound>) -> Option<String> {
         if self.delta {
             // What is right today must not keep a daemon from starting in a year: so no more than a warning.
-            match begin {
-                Some(Bound::Day(day)) if day < self.last_year => value.warn(
-                    "begins before 1 January of last year, which Protime refuses of a delta; write {last_year}",
+            return match begin? {
+                Bound::Day(day) if day < self.last_year => Some(
+                    "begins before 1 January of last year, which Protime refuses of a delta; write {last_year}"
+                        .to_owned(),
                 ),
-                Some(Bound::Day(day)) => value.warn(&format!(
+                Bound::Day(day) => Some(format!(
                     "begins with a day that Protime refuses from 1 January {} on; write {{last_year}}",
                     day.year().saturating_add(2)
                 )),
-                _ => {}
-            }
-            return;
+                Bound::Place(_) => None,
+            };
         }
+        let gap =
+            |bound, places: [Place; 2]| matches!(bound, Some(Bound::Place(place)) if places.contains(&place));
         let from = gap(begin, [Place::From, Place::FromDate]) && self.lookback.unwrap_or_default() == 0;
         let to = gap(end, [Place::To, Place::ToDate]);
         let missed = match (from, to) {
@@ -238,13 +189,13 @@ impl Use {
             }
             (true, false) => "objects of earlier days, such as a clocking of last month",
             (false, true) => "objects of later days, such as an absence of next month",
-            (false, false) => return,
+            (false, false) => return None,
         };
-        value.warn(&format!(
+        Some(format!(
             "reads the days of the gap alone, and so does not see what was changed in it of {missed}; remove \
              `filter`, and the daemon reads further, {}or write kind = \"delta\", which sees every change",
             if from { "write `lookback`, " } else { "" }
-        ));
+        ))
     }
 }
 

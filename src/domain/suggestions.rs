@@ -5,7 +5,7 @@ const ABBREVIATED: usize = 4;
 
 /// The known word that was probably meant: few letters differ, only the way words are
 /// joined, or it is the beginning of one of them alone.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| -> String {
         word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
     };
@@ -25,17 +25,26 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// All the words, each once, as in "`a`, `b` and `c`".
-pub(super) fn all(words: &[&str]) -> String {
-    let mut quoted: Vec<String> = Vec::new();
-    for word in words.iter().map(|word| format!("`{word}`")) {
-        if !quoted.contains(&word) {
-            quoted.push(word);
+pub(crate) fn all(words: &[&str]) -> String {
+    listed(words.iter().map(|word| format!("`{word}`")), "and")
+}
+
+/// One of the words, as in "\"a\", \"b\" or \"c\"".
+pub(crate) fn one_of(words: &[&str]) -> String {
+    listed(words.iter().map(|word| format!("\"{word}\"")), "or")
+}
+
+fn listed(words: impl Iterator<Item = String>, before_the_last: &str) -> String {
+    let mut each: Vec<String> = Vec::new();
+    for word in words {
+        if !each.contains(&word) {
+            each.push(word);
         }
     }
-    match quoted.as_slice() {
+    match each.as_slice() {
         [] => "no key".to_owned(),
         [word] => word.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {before_the_last} {last}", first.join(", ")),
     }
 }
 
@@ -64,5 +73,6 @@ mod tests {
     fn words_are_listed_as_one_would_say_them() {
         assert_eq!(all(&["a", "a"]), "`a`");
         assert_eq!(all(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(one_of(&["a", "b"]), "\"a\" or \"b\"");
     }
 }

@@ -1,0 +1,247 @@
+//! The checked configuration: what the program may rely on once the file has been read.
+//!
+//! What a key means, and what it is by default, is told once, in `schema`; here is only what becomes of it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use jiff::civil::Date;
+use reqwest::Url;
+use serde::Serialize;
+
+use crate::domain::{
+    filter::Filter,
+    lifetime::Share,
+    removed::OnRemove,
+    webhook::{ExternalReference, Pair, TenantName, WebhookName},
+};
+
+/// The whole file, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file it was read from; absolute.
+    pub(crate) file: PathBuf,
+    pub(crate) user_agent: String,
+    pub(crate) daemon: Daemon,
+    pub(crate) renewal: Renewal,
+    pub(crate) api: Api,
+    pub(crate) metrics: Metrics,
+    /// Every `[[tenant]]`, in the order of the file, and then of the included files.
+    pub(crate) tenants: Vec<Tenant>,
+    /// What is accepted but looks like a mistake, each with file, line and column.
+    pub(crate) warnings: Vec<String>,
+}
+
+// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see `config::needs_restart`.
+
+/// `[daemon]`: where it lives and how it speaks.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Daemon {
+    pub(crate) state_dir: PathBuf,
+    pub(crate) status_socket: PathBuf,
+    pub(crate) control_socket: PathBuf,
+    pub(crate) status_socket_mode: u32,
+    pub(crate) control_socket_mode: u32,
+    pub(crate) socket_group: Option<String>,
+    /// A cron pattern of six fields, UTC, known to have a next time.
+    pub(crate) status_poll: String,
+    pub(crate) log_level: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, journald-friendly otherwise.
+    Auto,
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[renewal]`: the policy.
+#[derive(Debug, Clone)]
+pub(crate) struct Renewal {
+    pub(crate) renew_before: Share,
+    pub(crate) jitter: Share,
+    pub(crate) retry_initial: Duration,
+    pub(crate) retry_max: Duration,
+    pub(crate) max_concurrent: usize,
+    pub(crate) max_unplanned_rotations_per_hour: u32,
+    pub(crate) gap_margin: Duration,
+    pub(crate) previous_key_grace: Duration,
+}
+
+/// `[api]`: how to speak with Protime.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    /// Per tenant.
+    pub(crate) max_requests_per_minute: u32,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// `[metrics]`: where they are besides the sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Metrics {
+    /// A loopback address and a port.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// One `[[tenant]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenant {
+    /// Unique in the whole configuration.
+    pub(crate) name: TenantName,
+    /// Scheme, host and port of the API.
+    pub(crate) api_origin: Url,
+    pub(crate) token_url: Url,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: SecretSource,
+    pub(crate) key_field: Option<String>,
+    /// To ask for besides what the configuration needs.
+    pub(crate) scopes: Vec<String>,
+    /// In the order of the file.
+    pub(crate) webhooks: Vec<Webhook>,
+}
+
+impl Tenant {
+    /// The collections that the daemon reads itself, which takes a scope for each.
+    pub(crate) fn collections_read(&self) -> Vec<&str> {
+        let reads = |webhook: &&Webhook| matches!(webhook.resync.kind, ResyncKind::Read(_));
+        self.webhooks.iter().filter(reads).map(|webhook| webhook.pair.collection.as_str()).collect()
+    }
+}
+
+/// Where a secret is found; never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    /// A file in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential`).
+    Credential(String),
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+}
+
+/// One `[[tenant.webhook]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhook {
+    /// Unique in its tenant.
+    pub(crate) name: WebhookName,
+    /// What identifies it at Protime; unique there.
+    pub(crate) pair: Pair,
+    /// In the order in which they are sent.
+    pub(crate) external_references: Vec<ExternalReference>,
+    pub(crate) on_remove: OnRemove,
+    pub(crate) resync: Resync,
+    pub(crate) key_sinks: Vec<KeySink>,
+}
+
+/// `[tenant.webhook.resync]`: how a gap is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resync {
+    pub(crate) kind: ResyncKind,
+    pub(crate) on_failure: OnFailure,
+}
+
+/// The kinds of resync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResyncKind {
+    Command(Command),
+    Http(Endpoint),
+    /// The daemon reads the collection itself.
+    Read(ReadResync),
+    /// Nothing: the loss is accepted.
+    None,
+}
+
+/// How the daemon reads a collection, and where it takes the objects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadResync {
+    pub(crate) kind: ReadKind,
+    /// What it asks for; everything where there is no filter.
+    pub(crate) filter: Option<Filter>,
+    /// Where everything begins, in a filter with a date.
+    pub(crate) earliest: Option<Date>,
+    pub(crate) delivery: Delivery,
+    /// After this an attempt is given up; the next one goes on where it was.
+    pub(crate) timeout: Duration,
+}
+
+/// The ways to read a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReadKind {
+    /// Its list: what exists now.
+    List,
+    /// Its delta: what changed since it was last asked for, deletions included.
+    Delta {
+        /// How often the delta is asked for between renewals, if it is.
+        keep_warm: Option<Duration>,
+        /// Whether what that brings is counted.
+        audit: bool,
+    },
+}
+
+/// Where the objects of a collection go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// As events to a URL; to the webhook's destination where there is none.
+    Replay(Option<Url>),
+    /// As lines of JSON to a program.
+    Pipe(Command),
+}
+
+/// What a failed resync means for the POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// No POST before the resync succeeded.
+    Hold,
+    /// POST anyway and keep owing the resync.
+    Proceed,
+}
+
+/// A program to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// An absolute path, or a name found in `PATH`.
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
+    /// After this its whole process group is killed.
+    pub(crate) timeout: Duration,
+}
+
+/// A server of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// https, or http on loopback; without user info.
+    pub(crate) url: Url,
+    /// Where the token is found that is sent as a Bearer.
+    pub(crate) token: Option<SecretSource>,
+    pub(crate) timeout: Duration,
+}
+
+/// One `[[tenant.webhook.key_sink]]`: who gets the new key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeySink {
+    /// A file, replaced atomically.
+    File {
+        /// Unique in the whole configuration.
+        path: PathBuf,
+        format: KeyFormat,
+        mode: u32,
+        group: Option<String>,
+    },
+    /// A program that gets the key on standard input.
+    Command(Command),
+    /// A server that gets the key by PUT.
+    Http(Endpoint),
+}
+
+/// What a key file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyFormat {
+    /// The key and nothing else.
+    Raw,
+    /// A JSON object.
+    Json,
+}

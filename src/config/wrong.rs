@@ -1,0 +1,30 @@
+//! Why a single value is not what it should be: what every reader of a value says, before anyone knows
+//! where the value stands.
+
+/// What is wrong with a text, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// To follow the text in a sentence.
+    pub(super) what: String,
+    pub(super) help: String,
+}
+
+impl Wrong {
+    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: visible(what.into()), help: visible(help.into()) }
+    }
+}
+
+/// A parser may repeat in its error what it was given, and a control character would speak to the terminal.
+fn visible(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+/// The answer of a reader that refuses a text.
+pub(super) fn refuse<T>(what: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong::new(what, help))
+}
