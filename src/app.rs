@@ -21,7 +21,7 @@ use crate::{
     engine::{
         Engine, Shared,
         driver::Driver,
-        event_publisher::EventPublisher,
+        event_publisher,
         parts::Parts,
         scheduler::{Cron, Sweep},
         service_manager,
@@ -97,8 +97,9 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let control = parts.spawn("the control socket", control);
     let metrics = metrics_socket
         .map(|socket| parts.spawn("the metrics", serve_metrics(socket, service.clone(), &serving)));
-    let publisher =
-        parts.spawn("the events", EventPublisher::new(engine.clone()).await?.run(publishing.clone()));
+    // What is on disk by now counts as published.
+    drop(engine.overview().await?);
+    let publisher = parts.spawn("the events", event_publisher::run(engine.clone(), publishing.clone()));
 
     let cron = Cron::start(&daemon.status_poll, engine.sweep.clone()).await?;
     let driver = Driver::new(engine.clone(), cron, parts.clone());

@@ -7,31 +7,33 @@
 //!
 //! In reading order: [`setup`] builds what the configuration asks for and [`reload`] replaces it; [`driver`] is
 //! the loop, [`delivery_workers`] the one beside it, [`scheduler`] the cron that asks for sweeps, of which
-//! [`removed`] is the last step; [`event_publisher`] and [`service_manager`] say what has come of it all, and
-//! [`parts`] notices a loop that has ended.
+//! [`removed`] is the last step; [`overview`] is how things are, kept by the [`event_publisher`], and [`snapshot`] the
+//! views of all webhooks; [`service_manager`] is told in a line, and [`parts`] notices a loop that has ended.
 
 pub(crate) mod delivery_workers;
 pub(crate) mod driver;
 pub(crate) mod event_publisher;
+pub(crate) mod overview;
 pub(crate) mod parts;
 pub(crate) mod reload;
 pub(crate) mod removed;
 pub(crate) mod scheduler;
 pub(crate) mod service_manager;
 pub(crate) mod setup;
+pub(crate) mod snapshot;
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
-use self::{scheduler::Sweep, setup::Setup};
+use self::{event_publisher::EventPublisher, scheduler::Sweep, setup::Setup, snapshot::Snapshot};
 use crate::{
     counters::Counters,
     domain::{report::ConfigError, state::WebhookId},
     event_bus::EventBus,
     renewal::unpersisted::UnpersistedKeys,
-    store::Store,
+    store::{Changed, Store},
 };
 
 /// What does not change with the configuration. Clones share it.
@@ -48,6 +50,9 @@ pub(crate) struct Shared {
     pub(crate) unpersisted_keys: UnpersistedKeys,
     pub(crate) event_bus: EventBus,
     pub(crate) counters: Counters,
+    publisher: Arc<Mutex<EventPublisher>>,
+    /// The views of all webhooks that were made last.
+    snapshot: Arc<Mutex<Option<Arc<Snapshot>>>>,
     /// Whether every tenant was asked once.
     pub(crate) swept: watch::Sender<bool>,
 }
@@ -62,6 +67,8 @@ impl Shared {
             unpersisted_keys: UnpersistedKeys::default(),
             event_bus: EventBus::default(),
             counters: Counters::default(),
+            publisher: Arc::default(),
+            snapshot: Arc::default(),
             swept: watch::Sender::new(false),
         }
     }
@@ -102,6 +109,7 @@ impl Engine {
 
     pub(crate) fn put_in_force(&self, setup: Setup) {
         self.current.send_replace(Arc::new(setup));
+        self.shared.store.look_at(Changed::All);
     }
 
     /// Asks every tenant for its list, and looks whether every key file is still what it should be.

@@ -12,7 +12,7 @@ mod import;
 pub(crate) mod tests;
 mod verify;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ pub(crate) use import::import_key;
 
 use crate::{
     clock,
-    domain::{key::WebhookKey, removed::RemovedWebhook, report, state::WebhookState, webhook::WebhookPath},
+    domain::{key::WebhookKey, removed::RemovedWebhook, report, report::State, webhook::WebhookPath},
     engine::{Engine, reload::Reloaded, removed, setup::Setup},
     event_bus::Subscriber,
     renewal::procedure::Procedure,
@@ -51,41 +51,38 @@ async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static
     }
 }
 
-fn views(known: &[(WebhookState, &Procedure)]) -> Vec<report::Webhook> {
-    known.iter().map(|(state, procedure)| webhook_view::webhook(state, procedure)).collect()
-}
-
 impl Service {
     pub(crate) fn new(engine: Engine) -> Self {
         Self { store: engine.shared.store.clone(), engine, started_at: clock::now() }
     }
 
     pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
-        let setup = self.engine.setup();
-        let known = self.known(&setup).await?;
-        Ok(self.health_of(&setup, &known))
+        let problems = self.engine.overview().await?.problems();
+        Ok(self.health_with(&self.engine.setup(), problems))
     }
 
-    fn health_of(&self, setup: &Setup, known: &[(WebhookState, &Procedure)]) -> report::Health {
+    /// `problems` are those of webhooks.
+    fn health_with(&self, setup: &Setup, problems: Vec<report::Problem>) -> report::Health {
         let config_error = self.engine.config_error.borrow().clone();
         let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
-        let mut problems: Vec<report::Problem> = config.into_iter().chain(tenants).collect();
-        problems.extend(known.iter().filter_map(|(state, procedure)| health::of_webhook(state, procedure)));
-        health::health(problems)
+        health::health(config.into_iter().chain(tenants).chain(problems).collect())
     }
 
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
-        let setup = self.engine.setup();
-        let webhooks = views(&self.known(&setup).await?);
+        let (counts, next_renewal_at) = {
+            let overview = self.engine.overview().await?;
+            (overview.counts(), overview.next_renewal_at())
+        };
         let removed_webhooks = self.store.removed_webhooks().await?;
-        Ok(self.status_of(&setup, &webhooks, &removed_webhooks))
+        Ok(self.status_with(&self.engine.setup(), counts, next_renewal_at, &removed_webhooks))
     }
 
-    fn status_of(
+    fn status_with(
         &self,
         setup: &Setup,
-        webhooks: &[report::Webhook],
+        counts: BTreeMap<State, usize>,
+        next_renewal_at: Option<Timestamp>,
         removed_webhooks: &[RemovedWebhook],
     ) -> report::Status {
         let config_error = self.engine.config_error.borrow().clone();
@@ -97,8 +94,8 @@ impl Service {
                 config_file: setup.file.display().to_string(),
                 config_loaded_at: setup.loaded_at,
                 config_error,
-                counts: webhook_view::counts(webhooks),
-                next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
+                counts,
+                next_renewal_at,
             },
             tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
             orphans: removed_webhooks
@@ -108,9 +105,8 @@ impl Service {
         }
     }
 
-    pub(crate) async fn webhooks(&self) -> Result<Vec<report::Webhook>, Unavailable> {
-        let setup = self.engine.setup();
-        Ok(views(&self.known(&setup).await?))
+    pub(crate) async fn webhooks(&self) -> Result<Arc<[report::Webhook]>, Unavailable> {
+        Ok(Arc::clone(&self.engine.snapshot().await?.webhooks))
     }
 
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
@@ -145,13 +141,14 @@ impl Service {
     }
 
     pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
-        let setup = self.engine.setup();
         // Of one moment: `healthy` and the states of webhooks are compared with one another.
-        let known = self.known(&setup).await?;
-        let webhooks = views(&known);
-        let status = self.status_of(&setup, &webhooks, &[]);
-        let healthy = self.health_of(&setup, &known).healthy;
-        Ok(metrics::text(&status, &webhooks, healthy, &self.engine.shared.counters.snapshot()))
+        let snapshot = self.engine.snapshot().await?;
+        let webhooks = &snapshot.webhooks;
+        let counts = report::counts(webhooks.iter().map(|webhook| webhook.state));
+        let next_renewal_at = webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min();
+        let status = self.status_with(&snapshot.setup, counts, next_renewal_at, &[]);
+        let healthy = self.health_with(&snapshot.setup, snapshot.problems.clone()).healthy;
+        Ok(metrics::text(&status, webhooks, healthy, &self.engine.shared.counters.snapshot()))
     }
 
     pub(crate) fn count(&self, verdict: Verdict) {
@@ -217,16 +214,5 @@ impl Service {
         let setup = self.engine.setup();
         let id = setup.by_path.get(path)?;
         setup.procedures.get(id).map(Arc::clone)
-    }
-
-    async fn known<'a>(&self, setup: &'a Setup) -> Result<Vec<(WebhookState, &'a Procedure)>, Unavailable> {
-        let states = self.store.states().await?;
-        Ok(states
-            .into_iter()
-            .filter_map(|state| {
-                let procedure = setup.procedures.get(&state.id)?;
-                Some((state, procedure.as_ref()))
-            })
-            .collect())
     }
 }

@@ -7,11 +7,12 @@
 //!
 //! In reading order: [`lock`], [`schema`] and [`writer`] open the database and own it; [`state`] lays a webhook out
 //! in rows; [`load`] and [`commit`] are the two directions; [`configuration`], [`keys`], [`answers`] and
-//! [`cursors`] are what is stored beside a state; [`change_feed`] is what others are told from; [`emergency`] is
-//! for the day on which the database refuses a key.
+//! [`cursors`] are what is stored beside a state; [`change_feed`] is what others are told from, and [`changes`] says
+//! of whom; [`emergency`] is for the day on which the database refuses a key.
 
 mod answers;
 mod change_feed;
+mod changes;
 mod commit;
 mod configuration;
 mod cursors;
@@ -34,15 +35,14 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::watch;
-
 pub(crate) use answers::Answer;
-pub(crate) use change_feed::Of;
+pub(crate) use changes::Changed;
+use changes::Changes;
 pub(crate) use commit::{Commit, OfTenant};
 pub(crate) use configuration::Configured;
 pub(crate) use cursors::Move;
 pub(crate) use keys::{Keys, StoredKey};
+use rusqlite::{Connection, OpenFlags};
 use writer::Worker;
 
 use crate::failpoint;
@@ -110,8 +110,9 @@ impl From<rusqlite::Error> for StoreError {
 pub(crate) struct Store {
     writer: Worker,
     reader: Worker,
-    /// Counts writes that are on disk.
-    commits: watch::Sender<u64>,
+    /// Reads keys: whoever judges an event never waits for someone who reads everything.
+    key_reader: Worker,
+    changes: Changes,
     /// The newest number of a renewal.
     renewals: Arc<AtomicI64>,
     state_dir: PathBuf,
@@ -141,14 +142,17 @@ impl Store {
         let newest = connection
             .query_row("SELECT coalesce(max(renewal), 0) FROM webhook", [], |row| row.get(0))
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
-        let reading = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
+        let reading = || connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source });
+        let (reading, reading_keys) = (reading()?, reading()?);
         Worker::start("store-writer", connection, Some(lock))
             .and_then(|writer| {
                 let reader = Worker::start("store-reader", reading, None)?;
+                let key_reader = Worker::start("store-keys", reading_keys, None)?;
                 Ok(Self {
                     writer,
                     reader,
-                    commits: watch::Sender::new(0),
+                    key_reader,
+                    changes: Changes::new(),
                     renewals: Arc::new(AtomicI64::new(newest)),
                     state_dir: state_dir.to_owned(),
                 })
@@ -156,30 +160,18 @@ impl Store {
             .map_err(|source| OpenError::Io { path, source })
     }
 
-    /// Runs a change in a transaction that is on disk when this returns; `name` is its failpoint's.
+    /// Runs a change in a transaction that is on disk when this returns; `name` is its failpoint's. It says which
+    /// webhooks it has changed; `None`: it has turned out to be no change, and nothing was committed.
     async fn write<T, F>(&self, name: &'static str, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.write_unless(name, change, |_| false).await
-    }
-
-    /// The same for a change that may turn out to be none, as its outcome tells: then nothing was committed.
-    async fn write_unless<T, F>(
-        &self,
-        name: &'static str,
-        change: F,
-        is_none: impl FnOnce(&T) -> bool,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<(T, Option<Changed>), StoreError> + Send + 'static,
     {
         failpoint::hit(&format!("store:{name}:before"));
-        let outcome = self.writer.run(change).await?;
-        if !is_none(&outcome) {
-            self.commits.send_modify(|count| *count += 1);
+        let told = self.changes.clone();
+        let done = move |(_, changed): &(T, Option<Changed>)| told.add(changed.clone().unwrap_or_default());
+        let (outcome, changed) = self.writer.run(change, done).await?;
+        if changed.is_some() {
             failpoint::hit(&format!("store:{name}:after"));
         }
         Ok(outcome)
@@ -191,7 +183,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.reader.run(query).await
+        self.reader.run(query, |_| {}).await
     }
 }
 

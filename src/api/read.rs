@@ -85,14 +85,12 @@ async fn webhooks(
 ) -> Result<Json<report::Webhooks>, Problem> {
     let [tenant, state] = parameters.only(["tenant", "state"])?;
     let state = state.as_deref().map(query::state).transpose()?;
-    let mut webhooks = source.service.webhooks().await?;
-    webhooks.retain(|webhook| {
+    let webhooks = source.service.webhooks().await?;
+    let wanted = webhooks.iter().filter(|webhook| {
         tenant.as_ref().is_none_or(|tenant| *tenant == webhook.tenant)
             && state.is_none_or(|state| state == webhook.state)
     });
-    Ok(Json(report::Webhooks {
-        webhooks: webhooks.into_iter().map(|webhook| source.shown(webhook)).collect(),
-    }))
+    Ok(Json(report::Webhooks { webhooks: wanted.cloned().map(|webhook| source.shown(webhook)).collect() }))
 }
 
 async fn webhook(

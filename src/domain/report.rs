@@ -3,6 +3,8 @@
 //!
 //! Both sides use these types, so that they cannot disagree.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,15 @@ impl State {
             Self::Contended => "contended",
         }
     }
+}
+
+/// How many webhooks are in which state; every state is named.
+pub(crate) fn counts(states: impl Iterator<Item = State>) -> BTreeMap<State, usize> {
+    let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
+    for state in states {
+        *counts.entry(state).or_default() += 1;
+    }
+    counts
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -282,7 +293,7 @@ pub(crate) struct Daemon {
     #[serde(default)]
     pub(crate) config_error: Option<ConfigError>,
     /// How many webhooks are in which state; every state is named.
-    pub(crate) counts: std::collections::BTreeMap<State, usize>,
+    pub(crate) counts: BTreeMap<State, usize>,
     /// The nearest planned renewal.
     pub(crate) next_renewal_at: Option<Timestamp>,
 }

@@ -254,9 +254,15 @@ async fn work(
     stop: CancellationToken,
     permits: Arc<Semaphore>,
 ) {
+    let store = &engine.shared.store;
+    if permits.available_permits() == 0 {
+        // It is due although nothing of it was written.
+        store.look_at(id);
+    }
     // The semaphore is never closed; without a permit there is nothing to do.
     let Ok(_permit) = permits.acquire().await else { return };
     let halt = CancellationToken::new();
+    let mut acted = false;
     loop {
         // Each step is done with what is in force when it begins.
         match engine.setup().procedures.get(&id) {
@@ -276,8 +282,15 @@ async fn work(
             }
         };
         match outcome {
-            Ok(Advance::Acted) => {}
-            Ok(Advance::Waiting) | Err(StoreError::Closed) => break,
+            Ok(Advance::Acted) => acted = true,
+            Ok(Advance::Waiting) => {
+                if !acted {
+                    // Nothing was written, and what it waits for may have changed with time alone.
+                    store.look_at(id);
+                }
+                break;
+            }
+            Err(StoreError::Closed) => break,
             Err(error) => {
                 tracing::error!(webhook = %procedure.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
                 tokio::select! {

@@ -6,202 +6,194 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    mem,
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use tokio::{
+    sync::{MappedMutexGuard, MutexGuard},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, overview::Overview, setup::Setup};
 use crate::{
     clock,
     domain::{
         event::{Event, Kind},
         journal::{Entry, InRenewal, What},
-        report::{Problem, State},
-        state::{WebhookId, WebhookState},
-        webhook::WebhookPath,
+        report::{Problem, State, Webhook},
+        state::WebhookId,
+        webhook::{TenantName, WebhookPath},
     },
-    renewal::procedure::Procedure,
-    store::{Of, StoreError},
-    views::{health, webhook as webhook_view},
+    renewal::poller::Condition,
+    store::{Changed, StoreError},
+    views::health,
 };
 
-/// The longest time between two looks: some states change only because time passes.
+/// The longest time between two looks: the clock may be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// All webhooks are compared at most so often; one with entries in the change feed is compared at once.
+/// The tenants are compared at most so often while no one asks.
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// A problem is worth a line once it lasts so long.
 const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 
+#[derive(Debug, Default)]
 pub(crate) struct EventPublisher {
-    engine: Engine,
-    position: i64,
-    /// The state of each webhook that was last published.
-    states: HashMap<WebhookId, State>,
-    compared: Instant,
+    /// What was published of the change feed; `None`: everything up to now counts as published.
+    position: Option<i64>,
+    /// What is still to be looked at, also when the look at it failed or was given up.
+    changed: Changed,
+    overview: Overview,
+    /// What each tenant had last that its webhooks' states depend on.
+    conditions: HashMap<TenantName, Condition>,
+    compared_at: Option<Instant>,
+    /// Whether the tenants were not compared since something changed.
+    skipped: bool,
     /// Since when each subject has a problem, and whether the log says so.
     problems: BTreeMap<String, (Timestamp, bool)>,
 }
 
+/// Whose turn it is to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Someone asks how things are.
+    Now,
+    BySomeChange,
+}
+
+impl Engine {
+    /// How things are now, after everything that is on disk has been published.
+    pub(crate) async fn overview(&self) -> Result<MappedMutexGuard<'_, Overview>, StoreError> {
+        let mut publisher = self.shared.publisher.lock().await;
+        publisher.look(self, Asked::Now).await?;
+        Ok(MutexGuard::map(publisher, |publisher| &mut publisher.overview))
+    }
+}
+
+/// Publishes until `stop` is requested, and then what is left.
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    let mut changes = engine.shared.store.changes();
+    let mut published = engine.shared.event_bus.changes();
+    while !stop.is_cancelled() {
+        // Before the look: what comes during it may be missing in what it sees.
+        changes.borrow_and_update();
+        published.borrow_and_update();
+        let sleep = look(&engine).await;
+        engine.forget_old_snapshot();
+        tokio::select! {
+            _changed = changes.changed() => {}
+            // A poll that failed changes no webhook, but states.
+            _changed = published.changed() => {}
+            () = tokio::time::sleep(sleep) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    look(&engine).await;
+}
+
+/// Publishes what is new, and returns how long to sleep.
+async fn look(engine: &Engine) -> Duration {
+    let mut publisher = engine.shared.publisher.lock().await;
+    match publisher.look(engine, Asked::BySomeChange).await {
+        Ok(()) => publisher.sleep(),
+        Err(error) => {
+            tracing::debug!(%error, "what has changed could not be read; it is read again soon");
+            COMPARE
+        }
+    }
+}
+
 impl EventPublisher {
-    /// Takes everything up to now as published.
-    pub(crate) async fn new(engine: Engine) -> Result<Self, StoreError> {
-        let end = engine.shared.store.feed_end().await?;
-        let feed = engine.shared.store.feed(end, Of::All).await?;
-        let mut publisher = Self {
-            engine,
-            position: feed.position,
-            states: HashMap::new(),
-            compared: Instant::now(),
-            problems: BTreeMap::new(),
+    async fn look(&mut self, engine: &Engine, asked: Asked) -> Result<(), StoreError> {
+        let store = &engine.shared.store;
+        let position = match self.position {
+            Some(position) => position,
+            None => store.feed_end().await?,
         };
-        for (state, procedure) in &publisher.served(feed.states) {
-            publisher.states.insert(state.id, webhook_view::webhook(state, procedure).state);
+        if self.position.is_none() {
+            self.changed = Changed::All;
         }
-        Ok(publisher)
-    }
-
-    /// Publishes until `stop` is requested, and then what is left.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut commits = self.engine.shared.store.commits();
-        let mut published = self.engine.shared.event_bus.changes();
-        while !stop.is_cancelled() {
-            // Before the look: what comes during it may be missing in what it sees.
-            commits.borrow_and_update();
-            published.borrow_and_update();
-            let compared_all = self.look().await;
-            let came = commits.has_changed().unwrap_or(false) || published.has_changed().unwrap_or(false);
-            // What we published ourselves does not wake us.
-            published.borrow_and_update();
-            let sleep = if compared_all && !came { LONGEST_SLEEP } else { COMPARE };
-            tokio::select! {
-                _changed = commits.changed() => {}
-                // A poll that failed changes no record, but states.
-                _changed = published.changed() => {}
-                () = tokio::time::sleep(sleep) => {}
-                () = stop.cancelled() => {}
-            }
+        // Before the setup: one that comes into force has every webhook looked at.
+        self.changed.add(store.take_changed());
+        let setup = engine.setup();
+        self.changed.add(Changed::Webhooks(self.overview.due(clock::now())));
+        self.skipped =
+            asked == Asked::BySomeChange && self.compared_at.is_some_and(|at| at.elapsed() < COMPARE);
+        if !self.skipped {
+            self.compare_tenants(&setup);
         }
-        self.look().await;
+        if !self.changed.is_empty() {
+            self.publish_changes(engine, &setup, position).await?;
+        }
+        if !self.skipped {
+            self.note_problems(&setup);
+        }
+        Ok(())
     }
 
-    /// Publishes what is new, and returns whether every webhook was compared.
-    async fn look(&mut self) -> bool {
-        self.publish().await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the journal could not be read for its news; it is read again soon");
-            false
-        })
-    }
-
-    async fn publish(&mut self) -> Result<bool, StoreError> {
-        let whole = self.compared.elapsed() >= COMPARE;
-        let of = if whole { Of::All } else { Of::ItsEntries };
-        let feed = self.engine.shared.store.feed(self.position, of).await?;
-        self.position = feed.position;
-        // Only now: what is known of a webhook may be of its next renewal already.
-        let mut newest: BTreeMap<WebhookId, InRenewal> = BTreeMap::new();
+    async fn publish_changes(
+        &mut self,
+        engine: &Engine,
+        setup: &Setup,
+        position: i64,
+    ) -> Result<(), StoreError> {
+        let is_first = self.position.is_none();
+        let store = &engine.shared.store;
+        let feed = store.feed(position, self.changed.clone()).await?;
+        // From here on nothing waits, so that no one who gives up leaves a half.
+        self.position = Some(feed.position);
+        let of_all = mem::take(&mut self.changed) == Changed::All;
+        // Only then the states: what is known of a webhook may be of its next renewal already.
+        let mut newest: HashMap<WebhookId, InRenewal> = HashMap::new();
         for (id, path, entry) in &feed.entries {
-            self.publish_entry(path, entry);
+            publish_entry(engine, path, entry);
             newest.extend(entry.renewal.map(|renewal| (*id, renewal)));
         }
-        let known = self.served(feed.states);
-        for (state, procedure) in &known {
-            self.compare(state, procedure, newest.get(&state.id).copied());
-        }
-        if whole {
-            self.compared = Instant::now();
-            let present: HashSet<WebhookId> = known.iter().map(|(state, _)| state.id).collect();
-            self.states.retain(|id, _| present.contains(id));
-            self.note_problems(&known);
-        }
-        Ok(whole)
-    }
-
-    fn publish_entry(&self, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
-        let shared = self.engine.shared.clone();
-        let event = |kind| Event {
-            renewal_id: renewal.map(|renewal| renewal.id),
-            reason: renewal.map(|renewal| renewal.reason.to_string()),
-            ..Event::of_webhook(kind, *at, path)
-        };
-        let event = match what {
-            What::Began => event(Kind::RenewalStarted),
-            What::StepBegan { step, .. } => Event {
-                step: Some(step.to_string()),
-                outcome: Some("started".to_owned()),
-                ..event(Kind::RenewalStep)
-            },
-            What::StepEnded { step, began_at, outcome, error, .. } => {
-                let took = Duration::try_from(at.duration_since(*began_at)).unwrap_or_default();
-                shared.counters.step(step.as_str(), took);
-                Event {
-                    step: Some(step.to_string()),
-                    outcome: Some(outcome.to_string()),
-                    error: error.clone(),
-                    ..event(Kind::RenewalStep)
-                }
+        let mut present = HashSet::new();
+        for state in &feed.states {
+            let Some(procedure) = setup.procedures.get(&state.id) else { continue };
+            present.insert(state.id);
+            let (view, before) = self.overview.judge(state, procedure);
+            if !is_first && before != Some(view.state) {
+                publish_state(engine, &state.path, view, before, newest.get(&state.id).copied());
             }
-            What::Rotated { version, fingerprint } => Event {
-                key_version: Some(*version),
-                fingerprint: Some(fingerprint.clone()),
-                ..event(Kind::KeyRotated)
-            },
-            What::Ended { outcome, error } => {
-                let reason = renewal.map_or("", |renewal| renewal.reason.as_str());
-                shared.counters.renewal(reason, outcome.as_str());
-                Event {
-                    outcome: Some(outcome.to_string()),
-                    error: error.clone(),
-                    ..event(Kind::RenewalFinished)
-                }
-            }
-        };
-        shared.event_bus.publish(&event);
-    }
-
-    /// Publishes the state if it is another than was last published.
-    fn compare(&mut self, state: &WebhookState, procedure: &Procedure, renewal: Option<InRenewal>) {
-        let view = webhook_view::webhook(state, procedure);
-        let before = self.states.insert(state.id, view.state);
-        if before == Some(view.state) {
-            return;
         }
-        let active = view.renewal;
-        self.engine.shared.event_bus.publish(&Event {
-            renewal_id: active.as_ref().map(|active| active.id).or(renewal.map(|renewal| renewal.id)),
-            reason: active
-                .map(|active| active.reason)
-                .or_else(|| renewal.map(|renewal| renewal.reason.to_string())),
-            error: view.last_error.map(|error| error.message),
-            state: Some(view.state.as_str().to_owned()),
-            previous_state: before.map(|before| before.as_str().to_owned()),
-            ..Event::of_webhook(Kind::WebhookState, clock::now(), &state.path)
-        });
+        if of_all {
+            self.overview.keep(&present);
+        }
+        Ok(())
     }
 
-    /// Those whose webhooks are configured.
-    fn served(&self, states: Vec<WebhookState>) -> Vec<(WebhookState, Arc<Procedure>)> {
-        let setup = self.engine.setup();
-        states
-            .into_iter()
-            .filter_map(|state| {
-                let procedure = setup.procedures.get(&state.id)?.clone();
-                Some((state, procedure))
-            })
-            .collect()
+    /// How long nothing is to be looked at unless something changes.
+    fn sleep(&self) -> Duration {
+        let deadline = self
+            .overview
+            .next_deadline()
+            .map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
+        let longest = if self.skipped { COMPARE } else { LONGEST_SLEEP };
+        deadline.map_or(longest, |deadline| deadline.min(longest))
     }
 
-    fn note_problems(&mut self, known: &[(WebhookState, Arc<Procedure>)]) {
-        let setup = self.engine.setup();
-        let webhooks = known.iter().filter_map(|(state, procedure)| health::of_webhook(state, procedure));
+    /// Wants a look at the webhooks of tenants of which something is different that their states depend on.
+    fn compare_tenants(&mut self, setup: &Setup) {
+        self.compared_at = Some(Instant::now());
+        for tenant in &setup.tenants {
+            let condition = tenant.condition();
+            if self.conditions.get(&tenant.name) != Some(&condition) {
+                self.conditions.insert(tenant.name.clone(), condition);
+                self.changed.add(Changed::Webhooks(tenant.webhooks().collect()));
+            }
+        }
+    }
+
+    fn note_problems(&mut self, setup: &Setup) {
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
         let mut current: BTreeMap<String, Problem> = BTreeMap::new();
-        for problem in webhooks.chain(tenants) {
+        for problem in self.overview.problems_now().cloned().chain(tenants) {
             let subject = problem.webhook.clone().or_else(|| problem.tenant.clone()).unwrap_or_default();
             current.entry(subject).or_insert(problem);
         }
@@ -221,4 +213,63 @@ impl EventPublisher {
             }
         }
     }
+}
+
+fn publish_entry(engine: &Engine, path: &WebhookPath, Entry { at, renewal, what }: &Entry) {
+    let shared = &engine.shared;
+    let event = |kind| Event {
+        renewal_id: renewal.map(|renewal| renewal.id),
+        reason: renewal.map(|renewal| renewal.reason.to_string()),
+        ..Event::of_webhook(kind, *at, path)
+    };
+    let event = match what {
+        What::Began => event(Kind::RenewalStarted),
+        What::StepBegan { step, .. } => Event {
+            step: Some(step.to_string()),
+            outcome: Some("started".to_owned()),
+            ..event(Kind::RenewalStep)
+        },
+        What::StepEnded { step, began_at, outcome, error, .. } => {
+            let took = Duration::try_from(at.duration_since(*began_at)).unwrap_or_default();
+            shared.counters.step(step.as_str(), took);
+            Event {
+                step: Some(step.to_string()),
+                outcome: Some(outcome.to_string()),
+                error: error.clone(),
+                ..event(Kind::RenewalStep)
+            }
+        }
+        What::Rotated { version, fingerprint } => Event {
+            key_version: Some(*version),
+            fingerprint: Some(fingerprint.clone()),
+            ..event(Kind::KeyRotated)
+        },
+        What::Ended { outcome, error } => {
+            let reason = renewal.map_or("", |renewal| renewal.reason.as_str());
+            shared.counters.renewal(reason, outcome.as_str());
+            Event { outcome: Some(outcome.to_string()), error: error.clone(), ..event(Kind::RenewalFinished) }
+        }
+    };
+    shared.event_bus.publish(&event);
+}
+
+/// A state is another than was last published.
+fn publish_state(
+    engine: &Engine,
+    path: &WebhookPath,
+    view: Webhook,
+    before: Option<State>,
+    renewal: Option<InRenewal>,
+) {
+    let active = view.renewal;
+    engine.shared.event_bus.publish(&Event {
+        renewal_id: active.as_ref().map(|active| active.id).or(renewal.map(|renewal| renewal.id)),
+        reason: active
+            .map(|active| active.reason)
+            .or_else(|| renewal.map(|renewal| renewal.reason.to_string())),
+        error: view.last_error.map(|error| error.message),
+        state: Some(view.state.as_str().to_owned()),
+        previous_state: before.map(|before| before.as_str().to_owned()),
+        ..Event::of_webhook(Kind::WebhookState, clock::now(), path)
+    });
 }

@@ -3,20 +3,18 @@
 //! Law: the watchdog is fed by the loop that does the work and by no one else, so that a loop that is
 //! stuck leads to a restart, and a Protime that is slow does not.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use sd_notify::NotifyState;
 
 use super::Engine;
-use crate::{
-    clock,
-    domain::report::{State, Webhook},
-    store::StoreError,
-    views::{health, webhook as webhook_view},
-};
+use crate::{clock, domain::report::State, store::StoreError, views::health};
 
-/// So often the line is made again at most: it reads every webhook's state.
+/// So often the line is made again at most.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Does nothing where there is no service manager.
@@ -62,20 +60,16 @@ impl ServiceManager {
             return Ok(());
         }
         self.described_at = Some(Instant::now());
-        let setup = engine.setup();
-        let mut webhooks = Vec::new();
-        let mut problem = None;
-        for state in engine.shared.store.states().await? {
-            let Some(procedure) = setup.procedures.get(&state.id) else { continue };
-            problem = problem.or_else(|| health::of_webhook(&state, procedure));
-            webhooks.push(webhook_view::webhook(&state, procedure));
-        }
-        let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).next();
+        let (counts, next, problem) = {
+            let overview = engine.overview().await?;
+            (overview.counts(), overview.next_renewal_at(), overview.problems().into_iter().next())
+        };
+        let tenants = engine.setup().tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).next();
         let problem = tenants.or(problem).map(|problem| match problem.webhook.or(problem.tenant) {
             Some(whose) => format!("{whose}: {}", problem.problem),
             None => problem.problem,
         });
-        let text = line(&webhooks, problem.as_deref(), clock::now());
+        let text = line(&counts, next, problem.as_deref(), clock::now());
         if text != self.line {
             notify(&[NotifyState::Status(&text)]);
             self.line = text;
@@ -85,23 +79,25 @@ impl ServiceManager {
 }
 
 /// "12 webhooks, all active, next renewal in 3 h", or what is not as it should be.
-fn line(webhooks: &[Webhook], problem: Option<&str>, now: Timestamp) -> String {
-    let count = match webhooks.len() {
-        1 => "1 webhook".to_owned(),
-        count => format!("{count} webhooks"),
-    };
+fn line(
+    counts: &BTreeMap<State, usize>,
+    next: Option<Timestamp>,
+    problem: Option<&str>,
+    now: Timestamp,
+) -> String {
+    let all: usize = counts.values().sum();
+    let count = if all == 1 { "1 webhook".to_owned() } else { format!("{all} webhooks") };
     let states: Vec<String> = State::ALL
         .into_iter()
         .filter_map(|state| {
-            let of_state = webhooks.iter().filter(|webhook| webhook.state == state).count();
-            (of_state > 0).then(|| match (of_state, state) {
-                (all, State::Active) if all == webhooks.len() && all > 1 => "all active".to_owned(),
-                (one, state) if one == webhooks.len() && one == 1 => state.as_str().to_owned(),
+            let of_state = counts.get(&state).copied().filter(|count| *count > 0)?;
+            Some(match (of_state, state) {
+                (some, State::Active) if some == all && all > 1 => "all active".to_owned(),
+                (1, state) if all == 1 => state.as_str().to_owned(),
                 (some, state) => format!("{some} {}", state.as_str()),
             })
         })
         .collect();
-    let next = webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min();
     let next = next.map(|next| match rough(next.duration_since(now)) {
         Some(rest) => format!("next renewal in {rest}"),
         None => "a renewal is due".to_owned(),
@@ -131,27 +127,23 @@ mod tests {
     use super::*;
     use crate::domain::report;
 
-    fn webhook(state: State, next: Option<i64>) -> Webhook {
-        Webhook {
-            state,
-            next_renewal_at: next.map(|second| Timestamp::from_second(second).expect("in range")),
-            ..report::tests::webhook("acme", "clockings")
-        }
-    }
-
     #[test]
     fn the_line_says_how_things_are() {
         let now = Timestamp::UNIX_EPOCH;
-        let active = |next| webhook(State::Active, Some(next));
+        let said = |states: &[State], next: Option<i64>, problem| {
+            let next = next.map(|second| Timestamp::from_second(second).expect("in range"));
+            line(&report::counts(states.iter().copied()), next, problem, now)
+        };
+        let (active, blocked) = (State::Active, State::Blocked);
         assert_eq!(
-            line(&[active(11_000), active(90_000)], None, now),
+            said(&[active, active], Some(11_000), None),
             "2 webhooks, all active, next renewal in 3 h"
         );
-        assert_eq!(line(&[active(0)], None, now), "1 webhook, active, a renewal is due");
+        assert_eq!(said(&[active], Some(0), None), "1 webhook, active, a renewal is due");
         assert_eq!(
-            line(&[active(300), webhook(State::Blocked, None)], Some("acme/people: no key"), now),
+            said(&[active, blocked], Some(300), Some("acme/people: no key")),
             "2 webhooks, 1 active, 1 blocked, next renewal in 5 min; acme/people: no key"
         );
-        assert_eq!(line(&[], None, now), "0 webhooks");
+        assert_eq!(said(&[], None, None), "0 webhooks");
     }
 }

@@ -82,6 +82,15 @@ pub(crate) struct Failing {
     pub(crate) again_at: Timestamp,
 }
 
+/// What of a tenant the states of its webhooks depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// What keeps its list from being read.
+    failing: Option<(RetryKind, String)>,
+    /// What Protime did not grant.
+    missing_scopes: Vec<String>,
+}
+
 /// A webhook as the configuration wants it.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
@@ -157,6 +166,16 @@ impl Tenant {
 
     pub(crate) fn polls(&self) -> Polls {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        let failing = self.polls().failing.map(|failing| (failing.error.kind(), failing.error.to_string()));
+        Condition { failing, missing_scopes: self.client.missing_scopes() }
+    }
+
+    /// The webhooks that the configuration has of it.
+    pub(crate) fn webhooks(&self) -> impl Iterator<Item = WebhookId> {
+        self.webhooks.keys().copied()
     }
 
     /// Gets and stores a list that was asked for after this call began.

@@ -16,6 +16,7 @@ use crate::{
         lifetime::Share,
         post::PostId,
         reason::{Reason, RenewalOutcome, Step, StepOutcome},
+        state::WebhookState,
         transition::{Event, Schedule, Seen, apply},
         webhook::{RemoteStatus, RemoteWebhook, TenantName, WebhookName},
     },

@@ -45,7 +45,7 @@ impl Store {
             if current {
                 commit::write(connection, &commit)?;
             }
-            Ok(current)
+            Ok((current, Some(answer.webhook.into())))
         })
         .await
     }

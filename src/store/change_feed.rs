@@ -3,12 +3,8 @@
 //!
 //! Law: what is told comes from here, so that nothing is told that a power failure could undo.
 
-use std::collections::BTreeSet;
-
-use tokio::sync::watch;
-
 use super::{
-    Store, StoreError,
+    Changed, Store, StoreError,
     state::{self, from_json},
 };
 use crate::domain::{
@@ -18,30 +14,17 @@ use crate::domain::{
     webhook::WebhookPath,
 };
 
-/// Of which webhooks the states are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Of {
-    /// Of those that have entries.
-    ItsEntries,
-    All,
-}
-
 /// What is new, and what is known at one and the same moment: a state that is younger than the entries would
 /// tell the end of what they have not told yet.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) entries: Vec<(WebhookId, WebhookPath, Entry)>,
-    /// What is known of those webhooks, or of every configured one.
+    /// What is known of those webhooks, and of those that have changed otherwise, if they are configured.
     pub(crate) states: Vec<WebhookState>,
     pub(crate) position: i64,
 }
 
 impl Store {
-    /// Changes with every write that is on disk.
-    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
-        self.commits.subscribe()
-    }
-
     /// The end of the feed: from here on, everything is new.
     pub(crate) async fn feed_end(&self) -> Result<i64, StoreError> {
         self.read(|connection| {
@@ -52,7 +35,8 @@ impl Store {
         .await
     }
 
-    pub(crate) async fn feed(&self, position: i64, of: Of) -> Result<Feed, StoreError> {
+    /// The entries behind a position; `changed` is of which webhooks the state is wanted besides.
+    pub(crate) async fn feed(&self, position: i64, changed: Changed) -> Result<Feed, StoreError> {
         self.read(move |connection| {
             let moment = connection.unchecked_transaction()?;
             let mut feed = Feed { entries: Vec::new(), states: Vec::new(), position };
@@ -66,12 +50,16 @@ impl Store {
                 let entry = from_json(row.get_ref(4)?.as_str().unwrap_or_default(), "the journal")?;
                 feed.entries.push((WebhookId(row.get(1)?), state::path(row)?, entry));
             }
-            feed.states = match of {
-                Of::All => state::select(&moment, "configured = 1", &[])?,
-                Of::ItsEntries => {
-                    let ids: BTreeSet<i64> = feed.entries.iter().map(|(id, ..)| id.0).collect();
-                    let ids = state::to_json(&ids)?;
-                    state::select(&moment, "id IN (SELECT value FROM json_each(?))", &[&ids])?
+            let with_entries = feed.entries.iter().map(|(id, ..)| *id).collect();
+            let mut changed = changed;
+            changed.add(Changed::Webhooks(with_entries));
+            feed.states = match changed {
+                Changed::All => state::select(&moment, "configured = 1", &[])?,
+                Changed::Webhooks(ids) if ids.is_empty() => Vec::new(),
+                Changed::Webhooks(ids) => {
+                    let ids: Vec<i64> = ids.into_iter().map(|id| id.0).collect();
+                    let condition = "configured = 1 AND id IN (SELECT value FROM json_each(?))";
+                    state::select(&moment, condition, &[&state::to_json(&ids)?])?
                 }
             };
             Ok(feed)

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
-    Store, StoreError, cursors,
+    Changed, Store, StoreError, cursors,
     cursors::Move,
     keys,
     state::{self, millis},
@@ -56,7 +56,7 @@ impl Store {
         let change = move |connection: &Connection| {
             for commit in &commits {
                 if !is_current(connection, &commit.transition.state)? {
-                    return Ok(false);
+                    return Ok((false, None));
                 }
             }
             for commit in &commits {
@@ -81,9 +81,10 @@ impl Store {
                         .execute((tenant.as_str(), after_end))?;
                 }
             }
-            Ok(true)
+            let ids = commits.iter().map(|commit| commit.transition.state.id).collect();
+            Ok((true, Some(Changed::Webhooks(ids))))
         };
-        self.write_unless(name, change, |is_current| !is_current).await
+        self.write(name, change).await
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Store, StoreError, commit, state};
+use super::{Changed, Store, StoreError, commit, state};
 use crate::domain::{
     removed::OnRemove,
     state::{Now, WebhookId, WebhookState},
@@ -39,7 +39,7 @@ impl Store {
             for (webhook, id) in configured.iter().zip(&ids) {
                 configure(connection, *id, webhook, now)?;
             }
-            Ok(ids)
+            Ok((ids, Some(Changed::All)))
         })
         .await
     }
@@ -55,14 +55,18 @@ impl Store {
             // What is not said of its sinks stays as it is.
             let sinks = state::of(connection, id)?.sinks.into_iter().map(|outbox| outbox.sink).collect();
             configure(connection, id, &Configured { sinks, ..webhook }, now)?;
-            Ok(id)
+            Ok((id, Some(id.into())))
         })
         .await
     }
 
     /// Records what was running when the last process ended, once at the start.
     pub(crate) async fn restarted(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write("restarted", move |connection| change_all(connection, &Event::Restarted, now)).await
+        self.write("restarted", move |connection| {
+            change_all(connection, &Event::Restarted, now)?;
+            Ok(((), Some(Changed::All)))
+        })
+        .await
     }
 
     /// Our clock was set: wants a look at every configured webhook, because the deadlines may be of another clock.
@@ -73,7 +77,7 @@ impl Store {
                 "UPDATE webhook SET next_action_at = ? WHERE configured = 1",
                 [state::millis(now)],
             )?;
-            Ok(())
+            Ok(((), Some(Changed::All)))
         })
         .await
     }

@@ -9,7 +9,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
-    Store, StoreError,
+    Changed, Store, StoreError,
     state::{from_json, to_json},
 };
 use crate::domain::{
@@ -42,7 +42,11 @@ pub(crate) struct StoredChanges {
 impl Store {
     /// Moves a webhook's places, where its state stays as it is.
     pub(crate) async fn move_cursor(&self, id: WebhookId, one: Move) -> Result<(), StoreError> {
-        self.write("move_cursor", move |connection| apply(connection, id, &[one])).await
+        self.write("move_cursor", move |connection| {
+            apply(connection, id, &[one])?;
+            Ok(((), Some(Changed::default())))
+        })
+        .await
     }
 
     /// The reading that was last under way for a webhook, and the delta that Protime keeps for it.

@@ -32,7 +32,7 @@ pub(crate) struct StoredKey {
 
 impl Store {
     pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
-        self.read(move |connection| stored(connection, id)).await
+        self.key_reader.run(move |connection| stored(connection, id), |_| {}).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use super::{
-    Store, StoreError,
+    Changed, Store, StoreError,
     state::{self, millis, optional_moment},
 };
 use crate::domain::{
@@ -118,7 +118,7 @@ impl Store {
             let changed = connection
                 .prepare_cached("UPDATE webhook SET next_action_at = ?2 WHERE id = ?1 AND revision = ?3")?
                 .execute((id.0, at.map(millis), revision))?;
-            Ok(changed == 1)
+            Ok((changed == 1, Some(Changed::default())))
         })
         .await
     }

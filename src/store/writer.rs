@@ -49,8 +49,13 @@ impl Worker {
         Ok(Self(Arc::new(Inner { queue: Some(queue), thread: Mutex::new(Some(thread)) })))
     }
 
-    /// Runs something on the thread; a writer's result comes after the commit.
-    pub(super) async fn run<T, F>(&self, action: F) -> Result<T, StoreError>
+    /// Runs something on the thread; a writer's result comes after the commit. `done` is called on the thread
+    /// before, also where no one waits for the result any more.
+    pub(super) async fn run<T, F>(
+        &self,
+        action: F,
+        done: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -60,8 +65,12 @@ impl Worker {
             let outcome = connection.and_then(action);
             let keep = outcome.is_ok();
             let reply: Reply = Box::new(move |committed| {
+                let outcome = committed.and(outcome);
+                if let Ok(outcome) = &outcome {
+                    done(outcome);
+                }
                 // A caller that went away no longer wants to know; its change is on disk all the same.
-                let _gone = answer.send(committed.and(outcome));
+                let _gone = answer.send(outcome);
             });
             (keep, reply)
         });

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::webhook as webhook_view;
 use crate::{
     clock,
     domain::{
@@ -25,7 +24,12 @@ const CONTENDED: &str = "too many unplanned renewals within an hour: somebody el
      events again and again; `history` tells which (reason 'foreign_rotation' or 'disabled'): stop the other program, or \
      mend the receiver, then `renew` it, or wait until the hour has passed";
 
-pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<Problem> {
+/// `view` is that of the same state.
+pub(crate) fn of_webhook(
+    state: &WebhookState,
+    procedure: &Procedure,
+    view: &report::Webhook,
+) -> Option<Problem> {
     if let Some(since) = procedure.unpersisted_keys.since(&state.path) {
         let problem = "the database refuses the new key, which is in memory and, if it could be written, in an emergency \
                        file beside the database: make room on the disk, or repair it";
@@ -36,7 +40,6 @@ pub(crate) fn of_webhook(state: &WebhookState, procedure: &Procedure) -> Option<
             since,
         });
     }
-    let view = webhook_view::webhook(state, procedure);
     let now = procedure.tenant.now();
     let delivers = delivers(state, now);
     let (problem, since) = match view.state {

@@ -1,14 +1,12 @@
 //! The view of the daemon that its sockets serve: from states and polls to [`report`].
 
-use std::collections::BTreeMap;
-
 use crate::{
     domain::{
         plan::{plan, reported_state},
         reason::Step,
         removed::{OnRemove, RemovedWebhook},
         renewal::{ActiveRenewal, FinishedRenewal, RetryState, Stage},
-        report::{self, State},
+        report,
         state::{Registration, Remote, WebhookState},
     },
     handoff::KeySink,
@@ -101,14 +99,6 @@ pub(crate) fn removed(removed: &RemovedWebhook, reachable: bool) -> report::Remo
         remote: remote(&removed.remote),
         note: note.to_owned(),
     }
-}
-
-/// How many webhooks are in which state; every state is named.
-pub(crate) fn counts(webhooks: &[report::Webhook]) -> BTreeMap<State, usize> {
-    State::ALL
-        .into_iter()
-        .map(|state| (state, webhooks.iter().filter(|webhook| webhook.state == state).count()))
-        .collect()
 }
 
 fn remote(remote: &Remote) -> Option<report::Remote> {

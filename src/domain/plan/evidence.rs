@@ -90,6 +90,14 @@ pub(crate) fn end_of(registration: &Registration, listed: &ListedWebhook) -> Opt
     }
 }
 
+/// The next moment at which events may cease to come because a lifetime ends, on our clock.
+pub(crate) fn next_end(state: &WebhookState, now: Now) -> Option<Timestamp> {
+    let Remote::Listed(listed) = &state.remote else { return None };
+    let known = state.registration.as_ref().and_then(|registration| end_of(registration, listed));
+    let ends = [known, listed.valid_until].into_iter().flatten().filter(|end| now.protime < *end);
+    ends.min().map(|end| now.local_of(end))
+}
+
 /// Whether Protime, when it was last asked, delivered events signed with our key.
 pub(crate) fn delivers(state: &WebhookState, now: Now) -> bool {
     let (Remote::Listed(listed), Some(registration)) = (&state.remote, &state.registration) else {

@@ -8,6 +8,7 @@ mod recognised;
 mod settling;
 mod sinks;
 mod states;
+mod steady;
 
 use super::*;
 use crate::domain::{

@@ -132,6 +132,7 @@ impl Procedure {
                 Err(error) => error,
             };
             self.unpersisted_keys.refused(&self.path, self.tenant.now().local);
+            self.store.look_at(self.id);
             if !in_emergency_file {
                 match self.store.write_emergency_file(&answer).await {
                     Ok(path) => {
@@ -152,6 +153,7 @@ impl Procedure {
         if self.unpersisted_keys.remove(&self.path) {
             tracing::warn!(webhook = %self.path, "the database took the new key after all");
             self.store.forget_emergency_file(answer.post);
+            self.store.look_at(self.id);
         }
         Ok(())
     }

@@ -190,7 +190,8 @@ async fn a_failed_change_takes_no_other_with_it() {
             if number % 2 == 0 {
                 store
                     .write("test", |connection: &Connection| {
-                        Ok(connection.execute("INSERT INTO nowhere VALUES (1)", [])?)
+                        connection.execute("INSERT INTO nowhere VALUES (1)", [])?;
+                        Ok(((), None))
                     })
                     .await
                     .is_err()
