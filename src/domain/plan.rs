@@ -21,7 +21,7 @@ use crate::domain::{
     webhook::RemoteStatus,
 };
 
-pub(crate) use evidence::{delivers, differs, end_of, next_look, proves, unsettled};
+pub(crate) use evidence::{delivers, differs, end_of, next_end, next_look, proves, unsettled};
 use evidence::{is_cut_short, may_hide_another};
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.
@@ -247,11 +247,16 @@ fn capped(state: &WebhookState, policy: &Policy, now: Now, reason: Reason) -> Op
     if !is_unplanned(state, reason, now) {
         return None;
     }
-    let recent: Vec<Timestamp> =
+    let mut recent: Vec<Timestamp> =
         state.unplanned().into_iter().filter(|&at| at > now.local - HOUR && at <= now.local + HOUR).collect();
+    // A clock that was set back makes the later one the earlier.
+    recent.sort_unstable();
     let allowed = usize::try_from(policy.max_unplanned_per_hour).unwrap_or(usize::MAX);
     let oldest_that_counts = recent.len().checked_sub(allowed)?;
-    Some(Action::Wait { until: recent.get(oldest_that_counts).map(|&at| at + HOUR), contended: true })
+    // By then there may be a reason that is planned.
+    let sooner = turning_points(state, now).filter(|point| now.local < *point);
+    let until = recent.get(oldest_that_counts).map(|&at| at + HOUR).into_iter().chain(sooner).min();
+    Some(Action::Wait { until, contended: true })
 }
 
 fn failed_at(state: &WebhookState, step: Step) -> bool {
@@ -313,9 +318,12 @@ pub(crate) fn to_backfill(state: &WebhookState) -> Option<&ListedWebhook> {
 }
 
 fn idle(state: &WebhookState, now: Now) -> Action {
-    if unsettled(state).is_some() {
-        return Action::Wait { until: recheck_at(state), contended: false };
-    }
+    let until = if unsettled(state).is_some() { recheck_at(state) } else { turning_points(state, now).min() };
+    Action::Wait { until, contended: false }
+}
+
+/// When there may be another reason for a renewal although nothing happens, on our clock.
+fn turning_points(state: &WebhookState, now: Now) -> impl Iterator<Item = Timestamp> {
     let patience = match &state.remote {
         Remote::Listed(ListedWebhook { status: RemoteStatus::Other(_), status_since, .. }) => {
             Some(*status_since + UNKNOWN_STATUS_PATIENCE)
@@ -327,14 +335,12 @@ fn idle(state: &WebhookState, now: Now) -> Action {
         (Some(registration), _) => registration.valid_until,
         (None, _) => None,
     };
-    let planned = [state.next_renewal_at, end]
+    [state.next_renewal_at, end]
         .into_iter()
         .flatten()
-        .map(|moment| now.local_of(moment))
+        .map(move |moment| now.local_of(moment))
         .chain(state.recheck.map(|recheck| recheck.at))
         .chain(patience)
-        .min();
-    Action::Wait { until: planned, contended: false }
 }
 
 #[cfg(test)]

@@ -23,8 +23,26 @@ fn the_cap_on_unplanned_posts() {
                 r.remote = listed("two", "Enabled", 1_300);
                 r.posted(&[1_050, 1_060]);
             },
-            1_100,
+            1_400,
             contended(1_050 + 3_600),
+        ),
+        (
+            "the first of them may have been posted last, before our clock was set back",
+            |r| {
+                r.remote = listed("two", "Enabled", 1_300);
+                r.posted(&[1_060, 1_050]);
+            },
+            1_400,
+            contended(1_050 + 3_600),
+        ),
+        (
+            "or until its planned time, when another reason may explain a POST",
+            |r| {
+                r.remote = listed("one", "Disabled", 1_300);
+                r.posted(&[1_050, 1_060]);
+            },
+            1_100,
+            contended(1_200),
         ),
         (
             "what is older than an hour does not count",
@@ -46,14 +64,14 @@ fn the_cap_on_unplanned_posts() {
             Action::Begin(Disabled),
         ),
         (
-            "nor does a webhook without an end get round it",
+            "nor does a webhook without a planned time get round it, before its end",
             |r| {
                 r.remote = listed("one", "Disabled", 1_300);
                 r.next_renewal_at = None;
                 r.posted(&[1_050, 1_060]);
             },
             1_100,
-            contended(1_050 + 3_600),
+            contended(1_300),
         ),
         (
             "nor one whose life ended as it began: the clock of a proxy is wrong, say",
@@ -96,7 +114,7 @@ fn the_cap_on_unplanned_posts() {
                 r.active = open(Stage::Post, Expiring);
                 r.posted(&[1_250, 1_260]);
             },
-            1_270,
+            1_310,
             contended(1_250 + 3_600),
         ),
         (
@@ -128,7 +146,7 @@ fn the_cap_on_unplanned_posts() {
                 r.active = open(Stage::Post, ForeignRotation);
                 r.posted(&[1_050, 1_060]);
             },
-            1_100,
+            1_400,
             contended(1_050 + 3_600),
         ),
     ]);

@@ -120,7 +120,7 @@ fn an_earlier_end_is_not_someone_elses_post() {
                 r.posted(&[1_155, 1_156]);
             },
             1_160,
-            Action::Wait { until: Some(at(1_155) + HOUR), contended: true },
+            contended(1_200),
         ),
     ]);
 }

@@ -90,8 +90,13 @@ fn a_dead_key_is_replaced_whatever_the_sinks_do() {
         state.remote = listed("one", "Disabled", 1_300);
         assert_eq!(plan(&state, &policy(), now(1_100)), Action::Supersede(Reason::Disabled));
         state.posted(&[1_050, 1_060]);
-        let capped = Action::Wait { until: Some(at(1_050 + 3_600)), contended: true };
+        let capped = Action::Wait { until: Some(at(1_200)), contended: true };
         assert_eq!(plan(&state, &policy(), now(1_100)), capped, "unless the cap forbids it");
+        assert_eq!(
+            plan(&state, &policy(), now(1_200)),
+            Action::Supersede(Reason::Disabled),
+            "which it does until then"
+        );
     }
 }
 
