@@ -119,18 +119,17 @@ impl Setup {
     /// A file may be gone, because `/run` is emptied at boot or because someone removed it.
     pub(crate) async fn inspect_sinks(&self) -> Result<(), StoreError> {
         let store = &self.shared.store;
-        for (id, procedure) in &self.procedures {
-            if procedure.sinks.is_empty() {
-                continue;
-            }
-            let state = store.state(*id).await?;
-            let Some(key) = store.keys(*id).await?.current else { continue };
-            for sink in &procedure.sinks {
-                let name = sink.id();
-                let had = state.has_key(&name);
-                if had && sink.holds(&key.key, key.version).await == Some(false) {
+        for tenant in &self.tenants {
+            let keys = store.current_keys(&tenant.name).await?;
+            for state in store.states_of(&tenant.name).await? {
+                let Some((procedure, key)) = self.procedures.get(&state.id).zip(keys.get(&state.id)) else {
+                    continue;
+                };
+                for sink in procedure.sinks.iter().filter(|sink| state.has_key(&sink.id())) {
                     // A rotation may have come since the state was read.
-                    if procedure.hand_off_again(name, key.version).await? {
+                    if sink.holds(&key.key, key.version).await == Some(false)
+                        && procedure.hand_off_again(sink.id(), key.version).await?
+                    {
                         tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
                         self.shared.deliveries.notify_one();
                     }

@@ -171,3 +171,17 @@ fn tenant(name: &str, origin: &str, collections: &[&str]) -> String {
          client_secret = {{ file = \"FOLDER/secret\" }}\n{webhooks}"
     )
 }
+
+#[tokio::test]
+async fn to_say_how_things_are_nothing_is_read_that_has_not_changed() {
+    let bench = Bench::new().await;
+    bench.delivers("acme/clockings").await;
+    let before = bench.service.health().await.expect("answers");
+    assert_eq!(before.problems.len(), 2, "two have no key: {before:?}");
+    bench.damage();
+    assert_eq!(bench.service.health().await.expect("nothing is read"), before);
+    assert_eq!(bench.service.status().await.expect("nothing is read").daemon.counts[&State::Active], 1);
+    bench.service.store.look_at(bench.service.procedure(&named("acme/people")).expect("known").id);
+    bench.service.health().await.expect_err("it is read now");
+    bench.service.webhooks().await.expect_err("so are all of them");
+}

@@ -1,7 +1,9 @@
 //! The keys of a webhook: the current one and the one before it. SECRET.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::{
     Store, StoreError,
@@ -10,6 +12,7 @@ use super::{
 use crate::domain::{
     key::WebhookKey,
     state::{Registration, WebhookId},
+    webhook::TenantName,
 };
 
 #[derive(Debug, Clone)]
@@ -34,6 +37,38 @@ impl Store {
     pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
         self.key_reader.run(move |connection| stored(connection, id), |_| {}).await
     }
+
+    /// The current keys of a tenant's webhooks.
+    pub(crate) async fn current_keys(
+        &self,
+        tenant: &TenantName,
+    ) -> Result<HashMap<WebhookId, StoredKey>, StoreError> {
+        let tenant = tenant.as_str().to_owned();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, version, key, rotated_at, retired_at FROM key JOIN webhook ON webhook.id = webhook_id \
+                 WHERE tenant = ? AND configured = 1 AND retired_at IS NULL",
+            )?;
+            let mut rows = statement.query([tenant])?;
+            let mut keys = HashMap::new();
+            while let Some(row) = rows.next()? {
+                keys.insert(WebhookId(row.get(0)?), read(row, 1)?);
+            }
+            Ok(keys)
+        })
+        .await
+    }
+}
+
+/// A row of `version, key, rotated_at, retired_at`, from this column on.
+fn read(row: &Row<'_>, from: usize) -> Result<StoredKey, StoreError> {
+    let broken = || StoreError::Unexpected("a key is broken".to_owned());
+    Ok(StoredKey {
+        version: u64::try_from(row.get::<_, i64>(from)?).map_err(|_| broken())?,
+        key: WebhookKey::new(row.get(from + 1)?).ok_or_else(broken)?,
+        rotated_at: moment(row.get(from + 2)?)?,
+        retired_at: optional_moment(row.get(from + 3)?)?,
+    })
 }
 
 fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
@@ -43,13 +78,7 @@ fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
     let mut rows = statement.query([id.0])?;
     let mut keys = Keys { current: None, previous: None };
     while let Some(row) = rows.next()? {
-        let broken = || StoreError::Unexpected("a key is broken".to_owned());
-        let key = StoredKey {
-            version: u64::try_from(row.get::<_, i64>(0)?).map_err(|_| broken())?,
-            key: WebhookKey::new(row.get(1)?).ok_or_else(broken)?,
-            rotated_at: moment(row.get(2)?)?,
-            retired_at: optional_moment(row.get(3)?)?,
-        };
+        let key = read(row, 0)?;
         let place = if key.retired_at.is_none() { &mut keys.current } else { &mut keys.previous };
         place.get_or_insert(key);
     }

@@ -189,13 +189,15 @@ fn a_new_tenant_is_no_sign_of_a_silent_cron() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_is_asked_for_seldom() {
+fn a_state_that_cannot_be_read_is_asked_for_seldom() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = quiet(&world, &["clockings"]);
     world.start(&config);
     world.settled("clockings");
     database::set(&world.path("state"), "$.retry", "'dance'");
-    let refusals = || world.daemon.log().matches("the journal could not be read for its news").count();
+    // The poll fails at it, and that is a change to look at.
+    world.daemon.control.post("/v1/poll");
+    let refusals = || world.daemon.log().matches("what has changed could not be read").count();
     world.eventually("it cannot be read", || (refusals() > 0).then_some(()));
     let seconds = 8;
     pause(Duration::from_secs(seconds));
