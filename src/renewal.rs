@@ -17,14 +17,14 @@
 //! Laws: nothing is done before its intent is recorded; a POST whose outcome is unknown is resolved by asking
 //! Protime; a received key is persisted before it is looked at.
 //!
-//! In reading order: [`procedure`] does the one thing, each step in a file of its own; [`poller`] reads a tenant's
+//! In reading order: [`webhook`] is what the configuration says of one, [`procedure`] does the one thing, each step in a file of its own; [`poller`] reads a tenant's
 //! list, and [`listing`] finds in it which entry is which of ours; [`unpersisted`] knows which keys the database
-//! has not; [`import`] takes over a key without a POST.
+//! has not; [`procedure::import`] takes over a key without a POST.
 
-pub(crate) mod import;
 mod listing;
 pub(crate) mod poller;
 pub(crate) mod procedure;
 mod references;
 pub(crate) mod timing;
 pub(crate) mod unpersisted;
+pub(crate) mod webhook;

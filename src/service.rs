@@ -111,7 +111,7 @@ impl Service {
 
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let state = self.store.state(procedure.id).await?;
+        let state = self.store.state(procedure.webhook.id).await?;
         Ok(Some(webhook_view::webhook(&state, &procedure)))
     }
 
@@ -121,12 +121,12 @@ impl Service {
         limit: u32,
     ) -> Result<Option<report::History>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        Ok(Some(report::History { renewals: self.store.history(procedure.id, limit).await? }))
+        Ok(Some(report::History { renewals: self.store.history(procedure.webhook.id, limit).await? }))
     }
 
     pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let keys = self.store.keys(procedure.id).await?;
+        let keys = self.store.keys(procedure.webhook.id).await?;
         Ok(Some(Keys { current: keys.current.map(Into::into), previous: keys.previous.map(Into::into) }))
     }
 

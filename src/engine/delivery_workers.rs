@@ -76,7 +76,7 @@ impl DeliveryWorkers {
         let setup = self.engine.setup();
         let now = clock::now();
         let store = &self.engine.shared.store;
-        let longest = setup.procedures.values().map(|procedure| procedure.policy.longest_retry).max();
+        let longest = setup.procedures.values().map(|procedure| procedure.webhook.policy.longest_retry).max();
         let longest = SignedDuration::try_from(longest.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
         let latest = now.checked_add(longest).unwrap_or(now);
         for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
@@ -101,7 +101,7 @@ impl DeliveryWorkers {
 
 fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, KeySink)> {
     let procedure = setup.procedures.get(&id)?;
-    let sink = procedure.sinks.iter().find(|sink| sink.id() == name)?;
+    let sink = procedure.webhook.sinks.iter().find(|sink| sink.id() == name)?;
     Some((Arc::clone(procedure), sink.clone()))
 }
 
@@ -114,14 +114,14 @@ async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationTok
     let outcome = match attempt.await {
         Ok(outcome) => outcome,
         Err(error) => {
-            tracing::error!(webhook = %procedure.path, sink = %sink.label(), %error, "a delivery ended abnormally");
+            tracing::error!(webhook = %procedure.webhook.path, sink = %sink.label(), %error, "a delivery ended abnormally");
             procedure.delivery_broke(&sink, &stop).await
         }
     };
     if let Err(error) = outcome
         && !stop.is_cancelled()
     {
-        tracing::error!(webhook = %procedure.path, sink = %sink.label(), %error, "the database refuses; the key is handed off once it takes writes again");
+        tracing::error!(webhook = %procedure.webhook.path, sink = %sink.label(), %error, "the database refuses; the key is handed off once it takes writes again");
         tokio::time::sleep(DATABASE_RETRY).await;
     }
     drop(claim);

@@ -236,7 +236,7 @@ async fn contain(
         Err(_) => Poll::Ready(true),
     });
     if panicked.await {
-        tracing::error!(webhook = %procedure.path, "work on a webhook ended abnormally; it is taken up again");
+        tracing::error!(webhook = %procedure.webhook.path, "work on a webhook ended abnormally; it is taken up again");
         tokio::select! {
             () = tokio::time::sleep(PANIC_PAUSE) => {}
             () = stop.cancelled() => {}
@@ -292,7 +292,7 @@ async fn work(
             }
             Err(StoreError::Closed) => break,
             Err(error) => {
-                tracing::error!(webhook = %procedure.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
+                tracing::error!(webhook = %procedure.webhook.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
                 tokio::select! {
                     () = tokio::time::sleep(DATABASE_RETRY) => {}
                     () = stop.cancelled() => break,

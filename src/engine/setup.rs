@@ -22,11 +22,7 @@ use crate::{
     handoff::{self, KeySink},
     http::{self, Outbound},
     protime::{self, TenantClient},
-    renewal::{
-        poller::{Tenant, Watched},
-        procedure::Procedure,
-        timing::Timing,
-    },
+    renewal::{poller::Tenant, procedure::Procedure, timing::Timing, webhook::Webhook},
     resync::Resync,
     store::{Configured, Store, StoreError},
 };
@@ -88,17 +84,16 @@ impl Setup {
             shared: shared.clone(),
         };
         for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
-            let webhooks: Vec<Prepared<'_>> = tenant
+            let webhooks: Vec<Arc<Webhook>> = tenant
                 .webhooks
                 .iter()
                 .zip(equipment)
-                .map(|(webhook, equipment)| Prepared::new(tenant, webhook, equipment, &ids, &builder))
+                .map(|(webhook, equipment)| builder.webhook(tenant, webhook, equipment, &ids).map(Arc::new))
                 .collect::<Result<_, _>>()?;
             let runtime = builder.tenant(tenant, client, &webhooks);
-            for prepared in webhooks {
-                setup.by_path.insert(prepared.path.clone(), prepared.id);
-                let procedure = builder.procedure(prepared, tenant, &runtime);
-                setup.procedures.insert(procedure.id, Arc::new(procedure));
+            for webhook in webhooks {
+                setup.by_path.insert(webhook.path.clone(), webhook.id);
+                setup.procedures.insert(webhook.id, Arc::new(builder.procedure(webhook, &runtime)));
             }
             setup.tenants.push(runtime);
         }
@@ -125,51 +120,18 @@ impl Setup {
                 let Some((procedure, key)) = self.procedures.get(&state.id).zip(keys.get(&state.id)) else {
                     continue;
                 };
-                for sink in procedure.sinks.iter().filter(|sink| state.has_key(&sink.id())) {
+                for sink in procedure.webhook.sinks.iter().filter(|sink| state.has_key(&sink.id())) {
                     // A rotation may have come since the state was read.
                     if sink.holds(&key.key, key.version).await == Some(false)
                         && procedure.hand_off_again(sink.id(), key.version).await?
                     {
-                        tracing::warn!(webhook = %procedure.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                        tracing::warn!(webhook = %procedure.webhook.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
                         self.shared.deliveries.notify_one();
                     }
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// A webhook on its way from the configuration to its procedure.
-struct Prepared<'a> {
-    id: WebhookId,
-    path: WebhookPath,
-    config: &'a config::Webhook,
-    sinks: Vec<KeySink>,
-    resync: Resync,
-    policy: Policy,
-}
-
-impl<'a> Prepared<'a> {
-    fn new(
-        tenant: &config::Tenant,
-        webhook: &'a config::Webhook,
-        equipment: Equipment,
-        ids: &HashMap<WebhookPath, WebhookId>,
-        builder: &Builder,
-    ) -> Result<Self, StoreError> {
-        let path = path(tenant, webhook);
-        let Equipment { sinks, resync } = equipment;
-        let policy = Policy {
-            references: ExternalReference::all(&webhook.external_references),
-            max_unplanned_per_hour: builder.max_unplanned_per_hour,
-            longest_retry: builder.timing.backoff.max().max(http::LONGEST_WAIT),
-            keep_warm: keep_warm(&webhook.resync.kind),
-        };
-        let id = *ids
-            .get(&path)
-            .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
-        Ok(Self { id, path, config: webhook, sinks, resync, policy })
     }
 }
 
@@ -212,51 +174,49 @@ impl Builder {
         tenant.webhooks.iter().map(webhook).collect()
     }
 
+    fn webhook(
+        &self,
+        tenant: &config::Tenant,
+        webhook: &config::Webhook,
+        Equipment { sinks, resync }: Equipment,
+        ids: &HashMap<WebhookPath, WebhookId>,
+    ) -> Result<Webhook, StoreError> {
+        let path = path(tenant, webhook);
+        let policy = Policy {
+            references: ExternalReference::all(&webhook.external_references),
+            max_unplanned_per_hour: self.max_unplanned_per_hour,
+            longest_retry: self.timing.backoff.max().max(http::LONGEST_WAIT),
+            keep_warm: keep_warm(&webhook.resync.kind),
+        };
+        let id = *ids
+            .get(&path)
+            .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
+        Ok(Webhook {
+            id,
+            path,
+            pair: webhook.pair.clone(),
+            references: webhook.external_references.clone(),
+            policy,
+            resync,
+            proceed: webhook.resync.on_failure == OnFailure::Proceed,
+            sinks,
+            key_field: tenant.key_field.clone(),
+        })
+    }
+
     fn tenant(
         &self,
         tenant: &config::Tenant,
         client: TenantClient,
-        webhooks: &[Prepared<'_>],
+        webhooks: &[Arc<Webhook>],
     ) -> Arc<Tenant> {
-        let watched = webhooks
-            .iter()
-            .map(|webhook| {
-                let watched = Watched {
-                    pair: webhook.config.pair.clone(),
-                    policy: webhook.policy.clone(),
-                    is_read: matches!(webhook.resync, Resync::Read(_)),
-                };
-                (webhook.id, watched)
-            })
-            .collect();
-        Arc::new(Tenant::new(
-            tenant.name.clone(),
-            client,
-            self.shared.store.clone(),
-            watched,
-            self.timing,
-            Arc::clone(&self.shared.wake),
-            self.shared.event_bus.clone(),
-        ))
+        let Shared { store, wake, event_bus, .. } = self.shared.clone();
+        Arc::new(Tenant::new(tenant.name.clone(), client, store, webhooks, self.timing, wake, event_bus))
     }
 
-    fn procedure(&self, webhook: Prepared<'_>, tenant: &config::Tenant, runtime: &Arc<Tenant>) -> Procedure {
-        Procedure {
-            id: webhook.id,
-            path: webhook.path,
-            pair: webhook.config.pair.clone(),
-            references: webhook.config.external_references.clone(),
-            policy: webhook.policy,
-            resync: webhook.resync,
-            proceed: webhook.config.resync.on_failure == OnFailure::Proceed,
-            sinks: webhook.sinks,
-            key_field: tenant.key_field.clone(),
-            timing: self.timing,
-            tenant: Arc::clone(runtime),
-            store: self.shared.store.clone(),
-            rotations: self.shared.rotations.clone(),
-            unpersisted_keys: self.shared.unpersisted_keys.clone(),
-        }
+    fn procedure(&self, webhook: Arc<Webhook>, tenant: &Arc<Tenant>) -> Procedure {
+        let Shared { store, rotations, unpersisted_keys, .. } = self.shared.clone();
+        Procedure::new(webhook, Arc::clone(tenant), self.timing, store, rotations, unpersisted_keys)
     }
 }
 

@@ -16,13 +16,12 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{listing::Listing, references::OtherReferences, timing::Timing};
+use super::{listing::Listing, references::OtherReferences, timing::Timing, webhook::Webhook};
 use crate::{
     claims::Claims,
     clock,
     domain::{
         event::{self, Kind},
-        plan::Policy,
         removed::RemovedWebhook,
         renewal::RetryKind,
         state::{LastList, Now, WebhookId},
@@ -91,22 +90,13 @@ pub(crate) struct Condition {
     missing_scopes: Vec<String>,
 }
 
-/// A webhook as the configuration wants it.
-#[derive(Debug, Clone)]
-pub(crate) struct Watched {
-    pub(crate) pair: Pair,
-    pub(crate) policy: Policy,
-    /// Whether its resync reads the collection, which takes a scope.
-    pub(crate) is_read: bool,
-}
-
 /// One tenant: its client, its webhooks, and what its polls said.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) name: TenantName,
     pub(crate) client: TenantClient,
     store: Store,
-    webhooks: HashMap<WebhookId, Watched>,
+    webhooks: HashMap<WebhookId, Arc<Webhook>>,
     timing: Timing,
     wake: Arc<Notify>,
     event_bus: EventBus,
@@ -131,7 +121,7 @@ impl Tenant {
         name: TenantName,
         client: TenantClient,
         store: Store,
-        webhooks: HashMap<WebhookId, Watched>,
+        webhooks: &[Arc<Webhook>],
         timing: Timing,
         wake: Arc<Notify>,
         event_bus: EventBus,
@@ -140,7 +130,7 @@ impl Tenant {
             name,
             client,
             store,
-            webhooks,
+            webhooks: webhooks.iter().map(|webhook| (webhook.id, Arc::clone(webhook))).collect(),
             timing,
             retrying: Claims::new(Arc::clone(&wake)),
             wake,
@@ -232,7 +222,7 @@ impl Tenant {
 
     /// The configured pairs, in a form in which they can be compared.
     fn pairs(&self) -> HashSet<(String, String)> {
-        self.webhooks.values().map(|watched| normalized(&watched.pair)).collect()
+        self.webhooks.values().map(|webhook| normalized(&webhook.pair)).collect()
     }
 
     /// The external references that Protime lists for a webhook, if they are not the configured ones.
@@ -274,7 +264,7 @@ impl Tenant {
     /// Whether two spellings of a pair are of the webhook of one tenant at Protime.
     pub(crate) fn is_claimed_by(&self, pair: &Pair, other: &Self) -> bool {
         self.client.same_origin(&other.client)
-            && other.webhooks.values().any(|watched| normalized(&watched.pair) == normalized(pair))
+            && other.webhooks.values().any(|webhook| normalized(&webhook.pair) == normalized(pair))
     }
 
     fn tell(&self, outcome: &Result<(), PollError>) {

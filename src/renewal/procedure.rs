@@ -8,52 +8,40 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys};
+use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook};
 use crate::{
     domain::{
         plan::{Action, Policy, next_look, plan},
         post::PostId,
         reason::{Reason, RenewalOutcome, Step},
         renewal::{RetryKind, Stage},
-        state::{Now, WebhookId, WebhookState},
+        state::{Now, WebhookState},
         task::{TaskContext, TaskError, TaskErrorKind},
         transition::{Attempt, Event, Setback, Transition, apply, later},
-        webhook::{ExternalReference, Pair, WebhookPath},
     },
-    handoff::KeySink,
-    resync::Resync,
     store::{Commit, Move, Store, StoreError},
 };
 
 mod closing;
 mod delivery;
+pub(crate) mod import;
 mod page_reader;
 mod post;
 mod preflight;
 mod reading;
 mod refused;
 
-/// Everything that renewals of one webhook need.
+/// What does the renewals of one webhook.
 #[derive(Debug)]
 pub(crate) struct Procedure {
-    pub(crate) id: WebhookId,
-    pub(crate) path: WebhookPath,
-    pub(crate) pair: Pair,
-    pub(crate) references: Vec<ExternalReference>,
-    pub(crate) policy: Policy,
-    pub(crate) resync: Resync,
-    /// Whether the POST goes ahead when the resync fails.
-    pub(crate) proceed: bool,
-    pub(crate) sinks: Vec<KeySink>,
-    /// Name of the key's property, if it is none of the known ones.
-    pub(crate) key_field: Option<String>,
-    pub(crate) timing: Timing,
+    pub(crate) webhook: Arc<Webhook>,
     pub(crate) tenant: Arc<Tenant>,
-    pub(crate) store: Store,
+    timing: Timing,
+    store: Store,
     /// Counts rotations, for those who wait for one.
-    pub(crate) rotations: watch::Sender<u64>,
+    rotations: watch::Sender<u64>,
     /// Says whose new key the database refuses.
-    pub(crate) unpersisted_keys: UnpersistedKeys,
+    unpersisted_keys: UnpersistedKeys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +53,28 @@ pub(crate) enum Advance {
 }
 
 impl Procedure {
+    pub(crate) fn new(
+        webhook: Arc<Webhook>,
+        tenant: Arc<Tenant>,
+        timing: Timing,
+        store: Store,
+        rotations: watch::Sender<u64>,
+        unpersisted_keys: UnpersistedKeys,
+    ) -> Self {
+        Self { webhook, tenant, timing, store, rotations, unpersisted_keys }
+    }
+
+    /// Since when the database refuses the new key, on our clock, if it does.
+    pub(crate) fn key_refused_since(&self) -> Option<Timestamp> {
+        self.unpersisted_keys.since(&self.webhook.path)
+    }
+
     /// Does the next thing, if there is one. While the daemon stops, only what protects a key that
     /// Protime has already issued is done.
     pub(crate) async fn advance(&self, stop: &CancellationToken) -> Result<Advance, StoreError> {
-        let state = self.store.state(self.id).await?;
+        let state = self.store.state(self.webhook.id).await?;
         let now = self.tenant.now();
-        let plan = plan(&state, &self.policy, now);
+        let plan = plan(&state, &self.webhook.policy, now);
         if stop.is_cancelled() && !matches!(plan, Action::Rotate) {
             return Ok(Advance::Waiting);
         }
@@ -79,8 +83,8 @@ impl Procedure {
         let span = state.active.as_ref().map_or_else(tracing::Span::none, |active| {
             tracing::debug_span!(
                 "renewal",
-                tenant = %self.path.tenant,
-                webhook = %self.path,
+                tenant = %self.webhook.path.tenant,
+                webhook = %self.webhook.path,
                 renewal = active.id,
                 reason = %active.reason,
             )
@@ -98,9 +102,9 @@ impl Procedure {
         match plan {
             Action::Wait { until, contended } => {
                 if contended {
-                    tracing::error!(webhook = %self.path, "contended: someone else keeps renewing this webhook, or it is disabled again and again; waiting");
+                    tracing::error!(webhook = %self.webhook.path, "contended: someone else keeps renewing this webhook, or it is disabled again and again; waiting");
                 }
-                let scheduled = self.store.schedule(self.id, until, state.revision).await?;
+                let scheduled = self.store.schedule(self.webhook.id, until, state.revision).await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
             Action::Begin(Reason::ReferencesChanged) => self.change_references().await?,
@@ -134,7 +138,7 @@ impl Procedure {
         }
         let committed = self.store.commit(name, vec![transition.clone().into()], None).await?;
         if !committed {
-            tracing::debug!(webhook = %self.path, ?decision, "not done: something has happened since");
+            tracing::debug!(webhook = %self.webhook.path, ?decision, "not done: something has happened since");
         }
         Ok(committed.then_some(transition))
     }
@@ -148,11 +152,11 @@ impl Procedure {
         moves: &[Move],
     ) -> Result<WebhookState, StoreError> {
         loop {
-            let state = self.store.state(self.id).await?;
+            let state = self.store.state(self.webhook.id).await?;
             let transition = apply(&state, outcome, self.tenant.now());
             if !transition.changes(&state) {
                 for one in moves {
-                    self.store.move_cursor(self.id, one.clone()).await?;
+                    self.store.move_cursor(self.webhook.id, one.clone()).await?;
                 }
                 return Ok(state);
             }
@@ -175,9 +179,9 @@ impl Procedure {
     /// POST can bring one, or kept back by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         loop {
-            let state = self.store.state(self.id).await?;
+            let state = self.store.state(self.webhook.id).await?;
             let now = self.tenant.now();
-            let decision = match (&state.active, why_superseded(&state, &self.policy, now)) {
+            let decision = match (&state.active, why_superseded(&state, &self.webhook.policy, now)) {
                 (Some(_), Some(error)) => {
                     self.take_over(&state, RenewalOutcome::Failed, error, Reason::Manual, now)
                 }
@@ -186,7 +190,7 @@ impl Procedure {
             };
             if let Some(transition) = self.decide("renew_now", &state, &decision).await? {
                 let renewal = transition.state.active.map_or(0, |active| active.id);
-                tracing::info!(webhook = %self.path, renewal, "a renewal was asked for");
+                tracing::info!(webhook = %self.webhook.path, renewal, "a renewal was asked for");
                 return Ok(renewal);
             }
         }
@@ -199,7 +203,7 @@ impl Procedure {
     async fn begin(&self, state: &WebhookState, reason: Reason, now: Now) -> Result<(), StoreError> {
         let begun = self.decide("begin", state, &self.beginning(state, reason, now)).await?;
         if let Some(active) = begun.and_then(|transition| transition.state.active) {
-            tracing::info!(webhook = %self.path, renewal = active.id, %reason, "renewal started");
+            tracing::info!(webhook = %self.webhook.path, renewal = active.id, %reason, "renewal started");
         }
         Ok(())
     }
@@ -209,8 +213,8 @@ impl Procedure {
         // webhook that was taken over from someone else. A failure is noted with the tenant, and the renewal meets it
         // again.
         let _noted = self.tenant.poll().await;
-        let (state, now) = (self.store.state(self.id).await?, self.tenant.now());
-        match plan(&state, &self.policy, now) {
+        let (state, now) = (self.store.state(self.webhook.id).await?, self.tenant.now());
+        match plan(&state, &self.webhook.policy, now) {
             Action::Begin(reason) => self.begin(&state, reason, now).await,
             _ => Ok(()),
         }
@@ -234,7 +238,7 @@ impl Procedure {
         let decision = self.take_over(state, outcome, error, reason, self.tenant.now());
         let begun = self.decide("supersede", state, &decision).await?;
         if let Some(active) = begun.and_then(|transition| transition.state.active) {
-            tracing::warn!(webhook = %self.path, renewal = active.id, %reason, "renewal started in place of one that could not finish");
+            tracing::warn!(webhook = %self.webhook.path, renewal = active.id, %reason, "renewal started in place of one that could not finish");
         }
         Ok(())
     }
@@ -274,10 +278,10 @@ impl Procedure {
         to: Timestamp,
     ) -> TaskContext {
         TaskContext {
-            tenant: self.path.tenant.clone(),
-            webhook: self.path.name.clone(),
-            collection: self.pair.collection.clone(),
-            destination_url: self.pair.destination_url.clone(),
+            tenant: self.webhook.path.tenant.clone(),
+            webhook: self.webhook.path.name.clone(),
+            collection: self.webhook.pair.collection.clone(),
+            destination_url: self.webhook.pair.destination_url.clone(),
             reason,
             step,
             renewal_id,
@@ -313,7 +317,7 @@ impl Procedure {
 
     fn tell_failure(&self, state: &WebhookState) {
         if let Some(retry) = &state.retry {
-            tracing::warn!(webhook = %self.path, step = %retry.step, attempts = retry.attempts, retry_at = %retry.retry_at, error = %retry.message, "a step failed");
+            tracing::warn!(webhook = %self.webhook.path, step = %retry.step, attempts = retry.attempts, retry_at = %retry.retry_at, error = %retry.message, "a step failed");
         }
     }
 }

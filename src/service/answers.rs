@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-pub(crate) use crate::renewal::import::Imported;
+pub(crate) use crate::renewal::procedure::import::Imported;
 use crate::{
     domain::key::WebhookKey,
     store::{StoreError, StoredKey},

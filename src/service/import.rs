@@ -14,7 +14,7 @@ use crate::{
         state::Now,
         webhook::{ExternalReference, WebhookPath},
     },
-    renewal::import,
+    renewal::procedure::import,
     store::{Configured, OpenError, Store, StoreError},
 };
 

@@ -61,7 +61,7 @@ impl Bench {
     }
 
     pub(crate) async fn state(&self, path: &str) -> WebhookState {
-        let id = self.service.procedure(&named(path)).expect("known").id;
+        let id = self.service.procedure(&named(path)).expect("known").webhook.id;
         self.service.store.state(id).await.expect("reads")
     }
 
@@ -181,7 +181,7 @@ async fn to_say_how_things_are_nothing_is_read_that_has_not_changed() {
     bench.damage();
     assert_eq!(bench.service.health().await.expect("nothing is read"), before);
     assert_eq!(bench.service.status().await.expect("nothing is read").daemon.counts[&State::Active], 1);
-    bench.service.store.look_at(bench.service.procedure(&named("acme/people")).expect("known").id);
+    bench.service.store.look_at(bench.service.procedure(&named("acme/people")).expect("known").webhook.id);
     bench.service.health().await.expect_err("it is read now");
     bench.service.webhooks().await.expect_err("so are all of them");
 }

@@ -11,7 +11,6 @@ use crate::{
         webhook::RemoteStatus,
     },
     renewal::{poller::Tenant, procedure::Procedure},
-    resync::Resync,
 };
 
 /// Unplanned renewals count for so long.
@@ -30,7 +29,7 @@ pub(crate) fn of_webhook(
     procedure: &Procedure,
     view: &report::Webhook,
 ) -> Option<Problem> {
-    if let Some(since) = procedure.unpersisted_keys.since(&state.path) {
+    if let Some(since) = procedure.key_refused_since() {
         let problem = "the database refuses the new key, which is in memory and, if it could be written, in an emergency \
                        file beside the database: make room on the disk, or repair it";
         return Some(Problem {
@@ -88,14 +87,14 @@ pub(crate) fn of_webhook(
 /// What a webhook that delivers lacks for the day on which it does not.
 fn missing_scope(procedure: &Procedure) -> Option<(String, Timestamp)> {
     let client = &procedure.tenant.client;
-    if !matches!(procedure.resync, Resync::Read(_)) {
+    if !procedure.webhook.is_read() {
         return None;
     }
-    let (scope, since) = client.lacks_scope_of(&procedure.pair.collection)?;
+    let (scope, since) = client.lacks_scope_of(&procedure.webhook.pair.collection)?;
     let problem = format!(
         "its resync cannot read '{}', because Protime did not grant scope {scope}: ask Protime to grant it to client '{}'; \
          events arrive meanwhile",
-        procedure.pair.collection,
+        procedure.webhook.pair.collection,
         client.client_id()
     );
     Some((problem, since.unwrap_or_else(clock::now)))

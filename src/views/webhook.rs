@@ -18,13 +18,13 @@ use crate::{
 
 pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::Webhook {
     let polls = procedure.tenant.polls();
-    let plan = plan(state, &procedure.policy, procedure.tenant.now());
+    let plan = plan(state, &procedure.webhook.policy, procedure.tenant.now());
     report::Webhook {
         tenant: state.path.tenant.to_string(),
         name: state.path.name.to_string(),
         collection: state.pair.collection.clone(),
         destination_url: state.pair.destination_url.clone(),
-        external_references: procedure.references.iter().map(ToString::to_string).collect(),
+        external_references: procedure.webhook.references.iter().map(ToString::to_string).collect(),
         state: reported_state(state, &plan, polls.failing.as_ref().map(|failing| failing.error.kind())),
         remote: remote(&state.remote),
         key: state.registration.as_ref().map(key),
@@ -38,7 +38,7 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
             .map(retry)
             .or_else(|| sink_failures(state, procedure))
             .or_else(|| never_asked(state, &polls)),
-        key_sinks: procedure.sinks.iter().map(|sink| key_sink(state, sink)).collect(),
+        key_sinks: procedure.webhook.sinks.iter().map(|sink| key_sink(state, sink)).collect(),
         audit: state.audit.map(|audit| report::Audit {
             refreshes: audit.refreshes,
             objects: audit.objects,
@@ -57,7 +57,7 @@ fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
         state
             .registration
             .as_ref()
-            .is_some_and(|registration| registration.references == procedure.policy.references)
+            .is_some_and(|registration| registration.references == procedure.webhook.policy.references)
     });
     let references = listed.map(|listed| {
         let listed = if listed.is_empty() { "none" } else { &listed };
@@ -171,7 +171,7 @@ fn key_sink(state: &WebhookState, sink: &KeySink) -> report::KeySink {
 fn sink_failures(state: &WebhookState, procedure: &Procedure) -> Option<report::LastError> {
     let failing: Vec<_> = state.sinks.iter().filter_map(|it| Some((it, it.failure.as_ref()?))).collect();
     let label = |id: &str| {
-        procedure.sinks.iter().find(|sink| sink.id() == id).map_or_else(String::new, KeySink::label)
+        procedure.webhook.sinks.iter().find(|sink| sink.id() == id).map_or_else(String::new, KeySink::label)
     };
     let sentences: Vec<String> = failing
         .iter()

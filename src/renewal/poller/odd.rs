@@ -16,11 +16,11 @@ impl Tenant {
             return Ok(());
         }
         for state in self.store.states_of(&self.name).await? {
-            let Some(watched) = self.webhooks.get(&state.id) else { continue };
-            let ours = normalized(&watched.pair);
+            let Some(webhook) = self.webhooks.get(&state.id) else { continue };
+            let ours = normalized(&webhook.pair);
             let found = list.webhooks.iter().any(|webhook| normalized(&webhook.pair) == ours);
             let ids = ids(&state);
-            if let Some(odd) = list.odd.iter().find(|odd| odd.is(&watched.pair, &ids, found)) {
+            if let Some(odd) = list.odd.iter().find(|odd| odd.is(&webhook.pair, &ids, found)) {
                 return Err(odd.as_error(&state.path.to_string()).into());
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Tenant, Watched};
+use super::Tenant;
 use crate::{
     domain::{
         plan::{Action, plan},
@@ -15,7 +15,7 @@ use crate::{
         transition::{Event, Seen, apply},
         webhook::{ExternalReference, RemoteWebhook},
     },
-    renewal::listing::Listing,
+    renewal::{listing::Listing, webhook::Webhook},
     store::{Commit, OfTenant, StoreError},
 };
 
@@ -32,19 +32,19 @@ impl Tenant {
         let (mut commits, mut looks): (Vec<Commit>, Vec<_>) = (Vec::new(), Vec::new());
         for state in self.store.states_of(&self.name).await? {
             let Some(post_marks) = before.get(&state.id) else { continue };
-            let watched = self.webhooks.get(&state.id).filter(|_| state.configured);
-            let event = match watched {
-                Some(watched) => {
-                    let entry = self.entry(listing, &state, watched, &pairs, list.asked_at);
+            let webhook = self.webhooks.get(&state.id).filter(|_| state.configured);
+            let event = match webhook {
+                Some(webhook) => {
+                    let entry = self.entry(listing, &state, webhook, &pairs, list.asked_at);
                     Event::Listed(Box::new(self.seen(entry, *post_marks, listing, list)))
                 }
                 None => self.of_removed(listing, &state, &pairs, list),
             };
             let mut transition = apply(&state, &event, now);
             let changes = transition.changes(&state);
-            let next = watched.and_then(|watched| {
+            let next = webhook.and_then(|webhook| {
                 let state = if changes { transition.state.clone() } else { state.clone().seen_in(list) };
-                match plan(&state, &watched.policy, now) {
+                match plan(&state, &webhook.policy, now) {
                     Action::Wait { until, .. } => until,
                     _ => Some(now.local),
                 }
@@ -78,13 +78,13 @@ impl Tenant {
         &self,
         listing: &Listing,
         state: &WebhookState,
-        watched: &Watched,
+        webhook: &Webhook,
         pairs: &HashSet<(String, String)>,
         asked_at: Timestamp,
     ) -> Option<RemoteWebhook> {
         let id = state.registration.as_ref().and_then(|registration| registration.id.as_deref());
-        let mut found = listing.find(&watched.pair, id, pairs)?.clone();
-        self.other_references.compare(state, found.references.as_deref(), &watched.policy.references);
+        let mut found = listing.find(&webhook.pair, id, pairs)?.clone();
+        self.other_references.compare(state, found.references.as_deref(), &webhook.policy.references);
         // A list can spare a renewal for other references and not cause one: how Protime writes
         // them in it is not documented, and a spelling that never fits would renew for ever.
         // One that may be older than our POST does not know of those that were sent with it.
@@ -94,13 +94,13 @@ impl Tenant {
             settled
                 && ExternalReference::are_the_same(
                     &ExternalReference::all(listed),
-                    &watched.policy.references,
+                    &webhook.policy.references,
                 )
         };
         found.references = found.references.filter(is_wanted);
         if let Some(references) = &mut found.references {
             // An object has no order; in the one that is sent they compare equal when they are stored.
-            references.sort_by_key(|one| watched.policy.references.find(&format!("({one})")));
+            references.sort_by_key(|one| webhook.policy.references.find(&format!("({one})")));
         }
         Some(found)
     }

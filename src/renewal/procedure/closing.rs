@@ -29,7 +29,7 @@ const SLACK: SignedDuration = SignedDuration::from_secs(5);
 impl Procedure {
     /// The gap that a renewal has to close, or `None` where the loss is accepted.
     pub(super) fn gap(&self, state: &WebhookState, now: Now) -> Option<Gap> {
-        if matches!(self.resync, Resync::None) {
+        if matches!(self.webhook.resync, Resync::None) {
             return None;
         }
         Some(gap(state, self.timing.gap_margin, now))
@@ -50,14 +50,14 @@ impl Procedure {
             }
             // Only the key that comes of the POST helps, and what is owed is paid after it.
             Err(failure) if failure.kind == TaskErrorKind::KeyRefused => {
-                tracing::warn!(webhook = %self.path, error = %failure, "the receiver does not accept the present key; renewing first, the resync stays owed");
+                tracing::warn!(webhook = %self.webhook.path, error = %failure, "the receiver does not accept the present key; renewing first, the resync stays owed");
                 self.pass_over(attempt, failure).await?;
             }
             Err(failure) if failure.kind == TaskErrorKind::Stopped => {
                 return self.stopped(attempt, failure).await;
             }
-            Err(failure) if self.proceed => {
-                tracing::warn!(webhook = %self.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
+            Err(failure) if self.webhook.proceed => {
+                tracing::warn!(webhook = %self.webhook.path, error = %failure, "the resync failed; renewing all the same, the resync stays owed");
                 self.pass_over(attempt, failure).await?;
             }
             Err(failure) => self.fail(attempt, Step::Resync, failure).await?,
@@ -86,9 +86,9 @@ impl Procedure {
                 let event = Event::CaughtUp(attempt, outcome, covered, output, everywhere);
                 let state = self.record_outcome("caught_up", &event, &[]).await?;
                 if state.last.as_ref().is_some_and(|last| last.id == active.id) {
-                    tracing::info!(webhook = %self.path, renewal = active.id, reason = %active.reason, "renewal succeeded");
+                    tracing::info!(webhook = %self.webhook.path, renewal = active.id, reason = %active.reason, "renewal succeeded");
                 } else {
-                    tracing::warn!(webhook = %self.path, renewal = active.id, "caught up, and once more when the last key sink has the key");
+                    tracing::warn!(webhook = %self.webhook.path, renewal = active.id, "caught up, and once more when the last key sink has the key");
                 }
             }
             Err(failure) if failure.kind == TaskErrorKind::Stopped => {
@@ -111,7 +111,7 @@ impl Procedure {
         let began = self.began();
         let context = self.context(active.reason, which, active.id, from, began.at);
         failpoint::hit(&format!("{which}:before"));
-        let outcome = match &self.resync {
+        let outcome = match &self.webhook.resync {
             Resync::Read(read) => self.read(read, state, &context, began, stop).await,
             Resync::Task(task) => {
                 task.run(&context, stop.cancelled()).await.map(|output| Ran::Through { output, began, from })

@@ -47,7 +47,7 @@ impl Procedure {
         failpoint::hit("sink:after");
         let event = match outcome {
             Ok(output) => {
-                tracing::info!(webhook = %self.path, sink = %sink.label(), key_version = version, "key handed off");
+                tracing::info!(webhook = %self.webhook.path, sink = %sink.label(), key_version = version, "key handed off");
                 Event::Delivered(name, version, output)
             }
             Err(failure) if failure.kind == TaskErrorKind::Stopped => {
@@ -71,8 +71,8 @@ impl Procedure {
     async fn start_delivery(&self, sink: &str) -> Result<Option<(WebhookState, StoredKey)>, StoreError> {
         let begun = Event::DeliveryBegan(sink.to_owned());
         loop {
-            let state = self.store.state(self.id).await?;
-            let Some(key) = self.store.keys(self.id).await?.current else { return Ok(None) };
+            let state = self.store.state(self.webhook.id).await?;
+            let Some(key) = self.store.keys(self.webhook.id).await?.current else { return Ok(None) };
             let transition = apply(&state, &begun, self.tenant.now());
             if !transition.changes(&state) {
                 return Ok(None);
@@ -93,9 +93,9 @@ impl Procedure {
     /// A webhook that leaves the configuration leaves its workers, too: what takes no time is handed off
     /// now, and the rest is owed until it comes back.
     pub(crate) async fn part(&self, stop: &CancellationToken) {
-        for sink in self.sinks.iter().filter(|sink| sink.takes_no_time()) {
+        for sink in self.webhook.sinks.iter().filter(|sink| sink.takes_no_time()) {
             if let Err(error) = self.deliver(sink, stop).await {
-                tracing::error!(webhook = %self.path, sink = %sink.label(), %error, "the database refuses; a webhook that left may lack its key");
+                tracing::error!(webhook = %self.webhook.path, sink = %sink.label(), %error, "the database refuses; a webhook that left may lack its key");
             }
         }
     }
@@ -106,7 +106,7 @@ impl Procedure {
         sink: &KeySink,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let Some(current) = self.store.keys(self.id).await?.current else { return Ok(()) };
+        let Some(current) = self.store.keys(self.webhook.id).await?.current else { return Ok(()) };
         let failure = TaskError::new("the delivery ended abnormally; the log says more");
         let event = self.undelivered(sink, current.version, failure);
         let state = self.insist(&event, stop).await?;
@@ -122,7 +122,7 @@ impl Procedure {
         let outbox = state.sinks.iter().find(|outbox| outbox.sink == sink.id());
         if let Some((outbox, failure)) = outbox.and_then(|it| Some((it, it.failure.as_ref()?))) {
             let retry_at = outbox.retry_at.unwrap_or(failure.at);
-            tracing::warn!(webhook = %self.path, sink = %sink.label(), attempts = outbox.attempts, %retry_at, error = %failure.message, "a key sink does not take the key");
+            tracing::warn!(webhook = %self.webhook.path, sink = %sink.label(), attempts = outbox.attempts, %retry_at, error = %failure.message, "a key sink does not take the key");
         }
     }
 
@@ -139,7 +139,7 @@ impl Procedure {
         let mut rotations = self.rotations.subscribe();
         loop {
             // A database that does not answer does not mean a newer key.
-            let current = self.store.keys(self.id).await.ok().and_then(|keys| keys.current);
+            let current = self.store.keys(self.webhook.id).await.ok().and_then(|keys| keys.current);
             if current.is_some_and(|key| key.version > version) {
                 return;
             }
@@ -154,7 +154,7 @@ impl Procedure {
         loop {
             match self.record_outcome("delivery_ended", outcome, &[]).await {
                 Err(error) if !stop.is_cancelled() && !matches!(error, StoreError::Closed) => {
-                    tracing::error!(webhook = %self.path, %error, "the database refuses the outcome of a hand-off; trying again");
+                    tracing::error!(webhook = %self.webhook.path, %error, "the database refuses the outcome of a hand-off; trying again");
                     tokio::time::sleep(DATABASE_RETRY).await;
                 }
                 outcome => return outcome,

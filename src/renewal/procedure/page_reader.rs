@@ -123,7 +123,7 @@ impl<'a> PageReader<'a> {
         if self.cursor.days.is_none() {
             self.cursor.days = self.left.pop_front();
             if let (None, Some(days), true) = (self.from, self.cursor.days, filter.has_beginning()) {
-                tracing::info!(webhook = %self.procedure.path, from = %days.from, "everything is to be read; days before this one are not asked for");
+                tracing::info!(webhook = %self.procedure.webhook.path, from = %days.from, "everything is to be read; days before this one are not asked for");
             }
         }
     }
@@ -151,7 +151,7 @@ impl<'a> PageReader<'a> {
                 && let Err(failure) = self.store_changes(&page).await
             {
                 // If it arrives now, nothing is lost.
-                tracing::warn!(webhook = %self.procedure.path, error = %failure, "what the delta told of could not be stored before it is delivered");
+                tracing::warn!(webhook = %self.procedure.webhook.path, error = %failure, "what the delta told of could not be stored before it is delivered");
             }
             failpoint::hit("deliver:before");
             outlet.page(&page.objects).await?;
@@ -201,7 +201,7 @@ impl<'a> PageReader<'a> {
         let mut behind = 0;
         while let Some(page) = procedure
             .store
-            .stored_changes(procedure.id, behind)
+            .stored_changes(procedure.webhook.id, behind)
             .await
             .map_err(|error| TaskError::from_store(&error))?
         {
@@ -222,7 +222,11 @@ impl<'a> PageReader<'a> {
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
         let next = page.next.clone().or_else(|| page.delta.clone());
         let told = Move::Told(changes, next);
-        procedure.store.move_cursor(procedure.id, told).await.map_err(|error| TaskError::from_store(&error))
+        procedure
+            .store
+            .move_cursor(procedure.webhook.id, told)
+            .await
+            .map_err(|error| TaskError::from_store(&error))
     }
 
     /// Forgets what was stored, unless only the end of a program says that it has arrived.
@@ -231,15 +235,18 @@ impl<'a> PageReader<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        let arrived = procedure.store.move_cursor(procedure.id, Move::Arrived).await;
+        let arrived = procedure.store.move_cursor(procedure.webhook.id, Move::Arrived).await;
         arrived.map_err(|error| TaskError::from_store(&error))
     }
 
     async fn still_wanted(&self) -> Result<(), TaskError> {
         let procedure = self.procedure;
-        let state =
-            procedure.store.state(procedure.id).await.map_err(|error| TaskError::from_store(&error))?;
-        match superseded(&state, &procedure.policy, procedure.tenant.now()) {
+        let state = procedure
+            .store
+            .state(procedure.webhook.id)
+            .await
+            .map_err(|error| TaskError::from_store(&error))?;
+        match superseded(&state, &procedure.webhook.policy, procedure.tenant.now()) {
             Some(reason) => Err(TaskError::new(format!(
                 "reading the collection was ended for another renewal, whose reason is {reason}"
             ))),
@@ -264,7 +271,7 @@ impl<'a> PageReader<'a> {
         let mut hasher = DefaultHasher::new();
         next.hash(&mut hasher);
         if !self.seen.insert(hasher.finish()) {
-            let collection = &self.procedure.pair.collection;
+            let collection = &self.procedure.webhook.pair.collection;
             return Err(TaskError::new(format!(
                 "Protime's page of '{collection}' is not as documented: its nextLink leads back to a page that was \
                  read already"
@@ -278,7 +285,7 @@ impl<'a> PageReader<'a> {
         let procedure = self.procedure;
         self.restarts += 1;
         if self.restarts <= RESTARTS {
-            tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
+            tracing::warn!(webhook = %procedure.webhook.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
             procedure.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
@@ -305,11 +312,14 @@ impl<'a> PageReader<'a> {
         let delta = self.read.is_delta();
         let query = match &self.cursor.link {
             Some(link) => Query::Link(link),
-            None => Query::First { delta, filter: filter.as_deref(), references: &procedure.references },
+            None => {
+                Query::First { delta, filter: filter.as_deref(), references: &procedure.webhook.references }
+            }
         };
         let mut tries = 1;
         loop {
-            let asked = procedure.tenant.client.collection_page(&procedure.pair.collection, query, delta);
+            let asked =
+                procedure.tenant.client.collection_page(&procedure.webhook.pair.collection, query, delta);
             let error = match asked.await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
@@ -321,7 +331,7 @@ impl<'a> PageReader<'a> {
             if matches!(error, ApiError::NeedsOperator { .. }) || tries == TRIES || wait > PATIENCE {
                 return Err(NoPage::Failed(failed(&error)));
             }
-            tracing::debug!(webhook = %procedure.path, %error, tries, "a page is asked for again");
+            tracing::debug!(webhook = %procedure.webhook.path, %error, tries, "a page is asked for again");
             sleep(wait.max(procedure.timing.backoff.delay(tries, fastrand::f64()).min(PATIENCE))).await;
             tries += 1;
         }

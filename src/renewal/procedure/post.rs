@@ -47,19 +47,19 @@ impl Procedure {
         }
         match self.send(state).await {
             Ok((answer, awaited)) => {
-                self.unpersisted_keys.add(&self.path);
+                self.unpersisted_keys.add(&self.webhook.path);
                 drop(awaited);
                 let answer = Answer {
                     post,
-                    webhook: self.id,
+                    webhook: self.webhook.id,
                     location: answer.location,
                     body: answer.body,
                     issued_at: begun.protime,
-                    references: self.policy.references.clone(),
+                    references: self.webhook.policy.references.clone(),
                 };
                 self.keep(answer, stop).await?;
                 if state.after_end && is_early(state, begun) {
-                    tracing::info!(webhook = %self.path, "Protime renews a webhook before its end after all");
+                    tracing::info!(webhook = %self.webhook.path, "Protime renews a webhook before its end after all");
                     self.tenant_renews(false, None).await?;
                 }
                 Ok(())
@@ -84,7 +84,7 @@ impl Procedure {
             failpoint::hit("delete:after");
             match deleted {
                 Ok(()) => {
-                    tracing::info!(webhook = %self.path, "deleted at Protime, to be created with other references");
+                    tracing::info!(webhook = %self.webhook.path, "deleted at Protime, to be created with other references");
                 }
                 Err(error) if error.status() == Some(404) => {}
                 Err(error) => return Err(PostError::Unknown(error)),
@@ -92,7 +92,7 @@ impl Procedure {
         }
         let awaited = self.unpersisted_keys.expect();
         failpoint::hit("post:before");
-        let answer = self.tenant.client.post_webhook(&self.pair, &self.references).await;
+        let answer = self.tenant.client.post_webhook(&self.webhook.pair, &self.webhook.references).await;
         failpoint::hit("post:after");
         Ok((answer?, awaited))
     }
@@ -107,13 +107,13 @@ impl Procedure {
         let ours =
             registration.filter(|registration| registration.id.as_ref().is_none_or(|id| *id == listed.id));
         if let Some(registration) = ours {
-            return Ok(registration.references != self.policy.references);
+            return Ok(registration.references != self.webhook.policy.references);
         }
         match self.tenant.client.get_webhook(&listed.id).await {
             Ok(webhook) => {
                 let references = webhook.references.unwrap_or_default();
                 let theirs = ExternalReference::all(&references);
-                Ok(!ExternalReference::are_the_same(&theirs, &self.policy.references))
+                Ok(!ExternalReference::are_the_same(&theirs, &self.webhook.policy.references))
             }
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(PostError::NotProcessed(error)),
@@ -131,17 +131,17 @@ impl Procedure {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.unpersisted_keys.refused(&self.path, self.tenant.now().local);
-            self.store.look_at(self.id);
+            self.unpersisted_keys.refused(&self.webhook.path, self.tenant.now().local);
+            self.store.look_at(self.webhook.id);
             if !in_emergency_file {
                 match self.store.write_emergency_file(&answer).await {
                     Ok(path) => {
                         in_emergency_file = true;
-                        self.unpersisted_keys.in_emergency_file(&self.path);
-                        tracing::error!(webhook = %self.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
+                        self.unpersisted_keys.in_emergency_file(&self.webhook.path);
+                        tracing::error!(webhook = %self.webhook.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
                     }
                     Err(second) => {
-                        tracing::error!(webhook = %self.path, %error, %second, "a new key is only in memory: neither the database nor an emergency file takes it; do not stop this process, make room on the disk");
+                        tracing::error!(webhook = %self.webhook.path, %error, %second, "a new key is only in memory: neither the database nor an emergency file takes it; do not stop this process, make room on the disk");
                     }
                 }
             }
@@ -150,10 +150,10 @@ impl Procedure {
             }
             tokio::time::sleep(DISK_RETRY).await;
         }
-        if self.unpersisted_keys.remove(&self.path) {
-            tracing::warn!(webhook = %self.path, "the database took the new key after all");
+        if self.unpersisted_keys.remove(&self.webhook.path) {
+            tracing::warn!(webhook = %self.webhook.path, "the database took the new key after all");
             self.store.forget_emergency_file(answer.post);
-            self.store.look_at(self.id);
+            self.store.look_at(self.webhook.id);
         }
         Ok(())
     }
@@ -161,14 +161,15 @@ impl Procedure {
     /// What the arrival of an answer makes of the webhook: the key in it becomes current; where none is found,
     /// what came is stored to be looked at.
     fn outcome(&self, answer: &Answer) -> Event {
-        match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+        match protime::interpret(answer.location.as_deref(), &answer.body, self.webhook.key_field.as_deref())
+        {
             Ok(issued) => Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))),
             Err(_) => Event::Answered(answer.post),
         }
     }
 
     async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
-        let state = self.store.state(self.id).await?;
+        let state = self.store.state(self.webhook.id).await?;
         let now = self.tenant.now();
         let transition = apply(&state, outcome, now);
         let state = transition.state.clone();
@@ -186,7 +187,7 @@ impl Procedure {
             (outcome, &state.registration, &state.active)
         {
             self.rotations.send_modify(|count| *count += 1);
-            tracing::info!(webhook = %self.path, renewal = active.id, key_version = registration.key_version, "key rotated");
+            tracing::info!(webhook = %self.webhook.path, renewal = active.id, key_version = registration.key_version, "key rotated");
         }
     }
 
@@ -201,14 +202,14 @@ impl Procedure {
             self.tell_failure(&state);
             return Ok(());
         }
-        let state = self.store.state(self.id).await?;
+        let state = self.store.state(self.webhook.id).await?;
         let had_effect = match (&state.remote, &state.registration) {
             (Remote::Listed(listed), Some(registration)) => differs(registration, listed),
             (Remote::Listed(_), None) => true,
             (Remote::Absent { .. } | Remote::NeverAsked, _) => false,
         };
         if !had_effect {
-            tracing::info!(webhook = %self.path, renewal = active.id, "the POST whose answer was lost has had no effect");
+            tracing::info!(webhook = %self.webhook.path, renewal = active.id, "the POST whose answer was lost has had no effect");
             self.record_outcome("post_had_no_effect", &Event::PostHadNoEffect, &[]).await?;
             return Ok(());
         }
@@ -228,7 +229,8 @@ impl Procedure {
             return self.replace(state, RenewalOutcome::Interrupted, error, Reason::Interrupted).await;
         };
         let Some(attempt) = self.start(state, Step::Rotate).await? else { return Ok(()) };
-        match protime::interpret(answer.location.as_deref(), &answer.body, self.key_field.as_deref()) {
+        match protime::interpret(answer.location.as_deref(), &answer.body, self.webhook.key_field.as_deref())
+        {
             Ok(issued) => {
                 let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, issued)));
                 let state = self.record_outcome("rotate", &event, &[]).await?;

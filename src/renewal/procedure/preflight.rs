@@ -25,9 +25,9 @@ impl Procedure {
             return Ok(None);
         }
         let ours = delivers(state, now);
-        let current = self.store.keys(self.id).await?.current;
+        let current = self.store.keys(self.webhook.id).await?.current;
         let current = current.as_ref().map(|current| (&current.key, current.version));
-        let answers = self.sinks.iter().map(|sink| async move {
+        let answers = self.webhook.sinks.iter().map(|sink| async move {
             let loses = !ours
                 || state.had_key(&sink.id())
                 || match current {
@@ -46,7 +46,7 @@ impl Procedure {
         let failure = TaskError::new(failures.join("; "));
         let must_not_wait = if ours { is_pressing(state, now) } else { state.registration.is_some() };
         if ready && must_not_wait {
-            tracing::warn!(webhook = %self.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
+            tracing::warn!(webhook = %self.webhook.path, error = %failure, "a key sink is not ready; renewing all the same, for others are and must not wait");
             return Ok(None);
         }
         Ok(Some(failure))

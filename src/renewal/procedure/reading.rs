@@ -55,7 +55,7 @@ impl Procedure {
             // A sink that does not take the key must not keep back what others can check already.
             Signing::NotEverywhere(key) if context.step == Step::CatchUp => Some(key),
             Signing::NotEverywhere(_) | Signing::NotYet if context.step == Step::Resync => {
-                tracing::info!(webhook = %self.path, "the receiver has no key yet that objects could be signed with; they follow when it has one");
+                tracing::info!(webhook = %self.webhook.path, "the receiver has no key yet that objects could be signed with; they follow when it has one");
                 return Ok(Ran::Skipped);
             }
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
@@ -80,14 +80,14 @@ impl Procedure {
         purpose: Purpose,
     ) -> Result<PageCursor, StoreError> {
         let shape = self.shape(read);
-        let (cursor, delta) = self.store.cursor(self.id).await?;
+        let (cursor, delta) = self.store.cursor(self.webhook.id).await?;
         if purpose == Purpose::Resumable
             && let Some(cursor) = cursor
             && (cursor.renewal, cursor.step, &cursor.shape) == (context.renewal_id, context.step, &shape)
             && cursor.progress.pages > 0
         {
             let Progress { pages, objects } = cursor.progress;
-            tracing::info!(webhook = %self.path, pages, objects, "reading the collection goes on where it was interrupted");
+            tracing::info!(webhook = %self.webhook.path, pages, objects, "reading the collection goes on where it was interrupted");
             return Ok(cursor);
         }
         let link = delta.filter(|delta| read.is_delta() && delta.shape == shape).map(|delta| delta.link);
@@ -142,7 +142,7 @@ impl Procedure {
 
     async fn keep_delta(&self, shape: String, delta: Option<String>) -> Result<(), StoreError> {
         let Some(link) = delta else {
-            tracing::warn!(webhook = %self.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
+            tracing::warn!(webhook = %self.webhook.path, "Protime's delta ended without a deltaLink; the next resync reads everything");
             return self.forget_delta().await;
         };
         self.record_outcome("keep_delta", &Event::Delta(true), &[Move::Delta(DeltaLink { shape, link })])
@@ -162,8 +162,8 @@ impl Procedure {
         state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
-        let (_, delta) = self.store.cursor(self.id).await?;
-        let (Resync::Read(read), Some(delta)) = (&self.resync, delta) else {
+        let (_, delta) = self.store.cursor(self.webhook.id).await?;
+        let (Resync::Read(read), Some(delta)) = (&self.webhook.resync, delta) else {
             self.forget_delta().await?;
             return Ok(Advance::Acted);
         };
@@ -178,11 +178,11 @@ impl Procedure {
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
                 self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
-                tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
+                tracing::info!(webhook = %self.webhook.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
             Ok(ReadToEnd { .. }) => {
-                tracing::warn!(webhook = %self.path, "the delta has ended at Protime; the next resync reads everything, which does not show what was deleted");
+                tracing::warn!(webhook = %self.webhook.path, "the delta has ended at Protime; the next resync reads everything, which does not show what was deleted");
                 self.forget_delta().await?;
                 return Ok(Advance::Acted);
             }
@@ -195,8 +195,8 @@ impl Procedure {
         let wished =
             if let TaskErrorKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
-        let retry_at = later(now, delay.min(self.policy.longest_retry));
-        tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
+        let retry_at = later(now, delay.min(self.webhook.policy.longest_retry));
+        tracing::warn!(webhook = %self.webhook.path, error = %failure, %retry_at, "the delta could not be kept warm");
         self.record_outcome("refresh_failed", &Event::DeltaNotReached(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }
@@ -239,7 +239,7 @@ impl Procedure {
             return Ok(Signing::NotNeeded);
         }
         let everyone_has_it = state.is_known_everywhere();
-        let keys = self.store.keys(self.id).await.map_err(|error| TaskError::from_store(&error))?;
+        let keys = self.store.keys(self.webhook.id).await.map_err(|error| TaskError::from_store(&error))?;
         Ok(match keys.current {
             Some(current) if everyone_has_it => Signing::With(current.key),
             Some(current) => Signing::NotEverywhere(current.key),
@@ -252,7 +252,10 @@ impl Procedure {
         let filter = read.filter.as_ref().map_or_else(String::new, Filter::shape);
         let kind = if read.is_delta() { "delta" } else { "list" };
         let target = &read.target;
-        format!("{kind} {} {} {filter} {target}", self.pair.collection, self.policy.references)
+        format!(
+            "{kind} {} {} {filter} {target}",
+            self.webhook.pair.collection, self.webhook.policy.references
+        )
     }
 }
 

@@ -39,12 +39,12 @@ impl Procedure {
         // Protime's documents name no status; a proxy or a missing scope speak otherwise.
         let may_be_early = matches!(error.status(), Some(400 | 409));
         if may_be_early && self.tenant.poll().await.is_ok() {
-            let (state, now) = (self.store.state(self.id).await?, self.tenant.now());
+            let (state, now) = (self.store.state(self.webhook.id).await?, self.tenant.now());
             match self.judge_refusal(&state, error, now) {
                 Refused::Early(end) => {
                     let end_text = end.round(Unit::Second).unwrap_or(end);
                     let why = format!("Protime renews it only after its end, {end_text}: {error}");
-                    tracing::warn!(webhook = %self.path, %end, %error, "Protime refuses to renew a webhook that it still delivers to; it is renewed after its end");
+                    tracing::warn!(webhook = %self.webhook.path, %end, %error, "Protime refuses to renew a webhook that it still delivers to; it is renewed after its end");
                     return self.tenant_renews(true, Some(&Event::PostPostponed(post, why))).await;
                 }
                 Refused::AroundTheEnd => {
@@ -53,7 +53,7 @@ impl Procedure {
                     setback.retry = Retry { backoff: Backoff::fixed(SOON), draw: 1.0 };
                 }
                 Refused::KeyOfNoOne(id) => {
-                    tracing::warn!(webhook = %self.path, %error, "Protime gives no key for a webhook that exists; deleting it, so that it can be created");
+                    tracing::warn!(webhook = %self.webhook.path, %error, "Protime gives no key for a webhook that exists; deleting it, so that it can be created");
                     match self.tenant.client.delete_webhook(&id).await {
                         Err(error) if error.status() != Some(404) => setback = self.api_setback(&error),
                         Ok(()) | Err(_) => setback.kind = RetryKind::Transient,
@@ -73,17 +73,17 @@ impl Procedure {
         loop {
             let now = self.tenant.now();
             let mut commits: Vec<Commit> = Vec::new();
-            for state in self.store.states_of(&self.path.tenant).await? {
+            for state in self.store.states_of(&self.webhook.path.tenant).await? {
                 let event = Event::RenewedAfterEnd(after_end, self.timing.schedule());
                 let mut transition = apply(&state, &event, now);
-                if let Some(own) = own.filter(|_| state.id == self.id) {
+                if let Some(own) = own.filter(|_| state.id == self.webhook.id) {
                     transition = transition.then(&state, own, now);
                 }
                 if transition.changes(&state) {
                     commits.push(transition.into());
                 }
             }
-            let tenant = OfTenant::AfterEnd(self.path.tenant.clone(), after_end);
+            let tenant = OfTenant::AfterEnd(self.webhook.path.tenant.clone(), after_end);
             if self.store.commit("tenant_renews", commits, Some(tenant)).await? {
                 return Ok(());
             }
@@ -108,8 +108,8 @@ impl Procedure {
             };
         };
         // What has other references was deleted before the POST.
-        let Some(end) =
-            end_of(registration, listed).filter(|_| registration.references == self.policy.references)
+        let Some(end) = end_of(registration, listed)
+            .filter(|_| registration.references == self.webhook.policy.references)
         else {
             return Refused::Otherwise;
         };

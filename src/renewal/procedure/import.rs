@@ -3,7 +3,7 @@
 //! A wrong key cannot be told from a right one, since Protime never shows a key again. It shows when
 //! events do not match, and another renewal fixes it.
 
-use super::procedure::Procedure;
+use super::Procedure;
 use crate::{
     domain::{
         key::WebhookKey,
@@ -29,11 +29,11 @@ pub(crate) enum Imported {
 impl Procedure {
     /// Makes a key current without a POST, unless one is in flight.
     pub(crate) async fn import_key(&self, key: WebhookKey) -> Result<Imported, StoreError> {
-        let references = self.policy.references.clone();
-        let imported = import(&self.store, self.id, key, references, || self.tenant.now()).await?;
+        let references = self.webhook.policy.references.clone();
+        let imported = import(&self.store, self.webhook.id, key, references, || self.tenant.now()).await?;
         if let Imported::New { version } = imported {
             self.rotations.send_modify(|count| *count += 1);
-            tracing::info!(webhook = %self.path, key_version = version, "a key was imported");
+            tracing::info!(webhook = %self.webhook.path, key_version = version, "a key was imported");
         }
         Ok(imported)
     }
