@@ -56,8 +56,7 @@ impl Service {
         loop {
             rotations.borrow_and_update();
             // In this order: a key that arrives between the two ends the waiting at the next look.
-            let state = self.store.state(procedure.webhook.id).await?;
-            let keys = self.store.keys(procedure.webhook.id).await?;
+            let (state, keys) = self.store.state_then_keys(procedure.webhook.id).await?;
             if let Some(key_version) = self.signer(&keys, authorization, body) {
                 return Ok(Some(Verdict::Valid { key_version }));
             }

@@ -7,11 +7,11 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Store, StoreError,
-    state::{millis, moment, optional_moment},
+    state::{self, millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
-    state::{Registration, WebhookId},
+    state::{Registration, WebhookId, WebhookState},
     webhook::TenantName,
 };
 
@@ -36,6 +36,12 @@ pub(crate) struct StoredKey {
 impl Store {
     pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
         self.key_reader.run(move |connection| stored(connection, id), |_| {}).await
+    }
+
+    /// What is known of a webhook, and after it its keys.
+    pub(crate) async fn state_then_keys(&self, id: WebhookId) -> Result<(WebhookState, Keys), StoreError> {
+        let both = move |connection: &Connection| Ok((state::of(connection, id)?, stored(connection, id)?));
+        self.key_reader.run(both, |_| {}).await
     }
 
     /// The current keys of a tenant's webhooks.
