@@ -79,7 +79,7 @@ pub(crate) enum OpenError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start afresh"
+        "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start with a new one"
     )]
     Damaged { path: PathBuf, detail: String },
     #[error("cannot open {path}: {source}")]

@@ -70,7 +70,7 @@ fn written(received: Received) -> String {
         Received::Notices(notices) => notices,
         Received::Lagged(id) => {
             let event = Event {
-                error: Some("events were missed; read the webhooks anew".to_owned()),
+                error: Some("events were missed; read the webhooks again".to_owned()),
                 ..Event::new(Kind::Reset, clock::now())
             };
             let data = serde_json::to_string(&event).unwrap_or_default();

@@ -81,7 +81,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -
     {
         culprit.problem(
             "`status_socket` and `control_socket` are the same",
-            "give each socket a path of its own: everybody may speak to the one, and the other gives out keys",
+            "give each socket a path of its own: everyone may speak to the one, and the other gives out keys",
         );
     }
     Ok(Daemon {

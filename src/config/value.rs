@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domain::suggestions;
 
-/// What a value is to be that is read as a text and has no other form worth saying.
+/// What a value must be that is read as a text and has no other form worth saying.
 pub(super) const TEXT: &str = "a text in double quotes";
 
 /// A value of the file and the key, or the array, that it belongs to.
@@ -169,7 +169,7 @@ impl<'a> Value<'a> {
             DeValue::Datetime(_) => "a date or time",
             DeValue::Table(_) => "a table",
         };
-        self.wrong(&Wrong::new(format!("is {kind}"), format!("it is to be {wanted}")))
+        self.wrong(&Wrong::new(format!("is {kind}"), format!("it must be {wanted}")))
     }
 
     fn quoted(&self) -> String {

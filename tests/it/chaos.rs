@@ -89,7 +89,7 @@ impl Chaos {
         self.hang_up();
         if list == "7" {
             pause(Duration::from_millis(200));
-            // A daemon that is started anew would not run with it.
+            // A daemon that is started again would not run with it.
             self.world.write(&self.config);
         } else {
             self.config = config;
@@ -180,7 +180,7 @@ fn nothing_is_lost_in_any_mixture_of_faults() {
     let what = format!("nothing is lost in chaos with PROTIME_TEST_SEED={seed}");
     world.eventually(&what, || world.receiver.lost(&changes).is_empty().then_some(()));
     assert!(changes.len() > 100, "the data stood still");
-    #[expect(clippy::print_stdout, reason = "whoever runs it wants to know what it survived")]
+    #[expect(clippy::print_stdout, reason = "those who run it want to know what it survived")]
     {
         println!(
             "{} changes, {} faults, {} lost",

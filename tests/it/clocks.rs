@@ -204,7 +204,7 @@ fn what_was_put_off_on_another_clock_is_done_although_protime_is_silent() {
 }
 
 #[test]
-fn one_list_with_a_wrong_date_makes_nobody_expired() {
+fn one_list_with_a_wrong_date_makes_no_one_expired() {
     let world = World::running(&["--lifetime", "1h"], &["clockings", "people"]);
     let posts = world.sandbox.requests("create").len();
     let listed = world.daemon.cli(&["remote", "api", "acme", "webhooks"]);

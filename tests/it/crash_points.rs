@@ -125,7 +125,7 @@ impl Walk {
             Cause::Created | Cause::UnknownKey => fs::remove_dir_all(self.world.path("state")).unwrap(),
             Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
             Cause::Expiring => {
-                // The planned time comes earlier, so that nobody has to wait for it.
+                // The planned time comes earlier, so that no one has to wait for it.
                 let issued = "json_extract(state, '$.registration.at')";
                 database::set(&self.world.path("state"), "$.next_renewal_at", issued);
             }
@@ -176,7 +176,7 @@ impl Walk {
             if self.world.daemon.process().ended().is_some() {
                 return Some(true);
             }
-            // Whoever is asked may die of it: then the next look sees that.
+            // The one who is asked may die of it: then the next look sees that.
             if !asked {
                 asked = self.ask_for_renewals();
                 return None;

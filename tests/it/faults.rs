@@ -245,7 +245,7 @@ fn there_is_no_hot_loop() {
     let window = creates[0] + jiff::SignedDuration::from_secs(10);
     let in_window = creates.iter().filter(|at| **at <= window).count();
     assert!((2..=8).contains(&in_window), "{creates:?}");
-    // A restart does not start counting anew.
+    // A restart does not start counting again.
     world.daemon.kill();
     world.daemon.start();
     pause(Duration::from_secs(3));

@@ -1,4 +1,4 @@
-//! Somebody else renews the same webhook: answered once, capped, and never a war.
+//! Someone else renews the same webhook: answered once, capped, and never a war.
 
 use std::fs;
 
@@ -36,7 +36,7 @@ fn beyond_the_cap_the_webhook_is_contended() {
     });
     let health = world.daemon.status.get("/v1/health");
     assert_eq!(health.status, 503);
-    assert!(health.text.contains("somebody else renews"), "{}", health.text);
+    assert!(health.text.contains("someone else renews"), "{}", health.text);
     for _ in 0..3 {
         world.daemon.control.post("/v1/poll");
     }
@@ -77,7 +77,7 @@ fn two_daemons_on_one_webhook_end_as_contended() {
         let contended = |daemon: &Daemon| daemon.webhook("clockings")["state"] == "contended";
         (contended(&world.daemon) || contended(&other)).then_some(())
     });
-    // Whoever is not contended has won; polls go on, POSTs do not.
+    // The one who is not contended has won; polls go on, POSTs do not.
     let posts = world.sandbox.creates("clockings").len();
     assert!(posts <= 1 + 1 + 2 * 3, "{posts} POSTs");
     let polls = world.sandbox.requests("list").len();
@@ -92,7 +92,7 @@ fn two_daemons_on_one_webhook_end_as_contended() {
     assert_eq!(world.daemon.status.get("/v1/health").status, 200);
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.control.post("/v1/poll");
-    assert_eq!(world.sandbox.creates("clockings").len(), posts, "nobody is left to fight with");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "no one is left to fight with");
 }
 
 #[test]

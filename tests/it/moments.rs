@@ -1,4 +1,4 @@
-//! Things that happen at once: a reload beside a poll, a client that hangs up in the middle of his request,
+//! Things that happen at once: a reload beside a poll, a client that hangs up in the middle of its request,
 //! a delete beside a reload. Each is held at its dangerous moment by a slow tenant or a locked database.
 
 use std::{
@@ -79,7 +79,7 @@ fn a_reload_whose_client_hangs_up_is_done_all_the_same() {
 }
 
 #[test]
-fn a_client_that_hangs_up_ends_nobody_elses_poll() {
+fn a_client_that_hangs_up_ends_no_one_elses_poll() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = quiet(&world, &["clockings"]);
     world.start(&config);

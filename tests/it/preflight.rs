@@ -72,7 +72,7 @@ const OBSTACLES: [Obstacle; 4] = [
 fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     let mut world = World::running(LONG, &COLLECTIONS);
     world.daemon.stop();
-    // Whoever made these webhooks has their keys; this daemon knows nothing of them.
+    // Someone else made these webhooks and has their keys; this daemon knows nothing of them.
     fs::remove_dir_all(world.path("state")).unwrap();
     let posted = posts(&world);
     fs::create_dir(world.path("folder")).unwrap();
@@ -99,7 +99,7 @@ fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     }
     let health = world.daemon.status.get("/v1/health");
     assert!(health.status == 503 && health.text.contains("does not exist"), "{health:?}");
-    assert_eq!(posts(&world), posted, "nobody's key was killed");
+    assert_eq!(posts(&world), posted, "no one's key was killed");
 
     for obstacle in &OBSTACLES {
         (obstacle.clear)(world.folder());

@@ -126,7 +126,7 @@ fn a_death_between_delete_and_post_heals() {
 }
 
 #[test]
-fn a_webhook_that_somebody_else_made_with_other_references_is_replaced() {
+fn a_webhook_that_someone_else_made_with_other_references_is_replaced() {
     for other in ["refuse", "ignore"] {
         let mut world = World::new(LONG);
         world.sandbox.settings(&json!({"other_references": other}));
@@ -142,7 +142,7 @@ fn a_webhook_that_somebody_else_made_with_other_references_is_replaced() {
 }
 
 #[test]
-fn a_webhook_that_somebody_else_made_with_the_same_references_is_not_deleted() {
+fn a_webhook_that_someone_else_made_with_the_same_references_is_not_deleted() {
     let mut world = World::new(LONG);
     world.write(&with(&world, &[BADGE, ACTIVITY]));
     let created = world.daemon.cli(&["remote", "create", "clockings"]);
@@ -159,7 +159,7 @@ fn references_that_protime_lists_as_wanted_cause_nothing() {
     world.start(&config);
     world.settled("clockings");
     world.daemon.stop();
-    // As after a takeover, when nobody knew with which references the webhook was made.
+    // As after a takeover, when no one knew with which references the webhook was made.
     let state = world.path("state");
     database::set(&state, "$.registration.references", "''");
     // A list within a minute of our POST could be older than it.

@@ -65,7 +65,7 @@ fn webhooks_come_and_go() {
 }
 
 #[test]
-fn what_is_to_be_deleted_is_deleted_once_nobody_wants_it() {
+fn what_is_to_be_deleted_is_deleted_once_no_one_wants_it() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = with_on_remove(&world, &["clockings", "people"], "delete");
     world.start(&config);

@@ -167,7 +167,7 @@ fn deleting_a_configured_webhook_is_warned_of() {
     refused(&world, &["remote", "delete", "acme", &id, "--yes"], 1, &["404", "no webhook with this id"]);
     refused(&world, &["remote", "get", "acme", &id], 1, &["404", "no webhook with this id"]);
 
-    // What nobody configured needs no warning; what is left of it can be read.
+    // What no one configured needs no warning; what is left of it can be read.
     stranger(&world);
     let id = world.sandbox.webhook("absences").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(fine(&world, &["remote", "delete", "acme", &id]).contains("absences"));

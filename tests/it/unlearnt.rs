@@ -1,4 +1,4 @@
-//! POSTs whose outcome nobody learns: answers that are lost, once and again, and POSTs that Protime
+//! POSTs whose outcome no one learns: answers that are lost, once and again, and POSTs that Protime
 //! processes long after the client gave them up.
 
 use serde_json::json;
@@ -43,7 +43,7 @@ fn an_answer_that_comes_too_late() {
 }
 
 /// The client is reset, asks again and gets a key; then the first POST is processed after all, and
-/// that key is dead without anybody having said so.
+/// that key is dead without anyone having said so.
 #[test]
 fn a_post_that_is_processed_after_the_next_one() {
     let world = world();

@@ -1,4 +1,4 @@
-//! The private webhook key: Protime shows it once, and whoever has it can forge events.
+//! The private webhook key: Protime shows it once, and anyone who has it can forge events.
 //!
 //! It prints as `[redacted]`, is wiped from memory when dropped, and only [`WebhookKey::expose`]
 //! gives its text away: search for that word to see every place where a key leaves this type.

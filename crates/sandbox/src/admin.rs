@@ -86,6 +86,6 @@ fn body<T: DeserializeOwned>(call: &Call) -> Result<T, String> {
 fn since(call: &Call) -> Result<u64, String> {
     match call.parameter("since") {
         None => Ok(0),
-        Some(text) => text.parse().map_err(|_| format!("since is `{text}`, which is no number")),
+        Some(text) => text.parse().map_err(|_| format!("since is `{text}`, which is not a number")),
     }
 }

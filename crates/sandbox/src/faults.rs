@@ -77,14 +77,14 @@ pub struct OtherAnswer {
 impl OtherAnswer {
     fn check(&self) -> Result<(), String> {
         if self.status < 200 || StatusCode::from_u16(self.status).is_err() {
-            return Err(format!("{} is no final status code", self.status));
+            return Err(format!("{} is not a final status code", self.status));
         }
         for (name, value) in &self.headers {
-            HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;
+            HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
             HeaderValue::try_from(value).map_err(|_| format!("`{name}` has no valid value"))?;
         }
         let valid = self.content_type.as_ref().is_none_or(|text| HeaderValue::try_from(text).is_ok());
-        if valid { Ok(()) } else { Err("content_type is no header value".to_owned()) }
+        if valid { Ok(()) } else { Err("content_type is not a header value".to_owned()) }
     }
 }
 

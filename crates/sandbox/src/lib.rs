@@ -108,7 +108,7 @@ impl fmt::Debug for SandboxConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// It would be reachable from elsewhere.
-    #[error("{0} is no loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
+    #[error("{0} is not a loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
     NotLoopback(SocketAddr),
     /// A setting or a rule is wrong.
     #[error("{0}")]

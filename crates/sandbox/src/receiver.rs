@@ -1,7 +1,7 @@
 //! The reference receiver: what a customer of Protime runs, in miniature. It trusts nothing.
 //!
 //! Laws: an event counts only if its signature fits the key in the file that the daemon keeps, which
-//! is read anew for every event; while the receiver is down it answers 503 to everything; a resync
+//! is read again for every event; while the receiver is down it answers 503 to everything; a resync
 //! has read the whole list before it says that it is done.
 //!
 //! There are two ways to bring it up to date. One with a [`Source`] reads a collection's list when it is

@@ -124,7 +124,7 @@ fn explained(error: PostError, name: &str) -> anyhow::Error {
     match error {
         PostError::NotProcessed(error) => error.into(),
         PostError::Unknown(_) => anyhow::anyhow!(
-            "{error}. If it was processed, {name} has a key now that nobody knows: run this command again for another"
+            "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
         ),
     }
 }

@@ -118,14 +118,14 @@ impl Watch {
             return Verdict::Open;
         }
         self.stuck += 1;
-        let needs_somebody = webhook.state != State::Retrying;
+        let needs_someone = webhook.state != State::Retrying;
         match error {
             Some(error)
-                if self.old_error.as_ref() != Some(error) || (needs_somebody && self.stuck > PATIENCE) =>
+                if self.old_error.as_ref() != Some(error) || (needs_someone && self.stuck > PATIENCE) =>
             {
                 Verdict::Failed(reason(&error.step, &error.message, Some(error), now))
             }
-            None if needs_somebody && self.stuck > PATIENCE => {
+            None if needs_someone && self.stuck > PATIENCE => {
                 Verdict::Failed(format!("the webhook is {}", webhook.state.as_str()))
             }
             _ => Verdict::Open,
@@ -136,7 +136,7 @@ impl Watch {
 fn reason(step: &str, message: &str, error: Option<&LastError>, now: Timestamp) -> String {
     let retry = match error.map(|error| error.retry_at) {
         Some(Some(at)) => format!("; next try {}", moment::relative(now, at)),
-        Some(None) => "; not tried again before somebody acts".to_owned(),
+        Some(None) => "; not tried again before someone acts".to_owned(),
         None => String::new(),
     };
     format!("{}: {}{retry}", plain(step), plain(message))

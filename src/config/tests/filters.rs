@@ -263,7 +263,7 @@ fn days_stand_only_where_there_are_any() {
             "clockings",
             "kind = \"list\"\nlookback = 92",
             "`lookback`: 92 is an integer",
-            "; it is to be a duration in double quotes, such as \"90s\"",
+            "; it must be a duration in double quotes, such as \"90s\"",
         ),
     ];
     for (collection, resync, what, help) in rows {

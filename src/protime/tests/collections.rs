@@ -91,10 +91,10 @@ async fn a_link_with_a_filter_as_it_was_written_is_encoded() {
 async fn what_is_not_documented_is_refused_whole() {
     let rows = [
         ("<html>", "it is not JSON"),
-        ("{}", "no object with an array 'value'"),
+        ("{}", "not an object with an array 'value'"),
         (r#"{"value":[{"id":1},7]}"#, "entry 1 is not an object"),
-        (r#"{"value":7}"#, "no object with an array 'value'"),
-        (r#"{"value":[],"nextLink":"ftp://evil.example/p"}"#, "no link to a page (ftp:)"),
+        (r#"{"value":7}"#, "not an object with an array 'value'"),
+        (r#"{"value":[],"nextLink":"ftp://evil.example/p"}"#, "not a link to a page (ftp:)"),
     ];
     for (body, expected) in rows {
         let server = api(body).await;

@@ -278,7 +278,7 @@ impl<'a> PageReader<'a> {
         let procedure = self.procedure;
         self.restarts += 1;
         if self.restarts <= RESTARTS {
-            tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
+            tracing::warn!(webhook = %procedure.path, %error, "Protime does not know the place in the collection any more; reading it from its beginning, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
             procedure.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
@@ -292,7 +292,7 @@ impl<'a> PageReader<'a> {
         // Or the next attempt would go on with the link that is dead.
         self.record_place().await?;
         if self.restarts > RESTARTS {
-            return Err(TaskError::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
+            return Err(TaskError::new(format!("reading was begun again {RESTARTS} times: {error}")));
         }
         Ok(())
     }

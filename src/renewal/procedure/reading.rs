@@ -178,7 +178,7 @@ impl Procedure {
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
                 self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
-                tracing::info!(webhook = %self.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
+                tracing::info!(webhook = %self.path, objects, "the delta was kept alive, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
             Ok(ReadToEnd { .. }) => {
@@ -196,7 +196,7 @@ impl Procedure {
             if let TaskErrorKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
         let retry_at = later(now, delay.min(self.policy.longest_retry));
-        tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept warm");
+        tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept alive");
         self.record_outcome("refresh_failed", &Event::DeltaNotReached(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }

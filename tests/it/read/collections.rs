@@ -132,7 +132,7 @@ fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
             (error["step"] == "catch_up").then_some(error)
         });
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains("begun afresh 3 times"), "{message}");
+        assert!(message.contains("begun again 3 times"), "{message}");
         assert!(!world.daemon.webhook("clockings")["owed_resync"].is_null(), "{kind}");
         world.sandbox.settings(&json!({"paging_token_lifetime_ms": 3_600_000}));
         world.eventually("everything was read", || {
@@ -165,7 +165,7 @@ fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_afresh() {
     world.renewed("clockings", "disabled");
     world.nothing_lost();
     assert_eq!(world.sandbox.requests("collection").len(), fresh);
-    assert!(!world.daemon.log().contains("reading it afresh"));
+    assert!(!world.daemon.log().contains("reading it from its beginning"));
 }
 
 #[test]

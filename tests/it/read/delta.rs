@@ -69,7 +69,7 @@ fn a_delta_that_ended_is_begun_afresh_and_a_conflict_is_asked_again() {
     let conflicts = asked.iter().filter(|it| it["status"] == 409).count();
     assert_eq!(conflicts, 2);
     assert!(asked.len() >= 5, "three pages at least, and two conflicts: {asked:?}");
-    assert!(world.daemon.log().contains("reading it afresh"));
+    assert!(world.daemon.log().contains("reading it from its beginning"));
 }
 
 fn outage_after_a_change(world: &World) {
@@ -87,7 +87,7 @@ fn audited(world: &World, least: u64) -> Value {
 }
 
 #[test]
-fn a_delta_is_kept_warm_and_what_it_brings_is_offered_and_counted() {
+fn a_delta_is_kept_alive_and_what_it_brings_is_offered_and_counted() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("people", 10);
     world.sandbox.settings(&json!({"delta_lifetime_ms": 3_000}));
@@ -135,7 +135,7 @@ fn a_refresh_that_does_not_reach_the_receiver_keeps_its_place() {
     world.receiver.down(true);
     world.sandbox.change("people", 4);
     world.eventually("a refresh fails", || {
-        world.daemon.log().contains("the delta could not be kept warm").then_some(())
+        world.daemon.log().contains("the delta could not be kept alive").then_some(())
     });
     let webhook = world.daemon.webhook("people");
     assert!(webhook["state"] == "active" && webhook["last_error"].is_null(), "{webhook}");

@@ -116,7 +116,7 @@ fn a_receiver_that_refuses_the_present_key_gets_the_next_one() {
     let config = config(&world, "people", "kind = \"list\"");
     world.start(&config);
     world.settled("people");
-    // It checks with a file that nobody writes: as if somebody had given it another key by hand.
+    // It checks with a file that no one writes: as if someone had given it another key by hand.
     world.receiver.trust("people", world.path("nothing.key"));
     world.sandbox.change("people", 1);
     world.eventually("Protime gives up", || {

@@ -81,7 +81,7 @@ fn a_place_that_protime_forgot_is_no_place() {
     }));
     world.daemon.start();
     world.renewed("clockings", "manual");
-    assert!(world.daemon.log().contains("reading it afresh"));
+    assert!(world.daemon.log().contains("reading it from its beginning"));
     world.nothing_lost();
 }
 

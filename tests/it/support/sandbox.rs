@@ -178,8 +178,8 @@ impl Admin {
         self.send("POST", "tokens/revoke", None);
     }
 
-    /// Renews as somebody else would. An end in whole seconds may be the same end with its digits cut
-    /// off, so within a second of such a one nobody can tell another POST from ours: then it waits.
+    /// Renews as someone else would. An end in whole seconds may be the same end with its digits cut
+    /// off, so within a second of such a one no one can tell another POST from ours: then it waits.
     pub(crate) fn foreign_renew(&self, destination_url: &str, collection: &str) {
         let webhook = self.webhook(collection);
         if webhook.is_some_and(|it| it["valid_until"].as_str().is_some_and(|end| !end.contains('.'))) {
@@ -189,7 +189,7 @@ impl Admin {
         self.send("POST", "webhooks/foreign-renew", Some(&body));
     }
 
-    /// Renews as somebody else would, unless the webhook is gone by then.
+    /// Renews as someone else would, unless the webhook is gone by then.
     pub(crate) fn foreign_renew_if_there(&self, destination_url: &str, collection: &str) {
         self.try_on_pair("POST", "webhooks/foreign-renew", destination_url, collection);
     }

@@ -35,7 +35,7 @@ impl Asked {
     }
 }
 
-/// How a request is answered; HEAD always with 405, since nobody need know it.
+/// How a request is answered; HEAD always with 405, since no one need know it.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// With this status, these headers and this body.

@@ -1,5 +1,5 @@
-//! TLS in front of a server that speaks none, with certificates of authorities that nobody trusts unless
-//! he is told to.
+//! TLS in front of a server that speaks none, with certificates of authorities that no one trusts unless
+//! a client is told to.
 
 use std::sync::{Arc, Mutex};
 
@@ -140,7 +140,7 @@ async fn serve(listener: TcpListener, server: String, inner: Arc<Mutex<Inner>>) 
 }
 
 async fn pass_on(stream: TcpStream, acceptor: TlsAcceptor, server: String) {
-    // Whoever does not trust the certificate hangs up, and then there is nothing to pass on.
+    // A client that does not trust the certificate hangs up, and then there is nothing to pass on.
     let Ok(mut trusting) = acceptor.accept(stream).await else { return };
     let Ok(mut plain) = TcpStream::connect(&server).await else { return };
     let _ended = copy_bidirectional(&mut trusting, &mut plain).await;

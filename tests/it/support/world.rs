@@ -14,7 +14,7 @@ use super::{Config, Daemon, Receiver, Sandbox, Webhook, config::words, until, wa
 /// Everything a test needs; gone when it is.
 #[derive(Debug)]
 pub(crate) struct World {
-    // Fields are dropped in this order: first whoever writes into the folder.
+    // Fields are dropped in this order: first the one who writes into the folder.
     pub(crate) daemon: Daemon,
     pub(crate) receiver: Receiver,
     pub(crate) sandbox: Sandbox,

@@ -128,10 +128,10 @@ fn what_is_wrong_is_named() {
     ] {
         assert_eq!(parse(body).expect_err(body), expected);
     }
-    assert_eq!(parse("[\"Zoe\"]").expect_err("a list"), "the body is no JSON object: it is an array");
+    assert_eq!(parse("[\"Zoe\"]").expect_err("a list"), "the body is not a JSON object: it is an array");
     for body in ["", "\"Zoe\"", "7", "{\"Zoe\"", "{\"changeType\":\"Delete\"} trailing"] {
         let error = parse(body).expect_err(body);
-        assert!(error.starts_with("the body is no JSON object: ") && !error.contains("Zoe"), "{error}");
+        assert!(error.starts_with("the body is not a JSON object: ") && !error.contains("Zoe"), "{error}");
     }
     assert!(Event::parse("clockings", b"{\"changeType\":\"\xff\"}").is_err(), "not UTF-8");
 }

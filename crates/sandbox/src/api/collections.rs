@@ -43,7 +43,7 @@ fn bad(why: &str) -> Answer {
 }
 
 fn gone() -> Answer {
-    Answer::error(410, "Gone", "This delta has ended; start afresh.").with(header::CACHE_CONTROL, "no-store")
+    Answer::error(410, "Gone", "This delta has ended; start again.").with(header::CACHE_CONTROL, "no-store")
 }
 
 fn conflict() -> Answer {
@@ -120,7 +120,7 @@ fn next_page(now: Timestamp, collection: &'static str, call: &Call, token: &str)
     let as_given = call.parameter("filter").unwrap_or_default() == place.filter
         && call.parameter("externalReferences").unwrap_or_default() == place.references;
     if !as_given {
-        return Err(bad("a link to a next page is to be asked for as it was given"));
+        return Err(bad("a link to a next page must be asked for as it was given"));
     }
     let delta = call.parameter("deltaToken").map(|text| decode::<DeltaToken>(&text).ok_or_else(conflict));
     let delta = delta.transpose()?;
