@@ -101,7 +101,7 @@ impl Service {
                 next_renewal_at: webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min(),
             },
             tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
-            orphans: removed_webhooks
+            removed_webhooks: removed_webhooks
                 .iter()
                 .map(|removed| webhook_view::removed(removed, removed::tenant_of(setup, removed).is_some()))
                 .collect(),

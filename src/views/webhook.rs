@@ -129,8 +129,8 @@ fn key(registration: &Registration) -> report::Key {
     }
 }
 
-fn active(active: &ActiveRenewal) -> report::OpenRenewal {
-    report::OpenRenewal {
+fn active(active: &ActiveRenewal) -> report::ActiveRenewal {
+    report::ActiveRenewal {
         id: active.id,
         reason: active.reason.to_string(),
         step: Stage::step(active.stage).to_string(),

@@ -60,7 +60,7 @@ impl Watch {
         now: Timestamp,
     ) -> (Vec<String>, Verdict) {
         let steps = renewal.map_or(&[][..], |renewal| &renewal.steps);
-        let lines = self.news(steps);
+        let lines = self.new_lines(steps);
         if !lines.is_empty() {
             self.stuck = 0;
         }
@@ -74,12 +74,12 @@ impl Watch {
                 let why = steps.iter().rev().find_map(|step| step.error.as_deref());
                 Verdict::Failed(plain(why.unwrap_or(outcome)))
             }
-            None => self.trouble(steps, webhook, now),
+            None => self.failure(steps, webhook, now),
         };
         (lines, verdict)
     }
 
-    fn news(&mut self, steps: &[StepRecord]) -> Vec<String> {
+    fn new_lines(&mut self, steps: &[StepRecord]) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let name = plain(&step.step);
@@ -101,7 +101,7 @@ impl Watch {
         lines
     }
 
-    fn trouble(&mut self, steps: &[StepRecord], webhook: &Webhook, now: Timestamp) -> Verdict {
+    fn failure(&mut self, steps: &[StepRecord], webhook: &Webhook, now: Timestamp) -> Verdict {
         let waits = matches!(webhook.state, State::Retrying | State::Blocked | State::Contended);
         let error = webhook.last_error.as_ref();
         let failed = steps.iter().enumerate().skip(self.old).find(|(at, step)| {

@@ -51,7 +51,7 @@ impl Group<'_> {
     }
 }
 
-/// The whole picture; `all` shows every webhook however many there are.
+/// The whole view; `all` shows every webhook however many there are.
 pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> String {
     let mut groups = groups(view, now, style);
     // Stable: among equals the order of the configuration stays.
@@ -66,8 +66,8 @@ pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> St
     for group in &groups {
         push_group(&mut text, group, now, style, brief, bar);
     }
-    for orphan in &view.status.orphans {
-        push(&mut text, &format!("! {}", left(orphan, now)), "", Paint::Doubtful, style);
+    for removed in &view.status.removed_webhooks {
+        push(&mut text, &format!("! {}", left(removed, now)), "", Paint::Doubtful, style);
     }
     if brief && groups.iter().any(|group| group.lines.iter().any(|line| line.rank == FINE)) {
         push(&mut text, "--all shows every webhook", "", Paint::Faint, style);
@@ -152,20 +152,20 @@ fn daemon_problems(view: &View, now: Timestamp) -> Vec<String> {
 }
 
 /// A webhook that left the configuration, and what to do about it.
-fn left(orphan: &RemovedWebhook, now: Timestamp) -> String {
-    let remote = orphan.remote.as_ref().map(|remote| {
+fn left(removed: &RemovedWebhook, now: Timestamp) -> String {
+    let remote = removed.remote.as_ref().map(|remote| {
         let until = remote.valid_until.map(|at| format!(" until {}", moment::exact(at))).unwrap_or_default();
         format!(", {} at Protime{until}", plain(&remote.status))
     });
     format!(
         "{}/{} ({} to {}) left the configuration {}{}: {}",
-        plain(&orphan.tenant),
-        plain(&orphan.name),
-        plain(&orphan.collection),
-        plain(&orphan.destination_url),
-        moment::ago(now, orphan.left_at),
+        plain(&removed.tenant),
+        plain(&removed.name),
+        plain(&removed.collection),
+        plain(&removed.destination_url),
+        moment::ago(now, removed.left_at),
         remote.unwrap_or_default(),
-        plain(&orphan.note)
+        plain(&removed.note)
     )
 }
 

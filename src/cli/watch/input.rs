@@ -5,21 +5,21 @@
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
-use super::news::{Key, News};
+use super::message::{Key, Message};
 
 /// Sends what is typed until no one listens, or the terminal is gone.
-pub(super) fn listen(news: mpsc::Sender<News>) {
+pub(super) fn listen(messages: mpsc::Sender<Message>) {
     std::thread::spawn(move || {
         loop {
             let sent = match event::read() {
                 Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                    news.blocking_send(News::Typed(meaning(key)))
+                    messages.blocking_send(Message::Typed(meaning(key)))
                 }
-                Ok(Event::Resize(..)) => news.blocking_send(News::Resized),
+                Ok(Event::Resize(..)) => messages.blocking_send(Message::Resized),
                 Ok(_) => Ok(()),
                 Err(_) => {
                     // A terminal that cannot be read has no one before it, and is not read again.
-                    let _ = news.blocking_send(News::Typed(Key::Quit));
+                    let _ = messages.blocking_send(Message::Typed(Key::Quit));
                     return;
                 }
             };

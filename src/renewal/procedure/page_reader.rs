@@ -23,7 +23,7 @@ use crate::{
         object::Object,
         page_cursor::{PageCursor, Progress},
         plan::superseded,
-        query::is_of_kept_delta,
+        query::is_delta_link,
         reason::Step,
         task::{TaskError, TaskErrorKind},
         transition::Event,
@@ -147,7 +147,7 @@ impl<'a> PageReader<'a> {
                     continue;
                 }
             };
-            if page.is_kept
+            if page.follows_delta_link
                 && let Err(failure) = self.store_changes(&page).await
             {
                 // If it arrives now, nothing is lost.
@@ -158,7 +158,7 @@ impl<'a> PageReader<'a> {
             failpoint::hit("deliver:after");
             self.cursor.progress.pages += 1;
             self.cursor.progress.objects += Object::count(&page.objects);
-            if page.is_kept && !page.objects.is_empty() {
+            if page.follows_delta_link && !page.objects.is_empty() {
                 self.has_arrived().await?;
             }
             self.deliver_the_overtaken(&page, outlet).await?;
@@ -256,7 +256,7 @@ impl<'a> PageReader<'a> {
         let PageCursor { renewal, step, progress, .. } = self.cursor;
         let event = Event::PageDelivered { renewal, step, progress };
         let recorded =
-            procedure.record_outcome("walked", &event, &[Move::PageCursor(self.cursor.clone())]).await;
+            procedure.record_outcome("page_read", &event, &[Move::PageCursor(self.cursor.clone())]).await;
         recorded.map(drop).map_err(|error| TaskError::from_store(&error))
     }
 
@@ -333,7 +333,7 @@ impl<'a> PageReader<'a> {
 fn is_gone(error: &ApiError, link: &str) -> bool {
     match error.status() {
         Some(400 | 404 | 410) => true,
-        Some(409) => !is_of_kept_delta(link),
+        Some(409) => !is_delta_link(link),
         _ => false,
     }
 }

@@ -177,7 +177,7 @@ impl Procedure {
                 let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
-                self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
+                self.record_outcome("delta_kept_alive", &event, &[Move::Delta(next)]).await?;
                 tracing::info!(webhook = %self.path, objects, "the delta was kept alive, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
@@ -197,7 +197,7 @@ impl Procedure {
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
         let retry_at = later(now, delay.min(self.policy.longest_retry));
         tracing::warn!(webhook = %self.path, error = %failure, %retry_at, "the delta could not be kept alive");
-        self.record_outcome("refresh_failed", &Event::DeltaNotReached(retry_at), &[]).await?;
+        self.record_outcome("delta_not_kept_alive", &Event::DeltaNotReached(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }
 

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use crate::{cli::view::View, domain::report::History};
 
 #[derive(Debug)]
-pub(super) enum News {
-    /// The whole picture; `events` says whether the daemon tells of changes itself.
-    Picture {
+pub(super) enum Message {
+    /// The whole view; `events` says whether the daemon tells of changes itself.
+    View {
         view: Box<View>,
         events: bool,
     },
