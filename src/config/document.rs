@@ -81,7 +81,7 @@ pub(super) fn read<T>(
     }
     let read = if let Some(reported) = syntax {
         for span in redact::unparsed(text) {
-            report.hide(source.at(span));
+            report.redact(source.at(span));
         }
         Err(reported)
     } else {

@@ -32,7 +32,7 @@ struct Found {
     problems: Vec<Option<Problem>>,
     /// Each with the place where it stands.
     warnings: BTreeSet<(usize, String)>,
-    hidden: Vec<Range<usize>>,
+    redacted: Vec<Range<usize>>,
     /// Which problems are keys or tables that are given twice.
     repeated: Vec<usize>,
     /// Keys that are missing, and which problem says so.
@@ -113,8 +113,8 @@ impl<'a> Report<'a> {
     }
 
     /// Never shows this part of the file.
-    pub(super) fn hide(&self, span: Range<usize>) {
-        self.found.borrow_mut().hidden.push(span);
+    pub(super) fn redact(&self, span: Range<usize>) {
+        self.found.borrow_mut().redacted.push(span);
     }
 
     /// A key stands in the wrong table.
@@ -151,7 +151,7 @@ impl<'a> Report<'a> {
 
     /// Every problem, and the warnings; both in the order of the file.
     pub(super) fn finish(self) -> Findings {
-        let Found { mut problems, warnings, hidden, missing, misplaced, .. } = self.found.into_inner();
+        let Found { mut problems, warnings, redacted, missing, misplaced, .. } = self.found.into_inner();
         // A key that stands in a wrong table is not missing in the last table above it that lacks it.
         for (key, place) in &misplaced {
             let above = missing.iter().filter(|(missing, _)| missing == key).filter_map(|(_, index)| {
@@ -169,7 +169,7 @@ impl<'a> Report<'a> {
             format!("{}:{line}:{column}: {warning}", self.source.file.display())
         };
         let warnings = warnings.into_iter().map(placed).collect();
-        Findings { shown: self.source.without(&hidden), problems, warnings }
+        Findings { shown: self.source.without(&redacted), problems, warnings }
     }
 }
 

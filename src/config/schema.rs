@@ -2,7 +2,7 @@
 //! belongs to and which kinds of it take it, its type and range, its default, whether its value may be a
 //! secret, whether a change of it takes a restart, and its documentation.
 //!
-//! The readers, the suggestions, what is hidden in messages, the report of a reload and `config.example.toml`
+//! The readers, the suggestions, what is redacted in messages, the report of a reload and `config.example.toml`
 //! follow it, so that a key is added in one place. Each table has a list of its keys, and each key is a typed
 //! constant: no reader can ask for a key that does not exist, or take it for what it is not.
 

@@ -54,9 +54,9 @@ impl<'a> Source<'a> {
     }
 
     /// What may be shown of the text, without these parts either.
-    pub(super) fn without(&self, hidden: &[Range<usize>]) -> Shown {
-        let hidden: Vec<Range<usize>> = hidden.iter().map(|span| self.part(span)).collect();
-        let text = blanked(&self.shown, &hidden);
+    pub(super) fn without(&self, redacted: &[Range<usize>]) -> Shown {
+        let redacted: Vec<Range<usize>> = redacted.iter().map(|span| self.part(span)).collect();
+        let text = blanked(&self.shown, &redacted);
         Shown { name: self.file.display().to_string(), base: self.base, text }
     }
 
@@ -88,10 +88,10 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
 /// The text with every character in one of the ranges, and every one that cannot be seen (controls that
 /// are no line end, blanks that look like others, marks of direction), replaced by one of the same length.
 fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut hidden = vec![false; text.len()];
+    let mut redacted = vec![false; text.len()];
     for range in ranges {
         let end = range.end.min(text.len());
-        hidden[range.start.min(end)..end].fill(true);
+        redacted[range.start.min(end)..end].fill(true);
     }
     let keeps_lines = |at: usize, character| match character {
         '\n' => true,
@@ -101,7 +101,7 @@ fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
     text.char_indices()
         .map(|(at, character)| match character.len_utf8() {
             _ if keeps_lines(at, character) => character,
-            _ if !hidden[at] && (character == '\t' || is_visible(at, character)) => character,
+            _ if !redacted[at] && (character == '\t' || is_visible(at, character)) => character,
             1 => '*',
             2 => '·',
             3 => '•',

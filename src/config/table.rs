@@ -168,7 +168,7 @@ impl<'a> Table<'a> {
     ) -> Option<Checked<T>> {
         let value = self.written(key)?;
         if value.entries().is_none() {
-            value.hide();
+            value.redact();
             return Some(Err(value.problem("a secret must not be written into this file", key.about.help)));
         }
         Some(enter(&value, key.value, key.about.name, |table| body(&value, table)))
@@ -198,7 +198,7 @@ impl<'a> Table<'a> {
     pub(super) fn refuse(&self, name: &'static str, message: &str, help: &str) {
         self.settled.borrow_mut().push(name);
         if let Some(value) = self.value(name) {
-            value.hide();
+            value.redact();
             value.key_problem(message, help);
         }
     }
@@ -218,7 +218,7 @@ impl<'a> Table<'a> {
             let meant = suggestions::nearest(word, known.iter().copied());
             if !redact::harmless(word, meant) {
                 // Whatever it is, it may be a secret under a mistyped name.
-                value.hide();
+                value.redact();
             }
             let help = if let Some(meant) = meant {
                 self.report.mistyped(meant, &self.span);

@@ -93,7 +93,7 @@ impl EventPublisher {
     /// Publishes what is new, and returns whether every webhook was compared.
     async fn look(&mut self) -> bool {
         self.publish().await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the journal could not be read for its news; it is read again soon");
+            tracing::debug!(%error, "the journal could not be read for its newest entries; it is read again soon");
             false
         })
     }

@@ -171,7 +171,7 @@ fn status_is_a_check_in_every_state() {
         &["◆ acme/clockings  contended", "stop the other program, or fix the receiver, then `renew` it"],
     );
 
-    // What left the configuration is no one's trouble.
+    // What left the configuration is no one's problem.
     let mut fewer = config.clone();
     fewer.webhooks.remove(0);
     world.write(&fewer);

@@ -39,7 +39,7 @@ impl Chaos {
         config.api =
             "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\nmax_requests_per_minute = 60000".to_owned();
         world.start(&config);
-        world.sandbox.steady(&COLLECTIONS, 10.0);
+        world.sandbox.load(&COLLECTIONS, 10.0);
         Self { world, config, random: fastrand::Rng::with_seed(seed), faults: 0 }
     }
 
@@ -175,7 +175,7 @@ fn nothing_is_lost_in_any_mixture_of_faults() {
                 .then_some(())
         });
     }
-    world.sandbox.steady(&COLLECTIONS, 0.0);
+    world.sandbox.load(&COLLECTIONS, 0.0);
     let changes = world.sandbox.changes();
     let what = format!("nothing is lost in chaos with PROTIME_TEST_SEED={seed}");
     world.eventually(&what, || world.receiver.lost(&changes).is_empty().then_some(()));

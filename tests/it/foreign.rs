@@ -7,11 +7,11 @@ use super::support::{Daemon, World, pause};
 #[test]
 fn a_foreign_renewal_is_answered_once() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     let posts = world.sandbox.creates("clockings").len();
     world.sandbox.foreign_renew(&world.receiver.destination("clockings"), "clockings");
     world.renewed("clockings", "foreign_rotation");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     assert_eq!(world.sandbox.creates("clockings").len(), posts + 1);
 }
@@ -98,7 +98,7 @@ fn two_daemons_on_one_webhook_end_as_contended() {
 #[test]
 fn a_state_directory_from_last_week_is_healed() {
     let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world.daemon.stop();
     let copy = world.path("copy");
     fs::create_dir(&copy).unwrap();
@@ -115,6 +115,6 @@ fn a_state_directory_from_last_week_is_healed() {
     fs::rename(copy, world.path("state")).unwrap();
     world.daemon.start();
     world.renewed("clockings", "foreign_rotation");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }

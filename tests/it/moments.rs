@@ -195,7 +195,8 @@ fn a_journal_that_cannot_be_read_is_asked_for_seldom() {
     world.start(&config);
     world.settled("clockings");
     database::set(&world.path("state"), "$.retry", "'dance'");
-    let refusals = || world.daemon.log().matches("the journal could not be read for its news").count();
+    let refusals =
+        || world.daemon.log().matches("the journal could not be read for its newest entries").count();
     world.eventually("it cannot be read", || (refusals() > 0).then_some(()));
     let seconds = 8;
     pause(Duration::from_secs(seconds));

@@ -43,7 +43,7 @@ fn change(world: &mut World, references: &[&str]) {
 fn a_changed_list_is_one_delete_and_one_post_and_nothing_is_lost() {
     let mut world = World::new(LONG);
     let config = with(&world, &[BADGE]);
-    world.sandbox.steady(&["clockings"], 20.0);
+    world.sandbox.load(&["clockings"], 20.0);
     world.start(&config);
     world.settled("clockings");
     let query = |world: &World| world.sandbox.requests("create").last().unwrap()["query"].clone();
@@ -66,7 +66,7 @@ fn a_changed_list_is_one_delete_and_one_post_and_nothing_is_lost() {
             renewal["steps"].as_array().unwrap().iter().filter_map(|step| step["step"].as_str()).collect();
         assert_eq!(steps, ["resync", "post", "rotate", "hand_off", "catch_up"]);
     }
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }
 
@@ -91,7 +91,7 @@ fn an_unchanged_list_never_causes_a_post() {
 fn a_death_between_delete_and_post_heals() {
     for point in ["delete:before", "delete:after", "post:before", "post:after"] {
         let mut world = World::new(LONG);
-        world.sandbox.steady(&["clockings"], 10.0);
+        world.sandbox.load(&["clockings"], 10.0);
         let config = with(&world, &[BADGE]);
         world.start(&config);
         world.settled("clockings");
@@ -120,7 +120,7 @@ fn a_death_between_delete_and_post_heals() {
         // An answer that died with the daemon takes another POST; what was deleted is not deleted again.
         let expected = if point == "post:after" { (1, 3) } else { (1, 2) };
         assert_eq!(effects(&world), expected, "{point}");
-        world.sandbox.steady(&["clockings"], 0.0);
+        world.sandbox.load(&["clockings"], 0.0);
         world.nothing_lost();
     }
 }

@@ -1,4 +1,4 @@
-//! All webhooks: a headline that is the answer, then the tenants, those with trouble first.
+//! All webhooks: a headline that is the answer, then the tenants, those with problems first.
 //!
 //! A person at a terminal gets lines that fit it, and of many healthy webhooks only a count; a pipe
 //! gets every webhook with its full name and all that is wrong with it on one line.
@@ -32,7 +32,7 @@ struct Line<'a> {
     problems: Vec<String>,
 }
 
-/// One tenant with its webhooks, troubled ones first.
+/// One tenant with its webhooks, unhealthy ones first.
 struct Group<'a> {
     name: String,
     notes: Vec<String>,

@@ -171,13 +171,13 @@ fn the_first_line_is_the_whole_answer() {
 }
 
 #[test]
-fn tenants_with_trouble_come_first() {
-    let mut trouble = blocked("people");
-    trouble.tenant = "globex".to_owned();
+fn tenants_with_problems_come_first() {
+    let mut unhealthy = blocked("people");
+    unhealthy.tenant = "globex".to_owned();
     let mut other = tenant();
     (other.last_poll_error, other.clock_skew_seconds) = (None, None);
     let globex = report::Tenant { name: "globex".to_owned(), ..other.clone() };
-    let text = lines(&view(vec![active("clockings"), trouble], vec![other, globex]), in_columns(80), false);
+    let text = lines(&view(vec![active("clockings"), unhealthy], vec![other, globex]), in_columns(80), false);
     let at = |name: &str| text.iter().position(|line| line == name);
     assert!(at("globex") < at("acme") && at("globex").is_some(), "{text:#?}");
 }

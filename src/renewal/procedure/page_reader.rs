@@ -2,7 +2,7 @@
 //!
 //! Laws: a place is recorded after what comes before it was delivered; an empty page is not the end,
 //! and a page that was seen is; what Protime does not know any more is not asked for again, and begun
-//! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a delta link
+//! again, with a beginning of its own, so that nothing is claimed that was not read; what a delta link
 //! tells of is stored before it is delivered, because it need not be told twice.
 
 mod overtaken;
@@ -40,7 +40,7 @@ const TRIES: u32 = 5;
 /// A longer wait than this is not waited for within the step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a collection is read afresh within one attempt.
+/// How often a collection is read again within one attempt.
 const RESTARTS: u32 = 3;
 
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl<'a> PageReader<'a> {
                     return Ok(ReadToEnd { cursor: self.cursor, delta: None, gone: true });
                 }
                 Err(NoPage::Gone(error)) => {
-                    self.afresh(&error).await?;
+                    self.begin_again(&error).await?;
                     continue;
                 }
             };
@@ -274,7 +274,7 @@ impl<'a> PageReader<'a> {
         Ok(())
     }
 
-    async fn afresh(&mut self, error: &ApiError) -> Result<(), TaskError> {
+    async fn begin_again(&mut self, error: &ApiError) -> Result<(), TaskError> {
         let procedure = self.procedure;
         self.restarts += 1;
         if self.restarts <= RESTARTS {

@@ -89,7 +89,7 @@ impl Life {
 
     fn renewed_as_planned(&self) {
         let world = &self.world;
-        world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations"]);
+        world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations"]);
         for collection in COLLECTIONS {
             world.eventually(&format!("{collection} is renewed as planned"), || {
                 (world.sandbox.webhook(collection)?["key_version"].as_u64()? >= 2).then_some(())
@@ -98,7 +98,7 @@ impl Life {
         }
         // Of what is deleted after a delta was ended and before the next one began, nothing can tell.
         if self.one_delta_per_tenant {
-            world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations", "clockings"]);
+            world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations", "clockings"]);
             world.sandbox.foreign_delta("clockings");
         }
     }
@@ -126,7 +126,7 @@ impl Life {
         world.receiver.down(false);
         world.receiver.resync_exit(0);
         self.all_live_long();
-        world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations"]);
+        world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations"]);
         self.health_is_good();
     }
 
@@ -140,7 +140,7 @@ impl Life {
 
     fn at_rest(&self) {
         let world = &self.world;
-        world.sandbox.steady(&COLLECTIONS, 0.0);
+        world.sandbox.load(&COLLECTIONS, 0.0);
         world.nothing_lost();
         self.all_live_long();
         self.health_is_good();

@@ -119,7 +119,7 @@ fn tokens(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
+fn a_page_token_that_died_begins_the_reading_again_and_is_not_asked_for_again() {
     for kind in ["list", "delta"] {
         let mut world = World::new(&FLAGS);
         world.sandbox.change("clockings", 40);
@@ -127,7 +127,7 @@ fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
         let mut config = world.config(&["clockings"]);
         config.webhooks[0].resync = format!("kind = \"{kind}\"");
         world.start(&config);
-        let error = world.eventually("the walk is given up for now", || {
+        let error = world.eventually("reading is given up for now", || {
             let error = world.daemon.webhook("clockings")["last_error"].clone();
             (error["step"] == "catch_up").then_some(error)
         });
@@ -146,7 +146,7 @@ fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_afresh() {
+fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_again() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("clockings", 20);
     let mut config = world.config(&["clockings"]);

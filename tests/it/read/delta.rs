@@ -21,7 +21,7 @@ fn every_change_and_deletion_of_an_outage_arrives() {
     world.settled("people");
     world.nothing_lost();
 
-    world.sandbox.steady(&["people"], 10.0);
+    world.sandbox.load(&["people"], 10.0);
     outage(&world, "people");
     // Objects that go in the gap are what no list shows.
     for _ in 0..5 {
@@ -30,7 +30,7 @@ fn every_change_and_deletion_of_an_outage_arrives() {
     let before = world.receiver.told("people").len();
     world.receiver.down(false);
     world.renewed("people", "disabled");
-    world.sandbox.steady(&[], 0.0);
+    world.sandbox.load(&[], 0.0);
     world.nothing_lost();
     let told = world.receiver.told("people");
     assert!(deletions(&told[before..]) >= 5, "{:?}", &told[before..]);
@@ -43,13 +43,13 @@ fn every_change_and_deletion_of_an_outage_arrives() {
         world.settled("people");
         world.daemon.story("people").contains(&"manual succeeded".to_owned()).then_some(())
     });
-    assert_eq!(world.sandbox.requests("collection").len(), fresh, "nothing is read afresh");
+    assert_eq!(world.sandbox.requests("collection").len(), fresh, "nothing is read again");
     assert!(world.sandbox.requests("delta").len() >= 4);
     in_order(&world.receiver.told("people")[..before.min(30)]);
 }
 
 #[test]
-fn a_delta_that_ended_is_begun_afresh_and_a_conflict_is_asked_again() {
+fn a_delta_that_ended_is_begun_again_and_a_conflict_is_asked_again() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("people", 20);
     let config = config(&world, "people", "kind = \"delta\"");
@@ -154,7 +154,7 @@ fn webhooks_that_live_for_seconds_lose_nothing() {
     let config = config(&world, "people", "kind = \"delta\"\nkeep_warm = \"1s\"");
     world.start(&config);
     world.settled("people");
-    world.sandbox.steady(&["people"], 15.0);
+    world.sandbox.load(&["people"], 15.0);
     let renewals = |world: &World, count: usize| {
         world.eventually("renewals go on", || {
             let story = world.daemon.story("people");
@@ -165,7 +165,7 @@ fn webhooks_that_live_for_seconds_lose_nothing() {
     world.daemon.kill();
     world.daemon.start();
     renewals(&world, 5);
-    world.sandbox.steady(&[], 0.0);
+    world.sandbox.load(&[], 0.0);
     world.nothing_lost();
     assert!(world.sandbox.changes().iter().any(|change| change["kind"] == "delete"));
     assert_eq!(world.sandbox.requests("delta").iter().filter(|it| it["status"] == 410).count(), 0);

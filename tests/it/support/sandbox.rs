@@ -145,13 +145,13 @@ impl Admin {
         self.send("POST", "changes", Some(change))["changes"].as_array().unwrap().clone()
     }
 
-    pub(crate) fn steady(&self, collections: &[&str], per_second: f64) {
+    pub(crate) fn load(&self, collections: &[&str], per_second: f64) {
         let body = json!({"collections": collections, "per_second": per_second, "delete_every": 10});
         self.send("PUT", "steady", Some(&body));
     }
 
     /// The same, but in some collections nothing is deleted.
-    pub(crate) fn steady_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
+    pub(crate) fn load_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
         let body =
             json!({"collections": collections, "per_second": per_second, "delete_every": 10, "keep": keep});
         self.send("PUT", "steady", Some(&body));
