@@ -26,7 +26,6 @@ use crate::{domain::report, unix_group};
 /// Long enough for a daemon that waits for its disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether an event is genuine.
 #[derive(Debug)]
 pub(super) enum Verified {
     /// It is, and was signed with this version of the key.

@@ -18,7 +18,6 @@ use crate::{
     regular_file,
 };
 
-/// The paths of both sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sockets {
     /// The one that is read only.
@@ -30,7 +29,6 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// The sockets that a configuration names.
     pub(super) fn of(config: &Config) -> Self {
         let (status, control) = (config.daemon.status_socket.clone(), config.daemon.control_socket.clone());
         Self { status, control, file_is_wrong: false }

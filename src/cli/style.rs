@@ -19,7 +19,6 @@ pub(super) enum Paint {
     /// Worth a look.
     Doubtful,
     Bad,
-    /// A heading.
     Strong,
     Faint,
 }
@@ -35,7 +34,6 @@ impl Style {
         Self { colour: !plain, width: (columns > 0).then_some(columns) }
     }
 
-    /// The text in a colour, if there are colours.
     pub(super) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             _ if !self.colour => return text.to_owned(),

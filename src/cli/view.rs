@@ -15,7 +15,6 @@ use crate::domain::report::{ActiveRenewal, Health, KeySink, State, Status, Webho
 /// The rank of a webhook that needs no one.
 pub(super) const FINE: u8 = 3;
 
-/// Everything that the daemon says.
 #[derive(Debug)]
 pub(super) struct View {
     /// `GET /v1/status`

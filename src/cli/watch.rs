@@ -39,7 +39,6 @@ const PAINT: Duration = Duration::from_millis(250);
 const BREATH: Duration = Duration::from_secs(1);
 /// How many things may wait to be shown.
 const QUEUE: usize = 256;
-/// How many renewals the history of a webhook shows.
 const HISTORY: u32 = 20;
 
 /// Shows the screen until someone has seen enough; `webhook` is selected at first.

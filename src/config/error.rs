@@ -26,7 +26,6 @@ const WIDTH: usize = 110;
 /// What is underlined, and what to say there.
 pub(super) type Label = (Range<usize>, String);
 
-/// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     pub(crate) file: String,
@@ -65,7 +64,6 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a configuration.
 #[derive(Clone)]
 pub(crate) struct ConfigError {
     /// The main file first.
@@ -87,14 +85,12 @@ impl ConfigError {
         Self { files, problems }
     }
 
-    /// What is wrong with a file that could not be read.
     pub(super) fn of_file(file: &Path, message: String, help: &str) -> Self {
         let (file, help) = (file.display().to_string(), help.to_owned());
         let problem = Problem { file, line: None, column: None, message, help, labels: Vec::new() };
         Self { files: Vec::new(), problems: vec![problem] }
     }
 
-    /// Whether there is nothing wrong after all.
     pub(super) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

@@ -82,7 +82,6 @@ pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Durat
     })
 }
 
-/// On or off.
 pub(super) fn flag(value: &Value<'_>, wanted: &str) -> Checked<bool> {
     let text = |_: &str| refuse("is a text", format!("write {wanted}, without quotes"));
     value.switch(wanted, (), text).map(|flag| flag.is_some())

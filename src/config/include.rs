@@ -33,7 +33,6 @@ const AS_IN_A_SHELL: MatchOptions =
 /// What an included file may hold.
 static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&TENANTS] };
 
-/// A file that is included.
 #[derive(Debug)]
 pub(super) struct Included {
     pub(super) path: PathBuf,

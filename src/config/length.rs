@@ -17,7 +17,6 @@ use crate::domain::{
     webhook::ExternalReference,
 };
 
-/// What the addresses of a webhook's requests are made of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses<'a> {
     /// Whose requests they are.

@@ -19,7 +19,6 @@ pub(super) struct Reported(());
 /// A value, or the proof that a problem has been reported.
 pub(super) type Checked<T> = Result<T, Reported>;
 
-/// What has been found in a file so far.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     pub(super) source: &'a Source<'a>,
@@ -42,12 +41,10 @@ struct Found {
 }
 
 impl<'a> Report<'a> {
-    /// Nothing has been found yet.
     pub(super) fn new(source: &'a Source<'a>) -> Self {
         Self { source, found: RefCell::default() }
     }
 
-    /// Reports what is wrong at one place.
     pub(super) fn problem(
         &self,
         span: Range<usize>,
@@ -68,7 +65,6 @@ impl<'a> Report<'a> {
         Reported(())
     }
 
-    /// Reports a key or a table that is given twice.
     pub(super) fn repeated(&self, span: Range<usize>, message: String, help: String) -> Reported {
         let index = self.add(vec![(span, String::new())], message, help);
         self.found.borrow_mut().repeated.push(index);
@@ -117,7 +113,6 @@ impl<'a> Report<'a> {
         self.found.borrow_mut().redacted.push(span);
     }
 
-    /// A key stands in the wrong table.
     pub(super) fn misplaced(&self, key: &str, place: usize) {
         self.found.borrow_mut().misplaced.push((key.to_owned(), place));
     }

@@ -27,7 +27,6 @@ const LONGEST: u64 = 64 * 1024;
 #[error("{0}")]
 pub(crate) struct SecretError(String);
 
-/// A secret that the configuration names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NamedSecret<'a> {
     pub(crate) tenant: &'a TenantName,

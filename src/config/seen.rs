@@ -40,7 +40,6 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Nothing has been seen.
     pub(super) fn new(now: Timestamp, credentials: Option<PathBuf>) -> Self {
         let today = Offset::UTC.to_datetime(now).date().saturating_add(1.day());
         Self { today, credentials, ..Self::default() }

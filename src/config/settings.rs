@@ -15,7 +15,6 @@ use crate::domain::{
     webhook::{ExternalReference, Pair, TenantName, WebhookName},
 };
 
-/// The whole file, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// The file it was read from; absolute.
@@ -48,7 +47,6 @@ pub(crate) struct Daemon {
     pub(crate) log_format: LogFormat,
 }
 
-/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum LogFormat {
     /// Text on a terminal, journald-friendly otherwise.
@@ -119,7 +117,6 @@ pub(crate) enum SecretSource {
     /// A file in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential`).
     Credential(String),
     File(PathBuf),
-    /// An environment variable.
     Env(String),
 }
 
@@ -144,7 +141,6 @@ pub(crate) struct Resync {
     pub(crate) on_failure: OnFailure,
 }
 
-/// The kinds of resync.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ResyncKind {
     Command(Command),
@@ -168,7 +164,6 @@ pub(crate) struct ReadResync {
     pub(crate) timeout: Duration,
 }
 
-/// The ways to read a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadKind {
     /// Its list: what exists now.

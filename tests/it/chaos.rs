@@ -43,7 +43,6 @@ impl Chaos {
         Self { world, config, random: fastrand::Rng::with_seed(seed), faults: 0 }
     }
 
-    /// One more thing that goes wrong.
     fn strike(&mut self) {
         self.faults += 1;
         let collection = *self.random.choice(&COLLECTIONS).unwrap();

@@ -23,7 +23,6 @@ use super::support::{Daemon, RUNTIME, database, eventually, pause};
 
 const ROOT: &str = "/connector/protimeapi/api/v1";
 
-/// What the tenant does otherwise.
 #[derive(Debug, Default)]
 struct Ways {
     /// So long after a POST it lists what was before.

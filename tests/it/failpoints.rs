@@ -28,11 +28,9 @@ enum Cause {
     References,
 }
 
-/// What happens at Protime.
 const PROTIMES: [Cause; 5] =
     [Cause::Disabled, Cause::Missing, Cause::Foreign, Cause::Expiring, Cause::Expired];
 
-/// What happens here.
 const OURS: [Cause; 5] =
     [Cause::Created, Cause::UnknownKey, Cause::Manual, Cause::Interrupted, Cause::References];
 
@@ -83,7 +81,6 @@ impl Deaths {
         points.lines().map(str::to_owned).collect()
     }
 
-    /// Stops the daemon and lets something happen.
     fn bring_about(&mut self, cause: Cause) {
         if cause == Cause::Expired {
             self.world.sandbox.settings(&json!({"lifetime_ms": 1_500}));

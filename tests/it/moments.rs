@@ -37,7 +37,6 @@ fn order(world: &World, path: &str) -> UnixStream {
     stream
 }
 
-/// Asks for a poll; ends with what came of it.
 fn poll(world: &World) -> JoinHandle<Value> {
     let control = world.daemon.control.clone();
     thread::spawn(move || control.post("/v1/poll").json())

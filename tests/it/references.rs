@@ -18,7 +18,6 @@ fn with(world: &World, references: &[&str]) -> Config {
     config
 }
 
-/// DELETEs and POSTs so far.
 fn effects(world: &World) -> (usize, usize) {
     (world.sandbox.requests("delete").len(), world.sandbox.creates("clockings").len())
 }

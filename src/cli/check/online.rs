@@ -31,7 +31,6 @@ use crate::{
 /// A difference of the clocks that is a problem.
 const TOO_FAR: SignedDuration = SignedDuration::from_secs(30);
 
-/// What one tenant answered.
 struct Answer<'c> {
     tenant: &'c Tenant,
     token_until: Option<Timestamp>,
@@ -181,7 +180,6 @@ fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
     }
 }
 
-/// What cannot be done without a scope.
 fn purpose(tenant: &Tenant, missing: &str) -> String {
     match missing.strip_prefix("connector-protimeapi-") {
         Some("webhooks.read") => return "webhooks cannot be listed".to_owned(),

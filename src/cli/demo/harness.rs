@@ -38,7 +38,6 @@ const LOOK: Duration = Duration::from_millis(40);
 /// Between two states of the moving line.
 const REPAINT: Duration = Duration::from_millis(120);
 
-/// The simulated tenant, the receiver, the daemon, and the screen.
 pub(super) struct Harness {
     pub(super) tenant: Handle,
     pub(super) receiver: Receiver,
@@ -203,7 +202,6 @@ impl Harness {
         self.receiver.fingerprint(collection)
     }
 
-    /// The keys of a webhook, wherever they are.
     pub(super) async fn keys(&self, collection: &str) -> Keys {
         let answer: Option<KeyAnswer> = self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/key")).await;
         Keys {

@@ -52,7 +52,6 @@ impl Screen {
         self.print(&lines.concat())
     }
 
-    /// Something that was reached just now.
     pub(super) fn reached(&mut self, text: &str) -> anyhow::Result<()> {
         let sign = self.style.paint(Paint::Good, "✓");
         let time = format!("{:>5.1} s", self.began.elapsed().as_secs_f64());

@@ -63,7 +63,6 @@ pub(super) fn load() -> Load {
     }
 }
 
-/// What the configuration names.
 pub(super) struct Named<'a> {
     pub(super) folder: &'a Path,
     /// This program.

@@ -129,7 +129,6 @@ fn explained(error: PostError, name: &str) -> anyhow::Error {
     }
 }
 
-/// What goes to standard output.
 fn wanted(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
     let key = issued.key.expose();
     Zeroizing::new(if json {

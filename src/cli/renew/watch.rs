@@ -14,7 +14,6 @@ use crate::{
 /// to be expected any more.
 const PATIENCE: u32 = 40;
 
-/// Whether a renewal is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Open,
@@ -25,14 +24,11 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
-/// A renewal that someone waits for.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The webhook's full name.
     pub(super) name: String,
-    /// The renewal's number.
     pub(super) id: i64,
-    /// The error that the webhook had before.
     old_error: Option<LastError>,
     /// Attempts that had ended before.
     old: usize,

@@ -94,7 +94,6 @@ pub(super) struct LeftOpen {
 }
 
 impl LeftOpen {
-    /// Puts the positions into the settings.
     pub(super) fn apply(&self, settings: &mut Settings) {
         self.key_field.clone_into(&mut settings.key_field);
         settings.post_while_enabled = self.post_while_enabled;
@@ -162,7 +161,6 @@ pub(super) struct SeenElsewhere {
 }
 
 impl SeenElsewhere {
-    /// Puts the positions into the settings.
     pub(super) fn apply(&self, settings: &mut Settings) {
         settings.listed_id = self.listed_id;
         settings.location_id = self.location_id;

@@ -195,7 +195,6 @@ fn widest_bar(groups: &[Group<'_>], now: Timestamp, style: Style, brief: bool) -
     BARS.iter().find(fits).copied().unwrap_or(0)
 }
 
-/// The lines that are shown as lines.
 fn shown<'b>(group: &'b Group<'_>, brief: bool) -> impl Iterator<Item = &'b Line<'b>> {
     group.lines.iter().filter(move |line| !brief || line.rank < FINE)
 }
@@ -250,7 +249,6 @@ fn push_group(text: &mut String, group: &Group<'_>, now: Timestamp, style: Style
     }
 }
 
-/// All of a webhook on one line.
 fn whole(group: &Group<'_>, line: &Line<'_>, now: Timestamp, style: Style, bar: usize) -> String {
     let head = head(group, line, now, style, bar);
     if line.problems.is_empty() { head } else { format!("{head}: {}", line.problems.join("; ")) }

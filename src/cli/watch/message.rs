@@ -23,7 +23,6 @@ pub(super) enum Message {
     History(String, Result<History, String>),
 }
 
-/// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     Up,
@@ -34,7 +33,6 @@ pub(super) enum Key {
     Last,
     Renew,
     History,
-    /// Ask every tenant for its webhooks now.
     Poll,
     Help,
     Yes,
@@ -45,7 +43,6 @@ pub(super) enum Key {
     Other,
 }
 
-/// An event of the daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) kind: String,

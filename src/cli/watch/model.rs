@@ -30,7 +30,6 @@ const PAGE: usize = 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Renew(String),
-    /// Poll every tenant.
     Poll,
     History(String),
     /// Nothing: the screen ends.
@@ -71,12 +70,10 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Selects a webhook by its full name.
     pub(super) fn select(&mut self, name: String) {
         self.selected = Some(name);
     }
 
-    /// The position of the selected webhook in the list.
     pub(super) fn position(&self) -> usize {
         let named = |webhook: &Webhook| Some(full_name(webhook)) == self.selected;
         self.webhooks().iter().position(named).unwrap_or(0)

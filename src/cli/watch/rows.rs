@@ -28,7 +28,6 @@ const SHORTEST: usize = 8;
 /// What rows show besides sign and name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
-    /// Columns of the name.
     name: usize,
     /// Columns of the lifetime.
     bar: usize,

@@ -53,7 +53,6 @@ impl Daemon {
         self.process = Some(Process::spawn(&mut command));
     }
 
-    /// Starts it and waits until it answers.
     pub(crate) fn start(&mut self) {
         self.launch();
         eventually("the daemon's sockets answer", || {
@@ -87,13 +86,11 @@ impl Daemon {
         assert_eq!(status.code(), Some(0), "{}", self.log());
     }
 
-    /// Stops it as a service manager would.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);
         self.expect_end();
     }
 
-    /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the daemon was started").kill();
     }

@@ -40,13 +40,11 @@ echo "resynchronised with $code"
 exit "$code"
 "#;
 
-/// One run of the resync command.
 #[derive(Debug, Clone)]
 pub(crate) struct Resync {
     /// When it was served: after the step began, and before it ended.
     pub(crate) at: Timestamp,
     pub(crate) input: Value,
-    /// Environment and arguments of the command.
     pub(crate) seen: String,
 }
 
@@ -99,7 +97,6 @@ impl Receiver {
         self.reference.destination(collection)
     }
 
-    /// The words of the resync command.
     pub(crate) fn command(&self) -> Vec<String> {
         ["/bin/sh", "-c", SCRIPT, "resync", self.folder.to_str().unwrap()].map(str::to_owned).to_vec()
     }
@@ -123,7 +120,6 @@ impl Receiver {
         self.script().runs.iter().filter(|it| it.input["webhook"] == webhook).cloned().collect()
     }
 
-    /// How many events of this collection were answered with this status.
     pub(crate) fn events(&self, collection: &str, status: u16) -> usize {
         self.reference().events(collection, status)
     }

@@ -99,7 +99,6 @@ impl Admin {
         self.list("transitions")
     }
 
-    /// The transitions of one webhook.
     pub(crate) fn life(&self, collection: &str) -> Vec<String> {
         let of = |transition: &Value| transition["collection"] == collection;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -218,7 +217,6 @@ impl Admin {
     }
 }
 
-/// A moment in a record.
 pub(crate) fn at(record: &Value, field: &str) -> Timestamp {
     let text = record[field].as_str().unwrap_or_else(|| panic!("no {field} in {record}"));
     text.parse().expect("RFC 3339")

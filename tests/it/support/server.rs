@@ -19,7 +19,6 @@ use serde_json::Value;
 
 use super::http::RUNTIME;
 
-/// One request that arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
@@ -42,7 +41,6 @@ pub(crate) enum Reply {
     With(u16, Vec<(&'static str, String)>, String),
     /// With what was sent, its Authorization before it, and this status.
     Echo(u16),
-    /// Not at all.
     Hang,
 }
 
@@ -82,7 +80,6 @@ impl Server {
         self.inner.lock().unwrap()
     }
 
-    /// How everything is answered from now on.
     pub(crate) fn usually(&self, reply: Reply) {
         self.inner().usual = reply;
     }
@@ -92,7 +89,6 @@ impl Server {
         self.inner().next.extend(replies);
     }
 
-    /// Everything that was asked with this method.
     pub(crate) fn asked(&self, method: &str) -> Vec<Asked> {
         self.inner().asked.iter().filter(|asked| asked.method == method).cloned().collect()
     }

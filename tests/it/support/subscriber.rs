@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{Socket, eventually, http::RUNTIME};
 
-/// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -21,7 +20,6 @@ struct Heard {
     events: Vec<Event>,
 }
 
-/// A subscriber in the background.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscriber(Arc<Mutex<Heard>>);
 
@@ -64,7 +62,6 @@ impl Subscriber {
         self.0.lock().unwrap().ended
     }
 
-    /// Everything heard so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap().events.clone()
     }

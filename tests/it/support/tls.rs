@@ -44,12 +44,10 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for this machine's loopback address.
     pub(crate) fn certificate(&self) -> Certificate {
         self.sign(&CertificateParams::new(["127.0.0.1".to_owned()]).unwrap())
     }
 
-    /// One for another host.
     pub(crate) fn certificate_for(&self, name: &str) -> Certificate {
         self.sign(&CertificateParams::new([name.to_owned()]).unwrap())
     }
@@ -107,7 +105,6 @@ impl Tls {
         inner.open.abort_all();
     }
 
-    /// How many connections were made so far.
     pub(crate) fn connections(&self) -> usize {
         self.inner.lock().unwrap().accepted
     }

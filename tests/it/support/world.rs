@@ -95,7 +95,6 @@ impl World {
         until(PATIENCE, probe).unwrap_or_else(|| self.fail(what))
     }
 
-    /// Fails with everything there is to know.
     pub(crate) fn fail(&self, what: &str) -> ! {
         let webhooks = self.daemon.control.try_get("/v1/webhooks").map(|answer| answer.text);
         panic!(
