@@ -16,7 +16,6 @@ struct OfCollection {
     collection: String,
 }
 
-/// Answers a request for something below the admin API's root.
 pub(crate) fn answer(core: &Arc<Core>, below: &str, call: &Call) -> Answer {
     let handle = Handle::new(Arc::clone(core));
     let parsed = route(&handle, below, call);
@@ -76,7 +75,7 @@ fn ok<T: Serialize>(body: T) -> Answer {
 }
 
 fn done(found: bool) -> Answer {
-    if found { Answer::empty(204) } else { Answer::error(404, "NotFound", "There is no such webhook.") }
+    if found { Answer::empty(204) } else { Answer::not_found("webhook") }
 }
 
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T, String> {

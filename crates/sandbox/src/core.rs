@@ -20,7 +20,6 @@ use crate::{tenant::Tenant, time::until};
 /// How many events are under way at a time over all webhooks.
 const DELIVERIES_AT_A_TIME: usize = 64;
 
-/// What the tasks share.
 pub(crate) struct Core {
     tenant: Mutex<Tenant>,
     tasks: Mutex<JoinSet<()>>,
@@ -28,11 +27,8 @@ pub(crate) struct Core {
     pub(crate) deliver: Notify,
     /// The nearest `validUntil` may be another.
     pub(crate) deadlines: Notify,
-    /// The load is another.
     pub(crate) load: Notify,
-    /// Bounds the events under way.
     pub(crate) permits: Semaphore,
-    /// Sends the events.
     pub(crate) client: reqwest::Client,
     stop: watch::Sender<bool>,
 }
@@ -42,7 +38,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
-    /// Shares a tenant.
     pub(crate) fn new(tenant: Tenant, client: reqwest::Client) -> Arc<Self> {
         Arc::new(Self {
             tenant: Mutex::new(tenant),
@@ -75,36 +70,30 @@ impl Core {
         result
     }
 
-    /// Runs something until it ends or the sandbox does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = locked(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    /// Asks for the end.
     pub(crate) fn request_stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Waits until someone asks for the end.
     pub(crate) async fn stop_requested(&self) {
         // The sender lives in `self`, so the only way out is the value.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
-    /// Ends every task at once.
     pub(crate) fn abort(&self) {
         locked(&self.tasks).abort_all();
     }
 
-    /// Ends every task and waits until the last one is gone.
     pub(crate) async fn end(&self) {
         let mut tasks = std::mem::take(&mut *locked(&self.tasks));
         tasks.shutdown().await;
     }
 
-    /// Disables every webhook at its `validUntil`.
     pub(crate) async fn expire(self: Arc<Self>) {
         loop {
             let wait = self.with(|tenant, now| tenant.webhooks.next_expiry().map(|then| until(now, then)));

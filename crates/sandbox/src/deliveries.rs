@@ -10,10 +10,8 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use crate::{core::Core, journal::Delivery, secret, settings::RetryKey, tenant::Tenant, webhooks::Pending};
 
-/// How the sandbox introduces itself to receivers.
 const AGENT: &str = concat!("protime-webhookd-sandbox/", env!("CARGO_PKG_VERSION"));
 
-/// The longest delay between two attempts.
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// A worker's place: a webhook in one of its lives.
@@ -23,14 +21,12 @@ struct Worker {
     life: u64,
 }
 
-/// A key and its number.
 #[derive(Clone)]
 struct Signer {
     key: String,
     version: u64,
 }
 
-/// An attempt that is ready to be sent.
 struct Attempt {
     seq: u64,
     url: String,
@@ -40,7 +36,6 @@ struct Attempt {
     timeout: Duration,
 }
 
-/// What follows an attempt.
 enum Next {
     Done,
     RetryAfter(Duration),
@@ -183,14 +178,12 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 fn end(tenant: &mut Tenant, worker: Worker, number: u32, seq: u64, outcome: Result<u16, String>) -> Next {
-    let delivered = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
-    tenant.journal.delivered(seq, outcome);
+    let delivered = tenant.journal.delivered(seq, outcome);
     let Some(webhook) = tenant.webhooks.by_serial(worker.serial) else { return Next::Done };
     if delivered {
         webhook.delivered += 1;
-        return Next::Done;
     }
-    if webhook.life != worker.life {
+    if delivered || webhook.life != worker.life {
         return Next::Done;
     }
     if number > tenant.settings.retries {

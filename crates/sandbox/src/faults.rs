@@ -10,11 +10,9 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-/// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Endpoint {
-    /// The token endpoint.
     Token,
     /// `GET /webhooks`
     List,
@@ -33,7 +31,6 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Its name in rules and records.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -48,19 +45,15 @@ impl Endpoint {
     }
 }
 
-/// An answer that the tenant would not have given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherAnswer {
-    /// Its status code.
     pub(crate) status: u16,
     /// Its body; otherwise an error of a documented shape, or HTML for 502 to 504.
     #[serde(default)]
     pub(crate) body: Option<String>,
-    /// The body's type.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
-    /// More headers.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     /// `Retry-After` in seconds.
@@ -88,20 +81,16 @@ impl OtherAnswer {
     }
 }
 
-/// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
-    /// Another answer.
     Status(OtherAnswer),
     /// Waits, then does what was asked, even if the client has gone.
     DelayBefore {
-        /// Milliseconds.
         ms: u64,
     },
     /// Does what was asked, then waits before it answers.
     DelayAfter {
-        /// Milliseconds.
         ms: u64,
     },
     /// Resets the connection and does nothing.
@@ -110,7 +99,6 @@ pub enum Action {
     ResetAfter,
     /// Resets the connection and does what was asked only later.
     ProcessLate {
-        /// Milliseconds.
         ms: u64,
     },
     /// Closes the connection in the middle of the body.
@@ -126,14 +114,11 @@ pub enum Action {
     },
     /// So much white space before the body.
     Huge {
-        /// Mebibytes.
         mib: u32,
     },
-    /// Sends the body slowly.
     Dribble {
         /// Milliseconds between two pieces.
         ms: u64,
-        /// Size of a piece.
         #[serde(default = "one")]
         bytes: usize,
     },
@@ -143,11 +128,8 @@ pub enum Action {
         #[serde(default)]
         body: Option<String>,
     },
-    /// Answers a POST without the key.
     NoKey,
-    /// Answers a POST with the key under another name.
     KeyField {
-        /// The name.
         name: String,
     },
 }
@@ -157,7 +139,6 @@ fn one() -> usize {
 }
 
 impl Action {
-    /// Its name in rules and records.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Status(_) => "status",
@@ -187,11 +168,9 @@ impl Action {
     }
 }
 
-/// One rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Which requests.
     pub(crate) endpoint: Endpoint,
     /// Only those that concern this collection.
     #[serde(default)]
@@ -205,9 +184,7 @@ pub struct Rule {
     /// How likely it applies to a matching request, from 0 to 1.
     #[serde(default = "certain")]
     pub(crate) probability: f64,
-    /// What goes wrong.
     pub(crate) action: Action,
-    /// How many times it has applied.
     #[serde(default, skip_deserializing)]
     pub(crate) applied: u64,
 }
@@ -222,13 +199,11 @@ fn certain() -> f64 {
 }
 
 impl Rule {
-    /// A rule that applies so many times to an endpoint, from the first request on.
     #[must_use]
     pub fn new(endpoint: Endpoint, times: Option<u64>, action: Action) -> Self {
         Self { endpoint, collection: None, skip: 0, times, probability: 1.0, action, applied: 0 }
     }
 
-    /// Says what is wrong with the rule.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(format!("probability is {}, not between 0 and 1", self.probability));
@@ -253,7 +228,6 @@ impl Rule {
     }
 }
 
-/// All rules.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     /// In the order in which they were added.
@@ -261,7 +235,6 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// What goes wrong with this request.
     pub(crate) fn take(&mut self, endpoint: Endpoint, collection: Option<&str>) -> Option<Action> {
         let rule = self.rules.iter_mut().find_map(|rule| rule.takes(endpoint, collection).then_some(rule))?;
         Some(rule.action.clone())

@@ -27,11 +27,9 @@ const DAYS: [i64; 12] = [0, -3, 0, -40, 0, 9, 0, -85, 0, -1, 0, 38];
 /// So many groups there are at most: each change of one tells of all of them.
 const MOST_GROUPS: usize = 6;
 
-/// So many changes a second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Where, in turn.
     pub collections: Vec<String>,
     /// How many, over all of them; 0 stops.
     pub per_second: f64,
@@ -41,12 +39,10 @@ pub struct Load {
     /// Collections in which nothing is deleted.
     #[serde(default)]
     pub keep: Vec<String>,
-    /// Whether other collections are touched, too, as far as webhooks watch them.
     #[serde(default)]
     pub related: bool,
 }
 
-/// Makes the changes that the tenant's settings ask for, for ever.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut wanted = Load::default();
     let (mut next, mut made) = (Instant::now(), 0_u64);

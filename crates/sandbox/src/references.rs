@@ -11,7 +11,6 @@ use crate::{
     words::PREDEFINED_REFERENCES,
 };
 
-/// A list of references, in the order in which it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct References(Vec<(String, String)>);
 
@@ -54,7 +53,6 @@ impl References {
         Ok(())
     }
 
-    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

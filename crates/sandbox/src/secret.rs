@@ -21,7 +21,6 @@ pub(crate) fn webhook_key() -> String {
     STANDARD.encode(bytes(32))
 }
 
-/// A new access token or client secret.
 #[must_use]
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes(32))

@@ -47,57 +47,36 @@ pub struct Settings {
     pub parallel_deliveries: usize,
     /// The name of the key's property in the answer to a POST.
     pub key_field: String,
-    /// What a POST does while the webhook is Enabled.
     pub post_while_enabled: PostWhileEnabled,
-    /// What becomes of the webhook that was there before a renewal.
     pub old_after_renewal: OldAfterRenewal,
-    /// The id of a renewed webhook.
     pub renewed_id: RenewedId,
-    /// The answer where the token lacks a scope.
     pub missing_scope: MissingScope,
-    /// What the token endpoint makes of a scope that cannot be had.
     pub unknown_scope: UnknownScope,
     /// Whether a POST for a collection needs the collection's own `.read` as well.
     pub post_needs_read: YesNo,
-    /// How a listed webhook shows its external references.
     pub listed_references: ListedReferences,
-    /// The `Location` of the answer to a POST.
     pub location: Location,
-    /// The status of the answer to a POST that renewed.
     pub renewal_status: RenewalStatus,
-    /// The status of the answer to a DELETE.
     pub delete_status: DeleteStatus,
     /// Whether deleted webhooks stay listed, with the status `Deleted`.
     pub list_deleted: YesNo,
-    /// What a retry is signed with after the key was replaced.
     pub retry_key: RetryKey,
-    /// Whether `validUntil` has a fraction of a second.
     pub valid_until_fraction: YesNo,
-    /// The content type of an event.
     pub event_content_type: String,
-    /// How a list spells ids.
     pub listed_id: ListedId,
-    /// How `Location` writes the id.
     pub location_id: LocationId,
-    /// Whether the body of the answer to a POST has the id.
     pub post_body_id: YesNo,
-    /// How a list rounds `validUntil`.
     pub listed_end: ListedEnd,
-    /// How the answer to a POST writes `validUntil`.
     pub posted_end: PostedEnd,
     /// How long lists still show what was before a POST, in milliseconds.
     pub list_lag_ms: u64,
-    /// How a list shows the destination.
     pub listed_url: ListedUrl,
-    /// How a list spells the status.
     pub listed_status: ListedStatus,
     /// Whether the JSON of the API begins with a byte order mark.
     pub bom: YesNo,
     /// Whether answers of the API are compressed although no one asked for it.
     pub gzip: YesNo,
-    /// What `nextLink` begins with.
     pub next_link_host: NextLinkHost,
-    /// What an empty list is.
     pub empty_list: EmptyList,
     /// Items on a page of any list.
     pub page_size: usize,
@@ -109,19 +88,14 @@ pub struct Settings {
     pub allowed_scopes: Option<Vec<String>>,
     /// The status of an `invalid_client` answer: 400 or 401.
     pub invalid_client_status: u16,
-    /// What a POST with other external references does.
     pub other_references: OtherReferences,
     /// How long a delta lives after its last request, in milliseconds.
     pub delta_lifetime_ms: u64,
     /// How long the link to the next page of a collection can be asked for, in milliseconds.
     pub paging_token_lifetime_ms: u64,
-    /// How a deletion of a clocking is told.
     pub clocking_deletion: ClockingDeletion,
-    /// Whether the objects of activity-durations have a `changeVersion`.
     pub activity_change_version: ActivityChangeVersion,
-    /// For whom there is one delta of a collection.
     pub delta_per: DeltaPer,
-    /// What a `deltaLink` answers that is not the latest one.
     pub older_delta_link: OlderDeltaLink,
 }
 
@@ -226,6 +200,11 @@ impl Settings {
             return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
         }
         Ok(())
+    }
+
+    /// Whether the objects of a collection show their version.
+    pub(crate) fn versions(&self, collection: &str) -> bool {
+        collection != "activity-durations" || self.activity_change_version == ActivityChangeVersion::Present
     }
 
     /// The scopes that the client may have.

@@ -12,7 +12,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(exact).map_err(|_| wrong())
 }
 
-/// A duration in whole milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -16,12 +16,9 @@ use crate::{
 /// The lowest id of a person, and how many people there are.
 const PEOPLE: (u64, u64) = (4_700, 60);
 
-/// What one wants of an object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes<'a> {
-    /// The day that it is of.
     pub(crate) date: Option<&'a str>,
-    /// Whose it is.
     pub(crate) person: Option<u64>,
     /// Properties by their paths.
     pub(crate) set: &'a Map<String, Value>,
@@ -141,7 +138,7 @@ fn end_after_begin(facts: &Facts, day: &str, data: &mut Map<String, Value>) {
     }
 }
 
-/// What is at a path outside of arrays.
+/// What is at a path; of an array, in its first element.
 pub(crate) fn get<'a>(data: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     match path.split_once('.') {
         None => data.get(path.trim_end_matches("[]")),

@@ -20,13 +20,10 @@ use tokio::{
 
 use crate::{answer::Answer, api::Call, core::Core, exchange, time::http_date};
 
-/// The longest body that is read.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// How the body of an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// As it is.
     Whole,
     /// The connection closes after so many bytes, or after half of them.
     Truncated(Option<usize>),
@@ -38,12 +35,9 @@ pub(crate) enum Shape {
     Dribbled(usize, Duration),
 }
 
-/// What the client gets.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// An answer.
     Answer(Answer, Shape),
-    /// Nothing: the connection is reset.
     Reset,
 }
 
@@ -51,7 +45,6 @@ pub(crate) enum Reply {
 #[error("the connection is to be reset")]
 struct ResetConnection;
 
-/// Accepts connections for ever.
 pub(crate) async fn accept(core: Arc<Core>, listener: TcpListener) {
     loop {
         match listener.accept().await {

@@ -7,20 +7,18 @@ use serde_json::{Value, json};
 use super::{Call, shown};
 use crate::{
     answer::Answer,
-    deltas::{PageToken, decode, encode},
+    deltas::{ListToken, decode, encode},
     filter::Filter,
     journal,
     references::References,
     settings::{DeleteStatus, PostWhileEnabled, RenewalStatus},
-    tenant::{Poster, Tenant},
-    webhooks::{Pair, PostRefused},
+    tenant::Tenant,
+    webhooks::{Pair, PostRefused, Poster},
     words::{API_ROOT, known_collection},
 };
 
-/// How many attempts the debugging endpoint shows.
 const ATTEMPTS_SHOWN: usize = 100;
 
-/// The collection that a POST names.
 pub(crate) fn collection_of(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     body.get("collectionName")?.as_str().map(str::to_owned)
@@ -56,7 +54,6 @@ fn is_loopback(url: &reqwest::Url) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// Creates a webhook, or renews the one of the same pair.
 pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Answer {
     let pair = match pair_of(&call.body) {
         Ok(pair) => pair,
@@ -102,59 +99,45 @@ fn still_enabled(switch: PostWhileEnabled) -> Answer {
 /// A page of the webhooks that are not deleted.
 pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
     let token = match call.parameter("continuationToken") {
-        None => PageToken {
-            collection: "webhooks".to_owned(),
-            filter: call.parameter("filter").unwrap_or_default(),
-            references: String::new(),
-            after: String::new(),
-            blank: false,
-            delta: None,
+        None => ListToken { filter: call.parameter("filter").unwrap_or_default(), after: None, blank: false },
+        Some(text) => match decode(&text) {
+            Some(token) => token,
+            None => return Answer::stale_page(),
         },
-        Some(text) => {
-            let known = decode::<PageToken>(&text).filter(|token| token.collection == "webhooks");
-            let Some(token) = known else {
-                let why = "The continuation token is invalid or has expired; start the list over.";
-                return Answer::error(409, "Conflict", why);
-            };
-            token
-        }
     };
     let filter = match Filter::parse(&token.filter, &["status", "collection-name"]) {
         Ok(filter) => filter,
         Err(why) => return Answer::invalid("filter", &why),
     };
-    let after: Option<usize> = token.after.parse().ok();
     let mut found = tenant.webhooks.all().iter().filter_map(|webhook| {
         let value = |field: &str| match field {
             "status" => Some(webhook.status()),
             _ => Some(webhook.pair.collection.as_str()),
         };
-        let wanted = after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
+        let wanted = token.after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
         let shown = shown::in_list(webhook, &tenant.settings, now).filter(|_| wanted)?;
         Some((webhook.serial, shown))
     });
     let size = if token.blank { 0 } else { tenant.settings.page_size };
     let page: Vec<(usize, Value)> = found.by_ref().take(size).collect();
     let more = found.next().is_some();
-    let last = page.last().map(|(serial, _)| serial.to_string());
+    let after = page.last().map_or(token.after, |(serial, _)| Some(*serial));
     let mut body = json!({"value": page.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>()});
     if more {
-        let after = last.unwrap_or_else(|| token.after.clone());
         let blank = tenant.settings.empty_pages && !token.blank;
         // The filter stands in it as a person writes it, with its spaces and apostrophes.
         let written =
             if token.filter.is_empty() { String::new() } else { format!("filter={}&", token.filter) };
-        let next = encode(&PageToken { after, blank, ..token });
+        let next = encode(&ListToken { after, blank, ..token });
         body["nextLink"] = json!(format!("{API_ROOT}/webhooks?{written}continuationToken={next}"));
     }
     Answer::json(200, &body)
 }
 
 fn not_found() -> Answer {
-    Answer::error(404, "NotFound", "There is no such webhook.")
+    Answer::not_found("webhook")
 }
 
-/// A webhook that is not deleted.
 pub(crate) fn get(tenant: &Tenant, id: &str) -> Answer {
     let id = shown::id_of(id, &tenant.settings);
     let found = tenant.webhooks.by_id(id).filter(|webhook| !webhook.deleted);
@@ -162,7 +145,6 @@ pub(crate) fn get(tenant: &Tenant, id: &str) -> Answer {
     found.map_or_else(not_found, answer)
 }
 
-/// A webhook with its latest attempts to deliver, also after its deletion.
 pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
     let Some(webhook) = tenant.webhooks.by_id(id) else { return not_found() };
     let own = |delivery: &&journal::Delivery| {
@@ -184,7 +166,6 @@ pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
     Answer::json(200, &Value::Object(body))
 }
 
-/// Deletes a webhook softly.
 pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Answer {
     let found = tenant.webhooks.by_id(shown::id_of(id, &tenant.settings)).map(|webhook| webhook.serial);
     let Some(serial) = found.filter(|serial| tenant.delete(*serial, "client")) else { return not_found() };

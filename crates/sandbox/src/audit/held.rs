@@ -13,32 +13,26 @@ use serde_json::Value;
 
 use crate::journal::{Change, ChangeKind};
 
-/// How something came to the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// By an event with a valid signature.
     Event,
-    /// By a resync.
     Resync,
 }
 
-/// What the receiver then knew of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It has this version; that may be the version of its deletion.
     Version(String),
     /// It looks like this, without external references; what told so showed no version.
     Data(Value),
-    /// It is not there any more.
     Gone,
 }
 
 /// One step forward of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// How it came.
     pub(crate) way: Way,
-    /// What it said.
     pub(crate) told: Told,
 }
 
@@ -50,7 +44,6 @@ struct Object {
     arrivals: Vec<Arrival>,
 }
 
-/// How things were before a list was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Before {
     at: Timestamp,
@@ -58,25 +51,18 @@ pub(crate) struct Before {
     held: HashMap<u64, String>,
 }
 
-/// An object as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Its id.
     pub(crate) id: u64,
-    /// Its `changeVersion`.
     pub(crate) version: String,
 }
 
-/// What a resync found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Objects that are new or changed.
     pub(crate) changed: usize,
-    /// Objects that are gone.
     pub(crate) gone: usize,
 }
 
-/// Everything that the receiver holds, by collection and id.
 #[derive(Debug, Default)]
 pub struct Held {
     collections: BTreeMap<String, Collection>,
@@ -124,7 +110,6 @@ impl Held {
         Before { at: now, held }
     }
 
-    /// Takes in a whole list.
     pub(crate) fn listed(&mut self, collection: &str, before: Before, list: &[Listed]) -> Found {
         let mut found = Found::default();
         let Before { at, mut held } = before;

@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::*;
 
-/// When everything happens.
 pub(super) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 /// So many seconds after [`NOW`].
@@ -13,7 +12,6 @@ pub(super) fn after(seconds: i64) -> Timestamp {
     Timestamp::from_second(NOW.as_second() + seconds).expect("in range")
 }
 
-/// A change of a person.
 pub(super) fn change(id: u64, version: &str, kind: ChangeKind) -> Change {
     Change {
         seq: 0,

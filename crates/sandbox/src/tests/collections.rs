@@ -190,7 +190,7 @@ async fn a_kept_delta_shows_what_a_list_cannot() {
     let made = handle.change(&ChangeRequest::inserts("people", 3)).unwrap();
     let page = body(bench.get("/people?delta").send().await.unwrap()).await;
     assert!(page["value"][0]["id"].is_u64() && page["value"][0].get("changeType").is_none(), "{page}");
-    // Changed during the walk: the kept delta tells of it again.
+    // Changed while it was read: the kept delta tells of it again.
     let change = |id: u64, kind| ChangeRequest { id: Some(id), kind, ..ChangeRequest::inserts("people", 1) };
     handle.change(&change(made[0].id, WantedKind::Upsert)).unwrap();
     let page = body(bench.follow(&page["nextLink"]).await).await;
