@@ -157,9 +157,11 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &
     if let Route::Token(name) = route {
         return token::answer(tenant, now, name, call);
     }
-    if let Some(refusal) = refuse(tenant, now, route, call) {
-        return refusal;
-    }
+    answered(tenant, now, route, call).unwrap_or_else(|refusal| refusal)
+}
+
+fn answered(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<Answer, Answer> {
+    check(tenant, now, route, call)?;
     match route {
         Route::List => webhooks::list(tenant, now, call),
         Route::Create => webhooks::create(tenant, now, call),
@@ -168,23 +170,26 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &
         Route::Delete(id) => webhooks::delete(tenant, id),
         Route::Collection(name) => collections::list(tenant, now, name, call),
         Route::Delta(name) => collections::delta(tenant, now, name, call),
-        Route::WrongMethod => Answer::error(405, "MethodNotAllowed", "This resource has no such method."),
-        Route::Token(_) | Route::Unknown => Answer::not_found("resource"),
+        Route::WrongMethod => {
+            Err(Answer::error(405, "MethodNotAllowed", "This resource has no such method."))
+        }
+        Route::Token(_) | Route::Unknown => Err(Answer::not_found("resource")),
     }
 }
 
-fn refuse(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Option<Answer> {
+/// Whether this may be asked, and in this way.
+fn check(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<(), Answer> {
     let length = tenant.origin.len() + call.path.len() + 1 + call.query.len();
     if length > LONGEST_URI {
-        return Some(Answer::error(414, "UriTooLong", "A URI has 4096 characters at most."));
+        return Err(Answer::error(414, "UriTooLong", "A URI has 4096 characters at most."));
     }
     if !call.header(header::USER_AGENT).is_some_and(is_service) {
         let message = "The User-Agent header must be of the form Service/Version (Company).";
-        return Some(Answer::broken_rule(message));
+        return Err(Answer::broken_rule(message));
     }
     let authorization = call.header(header::AUTHORIZATION);
-    let scopes = route.scopes(call, &tenant.settings);
-    scopes.iter().find_map(|scope| tenant.tokens.check(authorization, scope, now).err()).map(|denied| {
+    let mut scopes = route.scopes(call, &tenant.settings).into_iter();
+    scopes.try_for_each(|scope| tenant.tokens.check(authorization, &scope, now)).map_err(|denied| {
         match (denied, tenant.settings.missing_scope) {
             // Neither answer says which scope it was, as Protime's do not.
             (Denied::Forbidden, MissingScope::Forbidden) => {

@@ -69,8 +69,9 @@ fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action
 impl Exchange {
     async fn answer(self, fault: Option<Action>, reply: oneshot::Sender<Reply>) {
         let whole = |answer| Reply::Answer(answer, Shape::Whole);
+        let done = |shape| Reply::Answer(self.process(), shape);
         let sent = match fault {
-            None => whole(self.process()),
+            None => done(Shape::Whole),
             Some(Action::Status(other)) => {
                 if other.processed {
                     self.process();
@@ -91,19 +92,17 @@ impl Exchange {
             }
             Some(Action::DelayBefore { ms }) => {
                 sleep(Duration::from_millis(ms)).await;
-                whole(self.process())
+                done(Shape::Whole)
             }
             Some(Action::DelayAfter { ms }) => {
-                let answer = self.process();
+                let sent = done(Shape::Whole);
                 sleep(Duration::from_millis(ms)).await;
-                whole(answer)
+                sent
             }
-            Some(Action::Truncate { bytes }) => Reply::Answer(self.process(), Shape::Truncated(bytes)),
-            Some(Action::ContentLength { delta }) => Reply::Answer(self.process(), Shape::WrongLength(delta)),
-            Some(Action::Huge { mib }) => Reply::Answer(self.process(), Shape::Huge(mib)),
-            Some(Action::Dribble { ms, bytes }) => {
-                Reply::Answer(self.process(), Shape::Dribbled(bytes, Duration::from_millis(ms)))
-            }
+            Some(Action::Truncate { bytes }) => done(Shape::Truncated(bytes)),
+            Some(Action::ContentLength { delta }) => done(Shape::WrongLength(delta)),
+            Some(Action::Huge { mib }) => done(Shape::Huge(mib)),
+            Some(Action::Dribble { ms, bytes }) => done(Shape::Dribbled(bytes, Duration::from_millis(ms))),
             Some(Action::NotJson { body }) => whole(not_json(&self.process(), body)),
             Some(Action::NoKey) => whole(self.process_with_key(None)),
             Some(Action::KeyField { name }) => whole(self.process_with_key(Some(&name))),

@@ -40,8 +40,14 @@ fn gone() -> Answer {
     Answer::error(410, "Gone", "This delta has ended; start again.").with(header::CACHE_CONTROL, "no-store")
 }
 
-pub(crate) fn list(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> Answer {
-    asked(tenant, now, collection, call).map_or_else(|refusal| refusal, |asked| page(tenant, now, asked))
+pub(crate) fn list(
+    tenant: &mut Tenant,
+    now: Timestamp,
+    collection: &'static str,
+    call: &Call,
+) -> Result<Answer, Answer> {
+    let asked = asked(tenant, now, collection, call)?;
+    Ok(page(tenant, now, asked))
 }
 
 fn asked(
@@ -217,11 +223,7 @@ fn delta_link(tenant: &mut Tenant, collection: &str, delta: DeltaToken) -> Strin
 }
 
 /// Everything that changed since the kept delta was last asked for, deletions included, on one page.
-pub(crate) fn delta(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> Answer {
-    kept(tenant, now, collection, call).unwrap_or_else(|refusal| refusal)
-}
-
-fn kept(
+pub(crate) fn delta(
     tenant: &mut Tenant,
     now: Timestamp,
     collection: &'static str,
