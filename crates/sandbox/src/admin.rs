@@ -1,6 +1,4 @@
 //! The admin API below `/_sandbox/`, for tests in other processes. `docs/sandbox.md` lists it.
-//!
-//! It asks for no credentials: the sandbox listens on loopback only and guards nothing real.
 
 use std::sync::Arc;
 
@@ -16,6 +14,7 @@ struct OfCollection {
     collection: String,
 }
 
+// It asks for no credentials: the sandbox listens on loopback only and guards nothing real.
 pub(crate) fn answer(core: &Arc<Core>, below: &str, call: &Call) -> Answer {
     let handle = Handle::new(Arc::clone(core));
     let parsed = route(&handle, below, call);

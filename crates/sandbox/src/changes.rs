@@ -1,9 +1,4 @@
 //! What changes in the tenant, and whom it is told.
-//!
-//! Laws: every change of an object has a version and a place in the journal, and is queued for every
-//! webhook of its collection that delivers at that moment. Saving one group saves all of them: an
-//! event for each, also where nothing has changed. One action may touch several collections: a clocking
-//! moves the totals, the counters and the paid presences of its person and day.
 
 use std::collections::BTreeSet;
 
@@ -127,6 +122,7 @@ impl Tenant {
     }
 
     fn touch_others(&mut self, collection: &'static str, related: bool, made: &[Change], now: Timestamp) {
+        // Saving one group saves all of them: an event for each, also where nothing has changed.
         if GROUPS.contains(&collection) && !made.is_empty() {
             let saved: BTreeSet<u64> = made.iter().map(|change| change.id).collect();
             let others: Vec<u64> =
@@ -144,6 +140,7 @@ impl Tenant {
         }
     }
 
+    /// A clocking moves the totals, the counters and the paid presences of its person and day.
     fn touch_day(&mut self, clocking: &Change, now: Timestamp) {
         let object = self.collections.get("clockings", clocking.id);
         let person = object.and_then(|object| object.property("person.id")).and_then(|id| id.as_u64());
@@ -163,6 +160,8 @@ impl Tenant {
         }
     }
 
+    /// Every change has a version and a place in the journal, and is queued for every webhook of its
+    /// collection that delivers at that moment.
     fn tell(&mut self, collection: &'static str, id: u64, kind: ChangeKind, at: Timestamp) -> Change {
         let (seq, _) = self.journal.stamp();
         let versions = self.settings.versions(collection);

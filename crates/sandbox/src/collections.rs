@@ -1,9 +1,4 @@
 //! The objects of the collections and their versions.
-//!
-//! An id is a whole number; new ones are not in the order of time, so that a list in the order of ids
-//! shows something new anywhere. A `changeVersion` is a text of twenty characters that orders as text:
-//! one counter for the whole tenant. A deleted object stays as a tombstone, because a kept delta tells of
-//! deletions.
 
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -22,6 +17,7 @@ use crate::{
 const FIRST_VERSION: u128 = 0x0000_0B14_0000_7AE0_0000;
 
 /// Ids lie between this and so much above it; the step has no divisor in common with the number of ids.
+/// So new ones are not in the order of time, and a list in the order of ids shows something new anywhere.
 const IDS: (u64, u64, u64) = (40_000_000, 10_000_019, 6_180_347);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +25,7 @@ pub(crate) enum Life {
     There,
     /// It is there with the status `Deleted`.
     Marked,
-    /// Only a tombstone is left.
+    /// Only a tombstone is left, because a kept delta tells of deletions.
     Gone,
 }
 
@@ -114,6 +110,7 @@ impl Object {
     }
 }
 
+/// Twenty characters that order as text; one counter for the whole tenant.
 pub(crate) fn change_version(version: u64) -> String {
     format!("{:020X}", FIRST_VERSION + u128::from(version))
 }

@@ -1,7 +1,4 @@
 //! What the tasks of the sandbox share: the state behind its lock, the wake-ups, the tasks.
-//!
-//! [`Core::with`] is the only way to the state. It disables what has expired before anyone looks
-//! and wakes the deliveries and the expiry afterwards, so no operation can forget to.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -51,7 +48,9 @@ impl Core {
         })
     }
 
-    /// Does something at one moment of the tenant's time.
+    /// Does something at one moment of the tenant's time. This is the only way to the state: what has expired
+    /// is disabled before anyone looks, deliveries and expiry are woken afterwards, and no operation can
+    /// forget to.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Tenant, Timestamp) -> R) -> R {
         let mut tenant = locked(&self.tenant);
         let now = tenant.now();

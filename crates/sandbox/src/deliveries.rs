@@ -1,8 +1,4 @@
 //! Delivers events: signed, retried, and given up for good.
-//!
-//! Each webhook has workers of its own, so a receiver that does not answer holds up no other. An
-//! event is signed again at each attempt, with the key that counts then or, if so set, with that of its
-//! first attempt. When the last retry of one event fails, its webhook is disabled and everything that waits is dropped.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -53,6 +49,7 @@ pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
 /// Starts workers wherever there is something to deliver, for ever.
 pub(crate) async fn dispatch(core: Arc<Core>) {
     loop {
+        // Each webhook has workers of its own, so a receiver that does not answer holds up no other.
         for worker in core.with(|tenant, _| start_workers(tenant)) {
             let shared = Arc::clone(&core);
             core.spawn(async move { work(&shared, worker.0, worker.1).await });
@@ -123,6 +120,7 @@ fn begin(
         .webhooks
         .by_serial(worker.serial)
         .filter(|webhook| webhook.life == worker.life && webhook.delivers())?;
+    // Signed again at each attempt: with the key that counts then or, if so set, with that of the first one.
     let first = first.filter(|_| tenant.settings.retry_key == RetryKey::Old);
     let signer =
         first.cloned().unwrap_or_else(|| Signer { key: webhook.key.clone(), version: webhook.key_version });
@@ -187,6 +185,7 @@ fn end(tenant: &mut Tenant, worker: Worker, number: u32, seq: u64, outcome: Resu
         return Next::Done;
     }
     if number > tenant.settings.retries {
+        // With it, everything that waits is dropped.
         tenant.disable(worker.serial, "exhausted");
         return Next::Done;
     }

@@ -1,9 +1,4 @@
-//! Deltas and pages: what the opaque tokens in links stand for.
-//!
-//! A token holds its whole meaning, so the sandbox keeps no cursor per page. What it does keep is which
-//! delta of a collection lives: starting one ends the other, and one that is not asked for dies. All
-//! clients of the API are one client here; what someone else starts ends ours only if a tenant has one
-//! delta a collection.
+//! What the opaque tokens in links stand for, and which delta of a collection lives.
 
 use std::collections::HashMap;
 
@@ -52,6 +47,7 @@ pub(crate) struct DeltaToken {
     pub(crate) references: String,
 }
 
+// A token holds its whole meaning, so that the sandbox keeps no cursor per page.
 pub(crate) fn encode<T: Serialize>(token: &T) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(token).unwrap_or_default())
 }
@@ -68,6 +64,8 @@ struct Alive {
     links: u64,
 }
 
+/// Starting one ends the other, and one that is not asked for dies. All clients of the API are one client
+/// here; what someone else starts ends ours only if a tenant has one delta a collection.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     alive: HashMap<&'static str, Alive>,

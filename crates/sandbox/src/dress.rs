@@ -1,8 +1,4 @@
-//! What other servers do to an answer on its way out: a byte order mark before the JSON, compression
-//! that no one asked for, a `nextLink` with a host of their own, another word for an empty list.
-//!
-//! Only answers of the API are dressed, and only JSON of its own: what a fault rule puts in their place
-//! is already as it was asked for.
+//! What other servers do to JSON of the API: a byte order mark, compression, other links, no empty lists.
 
 use axum::{
     body::Bytes,

@@ -1,7 +1,4 @@
 //! `validUntil`: how exact it is, and how the answers write it.
-//!
-//! A webhook never ends before its lifetime is over: an end without a fraction is the next whole second.
-//! A fraction has seven digits, as many as .NET keeps, so that every rounding of a list shows.
 
 use jiff::{Timestamp, tz};
 
@@ -18,6 +15,8 @@ const TICK: i128 = 100;
 /// What `datetime` of SQL Server counts in: so many a second.
 const SQL_TICKS: i128 = 300;
 
+/// Never before the lifetime is over: an end without a fraction is the next whole second. A fraction has
+/// seven digits, as many as .NET keeps, so that every rounding of a list shows.
 pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
     let ms = i128::from(settings.lifetime_ms) * 1_000_000;
     let end = now.as_nanosecond().saturating_add(ms);

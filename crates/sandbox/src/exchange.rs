@@ -1,7 +1,4 @@
 //! One request: recorded, possibly damaged by a fault, answered.
-//!
-//! What the tenant does runs in a task of its own. A client that goes away does not take it back:
-//! that is how an answer gets lost while its effect stays.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +37,8 @@ pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
     let (seq, fault) = core.with(|tenant, _| begin(tenant, &route, &call));
     let exchange = Exchange { core: Arc::clone(core), seq, route, call };
     let (reply, answered) = oneshot::channel();
+    // In a task of its own: a client that goes away does not take back what the tenant does. That is how an
+    // answer gets lost while its effect stays.
     core.spawn(exchange.answer(fault, reply));
     // The task ends without a reply only when the sandbox does.
     answered.await.unwrap_or(Reply::Reset)

@@ -1,8 +1,4 @@
 //! What is known of each collection: properties, filters, limits, scope, references.
-//!
-//! `facts.json` is the sandbox's own copy of what Protime's documentation shows, without the prose. The
-//! client reads another one: a mistake in a fact must be made twice to pass a test. Where no page shows
-//! something, the fact is left out, and the sandbox refuses it.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -127,6 +123,8 @@ impl Facts {
 }
 
 #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads all of it")]
+// The sandbox's own copy of what Protime's documentation shows: the client reads another one, so that a
+// mistake in a fact must be made twice to pass a test. What no page shows is left out, and refused.
 static ALL: LazyLock<BTreeMap<String, Facts>> =
     LazyLock::new(|| serde_json::from_str(include_str!("facts.json")).expect("facts.json is well formed"));
 

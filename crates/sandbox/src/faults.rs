@@ -1,7 +1,4 @@
 //! Fault rules: which request goes wrong, how often, and how.
-//!
-//! Rules are tried in the order in which they were added; the first that matches and is not used
-//! up decides. A rule that is used up stays in the list, so that a test can see that it was.
 
 mod spec;
 
@@ -122,7 +119,7 @@ pub enum Action {
         #[serde(default = "one")]
         bytes: usize,
     },
-    /// Does what was asked and answers with the right status and a body that is no JSON.
+    /// Does what was asked and answers with the right status and a body that is not JSON.
     NotJson {
         /// The body; otherwise a page of HTML.
         #[serde(default)]
@@ -230,7 +227,8 @@ impl Rule {
 
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// In the order in which they were added.
+    /// In the order in which they were added: the first that matches and is not used up decides. One that is
+    /// used up stays, so that a test can see that it was.
     pub(crate) rules: Vec<Rule>,
 }
 

@@ -1,6 +1,4 @@
-//! What a test or the demo may ask of a running sandbox and do to it.
-//!
-//! The admin API is this over HTTP; both ways lead through the same methods.
+//! What a test or the demo may ask of a running sandbox and do to it; the admin API is this over HTTP.
 
 use std::sync::Arc;
 

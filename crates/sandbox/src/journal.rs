@@ -1,10 +1,4 @@
 //! The truth: what happened at the tenant, in the order in which it happened.
-//!
-//! One counter numbers everything, so that any two records can be put in order. A change has the
-//! tenant's time, because the gaps that a resync closes are spans of it. All other times here are the
-//! machine's, whatever the tenant's clock shows: a test compares them with its own. Records are
-//! kept for the life of the sandbox, because a test asks at the end what was lost. A token or a
-//! client secret is never recorded; a key only as its version and fingerprint.
 
 use std::fmt::Write as _;
 
@@ -26,7 +20,7 @@ pub enum ChangeKind {
 pub struct Change {
     /// Place in the order of everything.
     pub seq: u64,
-    /// When, on the tenant's clock.
+    /// When, on the tenant's clock: the gaps that a resync closes are spans of it.
     pub at: Timestamp,
     pub collection: String,
     pub id: u64,
@@ -137,6 +131,7 @@ pub struct LogLine {
 
 pub type LogSender = mpsc::UnboundedSender<LogLine>;
 
+/// Kept for the life of the sandbox, because a test asks at the end what was lost.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     last_seq: u64,
@@ -182,6 +177,8 @@ impl Journal {
         self.last_seq
     }
 
+    /// One counter numbers everything, so that any two records can be put in order. The time is the
+    /// machine's, whatever the tenant's clock shows: a test compares it with its own.
     pub(crate) fn stamp(&mut self) -> (u64, Timestamp) {
         self.last_seq += 1;
         (self.last_seq, clock::now())

@@ -12,12 +12,17 @@
 //!   twice to pass a test. The compiler keeps this law: the daemon's crate depends on this one, for the
 //!   commands `sandbox` and `demo`, and Cargo takes no circle.
 //! - Nor does the receiver check signatures with what the tenant signs them with.
-//! - A request's effect is one moment under one lock; a lost answer never takes it back.
+//! - A request's effect is one moment of the tenant's time, under one lock; a lost answer never takes it
+//!   back.
+//! - The pair is the identity of a webhook. Every POST that is not refused issues a new key, and the old one
+//!   is dead at once. What a webhook had not delivered when it was disabled or deleted is dropped for ever.
+//! - A token or a client secret is never recorded; a key only as its version and fingerprint.
 //! - Everything listens on loopback only.
 //!
-//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes` and
-//! `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
-//! `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and `audit`.
+//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes`
+//! and `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`,
+//! `dress` and `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and
+//! `audit`.
 
 #![allow(missing_docs, reason = "it is not published: what a name says already needs no second line")]
 

@@ -1,7 +1,4 @@
 //! The load generator: so many changes a second, over some collections in turn.
-//!
-//! Half of what is new is of today. The rest is of other days, as when someone corrects a clocking of last
-//! month or plans an absence of next month: a resync that reads only the days of a gap misses it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +18,9 @@ use crate::{
 /// Every how many changes one updates the object that was changed least recently.
 const UPDATE_EVERY: u64 = 3;
 
-/// How many days from today the new objects of a collection are, in turn.
+/// How many days from today the new objects of a collection are, in turn: half of them are of other days, as
+/// when someone corrects a clocking of last month or plans an absence of next month. A resync that reads only
+/// the days of a gap misses those.
 const DAYS: [i64; 12] = [0, -3, 0, -40, 0, 9, 0, -85, 0, -1, 0, 38];
 
 /// So many groups there are at most: each change of one tells of all of them.

@@ -1,7 +1,4 @@
 //! External references: `?externalReferences=(people,@badge-number)(activity-definitions,actDef)`.
-//!
-//! They stand inside the related property; a value that is missing is left out. Where an object's own
-//! reference stands, no page shows: here it is at the top.
 
 use serde_json::{Map, Value, json};
 
@@ -89,7 +86,8 @@ impl References {
         }
     }
 
-    /// Adds the references to the related properties of an object.
+    /// Adds the references to the related properties of an object, without those that have no value. Where an
+    /// object's own reference stands, no page shows: here it is at the top.
     pub(crate) fn add_to(&self, facts: &Facts, object: &mut Map<String, Value>) {
         for (of, reference) in &self.0 {
             for at in facts.references.get(of).into_iter().flat_map(|related| &related.at) {

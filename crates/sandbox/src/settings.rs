@@ -1,7 +1,4 @@
 //! How the simulated tenant behaves; everything can be changed while it runs.
-//!
-//! A change is a JSON object with any subset of the fields. An unknown field, a wrong type or a
-//! value out of range is refused as a whole, so that a misspelt setting cannot pass a test.
 
 mod switches;
 
@@ -152,7 +149,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings with some of them replaced; the error names what is wrong.
+    /// The settings with some of them replaced; the error names what is wrong. Then none is replaced, so that
+    /// a misspelt setting cannot pass a test.
     pub fn patched(&self, patch: Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else {
             return Err("settings are a JSON object".to_owned());

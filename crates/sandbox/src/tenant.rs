@@ -1,7 +1,4 @@
 //! The tenant's whole state, and the few operations that touch more than one part of it.
-//!
-//! Everything here happens at one moment under one lock; nothing waits and nothing does I/O.
-//! `now` is the tenant's own time, which a test may set off from the machine's.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +36,7 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    /// The tenant's time.
+    /// The tenant's own time, which a test may set off from the machine's.
     pub(crate) fn now(&self) -> Timestamp {
         shifted(clock::now(), self.settings.clock_offset_ms)
     }

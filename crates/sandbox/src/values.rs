@@ -1,8 +1,4 @@
-//! Values for the properties of an object, as a tenant would have them.
-//!
-//! They are drawn by the object's id and version, so that they are the same in every run. A change draws
-//! again what people change: times, durations, marks. What an object is about stays: its person, its day,
-//! its kind. Some texts are not ASCII, because names are not.
+//! Values for the properties of an object, drawn by its id and version: the same in every run.
 
 use fastrand::Rng;
 use jiff::{Span, civil::Date};
@@ -92,7 +88,8 @@ pub(crate) fn fresh(facts: &Facts, id: u64, wishes: &Wishes<'_>, today: Date) ->
     data
 }
 
-/// Someone changes an object.
+/// Draws again what people change: times, durations, marks. What an object is about stays: its person, its
+/// day, its kind.
 pub(crate) fn change(
     facts: &Facts,
     id: u64,
@@ -212,6 +209,7 @@ fn integer(rng: &mut Rng, path: &str, id: u64, at: u64) -> u64 {
 fn text(rng: &mut Rng, path: &str, id: u64) -> String {
     let of = |rng: &mut Rng, words: &[&str]| rng.choice(words).map_or("", |word| word).to_owned();
     match path {
+        // Not all are ASCII, because names are not.
         "lastName" => of(rng, &["Janssens", "D'Hooghe", "Müller", "Çelik", "Van den Bossche", "Łukasik"]),
         "firstName" => of(rng, &["Ann", "Zoë", "Jürgen", "Émile", "Noor", "Tim"]),
         "name.default" | "friendlyName.default" => {

@@ -1,8 +1,4 @@
 //! The webhooks of the tenant and what becomes of them.
-//!
-//! Laws: the pair is the identity; every POST that is not refused issues a new key and the old one is
-//! dead at once; a webhook that is disabled or deleted drops what it had not delivered, for ever.
-//! Where Protime leaves open what a POST does, `settings` says which reading holds.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -195,7 +191,8 @@ impl Webhooks {
         self.all.iter().rev().find(|webhook| webhook.id.eq_ignore_ascii_case(id))
     }
 
-    /// Creates or renews; answers with its number and whether it is new.
+    /// Creates or renews, as the settings read what Protime leaves open; answers with its number and whether
+    /// it is new.
     pub(crate) fn post(
         &mut self,
         pair: &Pair,

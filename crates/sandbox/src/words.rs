@@ -1,6 +1,4 @@
-//! The fixed words of the simulated API: paths, collections, references, scopes.
-//!
-//! They are written here on their own, from Protime's documentation, and not shared with the client.
+//! The fixed words of the simulated API, from Protime's documentation and not shared with the client.
 
 use crate::facts;
 

@@ -1,9 +1,4 @@
 //! `/{collection}` and `/delta/{collection}`: lists, fresh deltas and kept ones.
-//!
-//! A fresh delta shows plain objects, as a list does, on two pages at least; its last page has the
-//! `deltaLink`. It remembers the version at its start, so a change while it is read is told again by the
-//! kept delta: a change may show twice and never not at all. A link to a next page is a path that holds
-//! the filter as a person would write it, with spaces and apostrophes, and tokens that expire.
 
 use axum::http::header;
 use jiff::{Span, Timestamp, civil::Date};
@@ -95,6 +90,8 @@ fn first_page(
     check(&asked.filter, reading(facts_of(collection)?, delta), delta, now)
         .map_err(|why| Answer::broken_rule(&why))?;
     asked.first = true;
+    // From the version at its start on: a change while it is read is told again by the kept delta, so that
+    // one may show twice and never not at all.
     asked.delta = delta.then(|| DeltaToken {
         id: tenant.deltas.start(collection, tenant.settings.delta_lifetime_ms, now),
         link: 0,
@@ -199,7 +196,7 @@ fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Answer {
     Answer::json(200, &body)
 }
 
-/// A path with the filter as a person writes it.
+/// A path with the filter as a person writes it, with spaces and apostrophes.
 fn next_link(place: &Continuation, delta: Option<&DeltaToken>) -> String {
     let parameters = [
         ("filter", raw(&place.filter)),

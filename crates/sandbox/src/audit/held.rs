@@ -1,10 +1,4 @@
-//! What the receiver holds of every object, and how it came to it.
-//!
-//! Laws: an object moves forward only, by the order of its `changeVersion`, because events repeat and
-//! overtake each other; where its events show no version, the last one says how it is. A list shows a
-//! deletion only by an absence, which counts for an object that was held before the list was read and was
-//! not touched since, and for one that was never held at all.
-//! Pure: nothing here waits or reads.
+//! What the receiver holds of every object, and how it came to it. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -119,6 +113,8 @@ impl Held {
         }
         let known = self.collections.entry(collection.to_owned()).or_default();
         known.listed_after = known.listed_after.max(Some(at));
+        // A list shows a deletion only by an absence, which counts for an object that was held before the
+        // list was read and was not touched since.
         for (id, version) in held {
             let untouched = |object: &&mut Object| object.alive && object.version == version;
             if let Some(object) = known.objects.get_mut(&id).filter(untouched) {
@@ -143,6 +139,7 @@ impl Held {
 
     fn advance(&mut self, collection: &str, id: u64, version: &str, alive: bool, way: Way) -> bool {
         let object = self.objects(collection).entry(id).or_default();
+        // An object moves forward only, because events repeat and overtake each other.
         if version <= object.version.as_str() {
             return false;
         }

@@ -1,6 +1,4 @@
 //! Fault rules as a person types them: `ENDPOINT:ACTION[=ARGUMENT][:TIMES]`.
-//!
-//! TIMES is a number (1 where it is absent), `*` for ever, or a probability such as `10%`.
 
 use std::str::FromStr;
 

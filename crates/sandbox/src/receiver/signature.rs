@@ -1,5 +1,4 @@
-//! Signs and checks an event from the guide alone: nothing of the program under test is used, and nothing
-//! of what the tenant signs with.
+//! Signs and checks an event from the guide alone, with nothing of the daemon's and nothing of the tenant's.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};

@@ -1,6 +1,4 @@
-//! Where a resync of the receiver reads what there is: the collection's list at the tenant's API.
-//!
-//! It is a client of its own with a token of its own, as the system behind a receiver would be.
+//! Where a resync of the receiver reads what there is: a list of the API, with a token of its own.
 
 use std::time::Duration;
 
