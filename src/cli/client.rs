@@ -1,7 +1,4 @@
 //! A client of one of the daemon's sockets.
-//!
-//! It tells apart a daemon that does not answer, one that may not be asked, and one that answers
-//! with a problem, since a person does something else about each.
 
 use std::{
     error::Error,

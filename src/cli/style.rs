@@ -1,5 +1,4 @@
-//! How text looks: in colour only on a terminal that wants it, and never with control characters
-//! that came from elsewhere.
+//! How text looks: in colour only where that is wanted, and never with someone else's control characters.
 
 use std::{env, io::IsTerminal, os::fd::AsFd};
 

@@ -1,7 +1,4 @@
 //! A file as TOML: its syntax, and its root table.
-//!
-//! Law: a file with syntax errors is judged no further: what is left of it would give problems that are
-//! none. Only keys that were given twice leave the rest as it was meant.
 
 use std::path::Path;
 
@@ -79,6 +76,8 @@ pub(super) fn read<T>(
         }
         spans.push(place);
     }
+    // What is left of a file with syntax errors would give problems that are none: it is judged no further.
+    // Only keys that were given twice leave the rest as it was meant.
     let read = if let Some(reported) = syntax {
         for span in redact::unparsed(text) {
             report.redact(source.at(span));

@@ -1,7 +1,4 @@
-//! What is wrong with a configuration, and how a person gets to see it.
-//!
-//! Laws: every problem says where it is, what is wrong and what would be right; none shows a secret,
-//! because the source it is rendered with is blanked before it comes here.
+//! What is wrong with a configuration, where, and what would be right, as a person gets to see it.
 
 mod snippet;
 

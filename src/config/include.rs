@@ -1,8 +1,4 @@
 //! `include = ["conf.d/*.toml"]`: further files that hold `[[tenant]]` tables and nothing else.
-//!
-//! Laws: the files come in the order of the patterns, and by name within one; each is read once; a file
-//! that was named or matched and cannot be read is an error, while a pattern may match nothing, because
-//! a folder of tenants begins empty. What must be unique is unique across all files.
 
 use std::{
     collections::HashSet,
@@ -39,7 +35,9 @@ pub(super) struct Included {
     text: Result<String, NotUtf8>,
 }
 
-/// Reads the files that `include` names, seen from `main`.
+/// Reads the files that `include` names, seen from `main`: in the order of the patterns, by name within one,
+/// each once. One that was named or matched and cannot be read is an error, while a pattern may match
+/// nothing, because a folder of tenants begins empty.
 pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
     let mut known = HashSet::new();
     let mut included = Vec::new();

@@ -1,5 +1,4 @@
-//! How tables stand one below the other in the text, which the parsed file does not tell: to say of a
-//! table in the wrong place what it is, and to know which mistakes only follow from another.
+//! How tables stand one below the other in the text, which the parsed file does not tell.
 
 use std::ops::Range;
 

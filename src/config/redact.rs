@@ -1,9 +1,4 @@
 //! What of a file's text must not be shown: secrets that were written into it by mistake.
-//!
-//! Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks
-//! from most easily. So it errs on the side of hiding: [`secrets`] are the values of keys that sound
-//! like one, and user info, query and fragment of every URL, in comments too; [`unparsed`] is, for a
-//! file that is not TOML, every value whose key `schema` does not know to be harmless.
 
 use std::{ops::Range, path::Path};
 
@@ -24,6 +19,8 @@ pub(super) fn source<'a>(file: &Path, text: &'a str, base: usize) -> Source<'a> 
 }
 
 /// Where in the text a secret stands or could stand.
+// Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks from most
+// easily. So it errs on the side of hiding, in comments too.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     secrets_of_urls(text, &mut ranges);

@@ -1,8 +1,4 @@
 //! What is wrong with a file, collected while it is read: problems, warnings, and what must not be shown.
-//!
-//! Laws: who fails has reported why, because no one else can make a [`Reported`]. What is found twice at
-//! the same place is told once, so that a value may be looked at as often as one likes. One mistake is one
-//! problem: one is forgotten only where another, that stays, explains it.
 
 use std::{cell::RefCell, collections::BTreeSet, ops::Range};
 
@@ -12,13 +8,15 @@ use super::{
     source::Source,
 };
 
-/// Proof that a problem has been reported.
+/// Proof that a problem has been reported: who fails has said why, because no one else can make one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported(());
 
 /// A value, or the proof that a problem has been reported.
 pub(super) type Checked<T> = Result<T, Reported>;
 
+/// What is found twice at the same place is told once, so that a value may be looked at as often as one
+/// likes. One mistake is one problem: one is forgotten only where another, that stays, explains it.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     pub(super) source: &'a Source<'a>,
@@ -71,8 +69,8 @@ impl<'a> Report<'a> {
         Reported(())
     }
 
-    /// Reports that one of some keys should be in `table`; one that was probably meant to be, or that stands in
-    /// another table, is reported instead.
+    /// Reports that one of some keys should be in `table`; one that was probably meant to be, or that stands
+    /// in another table, is reported instead.
     pub(super) fn missing(
         &self,
         keys: &[&'static str],

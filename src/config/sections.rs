@@ -1,5 +1,4 @@
-//! The root of the main file and the tables that there is one of: what they become, and what only several
-//! of their values together can have wrong.
+//! The root of the main file and the tables that there is one of, and what their values have wrong together.
 
 use std::{
     ffi::OsString,

@@ -1,6 +1,4 @@
-//! The checked configuration: what the program may rely on once the file has been read.
-//!
-//! What a key means, and what it is by default, is told once, in `schema`; here is only what becomes of it.
+//! What becomes of the keys of `schema`: what the program may rely on once the file has been read.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -30,7 +28,8 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see `config::needs_restart`.
+// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see
+// `config::needs_restart`.
 
 /// `[daemon]`: where it lives and how it speaks.
 #[derive(Debug, Clone, Serialize)]

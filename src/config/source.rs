@@ -1,11 +1,4 @@
 //! A file's text, where in it something stands, and how it is shown.
-//!
-//! Laws: what is shown of the file is [`Source::shown`], in which secrets are blanked, and never the
-//! text itself; a blanked text has the length, the lines and the columns of the original, and nothing in it
-//! speaks to a terminal.
-//!
-//! A configuration may have several files. Offsets are counted through all of them, as if they stood one
-//! behind the other, so that an offset alone says which file it is in.
 
 use std::{
     ops::Range,
@@ -17,11 +10,14 @@ const QUOTED: usize = 80;
 
 /// A file's text and its name.
 #[derive(Debug)]
+// Offsets are counted through all files of a configuration, as if they stood one behind the other, so that an
+// offset alone says which file it is in.
 pub(super) struct Source<'a> {
     /// The file, as the user named it.
     pub(super) file: PathBuf,
     pub(super) text: &'a str,
-    /// The same with blanks where a secret stands or could stand.
+    /// The same with blanks where a secret stands or could stand, of the same length, lines and columns, and
+    /// with nothing that speaks to a terminal. Only this is ever shown.
     pub(super) shown: String,
     /// The offset of its first byte.
     base: usize,

@@ -1,7 +1,4 @@
 //! Everything that runs in the demo, and how the scenario waits for what is to happen.
-//!
-//! Law: nothing is slept for. Every wait is for a condition, ends when it holds, and fails after its
-//! deadline with what did not happen.
 
 use std::{cell::RefCell, fs, time::Duration};
 

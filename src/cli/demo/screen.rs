@@ -1,6 +1,4 @@
 //! What one sees: titles, sentences, what was reached when, and on a terminal a moving line.
-//!
-//! In a pipe there is no moving line and no colour, and nothing else is different.
 
 use std::{
     fmt::Write as _,

@@ -1,8 +1,4 @@
 //! `remote create`: POSTs a configured pair by hand, and prints the key.
-//!
-//! Laws: the key, which Protime shows once, is printed before anything else is said; an answer in which
-//! no key is recognised is printed whole, since it holds the only copy; and a POST kills the key that
-//! is in force, so that a person who has the daemon for this is told so.
 
 use std::{
     io::{self, ErrorKind},
@@ -86,11 +82,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let issued = interpret(answer.location.as_deref(), &answer.body, target.tenant.key_field.as_deref());
     match issued {
         Ok(issued) => {
+            // Before anything else is said: Protime shows a key once.
             printed(output::print(&wanted(&target, &issued, args.json)), &name)?;
             output::note(&told(&issued, &name))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(no_key) => {
+            // Whole, since it holds the only copy.
             printed(output::print_bytes(&answer.body), &name)?;
             Err(anyhow::anyhow!("{}", unrecognised(&no_key)))
         }

@@ -1,7 +1,4 @@
 //! What to tell of a renewal, and when it is decided; a pure function of what the daemon shows.
-//!
-//! A failed step decides only if the renewal did not go on without it: a resync may be configured
-//! to be owed instead. And what failed before the command was given decides nothing.
 
 use jiff::Timestamp;
 
@@ -100,6 +97,8 @@ impl Watch {
     fn failure(&mut self, steps: &[StepRecord], webhook: &Webhook, now: Timestamp) -> Verdict {
         let waits = matches!(webhook.state, State::Retrying | State::Blocked | State::Contended);
         let error = webhook.last_error.as_ref();
+        // What failed before the command was given decides nothing, nor does a step without which the renewal
+        // went on: a resync may be configured to be owed instead.
         let failed = steps.iter().enumerate().skip(self.old).find(|(at, step)| {
             let failed = matches!(step.outcome.as_deref(), Some("failed" | "unknown"));
             let repeated = steps.iter().skip(at + 1).any(|later| later.step == step.step);

@@ -1,8 +1,4 @@
-//! The switches as flags: what Protime's documentation leaves open or contradicts, and what servers of
-//! other makers have been seen to do.
-//!
-//! Names and positions are those of the JSON settings, with `-` for `_`. `docs/sandbox.md` says what is
-//! known of each.
+//! The switches as flags, with the names and positions of the JSON settings; `docs/sandbox.md` has more.
 
 use std::time::Duration;
 

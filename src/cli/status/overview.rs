@@ -1,7 +1,4 @@
 //! All webhooks: a headline that is the answer, then the tenants, those with problems first.
-//!
-//! A person at a terminal gets lines that fit it, and of many healthy webhooks only a count; a pipe
-//! gets every webhook with its full name and all that is wrong with it on one line.
 
 use std::fmt::Write as _;
 
@@ -51,7 +48,9 @@ impl Group<'_> {
     }
 }
 
-/// The whole view; `all` shows every webhook however many there are.
+/// The whole view. A person at a terminal gets lines that fit it, and of many healthy webhooks only a count,
+/// unless `all` asks for more; a pipe gets every webhook with its full name and all that is wrong with it on
+/// one line.
 pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> String {
     let mut groups = groups(view, now, style);
     // Stable: among equals the order of the configuration stays.

@@ -1,8 +1,4 @@
 //! What the daemon says, for as long as the screen is there.
-//!
-//! The whole view is fetched at first, after every event, and now and then; events arrive as they
-//! happen (`GET /v1/events`). A daemon that has no events is asked every second instead. One that
-//! does not answer is asked again every second, so that its restart needs no one's help.
 
 use std::time::Duration;
 
@@ -26,7 +22,8 @@ const GATHER: Duration = Duration::from_millis(250);
 /// An event is never longer than this; what is longer is no event.
 const LONGEST: usize = 1 << 20;
 
-/// Sends what the daemon says until no one listens.
+/// Sends what the daemon says until no one listens. One that does not answer is asked again every second, so
+/// that its restart needs no one's help.
 pub(super) async fn run(client: Client, messages: mpsc::Sender<Message>) {
     while !messages.is_closed() {
         if let Err(error) = follow(&client, &messages).await {
@@ -37,7 +34,8 @@ pub(super) async fn run(client: Client, messages: mpsc::Sender<Message>) {
     }
 }
 
-/// Follows the daemon until it does not answer, or ends its events.
+/// Follows the daemon until it does not answer, or ends its events: the whole view at first, after every
+/// event, and now and then. One that has no events is asked every second instead.
 async fn follow(client: &Client, messages: &mpsc::Sender<Message>) -> anyhow::Result<()> {
     let answer = client.open("/v1/events").await?;
     if !answer.status().is_success() {

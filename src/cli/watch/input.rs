@@ -1,6 +1,4 @@
 //! What is typed, as what it means.
-//!
-//! The terminal is read by a thread of its own, since reading it blocks; it ends with the process.
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
@@ -9,6 +7,7 @@ use super::message::{Key, Message};
 
 /// Sends what is typed until no one listens, or the terminal is gone.
 pub(super) fn listen(messages: mpsc::Sender<Message>) {
+    // A thread of its own, since reading a terminal blocks; it ends with the process.
     std::thread::spawn(move || {
         loop {
             let sent = match event::read() {

@@ -1,5 +1,4 @@
-//! What the screen shows, and what follows from what was typed or has happened. Pure: `now` is an
-//! argument, and what is to be asked of the daemon is returned.
+//! What the screen shows, and what follows from what was typed or has happened. Pure.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,4 @@
-//! Filters and dates of resyncs that read: what is written for an operator, and what is said of what
-//! they write themselves.
+//! Filters and dates of resyncs that read: those of the daemon, and what is said of an operator's.
 
 use super::{
     reading::{accepted_of, file_of},
