@@ -13,7 +13,7 @@ use super::{
     table,
 };
 
-/// Bytes that are no text.
+/// Bytes that are not text.
 #[derive(Debug)]
 pub(super) struct NotUtf8 {
     /// The text that they are nearest to.
@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, NotUtf8> {
     })
 }
 
-/// What is to be said of a file that is no text.
+/// What is to be said of a file that is not text.
 pub(super) fn not_utf8(file: &Path, text: &NotUtf8, base: usize) -> Findings {
     let source = redact::source(file, &text.lossy, base);
     let report = Report::new(&source);

@@ -41,7 +41,7 @@ pub(super) struct Included {
 pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
     let mut known = HashSet::new();
     let mut included = Vec::new();
-    // What is no array has been reported.
+    // What is not an array has been reported.
     for pattern in value.items(names::PATTERNS).unwrap_or_default() {
         for path in matching(&pattern, main).unwrap_or_default() {
             let same = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
@@ -75,7 +75,7 @@ fn matching(value: &Value<'_>, main: &Path) -> Checked<Vec<PathBuf>> {
             "name the included files one by one, or rename the folder",
         ));
     };
-    // The folder is no pattern, whatever characters it has.
+    // The folder is not a pattern, whatever characters it has.
     let whole = Path::new(&Pattern::escape(folder)).join(&written);
     let found = glob::glob_with(&whole.to_string_lossy(), AS_IN_A_SHELL).map_err(|error| {
         let help = "write a pattern such as \"conf.d/*.toml\": * stands for any text, ? for a character, [ab] for one \

@@ -82,7 +82,7 @@ impl<'a> Explained<'a> {
         follows
     }
 
-    /// Whether something else on this line is no TOML; to be asked in the order of the file.
+    /// Whether something else on this line is not TOML; to be asked in the order of the file.
     pub(super) fn syntax_error(&mut self, text: &str, place: usize) -> bool {
         let line = text.get(..place).unwrap_or(text).matches('\n').count();
         self.broken_line.replace(line) == Some(line)

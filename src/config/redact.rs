@@ -67,7 +67,7 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Whether the value of an unknown key may be shown, because the key is one whose values are no secret,
+/// Whether the value of an unknown key may be shown, because the key is one whose values are not secret,
 /// misplaced, or was meant to be. A short word is near to too many others, and URLs are for secrets too
 /// common a place.
 pub(super) fn harmless(written: &str, meant: Option<&str>) -> bool {

@@ -29,7 +29,7 @@ pub(super) static TABLES: [&Table; 10] = [
     &key_sink::KEY_SINK,
 ];
 
-/// Whether the values of a key are known to be no secret.
+/// Whether the values of a key are known not to be secret.
 pub(super) fn is_harmless(name: &str) -> bool {
     let mut keys = TABLES.iter().flat_map(|table| table.keys);
     keys.any(|key| key.about().name == name && !key.is_discreet())

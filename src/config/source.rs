@@ -82,7 +82,7 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// The text with every character in one of the ranges, and every one that cannot be seen (controls that
-/// are no line end, blanks that look like others, marks of direction), replaced by one of the same length.
+/// are not a line end, blanks that look like others, marks of direction), replaced by one of the same length.
 fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
     let mut redacted = vec![false; text.len()];
     for range in ranges {

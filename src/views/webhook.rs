@@ -55,7 +55,7 @@ fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
     let after_end = state.after_end && state.registration.is_some();
     let after_end = after_end.then(|| "Protime renews it only after its end".to_owned());
     let listed = procedure.tenant.other_references(state.id).filter(|_| {
-        // References that are about to be changed are no surprise.
+        // References that are about to be changed are not a surprise.
         state
             .registration
             .as_ref()

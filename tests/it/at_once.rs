@@ -11,7 +11,7 @@ use super::support::World;
 const CLIENTS: usize = 20;
 
 #[test]
-fn whoever_asks_while_a_renewal_runs_gets_that_one() {
+fn who_asks_while_a_renewal_runs_gets_that_one() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     // It runs for as long as the answer takes, and is asked for all that time.
     world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "delay-after", "ms": 6_000}}));

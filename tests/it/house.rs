@@ -311,6 +311,6 @@ fn every_test_that_is_promised_exists() {
             files.filter_map(|path| fs::read_to_string(path).ok()).collect::<String>()
         };
         let is_test = text(module).contains(&format!("fn {function}("));
-        assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is no test");
+        assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is not a test");
     }
 }

@@ -78,7 +78,7 @@ fn what_is_to_be_deleted_is_deleted_once_no_one_wants_it() {
     world.eventually("and forgotten", || (status(&world)["orphans"] == json!([])).then_some(()));
     assert_eq!(world.sandbox.requests("delete").len(), 1);
 
-    // Another name for the tenant is no wish to delete what the new name keeps alive.
+    // Another name for the tenant is not a wish to delete what the new name keeps alive.
     let text = fs::read_to_string(world.path("config.toml")).unwrap();
     fs::write(world.path("config.toml"), text.replace("name = \"acme\"", "name = \"acme-new\"")).unwrap();
     assert_eq!(world.daemon.control.post("/v1/reload").status, 200);

@@ -94,7 +94,7 @@ fn a_key_that_cannot_be_printed_is_not_lost_in_silence() {
     let output = command.stdin(Stdio::null()).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr(&output).contains("could not be printed and is lost"), "{output:?}");
-    // A reader that has gone is no quiet end either.
+    // A reader that has gone is not a quiet end either.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command.stdout(writer).output().unwrap();

@@ -38,7 +38,7 @@ fn a_renewal_goes_on_where_it_was_when_its_webhook_comes_back() {
     world.daemon.control.post("/v1/webhooks/acme/people/renew");
     world.renewed("people", "manual");
     let health = world.daemon.status.get("/v1/health");
-    assert_eq!(health.status, 200, "what is not configured is no problem: {}", health.text);
+    assert_eq!(health.status, 200, "what is not configured is not a problem: {}", health.text);
     assert_eq!(world.sandbox.creates("clockings").len(), posts, "no one asked for it");
     assert_eq!(world.receiver.resyncs("clockings").len(), resyncs);
     world.daemon.stop();

@@ -61,7 +61,7 @@ fn a_post_that_is_processed_after_the_next_one() {
 }
 
 #[test]
-fn a_refusal_is_no_unknown_outcome() {
+fn a_refusal_is_not_an_unknown_outcome() {
     let world = world();
     world
         .sandbox

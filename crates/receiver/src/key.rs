@@ -53,7 +53,7 @@ pub enum Refused {
 pub struct WebhookKey(Zeroizing<String>);
 
 impl WebhookKey {
-    /// Takes a key as Protime wrote it; `None` for an empty text, which is no key.
+    /// Takes a key as Protime wrote it; `None` for an empty text, which is not a key.
     ///
     /// Every character counts, a line end too: cut off what an editor has added.
     #[must_use]

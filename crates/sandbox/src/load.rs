@@ -52,7 +52,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         let every = Duration::try_from_secs_f64(wanted.per_second.recip());
         let Some(due) = every.ok().and_then(|every| next.checked_add(every)) else {
-            // Nothing is to change: 1/0 is no duration.
+            // Nothing is to change: 1/0 is not a duration.
             core.load.notified().await;
             continue;
         };

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct References(Vec<(String, String)>);
 
 impl References {
-    /// Reads the query parameter; an empty text is no reference.
+    /// Reads the query parameter; an empty text stands for none.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut all = Vec::new();
         let mut rest = text.trim();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused() {
+    fn what_is_not_a_reference_is_refused() {
         for wrong in
             ["people,@badge-number", "(people)", "(people,@nothing)", "(,a)", "(a,)", "(a,b", "(a,b)c"]
         {

@@ -83,7 +83,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     match issued {
         Ok(issued) => {
             // Before anything else is said: Protime shows a key once.
-            printed(output::print(&wanted(&target, &issued, args.json)), &name)?;
+            printed(output::print(&shown_key(&target, &issued, args.json)), &name)?;
             output::note(&told(&issued, &name))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -127,7 +127,7 @@ fn explained(error: PostError, name: &str) -> anyhow::Error {
     }
 }
 
-fn wanted(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
+fn shown_key(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
     let key = issued.key.expose();
     Zeroizing::new(if json {
         let value = json!({
@@ -143,7 +143,7 @@ fn wanted(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<Str
     })
 }
 
-/// A closed pipe is no quiet end here: the key went with it.
+/// A closed pipe is not a quiet end here: the key went with it.
 fn printed(outcome: anyhow::Result<()>, name: &str) -> anyhow::Result<()> {
     outcome.map_err(|error| {
         anyhow::anyhow!(

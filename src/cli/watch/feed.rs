@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SELDOM: Duration = Duration::from_secs(15);
 /// How long events are gathered before the view is fetched for them.
 const GATHER: Duration = Duration::from_millis(250);
-/// An event is never longer than this; what is longer is no event.
+/// An event is never longer than this; what is longer is not an event.
 const LONGEST: usize = 1 << 20;
 
 /// Sends what the daemon says until no one listens. One that does not answer is asked again every second, so

@@ -76,7 +76,7 @@ fn what_is_unknown_is_left_to_the_receiver_as_it_was_written() {
     assert_eq!(event.raw_data(), data);
     let value = event.data::<Value>().expect("JSON");
     assert_eq!(value["person"]["externalReferences"]["@badge-number"], "00912");
-    let error = event.data::<Vec<u8>>().expect_err("an object is no list").to_string();
+    let error = event.data::<Vec<u8>>().expect_err("an object is not a list").to_string();
     assert!(error.starts_with("the event's 'data' does not fit: "), "{error}");
 }
 
