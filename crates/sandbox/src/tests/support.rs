@@ -63,6 +63,16 @@ impl Bench {
         self.client.get(self.url(below)).bearer_auth(&self.token)
     }
 
+    /// The JSON of a GET.
+    pub(crate) async fn read(&self, below: &str) -> Value {
+        body(self.get(below).send().await.unwrap()).await
+    }
+
+    /// The status of a GET.
+    pub(crate) async fn status(&self, below: &str) -> u16 {
+        self.get(below).send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) async fn follow(&self, link: &Value) -> Response {
         let url = format!("{}{}", self.sandbox.origin(), link.as_str().unwrap());
         self.client.get(url).bearer_auth(&self.token).send().await.unwrap()
