@@ -1,6 +1,4 @@
-//! What an operator reads who has never seen this program and is needed at once: each problem says who
-//! is to blame, what it means and what to do; `status` serves as a check; and a file that someone spoilt
-//! does not hide the daemon that works on.
+//! What an operator reads who is needed at once: who is to blame, what it means and what to do.
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
-//! Everyone asks at once: the cron, the deadline, a signal and twenty clients of the socket. There is
-//! one renewal, with one POST.
+//! Everyone asks at once, and there is one renewal, with one POST.
 
 use std::{collections::BTreeSet, sync::Barrier, thread};
 

@@ -1,8 +1,4 @@
-//! Everything at once, in any order: faults of the API, deaths, foreign renewals, outages, clocks,
-//! reloads with other references.
-//!
-//! What happens is drawn from a seed, which is printed when it ends badly. `PROTIME_TEST_SEED` repeats
-//! it, as far as a test with real processes can; `PROTIME_TEST_CHAOS_SECONDS` lets it last longer.
+//! Everything at once, in any order: faults, deaths, foreign renewals, outages, clocks, reloads.
 
 use std::{
     env, fs,
@@ -148,6 +144,7 @@ impl Chaos {
 
 #[test]
 fn nothing_is_lost_in_any_mixture_of_faults() {
+    // Printed when it ends badly: it repeats what happened, as far as a test with real processes can.
     let seed = wish("PROTIME_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
     let length = Duration::from_secs(wish("PROTIME_TEST_CHAOS_SECONDS").unwrap_or(25));
     let mut chaos = Chaos::new(seed);

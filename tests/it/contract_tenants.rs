@@ -1,5 +1,4 @@
-//! A tenant of the test's own, which shares no code with the sandbox: it does what the description of
-//! the API leaves open, and does it otherwise than the sandbox.
+//! A tenant of the test's own: it does what the API leaves open otherwise than the sandbox.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,4 @@
-//! A tenant that fails in the ways of networks: the daemon stays up, says what is wrong, does not
-//! hammer, and recovers when the fault is gone.
+//! A tenant that fails in the ways of networks: the daemon stays up, says so, and does not hammer.
 
 use std::time::Duration;
 

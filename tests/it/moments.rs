@@ -1,5 +1,4 @@
-//! Things that happen at once: a reload beside a poll, a client that hangs up in the middle of its request,
-//! a delete beside a reload. Each is held at its dangerous moment by a slow tenant or a locked database.
+//! Things that happen at once, each held at its dangerous moment by a slow tenant or a locked database.
 
 use std::{
     fs,

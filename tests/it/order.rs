@@ -1,5 +1,4 @@
-//! The order of things around a POST: no one's key dies before the next one has a place, and no one gets
-//! a key that is not on disk.
+//! The order of things around a POST: a place for the next key before it, a key on disk before its use.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 

@@ -1,5 +1,4 @@
-//! What stands between the daemon and Protime: proxies that answer in its stead, wishes to be left
-//! alone, endpoints that are not there, and TLS that is none.
+//! What stands between the daemon and Protime: proxies that answer in its stead, TLS that is none.
 
 use std::{net::TcpListener, time::Duration};
 

@@ -1,5 +1,4 @@
-//! What the daemon's own POST made is recognised in the list, however Protime writes it there; so that it
-//! does not fight itself, and still notices someone else.
+//! What the daemon's own POST made is recognised in the list, however Protime writes it there.
 
 use std::time::Duration;
 

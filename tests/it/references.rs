@@ -1,5 +1,4 @@
-//! External references: they cannot be changed on a webhook that exists, so a changed list takes one
-//! DELETE and one POST, whatever happens in between; and an unchanged one takes nothing.
+//! External references: a changed list takes one DELETE and one POST, an unchanged one takes nothing.
 
 use std::{fs, time::Duration};
 

@@ -1,5 +1,4 @@
-//! A webhook that leaves the configuration in mid-renewal and comes back: nothing is asked for it
-//! meanwhile, and what was owed is still owed.
+//! A webhook that leaves the configuration in mid-renewal and comes back still owes what it owed.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! Key sinks are independent: one that fails or hangs keeps no other from its key, no webhook from its
-//! renewal and no change from the receiver; and each gets the newest key in the end, across restarts.
+//! Key sinks are independent, and each gets the newest key in the end, across restarts.
 
 use std::fs;
 

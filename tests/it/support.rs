@@ -1,5 +1,4 @@
-//! What the tests stand on: processes that end with their test, a simulated tenant, a receiver that
-//! trusts nothing, and the daemon under test.
+//! What the tests stand on: processes that end with their test, a tenant, a receiver, and the daemon.
 
 mod config;
 mod daemon;

@@ -1,7 +1,4 @@
-//! TLS with the certificates of private authorities: who is trusted, what is said of everyone else, and
-//! that it takes no restart to change one's mind.
-//!
-//! Only connections over TLS lead to the tenant here, so what the daemon gets it got over those.
+//! TLS with the certificates of private authorities: who is trusted, and that it takes no restart to change.
 
 use std::{fs, path::Path, process::Output, time::Duration};
 

@@ -1,5 +1,4 @@
-//! POSTs whose outcome no one learns: answers that are lost, once and again, and POSTs that Protime
-//! processes long after the client gave them up.
+//! POSTs whose outcome no one learns: answers that are lost, and POSTs that are processed long after.
 
 use serde_json::json;
 

@@ -1,5 +1,4 @@
-//! What a person without rights, or without a terminal, gets from `status`, and the live screen as a
-//! terminal gets it.
+//! What a person without rights, or without a terminal, gets from `status`, and the live screen.
 
 use std::{
     fs::{self, File},

@@ -1,9 +1,4 @@
-//! One short life of three webhooks: created while a scope is missing, renewed as planned, disabled by
-//! an outage in which the daemon dies, back again, with other external references at the end.
-//!
-//! The webhooks are brought up to date in three ways: clockings by a delta, activity-durations by a
-//! list, people by a command. The life ends well if nothing is lost, the keys agree, nothing was asked
-//! for more often than there was reason to, and health said how things were.
+//! One short life of three webhooks: a missing scope, a renewal, an outage with a death, other references.
 
 use std::time::{Duration, Instant};
 
@@ -56,6 +51,7 @@ impl Life {
             world.sandbox.change(collection, 7);
         }
         let mut config = world.config(&COLLECTIONS);
+        // Three ways to be brought up to date: a delta, a list, and for people a command.
         config.webhooks[0].resync = "kind = \"delta\"".to_owned();
         config.webhooks[1].resync = "kind = \"list\"".to_owned();
         // What is written in two ways may come back in the other.

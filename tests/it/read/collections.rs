@@ -1,5 +1,4 @@
-//! Every collection that has webhooks, read without a filter: the daemon knows what each demands, and
-//! reads far enough to see what was changed of other days.
+//! Every collection that has webhooks, read without a filter, as far as other days.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,4 @@
-//! The daemon under test: started, stopped, killed and started again; asked over its sockets and
-//! through the command line.
+//! The daemon under test, asked over its sockets and through the command line.
 
 use std::{
     fs::{self, OpenOptions},

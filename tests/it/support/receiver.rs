@@ -1,9 +1,4 @@
-//! The reference receiver, as the daemon under test has it: with key files in the test's folder, and brought
-//! up to date when the daemon's resync command asks for it.
-//!
-//! The resync command is a POSIX shell script. It leaves what it got on standard input in a folder
-//! and waits for the answer, which is its exit status. What it brings is read in the tenant's truth, and is
-//! only what changed since the `from` that the daemon names: a gap that begins too late loses something.
+//! The reference receiver, as the daemon under test has it: with key files, and a resync command.
 
 use std::{
     collections::HashSet,
@@ -27,6 +22,8 @@ use serde_json::Value;
 
 use super::{http::RUNTIME, sandbox::Admin};
 
+// The resync command leaves what it got on standard input in a folder and waits for the answer, its exit
+// status.
 const SCRIPT: &str = r#"ask=$1/$PROTIME_WEBHOOK.$PROTIME_RENEWAL_ID.$PROTIME_STEP.$$
 cat > "$ask.part" || exit 9
 { tr '\0' '\n' < /proc/$$/environ; tr '\0' '\n' < /proc/$$/cmdline; } > "$ask.seen"
@@ -169,7 +166,8 @@ fn serve_resyncs(
     }
 }
 
-/// Reads what changed since the beginning of the gap; `None` if the tenant or the test is gone.
+/// Reads in the tenant's truth what changed since the `from` that the daemon names, and no more: a gap that
+/// begins too late loses something. `None` if the tenant or the test is gone.
 fn bring_up_to_date(
     reference: &Weak<reference::Receiver>,
     script: &Mutex<Script>,

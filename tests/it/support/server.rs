@@ -1,5 +1,4 @@
-//! A server of the operator's: it takes keys by PUT and resyncs by POST, answers as a test says, and
-//! remembers what it was asked.
+//! A server of the operator's: it takes keys and resyncs, answers as told, and remembers what it was asked.
 
 use std::{
     collections::VecDeque,

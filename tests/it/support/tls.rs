@@ -1,5 +1,4 @@
-//! TLS in front of a server that speaks none, with certificates of authorities that no one trusts unless
-//! a client is told to.
+//! TLS in front of a server that speaks none, with certificates of private authorities.
 
 use std::sync::{Arc, Mutex};
 
