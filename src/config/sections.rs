@@ -178,8 +178,8 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
     (path(&keys::STATUS_SOCKET), path(&keys::CONTROL_SOCKET))
 }
 
-/// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it
-/// says so: who asks how the daemon does must not be held up by a mistake that it does not know of, or
+/// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it says
+/// so: someone who asks how the daemon does must not be held up by a mistake that it does not know of, or
 /// works on in spite of.
 pub(super) fn sockets_in(text: &str) -> (PathBuf, PathBuf) {
     let (root, _mistakes) = DeTable::parse_recoverable(text);

@@ -41,17 +41,19 @@ fn webhooks_come_and_go() {
     assert_eq!(world.sandbox.creates("people").len(), 1);
 
     // What left is kept at Protime, and shown until it is gone there.
-    let orphans = world.eventually("the orphan is seen", || {
-        let orphans = status(&world)["orphans"].clone();
-        (orphans[0]["remote"]["status"] == "Enabled").then_some(orphans)
+    let removed = world.eventually("the removed webhook is seen", || {
+        let removed = status(&world)["orphans"].clone();
+        (removed[0]["remote"]["status"] == "Enabled").then_some(removed)
     });
-    assert_eq!(orphans.as_array().unwrap().len(), 1, "{orphans}");
+    assert_eq!(removed.as_array().unwrap().len(), 1, "{removed}");
     assert_eq!(
-        (&orphans[0]["tenant"], &orphans[0]["name"], &orphans[0]["on_remove"]),
+        (&removed[0]["tenant"], &removed[0]["name"], &removed[0]["on_remove"]),
         (&json!("acme"), &json!("clockings"), &json!("keep"))
     );
     world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
-    world.eventually("the orphan is forgotten", || (status(&world)["orphans"] == json!([])).then_some(()));
+    world.eventually("the removed webhook is forgotten", || {
+        (status(&world)["orphans"] == json!([])).then_some(())
+    });
     assert!(world.sandbox.requests("delete").is_empty(), "we deleted nothing");
 
     // It comes back as it was known.
