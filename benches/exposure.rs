@@ -1,5 +1,5 @@
 //! How long a new key is unknown: from the moment in which Protime's answer to the POST is sent until the
-//! key is readable on the control socket, and in the file of a key sink. It is durable by then, for nobody
+//! key is readable on the control socket, and in the file of a key sink. It is durable by then, for no one
 //! is told before.
 //!
 //! During that time an event that is signed with the new key can only be judged by waiting. The daemon and

@@ -308,7 +308,7 @@ impl Exit {
     }
 }
 
-/// Writes the input and closes it. A program need not read it, so a closed pipe is no failure:
+/// Writes the input and closes it. A program need not read it, so a closed pipe is not a failure:
 /// the exit status says whether the program got what it needed.
 async fn feed(stdin: Option<ChildStdin>, input: &[u8], mut more: mpsc::Receiver<Vec<u8>>) {
     let Some(mut stdin) = stdin else { return };

@@ -58,7 +58,7 @@ mod points {
                 .open(path)
                 .and_then(|mut log| writeln!(log, "{name}"));
             if let Err(error) = written {
-                tracing::error!(%error, "the log of crash points cannot be written");
+                tracing::error!(%error, "the log of failpoints cannot be written");
             }
         }
         assert!(wished("PROTIME_WEBHOOKD_PANIC_AT", name, &PANIC).is_none(), "a test asked for it");

@@ -137,7 +137,7 @@ impl Endpoint {
     pub(crate) fn same_origin(&self, from: &Url, location: &str) -> Result<Url, TaskError> {
         let place = self.place();
         let url = from.join(location).map_err(|error| {
-            TaskError::new(format!("{place} answers with a Location that is no URL: {error}"))
+            TaskError::new(format!("{place} answers with a Location that is not a URL: {error}"))
         })?;
         let same = (url.scheme(), url.host_str(), url.port_or_known_default())
             == (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());

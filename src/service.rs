@@ -98,7 +98,7 @@ impl Service {
                 next_renewal_at,
             },
             tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
-            orphans: removed_webhooks
+            removed_webhooks: removed_webhooks
                 .iter()
                 .map(|removed| webhook_view::removed(removed, removed::tenant_of(setup, removed).is_some()))
                 .collect(),

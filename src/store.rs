@@ -79,7 +79,7 @@ pub(crate) enum OpenError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start afresh"
+        "{path} is damaged ({detail}); it was left untouched: restore a backup, or move the file away to start with a new one"
     )]
     Damaged { path: PathBuf, detail: String },
     #[error("cannot open {path}: {source}")]
@@ -110,7 +110,7 @@ impl From<rusqlite::Error> for StoreError {
 pub(crate) struct Store {
     writer: Worker,
     reader: Worker,
-    /// Reads keys: whoever judges an event never waits for someone who reads everything.
+    /// Reads keys: a caller that judges an event never waits for one that reads everything.
     key_reader: Worker,
     changes: Changes,
     /// The newest number of a renewal.

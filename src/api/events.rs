@@ -35,7 +35,7 @@ pub(super) async fn events(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let [after] = parameters.only(["after"])?;
-    // An id that is no text is one that we never gave out, and leads to a reset.
+    // An id that is not text is one that we never gave out, and leads to a reset.
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().to_owned());
     let subscriber = source.service.subscribe(last.or(after).as_deref());
     let stream =
@@ -70,7 +70,7 @@ fn written(received: Received) -> String {
         Received::Notices(notices) => notices,
         Received::Lagged(id) => {
             let event = Event {
-                error: Some("events were missed; read the webhooks anew".to_owned()),
+                error: Some("events were missed; read the webhooks again".to_owned()),
                 ..Event::new(Kind::Reset, clock::now())
             };
             let data = serde_json::to_string(&event).unwrap_or_default();

@@ -72,7 +72,7 @@ async fn status(
     parameters.only([])?;
     let mut status = source.service.status().await?;
     if source.audience == Audience::Anyone {
-        for removed in &mut status.orphans {
+        for removed in &mut status.removed_webhooks {
             removed.destination_url = redact::without_secrets(&removed.destination_url);
         }
     }

@@ -1,5 +1,4 @@
-//! `check`: whether the daemon could start with this configuration, and with `--online` what Protime
-//! says to it.
+//! `check`: whether the daemon could start with this configuration, and what Protime says to it.
 
 mod online;
 

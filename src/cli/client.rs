@@ -1,7 +1,4 @@
 //! A client of one of the daemon's sockets.
-//!
-//! It tells apart a daemon that does not answer, one that may not be asked, and one that answers
-//! with a problem, since a person does something else about each.
 
 use std::{
     error::Error,
@@ -26,7 +23,6 @@ use crate::{domain::report, unix_group};
 /// Long enough for a daemon that waits for its disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether an event is genuine.
 #[derive(Debug)]
 pub(super) enum Verified {
     /// It is, and was signed with this version of the key.

@@ -1,7 +1,4 @@
 //! `history`: past renewals of a webhook, newest first.
-//!
-//! Each attempt at a step stands beside a line that begins where the renewal began and ends where it
-//! ended, so that one sees what took the time, and how long it waited between attempts.
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -132,7 +129,8 @@ fn push_step(
     }
 }
 
-/// Where an attempt lies in its renewal; it has a cell even if it took no time.
+/// Where an attempt lies in its renewal, so that one sees what took the time, and how long it waited between
+/// attempts; it has a cell even if it took no time.
 fn timeline(begun: Timestamp, ended: Timestamp, from: Timestamp, until: Timestamp) -> String {
     let first = share(from, until, begun, CELLS).min(CELLS - 1);
     let last = share(from, until, ended, CELLS).max(first + 1);

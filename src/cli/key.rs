@@ -22,7 +22,6 @@ use crate::{
 /// More than any key has; what is longer is not read.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
-/// The byte order mark in UTF-8.
 const UTF_8_MARK: &[u8] = "\u{feff}".as_bytes();
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,4 @@
 //! A webhook's lifetime as a bar: how much of it has passed, and where the renewal is planned.
-//!
-//! `━━━━━──┿┄┄┄`: what has passed, what is left before the renewal, the renewal, and the time in which
-//! it may still fail and be tried again. Every cell has a sign of its own: colour is not needed.
 
 use jiff::Timestamp;
 
@@ -9,7 +6,9 @@ use crate::domain::report::Webhook;
 
 /// The bar of a webhook, or `None` where its beginning or end is not known.
 ///
-/// The lifetime begins with the key: a POST gives both.
+/// `━━━━━──┿┄┄┄`: what has passed, what is left before the renewal, the renewal, and the time in which it may
+/// still fail and be tried again. Every cell has a sign of its own: colour is not needed. The lifetime begins
+/// with the key: a POST gives both.
 pub(super) fn bar(webhook: &Webhook, now: Timestamp, cells: usize) -> Option<String> {
     let from = webhook.key.as_ref()?.rotated_at;
     let until = webhook.remote.as_ref()?.valid_until?;

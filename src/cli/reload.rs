@@ -1,7 +1,4 @@
 //! `reload`: the daemon reads its configuration again, and the one who asked learns what came of it.
-//!
-//! A signal would do the same, but cannot answer: with this as `ExecReload=`, `systemctl reload` fails
-//! visibly if the file is wrong.
 
 use std::{fmt::Write as _, io, path::Path, process::ExitCode};
 
@@ -39,6 +36,8 @@ pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow:
             return Err(wrong.into());
         }
     };
+    // A signal would do the same, but cannot answer: with this as `ExecReload=`, `systemctl reload` fails
+    // visibly.
     let answer: Answer = Client::control(&config.daemon.control_socket)?.post("/v1/reload").await?;
     output::print(&report(&config.file, &answer, Style::of(&io::stdout())))?;
     Ok(ExitCode::SUCCESS)

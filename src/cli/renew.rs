@@ -1,4 +1,4 @@
-//! `renew`: a renewal now, and if wanted its progress until it succeeded or first failed.
+//! `renew`: a renewal now, and if asked for its progress until it succeeded or first failed.
 
 mod watch;
 

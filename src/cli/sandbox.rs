@@ -1,7 +1,4 @@
 //! `sandbox`: a simulated tenant in the foreground, for a person or a test to rehearse against.
-//!
-//! Standard output begins with a configuration to paste, then names the address, then tells of
-//! everything that happens. A reader that goes away ends the telling and not the sandbox.
 
 mod flags;
 mod paste;

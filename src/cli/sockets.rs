@@ -1,9 +1,4 @@
 //! Where the daemon's sockets are: the configuration says so, or else the default does.
-//!
-//! The file may be for root and the daemon's group alone, while the status socket is for everyone.
-//! So a user who may not read the file is sent to the default socket, with a word about it. A file that is
-//! wrong is most interesting while a daemon works on with an earlier one: that daemon is asked, if it is
-//! where the file says or where it usually is. A file that is missing is an error: no one can say what was meant.
 
 use std::{
     io::ErrorKind,
@@ -18,7 +13,6 @@ use crate::{
     regular_file,
 };
 
-/// The paths of both sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sockets {
     /// The one that is read only.
@@ -30,7 +24,6 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// The sockets that a configuration names.
     pub(super) fn of(config: &Config) -> Self {
         let (status, control) = (config.daemon.status_socket.clone(), config.daemon.control_socket.clone());
         Self { status, control, file_is_wrong: false }
@@ -42,7 +35,9 @@ impl Sockets {
         Self { status, control, file_is_wrong: false }
     }
 
-    /// The sockets that the file names, or the default ones where this user may not read it.
+    /// The sockets that the file names, or the default ones where this user may not read it: it may be for
+    /// root and the daemon's group alone, while the status socket is for everyone. A file that is missing is
+    /// an error, since no one can say what was meant.
     pub(super) fn find(file: &Path, load: impl FnOnce() -> anyhow::Result<Config>) -> anyhow::Result<Self> {
         if !is_forbidden(file) {
             return load().map(|config| Self::of(&config)).or_else(|wrong| Self::in_spite_of(file, wrong));

@@ -1,5 +1,4 @@
-//! How text looks: in colour only on a terminal that wants it, and never with control characters
-//! that came from elsewhere.
+//! How text looks: in colour only where that is wanted, and never with someone else's control characters.
 
 use std::{env, io::IsTerminal, os::fd::AsFd};
 
@@ -19,7 +18,6 @@ pub(super) enum Paint {
     /// Worth a look.
     Doubtful,
     Bad,
-    /// A heading.
     Strong,
     Faint,
 }
@@ -35,7 +33,6 @@ impl Style {
         Self { colour: !plain, width: (columns > 0).then_some(columns) }
     }
 
-    /// The text in a colour, if there are colours.
     pub(super) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             _ if !self.colour => return text.to_owned(),

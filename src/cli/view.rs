@@ -10,12 +10,11 @@ use super::{
     target,
     text::counted,
 };
-use crate::domain::report::{Health, KeySink, OpenRenewal, State, Status, Webhook};
+use crate::domain::report::{ActiveRenewal, Health, KeySink, State, Status, Webhook};
 
 /// The rank of a webhook that needs no one.
 pub(super) const FINE: u8 = 3;
 
-/// Everything that the daemon says.
 #[derive(Debug)]
 pub(super) struct View {
     /// `GET /v1/status`
@@ -33,11 +32,11 @@ pub(super) fn headline(view: &View, now: Timestamp) -> String {
         0 => "no webhooks".to_owned(),
         _ => counted(count, "webhook"),
     };
-    let troubled = |webhook: &&Webhook| rank(webhook, !problems(webhook, view, now).is_empty()) < FINE;
-    let trouble = view.webhooks.iter().filter(troubled).count();
+    let unhealthy = |webhook: &&Webhook| rank(webhook, !problems(webhook, view, now).is_empty()) < FINE;
+    let unhealthy = view.webhooks.iter().filter(unhealthy).count();
     let general = view.health.problems.iter().filter(|problem| problem.webhook.is_none()).count();
     let states = states(view);
-    let mut text = match (trouble, general) {
+    let mut text = match (unhealthy, general) {
         (0, 0) if count > 0 && states.len() == 1 => {
             format!("{}, all {}", webhooks(count), states[0].1.as_str())
         }
@@ -122,7 +121,7 @@ pub(super) fn is_unknown(webhook: &Webhook) -> bool {
             || webhook.last_error.as_ref().is_some_and(|error| error.step == "poll"))
 }
 
-pub(super) fn under_way(renewal: &OpenRenewal) -> String {
+pub(super) fn under_way(renewal: &ActiveRenewal) -> String {
     let attempt = match renewal.attempt {
         ..=1 => String::new(),
         attempt => format!(", attempt {attempt}"),

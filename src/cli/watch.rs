@@ -10,8 +10,8 @@
 mod draw;
 mod feed;
 mod input;
+mod message;
 mod model;
-mod news;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -30,8 +30,8 @@ use tokio::sync::mpsc;
 
 use super::{client::Client, sockets::Sockets, style::plain, target};
 use crate::{clock, domain::report::History};
+use message::Message;
 use model::{Effect, Model};
-use news::News;
 
 /// The least time between two paintings that no one typed for.
 const PAINT: Duration = Duration::from_millis(250);
@@ -39,7 +39,6 @@ const PAINT: Duration = Duration::from_millis(250);
 const BREATH: Duration = Duration::from_secs(1);
 /// How many things may wait to be shown.
 const QUEUE: usize = 256;
-/// How many renewals the history of a webhook shows.
 const HISTORY: u32 = 20;
 
 /// Shows the screen until someone has seen enough; `webhook` is selected at first.
@@ -52,11 +51,11 @@ pub(super) async fn run(webhook: Option<&str>, sockets: &Sockets) -> anyhow::Res
         model.select(target::full_name(target::find(text, &webhooks)?));
     }
     let mut signals = signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let (news, mut arriving) = mpsc::channel(QUEUE);
+    let (messages, mut arriving) = mpsc::channel(QUEUE);
     let mut terminal = Screen(ratatui::try_init()?);
-    input::listen(news.clone());
-    let feeding = tokio::spawn(feed::run(status, news.clone()));
-    let asker = Asker { sockets: sockets.clone(), news };
+    input::listen(messages.clone());
+    let feeding = tokio::spawn(feed::run(status, messages.clone()));
+    let asker = Asker { sockets: sockets.clone(), messages };
     let shown = tokio::select! {
         shown = show(&mut model, &mut terminal, &mut arriving, &asker) => shown,
         _ = signals.next() => Ok(()),
@@ -70,7 +69,7 @@ pub(super) async fn run(webhook: Option<&str>, sockets: &Sockets) -> anyhow::Res
 async fn show(
     model: &mut Model,
     screen: &mut Screen,
-    arriving: &mut mpsc::Receiver<News>,
+    arriving: &mut mpsc::Receiver<Message>,
     asker: &Asker,
 ) -> io::Result<()> {
     let mut painted = Instant::now();
@@ -81,11 +80,11 @@ async fn show(
         let pause = if changed { PAINT } else { BREATH }.saturating_sub(painted.elapsed());
         let mut at_once = false;
         tokio::select! {
-            news = arriving.recv() => {
-                let Some(news) = news else { return Ok(()) };
-                at_once = matches!(news, News::Typed(_) | News::Resized);
+            message = arriving.recv() => {
+                let Some(message) = message else { return Ok(()) };
+                at_once = matches!(message, Message::Typed(_) | Message::Resized);
                 changed = true;
-                match model.learn(news, clock::now()) {
+                match model.update(message, clock::now()) {
                     Some(Effect::Quit) => return Ok(()),
                     Some(effect) => asker.ask(effect),
                     None => {}
@@ -123,33 +122,33 @@ impl Drop for Screen {
     }
 }
 
-/// Asks the daemon for what a key was pressed for; the answer is news like any other.
+/// Asks the daemon for what a key was pressed for; the answer is a message like any other.
 struct Asker {
     sockets: Sockets,
-    news: mpsc::Sender<News>,
+    messages: mpsc::Sender<Message>,
 }
 
 impl Asker {
     fn ask(&self, effect: Effect) {
-        let (sockets, news) = (self.sockets.clone(), self.news.clone());
+        let (sockets, messages) = (self.sockets.clone(), self.messages.clone());
         tokio::spawn(async move {
             let answer = answer(&sockets, effect).await;
             // No one waits for it once the screen has ended.
-            let _ = news.send(answer).await;
+            let _ = messages.send(answer).await;
         });
     }
 }
 
-async fn answer(sockets: &Sockets, effect: Effect) -> News {
+async fn answer(sockets: &Sockets, effect: Effect) -> Message {
     let why = |error: anyhow::Error| plain(&format!("{error:#}"));
     match effect {
         Effect::History(name) => {
             let history = history(sockets, &name).await.map_err(why);
-            News::History(name, history)
+            Message::History(name, history)
         }
-        Effect::Renew(name) => News::Said(renew(sockets, &name).await.unwrap_or_else(why)),
-        Effect::Poll => News::Said(poll(sockets).await.unwrap_or_else(why)),
-        Effect::Quit => News::Said(String::new()),
+        Effect::Renew(name) => Message::Said(renew(sockets, &name).await.unwrap_or_else(why)),
+        Effect::Poll => Message::Said(poll(sockets).await.unwrap_or_else(why)),
+        Effect::Quit => Message::Said(String::new()),
     }
 }
 

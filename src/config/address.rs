@@ -1,7 +1,4 @@
-//! URLs: which ones may be called, and which ones Protime may be given.
-//!
-//! Law: `http://` is for loopback only, because tokens, secrets and events travel there. Messages say
-//! nothing of a URL's user info or query; who quotes it hides them.
+//! URLs: which ones may be called, and which ones Protime may be given. Messages show no secret of one.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,4 @@
-//! Cron patterns, checked with the parser that the scheduler uses, and set to its rules: six fields,
-//! and a day must fit both the day of the month and the weekday.
+//! Cron patterns, checked with the scheduler's own parser and set to its rules.
 
 use chrono::DateTime;
 use croner::{

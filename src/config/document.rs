@@ -1,7 +1,4 @@
 //! A file as TOML: its syntax, and its root table.
-//!
-//! Law: a file with syntax errors is judged no further: what is left of it would give problems that are
-//! none. Only keys that were given twice leave the rest as it was meant.
 
 use std::path::Path;
 
@@ -16,7 +13,7 @@ use super::{
     table,
 };
 
-/// Bytes that are no text.
+/// Bytes that are not text.
 #[derive(Debug)]
 pub(super) struct NotUtf8 {
     /// The text that they are nearest to.
@@ -33,7 +30,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, NotUtf8> {
     })
 }
 
-/// What is to be said of a file that is no text.
+/// What is to be said of a file that is not text.
 pub(super) fn not_utf8(file: &Path, text: &NotUtf8, base: usize) -> Findings {
     let source = redact::source(file, &text.lossy, base);
     let report = Report::new(&source);
@@ -79,9 +76,11 @@ pub(super) fn read<T>(
         }
         spans.push(place);
     }
+    // What is left of a file with syntax errors would give problems that are none: it is judged no further.
+    // Only keys that were given twice leave the rest as it was meant.
     let read = if let Some(reported) = syntax {
         for span in redact::unparsed(text) {
-            report.hide(source.at(span));
+            report.redact(source.at(span));
         }
         Err(reported)
     } else {

@@ -1,7 +1,4 @@
-//! What is wrong with a configuration, and how a person gets to see it.
-//!
-//! Laws: every problem says where it is, what is wrong and what would be right; none shows a secret,
-//! because the source it is rendered with is blanked before it comes here.
+//! What is wrong with a configuration, where, and what would be right, as a person gets to see it.
 
 mod snippet;
 
@@ -26,7 +23,6 @@ const WIDTH: usize = 110;
 /// What is underlined, and what to say there.
 pub(super) type Label = (Range<usize>, String);
 
-/// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     pub(crate) file: String,
@@ -65,7 +61,6 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a configuration.
 #[derive(Clone)]
 pub(crate) struct ConfigError {
     /// The main file first.
@@ -87,14 +82,12 @@ impl ConfigError {
         Self { files, problems }
     }
 
-    /// What is wrong with a file that could not be read.
     pub(super) fn of_file(file: &Path, message: String, help: &str) -> Self {
         let (file, help) = (file.display().to_string(), help.to_owned());
         let problem = Problem { file, line: None, column: None, message, help, labels: Vec::new() };
         Self { files: Vec::new(), problems: vec![problem] }
     }
 
-    /// Whether there is nothing wrong after all.
     pub(super) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

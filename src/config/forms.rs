@@ -21,7 +21,7 @@ pub(super) const WRITE_URL: &str = "write `url = \"https://…\"`, the address o
 pub(super) const WRITE_TOKEN: &str = "write `token = { credential = \"receiver-token\" }`, or `{ file = \"/path\" }` or \
                                       `{ env = \"NAME\" }`, which only name the secret";
 
-/// How often a delta is kept warm unless `keep_warm` says otherwise: Protime ends one that was not
+/// How often a delta is kept alive unless `keep_warm` says otherwise: Protime ends one that was not
 /// asked for 72 hours.
 const WARM_EVERY: Duration = Duration::from_hours(24);
 
@@ -39,7 +39,7 @@ pub(super) fn program(value: &Value<'_>, wanted: &str) -> Checked<Program> {
     let words: Vec<Checked<String>> = items.iter().enumerate().map(read).collect();
     let mut words = words.into_iter().collect::<Checked<Vec<String>>>()?.into_iter();
     let Some(program) = words.next() else {
-        return Err(value.problem(format!("`{}` is empty", value.key), format!("it is to be {wanted}")));
+        return Err(value.problem(format!("`{}` is empty", value.key), format!("it must be {wanted}")));
     };
     // With arguments of its own it is meant so.
     if let ([item], true) = (&items[..], program.contains(char::is_whitespace)) {
@@ -53,7 +53,7 @@ pub(super) fn program(value: &Value<'_>, wanted: &str) -> Checked<Program> {
 fn path(text: &str) -> Result<String, Wrong> {
     if text.trim().is_empty() || (text.contains('/') && !text.starts_with('/')) {
         return refuse(
-            "is no program: it is neither an absolute path nor a name",
+            "is not a program: it is neither an absolute path nor a name",
             "write the whole path, beginning with /, or a name that is found in PATH",
         );
     }
@@ -82,7 +82,6 @@ pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Durat
     })
 }
 
-/// On or off.
 pub(super) fn flag(value: &Value<'_>, wanted: &str) -> Checked<bool> {
     let text = |_: &str| refuse("is a text", format!("write {wanted}, without quotes"));
     value.switch(wanted, (), text).map(|flag| flag.is_some())

@@ -1,8 +1,4 @@
 //! `include = ["conf.d/*.toml"]`: further files that hold `[[tenant]]` tables and nothing else.
-//!
-//! Laws: the files come in the order of the patterns, and by name within one; each is read once; a file
-//! that was named or matched and cannot be read is an error, while a pattern may match nothing, because
-//! a folder of tenants begins empty. What must be unique is unique across all files.
 
 use std::{
     collections::HashSet,
@@ -33,18 +29,19 @@ const AS_IN_A_SHELL: MatchOptions =
 /// What an included file may hold.
 static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&TENANTS] };
 
-/// A file that is included.
 #[derive(Debug)]
 pub(super) struct Included {
     pub(super) path: PathBuf,
     text: Result<String, NotUtf8>,
 }
 
-/// Reads the files that `include` names, seen from `main`.
+/// Reads the files that `include` names, seen from `main`: in the order of the patterns, by name within one,
+/// each once. One that was named or matched and cannot be read is an error, while a pattern may match
+/// nothing, because a folder of tenants begins empty.
 pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
     let mut known = HashSet::new();
     let mut included = Vec::new();
-    // What is no array has been reported.
+    // What is not an array has been reported.
     for pattern in value.items(names::PATTERNS).unwrap_or_default() {
         for path in matching(&pattern, main).unwrap_or_default() {
             let same = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
@@ -78,7 +75,7 @@ fn matching(value: &Value<'_>, main: &Path) -> Checked<Vec<PathBuf>> {
             "name the included files one by one, or rename the folder",
         ));
     };
-    // The folder is no pattern, whatever characters it has.
+    // The folder is not a pattern, whatever characters it has.
     let whole = Path::new(&Pattern::escape(folder)).join(&written);
     let found = glob::glob_with(&whole.to_string_lossy(), AS_IN_A_SHELL).map_err(|error| {
         let help = "write a pattern such as \"conf.d/*.toml\": * stands for any text, ? for a character, [ab] for one \

@@ -83,13 +83,13 @@ impl About {
 
 /// How a value is written.
 pub(super) enum Form<T: 'static> {
-    /// A text: what it is to be, and what reads it.
+    /// A text: what it must be, and what reads it.
     Text(&'static str, fn(&str) -> Result<T, Wrong>),
     /// A text that may be a secret by mistake.
     Discreet(fn(&str) -> Result<T, Wrong>),
     Word(&'static [(&'static str, T)]),
     Number(RangeInclusive<u32>, fn(u32) -> T),
-    /// Anything else: what it is to be, and what reads it.
+    /// Anything else: what it must be, and what reads it.
     Other(&'static str, fn(&Value<'_>, &str) -> Checked<T>),
     /// One of the others, and what is strange about a value that is right.
     Odd(&'static Form<T>, fn(&T) -> Option<String>),

@@ -1,5 +1,4 @@
-//! How tables stand one below the other in the text, which the parsed file does not tell: to say of a
-//! table in the wrong place what it is, and to know which mistakes only follow from another.
+//! How tables stand one below the other in the text, which the parsed file does not tell.
 
 use std::ops::Range;
 
@@ -83,7 +82,7 @@ impl<'a> Explained<'a> {
         follows
     }
 
-    /// Whether something else on this line is no TOML; to be asked in the order of the file.
+    /// Whether something else on this line is not TOML; to be asked in the order of the file.
     pub(super) fn syntax_error(&mut self, text: &str, place: usize) -> bool {
         let line = text.get(..place).unwrap_or(text).matches('\n').count();
         self.broken_line.replace(line) == Some(line)

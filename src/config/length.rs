@@ -1,7 +1,4 @@
-//! Addresses that would be too long for Protime, found before anything is sent: what a file leads to is
-//! counted as it would be written, with the longest value of every placeholder.
-//!
-//! Only first requests can be counted; the links between pages are Protime's own.
+//! Addresses that would be too long for Protime, found before anything is sent.
 
 use reqwest::Url;
 
@@ -17,7 +14,8 @@ use crate::domain::{
     webhook::ExternalReference,
 };
 
-/// What the addresses of a webhook's requests are made of.
+/// Counted as they would be written, with the longest value of every placeholder. Only first requests can be:
+/// the links between pages are Protime's own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses<'a> {
     /// Whose requests they are.

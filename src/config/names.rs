@@ -1,5 +1,4 @@
-//! Single values that name something: tenants, webhooks, collections and their references, scopes, programs,
-//! and the places of secrets.
+//! Single values that name something: tenants, webhooks, collections, references, scopes, secrets.
 
 use super::{
     settings::SecretSource,

@@ -1,9 +1,4 @@
 //! What of a file's text must not be shown: secrets that were written into it by mistake.
-//!
-//! Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks
-//! from most easily. So it errs on the side of hiding: [`secrets`] are the values of keys that sound
-//! like one, and user info, query and fragment of every URL, in comments too; [`unparsed`] is, for a
-//! file that is not TOML, every value whose key `schema` does not know to be harmless.
 
 use std::{ops::Range, path::Path};
 
@@ -24,6 +19,8 @@ pub(super) fn source<'a>(file: &Path, text: &'a str, base: usize) -> Source<'a> 
 }
 
 /// Where in the text a secret stands or could stand.
+// Works on text and not on parsed TOML, because a line with a syntax error is where a secret leaks from most
+// easily. So it errs on the side of hiding, in comments too.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     secrets_of_urls(text, &mut ranges);
@@ -70,7 +67,7 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Whether the value of an unknown key may be shown, because the key is one whose values are no secret,
+/// Whether the value of an unknown key may be shown, because the key is one whose values are not secret,
 /// misplaced, or was meant to be. A short word is near to too many others, and URLs are for secrets too
 /// common a place.
 pub(super) fn harmless(written: &str, meant: Option<&str>) -> bool {

@@ -1,8 +1,4 @@
 //! What is wrong with a file, collected while it is read: problems, warnings, and what must not be shown.
-//!
-//! Laws: who fails has reported why, because no one else can make a [`Reported`]. What is found twice at
-//! the same place is told once, so that a value may be looked at as often as one likes. One mistake is one
-//! problem: one is forgotten only where another, that stays, explains it.
 
 use std::{cell::RefCell, collections::BTreeSet, ops::Range};
 
@@ -12,14 +8,15 @@ use super::{
     source::Source,
 };
 
-/// Proof that a problem has been reported.
+/// Proof that a problem has been reported: who fails has said why, because no one else can make one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported(());
 
 /// A value, or the proof that a problem has been reported.
 pub(super) type Checked<T> = Result<T, Reported>;
 
-/// What has been found in a file so far.
+/// What is found twice at the same place is told once, so that a value may be looked at as often as one
+/// likes. One mistake is one problem: one is forgotten only where another, that stays, explains it.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     pub(super) source: &'a Source<'a>,
@@ -32,7 +29,7 @@ struct Found {
     problems: Vec<Option<Problem>>,
     /// Each with the place where it stands.
     warnings: BTreeSet<(usize, String)>,
-    hidden: Vec<Range<usize>>,
+    redacted: Vec<Range<usize>>,
     /// Which problems are keys or tables that are given twice.
     repeated: Vec<usize>,
     /// Keys that are missing, and which problem says so.
@@ -42,12 +39,10 @@ struct Found {
 }
 
 impl<'a> Report<'a> {
-    /// Nothing has been found yet.
     pub(super) fn new(source: &'a Source<'a>) -> Self {
         Self { source, found: RefCell::default() }
     }
 
-    /// Reports what is wrong at one place.
     pub(super) fn problem(
         &self,
         span: Range<usize>,
@@ -68,15 +63,14 @@ impl<'a> Report<'a> {
         Reported(())
     }
 
-    /// Reports a key or a table that is given twice.
     pub(super) fn repeated(&self, span: Range<usize>, message: String, help: String) -> Reported {
         let index = self.add(vec![(span, String::new())], message, help);
         self.found.borrow_mut().repeated.push(index);
         Reported(())
     }
 
-    /// Reports that one of some keys should be in `table`; one that was probably meant to be, or that stands in
-    /// another table, is reported instead.
+    /// Reports that one of some keys should be in `table`; one that was probably meant to be, or that stands
+    /// in another table, is reported instead.
     pub(super) fn missing(
         &self,
         keys: &[&'static str],
@@ -113,11 +107,10 @@ impl<'a> Report<'a> {
     }
 
     /// Never shows this part of the file.
-    pub(super) fn hide(&self, span: Range<usize>) {
-        self.found.borrow_mut().hidden.push(span);
+    pub(super) fn redact(&self, span: Range<usize>) {
+        self.found.borrow_mut().redacted.push(span);
     }
 
-    /// A key stands in the wrong table.
     pub(super) fn misplaced(&self, key: &str, place: usize) {
         self.found.borrow_mut().misplaced.push((key.to_owned(), place));
     }
@@ -151,7 +144,7 @@ impl<'a> Report<'a> {
 
     /// Every problem, and the warnings; both in the order of the file.
     pub(super) fn finish(self) -> Findings {
-        let Found { mut problems, warnings, hidden, missing, misplaced, .. } = self.found.into_inner();
+        let Found { mut problems, warnings, redacted, missing, misplaced, .. } = self.found.into_inner();
         // A key that stands in a wrong table is not missing in the last table above it that lacks it.
         for (key, place) in &misplaced {
             let above = missing.iter().filter(|(missing, _)| missing == key).filter_map(|(_, index)| {
@@ -169,7 +162,7 @@ impl<'a> Report<'a> {
             format!("{}:{line}:{column}: {warning}", self.source.file.display())
         };
         let warnings = warnings.into_iter().map(placed).collect();
-        Findings { shown: self.source.without(&hidden), problems, warnings }
+        Findings { shown: self.source.without(&redacted), problems, warnings }
     }
 }
 

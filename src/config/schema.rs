@@ -2,7 +2,7 @@
 //! belongs to and which kinds of it take it, its type and range, its default, whether its value may be a
 //! secret, whether a change of it takes a restart, and its documentation.
 //!
-//! The readers, the suggestions, what is hidden in messages, the report of a reload and `config.example.toml`
+//! The readers, the suggestions, what is redacted in messages, the report of a reload and `config.example.toml`
 //! follow it, so that a key is added in one place. Each table has a list of its keys, and each key is a typed
 //! constant: no reader can ask for a key that does not exist, or take it for what it is not.
 
@@ -29,7 +29,7 @@ pub(super) static TABLES: [&Table; 10] = [
     &key_sink::KEY_SINK,
 ];
 
-/// Whether the values of a key are known to be no secret.
+/// Whether the values of a key are known not to be secret.
 pub(super) fn is_harmless(name: &str) -> bool {
     let mut keys = TABLES.iter().flat_map(|table| table.keys);
     keys.any(|key| key.about().name == name && !key.is_discreet())

@@ -1,7 +1,4 @@
 //! Finds the secrets that the configuration only names.
-//!
-//! Laws: what is found can be sent, in a header or in a form, so that no one learns of it only then; an
-//! error names the place where the secret should be and what would be right, never what was found there.
 
 use std::{
     ffi::OsString,
@@ -22,12 +19,11 @@ use crate::{
 /// No secret is longer; a file that is, is not the file that was meant.
 const LONGEST: u64 = 64 * 1024;
 
-/// Where a secret was not found, why, and what would be right.
+/// Where a secret was not found, why, and what would be right; never what was found there.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct SecretError(String);
 
-/// A secret that the configuration names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NamedSecret<'a> {
     pub(crate) tenant: &'a TenantName,
@@ -37,7 +33,8 @@ pub(crate) struct NamedSecret<'a> {
 }
 
 impl SecretSource {
-    /// Finds the secret; a line end behind it does not belong to it.
+    /// Finds the secret; a line end behind it does not belong to it. What is found can be sent, in a header
+    /// or in a form, so that no one learns of it only then.
     pub(crate) fn resolve(&self) -> Result<SecretString, SecretError> {
         self.resolve_in(&|name| std::env::var_os(name))
     }

@@ -1,5 +1,4 @@
-//! The root of the main file and the tables that there is one of: what they become, and what only several
-//! of their values together can have wrong.
+//! The root of the main file and the tables that there is one of, and what their values have wrong together.
 
 use std::{
     ffi::OsString,
@@ -81,7 +80,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -
     {
         culprit.problem(
             "`status_socket` and `control_socket` are the same",
-            "give each socket a path of its own: everybody may speak to the one, and the other gives out keys",
+            "give each socket a path of its own: everyone may speak to the one, and the other gives out keys",
         );
     }
     Ok(Daemon {
@@ -179,8 +178,8 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
     (path(&keys::STATUS_SOCKET), path(&keys::CONTROL_SOCKET))
 }
 
-/// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it
-/// says so: who asks how the daemon does must not be held up by a mistake that it does not know of, or
+/// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it says
+/// so: someone who asks how the daemon does must not be held up by a mistake that it does not know of, or
 /// works on in spite of.
 pub(super) fn sockets_in(text: &str) -> (PathBuf, PathBuf) {
     let (root, _mistakes) = DeTable::parse_recoverable(text);

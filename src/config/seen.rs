@@ -1,7 +1,4 @@
-//! What must be judged over the whole configuration and not table by table: most of all what must not be
-//! there twice, and which files it names, and for what.
-//!
-//! Law: no key is written over a file that the program reads, by whatever path either is named.
+//! What must be judged over the whole configuration: what must not be there twice, and which files are used.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,7 +37,6 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Nothing has been seen.
     pub(super) fn new(now: Timestamp, credentials: Option<PathBuf>) -> Self {
         let today = Offset::UTC.to_datetime(now).date().saturating_add(1.day());
         Self { today, credentials, ..Self::default() }
@@ -64,7 +60,8 @@ impl Seen {
         path.is_some_and(|path| self.reads(&path, "the file of a secret"))
     }
 
-    /// Notes a file that a key is written to; tells what else it is.
+    /// Notes a file that a key is written to; tells what else it is. No key is written over a file that the
+    /// program reads, by whatever path either is named.
     pub(super) fn writes(&mut self, path: &Path) -> Option<&'static str> {
         let path = real(path);
         let what = self.read.get(&path).copied();

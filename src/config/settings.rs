@@ -1,6 +1,4 @@
-//! The checked configuration: what the program may rely on once the file has been read.
-//!
-//! What a key means, and what it is by default, is told once, in `schema`; here is only what becomes of it.
+//! What becomes of the keys of `schema`: what the program may rely on once the file has been read.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -15,7 +13,6 @@ use crate::domain::{
     webhook::{ExternalReference, Pair, TenantName, WebhookName},
 };
 
-/// The whole file, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// The file it was read from; absolute.
@@ -31,7 +28,8 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see `config::needs_restart`.
+// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see
+// `config::needs_restart`.
 
 /// `[daemon]`: where it lives and how it speaks.
 #[derive(Debug, Clone, Serialize)]
@@ -48,7 +46,6 @@ pub(crate) struct Daemon {
     pub(crate) log_format: LogFormat,
 }
 
-/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum LogFormat {
     /// Text on a terminal, journald-friendly otherwise.
@@ -119,7 +116,6 @@ pub(crate) enum SecretSource {
     /// A file in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential`).
     Credential(String),
     File(PathBuf),
-    /// An environment variable.
     Env(String),
 }
 
@@ -144,7 +140,6 @@ pub(crate) struct Resync {
     pub(crate) on_failure: OnFailure,
 }
 
-/// The kinds of resync.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ResyncKind {
     Command(Command),
@@ -168,7 +163,6 @@ pub(crate) struct ReadResync {
     pub(crate) timeout: Duration,
 }
 
-/// The ways to read a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadKind {
     /// Its list: what exists now.

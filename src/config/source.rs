@@ -1,11 +1,4 @@
 //! A file's text, where in it something stands, and how it is shown.
-//!
-//! Laws: what is shown of the file is [`Source::shown`], in which secrets are blanked, and never the
-//! text itself; a blanked text has the length, the lines and the columns of the original, and nothing in it
-//! speaks to a terminal.
-//!
-//! A configuration may have several files. Offsets are counted through all of them, as if they stood one
-//! behind the other, so that an offset alone says which file it is in.
 
 use std::{
     ops::Range,
@@ -17,11 +10,14 @@ const QUOTED: usize = 80;
 
 /// A file's text and its name.
 #[derive(Debug)]
+// Offsets are counted through all files of a configuration, as if they stood one behind the other, so that an
+// offset alone says which file it is in.
 pub(super) struct Source<'a> {
     /// The file, as the user named it.
     pub(super) file: PathBuf,
     pub(super) text: &'a str,
-    /// The same with blanks where a secret stands or could stand.
+    /// The same with blanks where a secret stands or could stand, of the same length, lines and columns, and
+    /// with nothing that speaks to a terminal. Only this is ever shown.
     pub(super) shown: String,
     /// The offset of its first byte.
     base: usize,
@@ -54,9 +50,9 @@ impl<'a> Source<'a> {
     }
 
     /// What may be shown of the text, without these parts either.
-    pub(super) fn without(&self, hidden: &[Range<usize>]) -> Shown {
-        let hidden: Vec<Range<usize>> = hidden.iter().map(|span| self.part(span)).collect();
-        let text = blanked(&self.shown, &hidden);
+    pub(super) fn without(&self, redacted: &[Range<usize>]) -> Shown {
+        let redacted: Vec<Range<usize>> = redacted.iter().map(|span| self.part(span)).collect();
+        let text = blanked(&self.shown, &redacted);
         Shown { name: self.file.display().to_string(), base: self.base, text }
     }
 
@@ -86,12 +82,12 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// The text with every character in one of the ranges, and every one that cannot be seen (controls that
-/// are no line end, blanks that look like others, marks of direction), replaced by one of the same length.
+/// are not a line end, blanks that look like others, marks of direction), replaced by one of the same length.
 fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut hidden = vec![false; text.len()];
+    let mut redacted = vec![false; text.len()];
     for range in ranges {
         let end = range.end.min(text.len());
-        hidden[range.start.min(end)..end].fill(true);
+        redacted[range.start.min(end)..end].fill(true);
     }
     let keeps_lines = |at: usize, character| match character {
         '\n' => true,
@@ -101,7 +97,7 @@ fn blanked(text: &str, ranges: &[Range<usize>]) -> String {
     text.char_indices()
         .map(|(at, character)| match character.len_utf8() {
             _ if keeps_lines(at, character) => character,
-            _ if !hidden[at] && (character == '\t' || is_visible(at, character)) => character,
+            _ if !redacted[at] && (character == '\t' || is_visible(at, character)) => character,
             1 => '*',
             2 => '·',
             3 => '•',

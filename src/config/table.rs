@@ -1,9 +1,4 @@
 //! A table of the file under the eyes of a reader, judged by the schema.
-//!
-//! Laws: a table is judged as soon as it is entered: every key that it lacks, every value that is wrong by
-//! itself and every key of another kind has been reported before a reader asks for anything, and every unknown
-//! key when the reader is done. So a reader may give up at the first value that it cannot get, once
-//! it has looked at what only several values together can have wrong.
 
 use std::{cell::RefCell, ops::Range};
 
@@ -19,7 +14,10 @@ use super::{
 };
 use crate::domain::suggestions;
 
-/// A table of the file.
+/// Judged as soon as it is entered: every key that it lacks, every value that is wrong by itself and every
+/// key of another kind has been reported before a reader asks for anything, and every unknown key when the
+/// reader is done. So a reader may give up at the first value that it cannot get, once it has looked at what
+/// only several values can have wrong.
 pub(super) struct Table<'a> {
     report: &'a Report<'a>,
     /// What it is called in messages.
@@ -128,8 +126,8 @@ impl<'a> Table<'a> {
         Table::read(self.report, key.value, key.value.name, nothing, body)
     }
 
-    /// Reads every table of an array of tables, if it is there; a mistake in one does not keep the others from
-    /// being read.
+    /// Reads every table of an array of tables, if it is there; a mistake in one does not keep the others
+    /// from being read.
     pub(super) fn parts<T>(
         &self,
         key: &Part,
@@ -160,7 +158,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reads where a secret is found. What stands in place of the table is the secret itself, and never shown.
+    /// Reads where a secret is found. What stands in place of the table is the secret itself, and never
+    /// shown.
     pub(super) fn secret<T>(
         &self,
         key: &Part,
@@ -168,7 +167,7 @@ impl<'a> Table<'a> {
     ) -> Option<Checked<T>> {
         let value = self.written(key)?;
         if value.entries().is_none() {
-            value.hide();
+            value.redact();
             return Some(Err(value.problem("a secret must not be written into this file", key.about.help)));
         }
         Some(enter(&value, key.value, key.about.name, |table| body(&value, table)))
@@ -198,7 +197,7 @@ impl<'a> Table<'a> {
     pub(super) fn refuse(&self, name: &'static str, message: &str, help: &str) {
         self.settled.borrow_mut().push(name);
         if let Some(value) = self.value(name) {
-            value.hide();
+            value.redact();
             value.key_problem(message, help);
         }
     }
@@ -218,7 +217,7 @@ impl<'a> Table<'a> {
             let meant = suggestions::nearest(word, known.iter().copied());
             if !redact::harmless(word, meant) {
                 // Whatever it is, it may be a secret under a mistyped name.
-                value.hide();
+                value.redact();
             }
             let help = if let Some(meant) = meant {
                 self.report.mistyped(meant, &self.span);

@@ -1,7 +1,4 @@
 //! `[[tenant]]`: who is asked, at which address, with which secret.
-//!
-//! Law: a secret that is written into the file is refused, and shown neither in the message nor in
-//! the source beside it.
 
 use reqwest::Url;
 

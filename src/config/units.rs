@@ -1,6 +1,4 @@
 //! Single values that are written as text: durations, shares of a lifetime, modes, paths and names.
-//!
-//! Every reader takes the whole text or says why not and what would be right.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

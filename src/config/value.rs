@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domain::suggestions;
 
-/// What a value is to be that is read as a text and has no other form worth saying.
+/// What a value must be that is read as a text and has no other form worth saying.
 pub(super) const TEXT: &str = "a text in double quotes";
 
 /// A value of the file and the key, or the array, that it belongs to.
@@ -55,7 +55,7 @@ impl<'a> Value<'a> {
             Some(Err(wrong)) => wrong,
             None => Wrong::new("is not a string", "put it in double quotes"),
         };
-        self.hide();
+        self.redact();
         Err(self.problem(format!("`{}` {}", self.key, wrong.what), wrong.help))
     }
 
@@ -134,7 +134,7 @@ impl<'a> Value<'a> {
     }
 
     /// Never shows it.
-    pub(super) fn hide(&self) {
+    pub(super) fn redact(&self) {
         hide_strings(self.report, self.written);
     }
 
@@ -169,7 +169,7 @@ impl<'a> Value<'a> {
             DeValue::Datetime(_) => "a date or time",
             DeValue::Table(_) => "a table",
         };
-        self.wrong(&Wrong::new(format!("is {kind}"), format!("it is to be {wanted}")))
+        self.wrong(&Wrong::new(format!("is {kind}"), format!("it must be {wanted}")))
     }
 
     fn quoted(&self) -> String {
@@ -182,7 +182,7 @@ fn hide_strings(report: &Report<'_>, value: &Spanned<DeValue<'_>>) {
         DeValue::Array(items) => items.iter().for_each(|item| hide_strings(report, item)),
         DeValue::Table(entries) => entries.values().for_each(|value| hide_strings(report, value)),
         DeValue::Boolean(_) => {}
-        _ => report.hide(report.source.at(value.span())),
+        _ => report.redact(report.source.at(value.span())),
     }
 }
 

@@ -149,7 +149,7 @@ fn one_delta(
 
 /// Says of each external reference what Protime is not known to have: it may have more than is documented.
 fn expected(value: &Value<'_>, of: Option<&'static Collection>) {
-    // What is no array, and what in it is no reference, has been reported.
+    // What is not an array, and what in it is not a reference, has been reported.
     for item in value.items(names::REFERENCES).unwrap_or_default() {
         let reference = item.parse(TEXT, names::external_reference);
         if let Some(odd) = reference.ok().and_then(|reference| collection::unexpected(&reference, of)) {

@@ -1,5 +1,4 @@
-//! Why a single value is not what it should be: what every reader of a value says, before anyone knows
-//! where the value stands.
+//! Why a single value is not what it should be, before anyone knows where it stands.
 
 /// What is wrong with a text, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -204,7 +204,7 @@ pub(crate) fn gap(state: &WebhookState, margin: Duration, now: Now) -> Gap {
     state.owed.map_or(gap, |owed| owed.merge(gap))
 }
 
-/// Why a renewal ought to run, if it ought.
+/// Why a renewal must run, if it must.
 fn due(state: &WebhookState, policy: &Policy, now: Now) -> Option<Reason> {
     if unsettled(state).is_some() {
         return None;

@@ -11,9 +11,9 @@ use super::webhook::ExternalReference;
 /// The API's root below a tenant's origin.
 pub(crate) const ROOT: &str = "/connector/protimeapi/api/v1/";
 
-/// Whether a link leads to a delta that Protime keeps: its links to one lead below `/delta/`, and those of
-/// lists and fresh deltas do not.
-pub(crate) fn is_of_kept_delta(link: &str) -> bool {
+/// Whether a link leads to what has changed since a delta began: such a one leads below `/delta/`, and those
+/// of lists and fresh deltas do not.
+pub(crate) fn is_delta_link(link: &str) -> bool {
     let path = link.split(['?', '#']).next().unwrap_or_default();
     path.split_once(ROOT).is_some_and(|(_, below)| below.starts_with("delta/"))
 }

@@ -63,7 +63,7 @@ pub(crate) struct Webhook {
     pub(crate) remote: Option<Remote>,
     pub(crate) key: Option<Key>,
     pub(crate) next_renewal_at: Option<Timestamp>,
-    pub(crate) renewal: Option<OpenRenewal>,
+    pub(crate) renewal: Option<ActiveRenewal>,
     pub(crate) last_renewal: Option<LastRenewal>,
     pub(crate) owed_resync: Option<OwedResync>,
     /// The last failure, until the step that failed succeeds.
@@ -127,7 +127,7 @@ pub(crate) struct Key {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OpenRenewal {
+pub(crate) struct ActiveRenewal {
     pub(crate) id: i64,
     pub(crate) reason: String,
     /// The step that runs or is next.
@@ -230,9 +230,9 @@ pub(crate) struct Status {
     pub(crate) daemon: Daemon,
     /// The tenants, in the order of the configuration.
     pub(crate) tenants: Vec<Tenant>,
-    /// Removed webhooks: the contract has another word for them.
-    #[serde(default)]
-    pub(crate) orphans: Vec<RemovedWebhook>,
+    // The JSON has an older word, which stays.
+    #[serde(default, rename = "orphans")]
+    pub(crate) removed_webhooks: Vec<RemovedWebhook>,
 }
 
 /// A webhook that left the configuration and lives on at Protime.

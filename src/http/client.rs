@@ -86,7 +86,7 @@ pub(crate) fn not_connected(error: &reqwest::Error) -> String {
 fn with_advice(cause: &str) -> String {
     const BY_CAUSE: [(&str, &str); 3] = [
         ("lookup address", "check the name in the configuration, and this machine's DNS"),
-        ("Connection refused", "nobody listens there, or a firewall refuses: check the address and the port"),
+        ("Connection refused", "no one listens there, or a firewall refuses: check the address and the port"),
         ("InvalidContentType", "no TLS is spoken there: check the address, its port, and http or https"),
     ];
     let found = BY_CAUSE.iter().find(|(part, _)| cause.contains(part));
@@ -145,8 +145,9 @@ pub(crate) fn check_ca_file(api: &config::Api) -> Result<(), BuildError> {
 fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     let unusable = |why: String| BuildError::CaFile { path: path.to_owned(), why };
     let pem = regular_file::read(path).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
-    let roots = Certificate::from_pem_bundle(&pem)
-        .map_err(|_| unusable("something in it is no certificate although it begins like one".to_owned()))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|_| {
+        unusable("something in it is not a certificate although it begins like one".to_owned())
+    })?;
     if roots.is_empty() {
         return Err(unusable("it holds no certificate in PEM form".to_owned()));
     }
@@ -166,7 +167,7 @@ mod tests {
     fn every_cause_has_its_own_advice() {
         for (cause, advice) in [
             ("failed to lookup address information: Name or service not known", "this machine's DNS"),
-            ("Connection refused (os error 111)", "nobody listens there"),
+            ("Connection refused (os error 111)", "no one listens there"),
             ("received corrupt message of type InvalidContentType", "no TLS is spoken there"),
             ("Network is unreachable (os error 101)", "whether a proxy is needed"),
         ] {

@@ -43,7 +43,7 @@ fn a_location_is_of_the_same_origin() {
         let message = ask(location).expect_err(location).message;
         assert!(message.contains("another origin") && !message.contains("s3cret"), "{message}");
     }
-    assert!(ask("http://[").expect_err("no URL").message.contains("no URL"));
+    assert!(ask("http://[").expect_err("not a URL").message.contains("not a URL"));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_connection_that_cannot_be_made_comes_with_advice() {
     answering.abort();
     let _ended = answering.await;
     let closed = failed(format!("http://{at}/")).await;
-    assert!(closed.contains("nobody listens there, or a firewall refuses"), "{closed}");
+    assert!(closed.contains("no one listens there, or a firewall refuses"), "{closed}");
 }
 
 #[test]

@@ -126,9 +126,9 @@ impl Addresses {
     /// The page after the one at `current`. Whatever scheme and host the link names, it is its path and its
     /// query at the tenant's own origin; what Protime writes as it is, such as spaces, is encoded.
     pub(super) fn next(&self, current: &Url, link: &str) -> Result<Link, String> {
-        let next = current.join(link).map_err(|error| format!("its nextLink is no link: {error}"))?;
+        let next = current.join(link).map_err(|error| format!("its nextLink is not a link: {error}"))?;
         if !matches!(next.scheme(), "http" | "https") {
-            return Err(format!("its nextLink is no link to a page ({}:)", next.scheme()));
+            return Err(format!("its nextLink is not a link to a page ({}:)", next.scheme()));
         }
         let elsewhere = next.origin() != self.webhooks.origin()
             || !next.username().is_empty()

@@ -205,7 +205,7 @@ mod tests {
             (None, r#"{"key":"a","hmac":"b"}"#, Some("hmac"), "b", None),
             (None, r#"{"key":"a"}"#, Some("hmac"), "a", None),
             (None, r#"{"key":"a","w":{"hmac":"b"}}"#, Some("hmac"), "b", None),
-            // What is no text, or empty, is no key.
+            // What is not text, or empty, is not a key.
             (None, r#"{"key":7,"webhookKey":"","secret":"s"}"#, None, "s", None),
             // Wrapped in an object.
             (None, r#"{"webhook":{"id":"i","key":"a"}}"#, None, "a", Some("i")),

@@ -16,7 +16,7 @@ use super::{
     webhooks::whole,
     wire::{null_is_empty, what_is_wrong},
 };
-use crate::domain::{object::Object, query::is_of_kept_delta, webhook::ExternalReference};
+use crate::domain::{object::Object, query::is_delta_link, webhook::ExternalReference};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Query<'a> {
@@ -40,7 +40,7 @@ pub(crate) struct Page {
     /// Where to ask what changes from now on; on the last page of a delta.
     pub(crate) delta: Option<String>,
     /// Whether it is of a delta that a delta link led to, and holds changes.
-    pub(crate) is_kept: bool,
+    pub(crate) follows_delta_link: bool,
 }
 
 #[derive(Deserialize)]
@@ -70,15 +70,15 @@ impl TenantClient {
             }
             Query::Link(link) => addresses.stored_link(link).map_err(undocumented)?,
         };
-        let is_kept = is_of_kept_delta(url.as_str());
-        let endpoint = if is_kept { Endpoint::Delta } else { Endpoint::Collection };
+        let follows_delta_link = is_delta_link(url.as_str());
+        let endpoint = if follows_delta_link { Endpoint::Delta } else { Endpoint::Collection };
         let answer = self.read(endpoint, Method::GET, url.clone(), LARGE_ANSWER).await?;
         if answer.status == StatusCode::NO_CONTENT {
-            return Ok(Page { objects: Vec::new(), next: None, delta: None, is_kept });
+            return Ok(Page { objects: Vec::new(), next: None, delta: None, follows_delta_link });
         }
         let what = format!("Protime's page of '{collection}'");
         let raw = page(whole(&answer, &what)?).map_err(undocumented)?;
-        let read = match (delta, is_kept) {
+        let read = match (delta, follows_delta_link) {
             (false, _) => Object::listed,
             (true, false) => Object::shown,
             (true, true) => Object::changed,
@@ -93,7 +93,7 @@ impl TenantClient {
             objects: objects.collect::<Result<_, _>>().map_err(undocumented)?,
             next: link(raw.next_link).map_err(undocumented)?,
             delta: link(raw.delta_link).map_err(undocumented)?,
-            is_kept,
+            follows_delta_link,
         })
     }
 }

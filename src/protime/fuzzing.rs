@@ -38,11 +38,11 @@ pub(crate) fn post_answer(data: &[u8]) {
     let key_field = key_field.filter(|field| !field.is_empty());
     match answer::interpret(location, body, key_field) {
         Ok(issued) => {
-            assert!(!issued.key.expose().is_empty(), "an empty text is no key");
+            assert!(!issued.key.expose().is_empty(), "an empty text is not a key");
             let elsewhere = answer::interpret(None, body, key_field).map(|issued| issued.key);
             assert_eq!(elsewhere.ok(), Some(issued.key), "no Location costs a key, or makes another");
             if let Some(id) = issued.id {
-                assert!(!id.is_empty(), "an empty text is no id");
+                assert!(!id.is_empty(), "an empty text is not an id");
                 one_of_a_webhook(&id);
             }
         }

@@ -196,7 +196,7 @@ impl TenantClient {
         }
     }
 
-    /// What an answer that is no success means; `confidential` is blotted out of it.
+    /// What an answer that is not a success means; `confidential` is blotted out of it.
     pub(super) fn refused(
         &self,
         request: &Outgoing,

@@ -110,7 +110,7 @@ pub(super) fn webhook(body: &[u8]) -> Result<(RemoteWebhook, bool), String> {
 /// A parser's error, without the excerpt of the data that some of them hold.
 pub(super) fn what_is_wrong(error: &serde_json::Error) -> String {
     match error.classify() {
-        serde_json::error::Category::Data => "it is no object with an array 'value'".to_owned(),
+        serde_json::error::Category::Data => "it is not an object with an array 'value'".to_owned(),
         serde_json::error::Category::Eof => "its JSON ends too early".to_owned(),
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
             format!(

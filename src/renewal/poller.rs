@@ -247,7 +247,7 @@ impl Tenant {
             let (state, now) = (self.store.state(id).await?, self.now());
             let transition = apply(&state, &Event::Gone(now.local), now);
             if !transition.changes(&state)
-                || self.store.commit("orphan_deleted", vec![transition.into()], None).await?
+                || self.store.commit("removed_webhook_deleted", vec![transition.into()], None).await?
             {
                 return Ok(());
             }

@@ -265,7 +265,7 @@ impl Procedure {
             let delay = self.timing.backoff.delay(3, fastrand::f64());
             Some(later(now, delay.max(Duration::from_millis(100))))
         };
-        self.record_outcome("confirmed", &Event::Rechecked { before: state.recheck, next }, &[]).await?;
+        self.record_outcome("rechecked", &Event::Rechecked { before: state.recheck, next }, &[]).await?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Which webhooks have changed, so that those who look at all of them look at these alone.
 //!
-//! Law: a webhook is in it once its change is on disk, and before whoever made the change hears of it.
+//! Law: a webhook is in it once its change is on disk, and before its maker hears of the change.
 
 use std::{
     collections::BTreeSet,

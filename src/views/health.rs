@@ -19,9 +19,9 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// A clock that is off by more than this is a problem: signatures and tokens have lifetimes.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
-const CONTENDED: &str = "too many unplanned renewals within an hour: somebody else renews this webhook, or its receiver refuses \
+const CONTENDED: &str = "too many unplanned renewals within an hour: someone else renews this webhook, or its receiver refuses \
      events again and again; `history` tells which (reason 'foreign_rotation' or 'disabled'): stop the other program, or \
-     mend the receiver, then `renew` it, or wait until the hour has passed";
+     fix the receiver, then `renew` it, or wait until the hour has passed";
 
 /// `view` is that of the same state.
 pub(crate) fn of_webhook(
@@ -65,7 +65,7 @@ pub(crate) fn of_webhook(
             state.unplanned().into_iter().find(|&at| at > clock::now() - HOUR).unwrap_or_else(clock::now),
         ),
         State::Pending => (
-            "not created at Protime yet; that follows the first poll that succeeds, and needs nobody"
+            "not created at Protime yet; that follows the first poll that succeeds, and needs no one"
                 .to_owned(),
             clock::now(),
         ),
@@ -102,7 +102,7 @@ fn missing_scope(procedure: &Procedure) -> Option<(String, Timestamp)> {
 
 pub(crate) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
     let problem = format!(
-        "the configuration file is wrong, so that the one loaded at {} stays in force: {}; mend it and reload",
+        "the configuration file is wrong, so that the one loaded at {} stays in force: {}; fix it and reload",
         loaded_at.round(Unit::Second).unwrap_or(loaded_at),
         error.message
     );
@@ -154,7 +154,7 @@ pub(crate) fn health(problems: Vec<Problem>) -> report::Health {
 fn meanwhile(state: &WebhookState, step: &str, delivers: bool, now: Timestamp) -> String {
     let events = match &state.remote {
         Remote::Listed(_) if delivers && step == "hand_off" => {
-            "; whoever gets the key there refuses events meanwhile".to_owned()
+            "; a receiver that gets the key there refuses events meanwhile".to_owned()
         }
         Remote::Listed(_) if delivers && step == "catch_up" => {
             "; events arrive, and what changed before them stays owed until it succeeds".to_owned()
@@ -198,10 +198,10 @@ fn not_delivering(state: &WebhookState) -> String {
             )
         }
         Remote::Absent { .. } => {
-            "Protime has no such webhook; it is created again at once, which needs nobody".to_owned()
+            "Protime has no such webhook; it is created again at once, which needs no one".to_owned()
         }
         Remote::NeverAsked => {
-            "Protime was not asked for it yet; that follows the first poll that succeeds, and needs nobody"
+            "Protime was not asked for it yet; that follows the first poll that succeeds, and needs no one"
                 .to_owned()
         }
     }

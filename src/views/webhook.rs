@@ -53,7 +53,7 @@ fn note(state: &WebhookState, procedure: &Procedure) -> Option<String> {
     let after_end = state.after_end && state.registration.is_some();
     let after_end = after_end.then(|| "Protime renews it only after its end".to_owned());
     let listed = procedure.tenant.other_references(state.id).filter(|_| {
-        // References that are about to be changed are no surprise.
+        // References that are about to be changed are not a surprise.
         state
             .registration
             .as_ref()
@@ -119,8 +119,8 @@ fn key(registration: &Registration) -> report::Key {
     }
 }
 
-fn active(active: &ActiveRenewal) -> report::OpenRenewal {
-    report::OpenRenewal {
+fn active(active: &ActiveRenewal) -> report::ActiveRenewal {
+    report::ActiveRenewal {
         id: active.id,
         reason: active.reason.to_string(),
         step: Stage::step(active.stage).to_string(),

@@ -22,7 +22,7 @@ fn what_is_refused_before_the_end_is_renewed_at_once_after_it() {
             ],
             &["clockings"],
         );
-        world.sandbox.steady(&["clockings"], 10.0);
+        world.sandbox.load(&["clockings"], 10.0);
         world.eventually("it was put off", || {
             world.daemon.story("clockings").contains(&"expiring postponed".to_owned()).then_some(())
         });
@@ -40,7 +40,7 @@ fn what_is_refused_before_the_end_is_renewed_at_once_after_it() {
         // Another one is created as ever; this one is not asked for before its end.
         let created = world.sandbox.creates("clockings");
         assert!(created.len() < 20, "{refusal}: {} POSTs", created.len());
-        world.sandbox.steady(&["clockings"], 0.0);
+        world.sandbox.load(&["clockings"], 0.0);
         world.settled("clockings");
         world.nothing_lost();
     }

@@ -1,6 +1,4 @@
-//! What an operator reads who has never seen this program and is needed at once: each problem says who
-//! is to blame, what it means and what to do; `status` serves as a check; and a file that somebody spoilt
-//! does not hide the daemon that works on.
+//! What an operator reads who is needed at once: who is to blame, what it means and what to do.
 
 use std::{
     fs,
@@ -56,7 +54,7 @@ fn what_protime_refuses_is_said_with_its_cure() {
     let said = says(&world, 1, &["blocked", scope, general, "; events still arrive, until 20"]);
     assert!(said.starts_with("the only webhook needs you: 1 blocked"), "{said}");
 
-    // Whoever reads the card reads every sentence once.
+    // Those who read the card read every sentence once.
     let card = text(&world.daemon.cli(&["status", "clockings"]));
     assert_eq!(card.matches(scope).count(), 1, "{card}");
     world.daemon.stop();
@@ -73,7 +71,7 @@ fn a_tenant_that_is_not_reached_is_said_once_and_asked_again() {
         fs::read_to_string(&file).unwrap().replacen(&world.sandbox.origin, &format!("http://{free}"), 1);
     fs::write(&file, wrong).unwrap();
     world.daemon.start();
-    let cure = "nobody listens there, or a firewall refuses: check the address and the port";
+    let cure = "no one listens there, or a firewall refuses: check the address and the port";
     says(&world, 1, &["retrying", "not known yet: the list of webhooks cannot be read", cure, "next try "]);
     let screen = at_terminal(&world, 100, "status");
     let flat = screen.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -82,7 +80,7 @@ fn a_tenant_that_is_not_reached_is_said_once_and_asked_again() {
     let refused = at_terminal(&world, 80, "status --watch");
     assert!(refused.contains("TERM says 'dumb'; use 'status', or set TERM"), "{refused}");
     let card = text(&world.daemon.cli(&["status", "people"]));
-    assert!(card.contains("next try ") && !card.contains("before somebody acts"), "{card}");
+    assert!(card.contains("next try ") && !card.contains("before someone acts"), "{card}");
     assert!(card.contains("not known yet") && card.matches(cure).count() == 1, "{card}");
 }
 
@@ -101,8 +99,8 @@ fn what_fails_here_is_said_with_how_urgent_it_is() {
         "the step 'resync' fails: cannot run '/nowhere/resync': there is no such file; install it, or correct its path",
         "; no events arrive before it succeeds; `history` shows what was written",
         "acme/people     retrying",
-        "the step 'hand_off' fails: key sink 'command:/bin/sh': '/bin/sh' ended with exit status 7; whoever gets the \
-         key there refuses events meanwhile; `history` shows what was written",
+        "the step 'hand_off' fails: key sink 'command:/bin/sh': '/bin/sh' ended with exit status 7; a receiver that \
+         gets the key there refuses events meanwhile; `history` shows what was written",
     ];
     let said = says(&world, 1, &parts);
     assert_eq!(said.matches("ended with exit status 7").count(), 1, "{said}");
@@ -122,7 +120,7 @@ fn what_fails_here_is_said_with_how_urgent_it_is() {
 }
 
 #[test]
-fn a_webhook_that_somebody_else_made_is_not_said_to_be_dead() {
+fn a_webhook_that_someone_else_made_is_not_said_to_be_dead() {
     let mut world = World::running(LONG, &["clockings"]);
     world.daemon.stop();
     fs::remove_dir_all(world.path("state")).unwrap();
@@ -168,10 +166,10 @@ fn status_is_a_check_in_every_state() {
     says(
         &world,
         1,
-        &["◆ acme/clockings  contended", "stop the other program, or mend the receiver, then `renew` it"],
+        &["◆ acme/clockings  contended", "stop the other program, or fix the receiver, then `renew` it"],
     );
 
-    // What left the configuration is nobody's trouble.
+    // What left the configuration is no one's problem.
     let mut fewer = config.clone();
     fewer.webhooks.remove(0);
     world.write(&fewer);
@@ -196,7 +194,7 @@ fn a_file_that_was_spoilt_does_not_hide_the_daemon_that_works_on() {
     assert_eq!(world.daemon.control.post("/v1/reload").status, 422);
     says(&world, 1, &[note, "the configuration file is wrong", "unknown key `retry_maximum`"]);
 
-    // Nobody works on any more: what is wrong with the file is all there is to say.
+    // No one works on any more: what is wrong with the file is all there is to say.
     world.daemon.stop();
     says(&world, 78, &["unknown key `retry_maximum`", "did you mean `retry_max`?"]);
     fs::write(&file, good).unwrap();

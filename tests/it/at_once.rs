@@ -1,5 +1,4 @@
-//! Everybody asks at once: the cron, the deadline, a signal and twenty clients of the socket. There is
-//! one renewal, with one POST.
+//! Everyone asks at once, and there is one renewal, with one POST.
 
 use std::{collections::BTreeSet, sync::Barrier, thread};
 
@@ -11,7 +10,7 @@ use super::support::World;
 const CLIENTS: usize = 20;
 
 #[test]
-fn whoever_asks_while_a_renewal_runs_gets_that_one() {
+fn who_asks_while_a_renewal_runs_gets_that_one() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
     // It runs for as long as the answer takes, and is asked for all that time.
     world.sandbox.fault(&json!({"endpoint": "create", "action": {"kind": "delay-after", "ms": 6_000}}));
@@ -49,7 +48,7 @@ fn whoever_asks_while_a_renewal_runs_gets_that_one() {
 }
 
 #[test]
-fn a_deadline_that_comes_while_everybody_asks_is_no_second_renewal() {
+fn a_deadline_that_comes_while_everyone_asks_is_no_second_renewal() {
     let world = World::running(&["--lifetime", "9s"], &["clockings"]);
     let first = world.sandbox.creates("clockings").len();
     world.sandbox.settings(&json!({"lifetime_ms": 3_600_000}));

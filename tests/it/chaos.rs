@@ -1,8 +1,4 @@
-//! Everything at once, in any order: faults of the API, deaths, foreign renewals, outages, clocks,
-//! reloads with other references.
-//!
-//! What happens is drawn from a seed, which is printed when it ends badly. `PROTIME_TEST_SEED` repeats
-//! it, as far as a test with real processes can; `PROTIME_TEST_CHAOS_SECONDS` lets it last longer.
+//! Everything at once, in any order: faults, deaths, foreign renewals, outages, clocks, reloads.
 
 use std::{
     env, fs,
@@ -39,11 +35,10 @@ impl Chaos {
         config.api =
             "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\nmax_requests_per_minute = 60000".to_owned();
         world.start(&config);
-        world.sandbox.steady(&COLLECTIONS, 10.0);
+        world.sandbox.load(&COLLECTIONS, 10.0);
         Self { world, config, random: fastrand::Rng::with_seed(seed), faults: 0 }
     }
 
-    /// One more thing that goes wrong.
     fn strike(&mut self) {
         self.faults += 1;
         let collection = *self.random.choice(&COLLECTIONS).unwrap();
@@ -89,7 +84,7 @@ impl Chaos {
         self.hang_up();
         if list == "7" {
             pause(Duration::from_millis(200));
-            // A daemon that is started anew would not run with it.
+            // A daemon that is started again would not run with it.
             self.world.write(&self.config);
         } else {
             self.config = config;
@@ -149,6 +144,7 @@ impl Chaos {
 
 #[test]
 fn nothing_is_lost_in_any_mixture_of_faults() {
+    // Printed when it ends badly: it repeats what happened, as far as a test with real processes can.
     let seed = wish("PROTIME_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
     let length = Duration::from_secs(wish("PROTIME_TEST_CHAOS_SECONDS").unwrap_or(25));
     let mut chaos = Chaos::new(seed);
@@ -175,12 +171,12 @@ fn nothing_is_lost_in_any_mixture_of_faults() {
                 .then_some(())
         });
     }
-    world.sandbox.steady(&COLLECTIONS, 0.0);
+    world.sandbox.load(&COLLECTIONS, 0.0);
     let changes = world.sandbox.changes();
     let what = format!("nothing is lost in chaos with PROTIME_TEST_SEED={seed}");
     world.eventually(&what, || world.receiver.lost(&changes).is_empty().then_some(()));
     assert!(changes.len() > 100, "the data stood still");
-    #[expect(clippy::print_stdout, reason = "whoever runs it wants to know what it survived")]
+    #[expect(clippy::print_stdout, reason = "those who run it want to know what it survived")]
     {
         println!(
             "{} changes, {} faults, {} lost",

@@ -81,7 +81,7 @@ fn a_missing_secret_is_a_mistake_of_the_configuration() {
     assert!(text.contains("acme") && text.contains("client-secret"), "{text}");
 }
 
-/// What no HTTP header can hold is found before it is sent, by everybody who reads the file.
+/// What no HTTP header can hold is found before it is sent, by everyone who reads the file.
 #[test]
 fn a_secret_that_cannot_be_sent_is_a_mistake_of_the_configuration() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);

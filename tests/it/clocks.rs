@@ -19,7 +19,7 @@ fn world(flags: &[&str]) -> World {
     let config = world.config(&["clockings"]);
     world.start(&config);
     world.settled("clockings");
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world
 }
 
@@ -80,7 +80,7 @@ fn protimes_clock_an_hour_ahead() {
     }
     world.settled("clockings");
     assert!(world.sandbox.creates("clockings").len() <= posts + 1, "{:?}", world.daemon.story("clockings"));
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }
 
@@ -110,7 +110,7 @@ fn what_failed_while_our_clock_was_ahead_is_tried_again_at_once() {
             let webhook = webhook(&world);
             (webhook["state"] == "active" && webhook["last_renewal"]["outcome"] == "succeeded").then_some(())
         });
-        world.sandbox.steady(&["clockings"], 0.0);
+        world.sandbox.load(&["clockings"], 0.0);
         world.nothing_lost();
     }
 }
@@ -125,7 +125,7 @@ fn a_host_that_was_off_for_a_month() {
     world.sandbox.change("clockings", 3);
     world.daemon.start();
     world.renewed("clockings", "expired");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.control.post("/v1/poll");
@@ -135,7 +135,7 @@ fn a_host_that_was_off_for_a_month() {
 #[test]
 fn a_process_that_stood_still_past_the_end_recovers_at_once() {
     let mut world = World::running(&["--lifetime", "6s"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world.daemon.signal(Signal::STOP);
     world.eventually("the webhook expires", || {
         (world.sandbox.webhook("clockings")?["status"] == "Disabled").then_some(())
@@ -146,7 +146,7 @@ fn a_process_that_stood_still_past_the_end_recovers_at_once() {
     world.daemon.signal(Signal::CONT);
     world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
     world.settled("clockings");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     assert_eq!(world.sandbox.creates("clockings").len(), posts + 1, "{:?}", world.daemon.story("clockings"));
     world.daemon.stop();
@@ -169,7 +169,7 @@ fn a_host_that_slept_past_the_end_recovers_at_once() {
     let log = world.daemon.log();
     assert!(log.contains("the clock was set, or the machine was suspended"), "{log}");
     world.settled("clockings");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     assert_eq!(world.sandbox.creates("clockings").len(), posts + 1, "{:?}", world.daemon.story("clockings"));
 }
@@ -204,7 +204,7 @@ fn what_was_put_off_on_another_clock_is_done_although_protime_is_silent() {
 }
 
 #[test]
-fn one_list_with_a_wrong_date_makes_nobody_expired() {
+fn one_list_with_a_wrong_date_makes_no_one_expired() {
     let world = World::running(&["--lifetime", "1h"], &["clockings", "people"]);
     let posts = world.sandbox.requests("create").len();
     let listed = world.daemon.cli(&["remote", "api", "acme", "webhooks"]);

@@ -1,5 +1,4 @@
-//! TERM and kill -9 in the middle of an operator's command: after TERM none of its processes is left,
-//! and whatever was not finished is done again by the next start.
+//! TERM and kill -9 in the middle of an operator's command: nothing is left behind, and it runs again.
 
 use std::{fs, path::Path};
 

@@ -104,7 +104,7 @@ fn completions_of_every_shell_know_every_command() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("bash, elvish, fish, powershell, zsh"));
 }
 
-/// Whoever has the shell lets it read its script; bash is what `cargo test` may take for granted.
+/// Anyone who has the shell lets it read its script; bash is what `cargo test` may take for granted.
 #[test]
 fn bash_reads_its_completions_and_completes_with_them() {
     let folder = TempDir::new().unwrap();

@@ -1,5 +1,4 @@
-//! A tenant of the test's own, which shares no code with the sandbox: it does what the description of
-//! the API leaves open, and does it otherwise than the sandbox.
+//! A tenant of the test's own: it does what the API leaves open otherwise than the sandbox.
 
 use std::{
     collections::HashMap,
@@ -23,7 +22,6 @@ use super::support::{Daemon, RUNTIME, database, eventually, pause};
 
 const ROOT: &str = "/connector/protimeapi/api/v1";
 
-/// What the tenant does otherwise.
 #[derive(Debug, Default)]
 struct Ways {
     /// So long after a POST it lists what was before.
@@ -187,7 +185,7 @@ fn settled(daemon: &Daemon, version: u64) -> Value {
 }
 
 /// Lets some polls pass: nothing is renewed any more, and the key is Protime's.
-fn steady(tenant: &Tenant, daemon: &Daemon, version: u64) {
+fn stays_settled(tenant: &Tenant, daemon: &Daemon, version: u64) {
     settled(daemon, version);
     pause(Duration::from_secs(5));
     settled(daemon, version);
@@ -201,11 +199,11 @@ fn a_list_that_shows_a_post_late_leads_to_no_other() {
         let ways = Ways { shows_late: Duration::from_millis(1_500), key_only, ..Ways::default() };
         let tenant = Tenant::start(ways);
         let (_folder, daemon) = tenant.daemon("kind = \"none\"");
-        steady(&tenant, &daemon, 1);
+        stays_settled(&tenant, &daemon, 1);
         assert_eq!(daemon.control.post("/v1/webhooks/acme/clockings/renew").status, 202);
         if !key_only {
             // Without an end in the answer, an older list cannot be told from a newer one.
-            steady(&tenant, &daemon, 2);
+            stays_settled(&tenant, &daemon, 2);
         }
     }
 }
@@ -230,7 +228,7 @@ fn a_webhook_that_is_gone_right_after_a_list_has_shown_it_is_created_again() {
 fn a_collection_in_other_letters_is_the_same() {
     let tenant = Tenant::start(Ways { own_letters: true, ..Ways::default() });
     let (_folder, daemon) = tenant.daemon("kind = \"none\"");
-    steady(&tenant, &daemon, 1);
+    stays_settled(&tenant, &daemon, 1);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! `GET /v1/events`: what a listener is told, in which order, and what becomes of one that was away.
+//! `GET /v1/events`: what a subscriber is told, in which order, and what becomes of one that was away.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::support::{Event, Listener, World};
+use super::support::{Event, Subscriber, World};
 
 const LONG: &[&str] = &["--lifetime", "1h"];
 
@@ -17,11 +17,12 @@ fn renew(world: &World) -> Value {
 #[test]
 fn a_renewal_is_told_step_by_step() {
     let world = World::running(LONG, &["clockings"]);
-    let listeners = [&world.daemon.status, &world.daemon.control].map(|socket| Listener::start(socket, None));
+    let subscribers =
+        [&world.daemon.status, &world.daemon.control].map(|socket| Subscriber::start(socket, None));
     let id = renew(&world);
-    for listener in listeners {
-        // What was told of the creation may still be on its way when the listener comes.
-        let events = listener.up_to("the renewal's end", |event| {
+    for subscriber in subscribers {
+        // What was told of the creation may still be on its way when the subscriber comes.
+        let events = subscriber.up_to("the renewal's end", |event| {
             event.kind == "renewal_finished" && event.data["renewal_id"] == id
         });
         let of_renewal: Vec<String> = events
@@ -71,17 +72,17 @@ fn a_renewal_is_told_step_by_step() {
 #[test]
 fn another_state_is_told_with_the_one_before() {
     let world = World::running(LONG, &["clockings"]);
-    let listener = Listener::start(&world.daemon.status, None);
+    let subscriber = Subscriber::start(&world.daemon.status, None);
     // A state that passes at once may never be told, so this one stays until it was.
     world.receiver.resync_exit(3);
     renew(&world);
     let is = |word: &'static str| {
         move |event: &Event| event.kind == "webhook_state" && event.data["state"] == word
     };
-    let told = listener.up_to("that it fails", is("retrying"));
+    let told = subscriber.up_to("that it fails", is("retrying"));
     world.receiver.resync_exit(0);
     let failed = told.last().unwrap().id.clone();
-    let after = Listener::start(&world.daemon.status, Some(&failed));
+    let after = Subscriber::start(&world.daemon.status, Some(&failed));
     let healed = after.up_to("that it is well again", is("active"));
     let states: Vec<(&Value, &Value)> = told
         .iter()
@@ -95,59 +96,60 @@ fn another_state_is_told_with_the_one_before() {
 #[test]
 fn polls_and_failures_are_told() {
     let world = World::running(LONG, &["clockings"]);
-    let listener = Listener::start(&world.daemon.status, None);
-    let polled = listener.up_to("a poll", |event| event.kind == "poll_finished");
+    let subscriber = Subscriber::start(&world.daemon.status, None);
+    let polled = subscriber.up_to("a poll", |event| event.kind == "poll_finished");
     let data = &polled.last().unwrap().data;
     assert_eq!((&data["tenant"], &data["outcome"]), (&json!("acme"), &json!("succeeded")));
     world
         .sandbox
         .fault(&json!({"endpoint": "list", "times": 1000, "action": {"kind": "status", "status": 503}}));
-    let failed = listener.up_to("a poll that failed", |event| {
+    let failed = subscriber.up_to("a poll that failed", |event| {
         event.kind == "poll_finished" && event.data["outcome"] == "failed"
     });
     assert!(failed.last().unwrap().data["error"].is_string(), "{failed:?}");
 }
 
 #[test]
-fn a_listener_goes_on_where_it_stopped() {
+fn a_subscriber_goes_on_where_it_stopped() {
     let mut world = World::running(LONG, &["clockings"]);
-    let first = Listener::start(&world.daemon.status, None);
+    let first = Subscriber::start(&world.daemon.status, None);
     renew(&world);
     let told = first.up_to("the renewal", |event| event.kind == "renewal_finished");
     let middle = &told[told.len() / 2].id;
     let remaining: Vec<_> = told.iter().skip(told.len() / 2 + 1).cloned().collect();
 
-    let second = Listener::start(&world.daemon.control, Some(middle));
+    let second = Subscriber::start(&world.daemon.control, Some(middle));
     let again = second.up_to("the rest", |event| event.kind == "renewal_finished");
     assert_eq!(again, remaining);
 
     for unknown in ["nonsense", "0000000000000000-1", ""] {
-        let reset = Listener::start(&world.daemon.status, Some(unknown));
+        let reset = Subscriber::start(&world.daemon.status, Some(unknown));
         let events = reset.up_to("a reset", |_| true);
         assert_eq!(events[0].kind, "reset", "{unknown}: {events:?}");
-        // With its id, a listener goes on.
-        let after = Listener::start(&world.daemon.status, Some(&events[0].id));
+        // With its id, a subscriber goes on.
+        let after = Subscriber::start(&world.daemon.status, Some(&events[0].id));
         assert_ne!(after.up_to("a poll", |_| true)[0].kind, "reset");
     }
     let last = told.last().unwrap().id.clone();
     world.daemon.stop();
     world.daemon.start();
-    let restarted = Listener::start(&world.daemon.status, Some(&last));
+    let restarted = Subscriber::start(&world.daemon.status, Some(&last));
     assert_eq!(restarted.up_to("a reset", |_| true)[0].kind, "reset");
 }
 
 #[test]
-fn two_hundred_listeners_hear_a_rotation_and_a_stop_ends_them() {
+fn two_hundred_subscribers_hear_a_rotation_and_a_stop_ends_them() {
     let mut world = World::running(LONG, &["clockings"]);
-    let listeners: Vec<Listener> = (0..200).map(|_| Listener::begin(&world.daemon.status, None)).collect();
-    world.eventually("all listen", || listeners.iter().all(Listener::is_listening).then_some(()));
+    let subscribers: Vec<Subscriber> =
+        (0..200).map(|_| Subscriber::begin(&world.daemon.status, None)).collect();
+    world.eventually("all listen", || subscribers.iter().all(Subscriber::is_listening).then_some(()));
     renew(&world);
-    for listener in &listeners {
-        listener.up_to("the rotation", |event| event.kind == "key_rotated");
+    for subscriber in &subscribers {
+        subscriber.up_to("the rotation", |event| event.kind == "key_rotated");
     }
     assert_eq!(world.daemon.status.get("/v1/health").status, 200, "others are answered, too");
     let began = Instant::now();
     world.daemon.stop();
-    world.eventually("all streams end", || listeners.iter().all(Listener::has_ended).then_some(()));
+    world.eventually("all streams end", || subscribers.iter().all(Subscriber::has_ended).then_some(()));
     assert!(began.elapsed() < Duration::from_secs(17), "{:?}", began.elapsed());
 }

@@ -1,5 +1,4 @@
-//! A tenant that fails in the ways of networks: the daemon stays up, says what is wrong, does not
-//! hammer, and recovers when the fault is gone.
+//! A tenant that fails in the ways of networks: the daemon stays up, says so, and does not hammer.
 
 use std::time::Duration;
 
@@ -245,7 +244,7 @@ fn there_is_no_hot_loop() {
     let window = creates[0] + jiff::SignedDuration::from_secs(10);
     let in_window = creates.iter().filter(|at| **at <= window).count();
     assert!((2..=8).contains(&in_window), "{creates:?}");
-    // A restart does not start counting anew.
+    // A restart does not start counting again.
     world.daemon.kill();
     world.daemon.start();
     pause(Duration::from_secs(3));

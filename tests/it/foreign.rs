@@ -1,4 +1,4 @@
-//! Somebody else renews the same webhook: answered once, capped, and never a war.
+//! Someone else renews the same webhook: answered once, capped, and never a war.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use super::support::{Daemon, World, pause};
 #[test]
 fn a_foreign_renewal_is_answered_once() {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     let posts = world.sandbox.creates("clockings").len();
     world.sandbox.foreign_renew(&world.receiver.destination("clockings"), "clockings");
     world.renewed("clockings", "foreign_rotation");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     assert_eq!(world.sandbox.creates("clockings").len(), posts + 1);
 }
@@ -36,7 +36,7 @@ fn beyond_the_cap_the_webhook_is_contended() {
     });
     let health = world.daemon.status.get("/v1/health");
     assert_eq!(health.status, 503);
-    assert!(health.text.contains("somebody else renews"), "{}", health.text);
+    assert!(health.text.contains("someone else renews"), "{}", health.text);
     for _ in 0..3 {
         world.daemon.control.post("/v1/poll");
     }
@@ -77,7 +77,7 @@ fn two_daemons_on_one_webhook_end_as_contended() {
         let contended = |daemon: &Daemon| daemon.webhook("clockings")["state"] == "contended";
         (contended(&world.daemon) || contended(&other)).then_some(())
     });
-    // Whoever is not contended has won; polls go on, POSTs do not.
+    // The one who is not contended has won; polls go on, POSTs do not.
     let posts = world.sandbox.creates("clockings").len();
     assert!(posts <= 1 + 1 + 2 * 3, "{posts} POSTs");
     let polls = world.sandbox.requests("list").len();
@@ -92,13 +92,13 @@ fn two_daemons_on_one_webhook_end_as_contended() {
     assert_eq!(world.daemon.status.get("/v1/health").status, 200);
     let posts = world.sandbox.creates("clockings").len();
     world.daemon.control.post("/v1/poll");
-    assert_eq!(world.sandbox.creates("clockings").len(), posts, "nobody is left to fight with");
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "no one is left to fight with");
 }
 
 #[test]
 fn a_state_directory_from_last_week_is_healed() {
     let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world.daemon.stop();
     let copy = world.path("copy");
     fs::create_dir(&copy).unwrap();
@@ -115,6 +115,6 @@ fn a_state_directory_from_last_week_is_healed() {
     fs::rename(copy, world.path("state")).unwrap();
     world.daemon.start();
     world.renewed("clockings", "foreign_rotation");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }

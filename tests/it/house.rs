@@ -1,5 +1,4 @@
-//! The rules of the house, kept true by reading the sources: who may know whom, that every file says
-//! why it exists, and that none grows too long.
+//! The rules of the house, kept true by reading the sources.
 
 use std::{
     fs,
@@ -279,7 +278,8 @@ fn the_reader_of_imports_reads() {
     assert!(knows("use tokio::sync;", "::tokio") && !knows("use my_tokio::sync;", "::tokio"));
 }
 
-/// Where a module of that path can be: of the program's tests, of its library, or of the crate that its first part names.
+/// Where a module of that path can be: of the program's tests, of its library, or of the crate that its first
+/// part names.
 fn files(parts: &[&str]) -> Vec<String> {
     let path = parts.join("/");
     let mut files = vec![format!("tests/it/{path}.rs"), format!("src/{path}.rs")];
@@ -311,6 +311,6 @@ fn every_test_that_is_promised_exists() {
             files.filter_map(|path| fs::read_to_string(path).ok()).collect::<String>()
         };
         let is_test = text(module).contains(&format!("fn {function}("));
-        assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is no test");
+        assert!(is_file(&parts) || is_test, "docs/reliability.md promises {name}, which is not a test");
     }
 }

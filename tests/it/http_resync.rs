@@ -1,4 +1,4 @@
-//! Resyncs by a server: what it is asked, how long it is waited for, and where nobody is sent.
+//! Resyncs by a server: what it is asked, how long it is waited for, and where no one is sent.
 
 use std::fs;
 

@@ -13,11 +13,11 @@ use super::support::{World, program, sign};
 const LONG: &[&str] = &["--lifetime", "1h"];
 const KEY: &str = "/v1/webhooks/acme/clockings/key";
 
-/// A tenant whose webhook somebody else has created, and a configuration for it.
+/// A tenant whose webhook someone else has created, and a configuration for it.
 fn taken_over() -> World {
     let mut world = World::running(LONG, &["clockings"]);
     world.daemon.stop();
-    // Whoever created it knows the key; this daemon knows nothing.
+    // The one who created it knows the key; this daemon knows nothing.
     fs::remove_dir_all(world.path("state")).unwrap();
     fs::remove_file(world.key_file("clockings")).unwrap();
     world
@@ -58,7 +58,7 @@ fn expect_adopted(world: &World, key: &str) {
         (world.daemon.webhook("clockings")["key_sinks"][0]["version"] == 1).then_some(())
     });
     world.eventually("it is healthy", || (world.daemon.status.get("/v1/health").status == 200).then_some(()));
-    assert_eq!(world.sandbox.creates("clockings").len(), 1, "nobody POSTed since");
+    assert_eq!(world.sandbox.creates("clockings").len(), 1, "no one POSTed since");
     assert_eq!(theirs(world), key);
 }
 

@@ -47,7 +47,7 @@ fn run(command: &mut Command) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn what_it_writes_passes_check_and_is_not_for_everybody() {
+fn what_it_writes_passes_check_and_is_not_for_everyone() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("config.toml");
     let (code, said, errors) = run(init(folder.path())

@@ -18,7 +18,7 @@ fn nothing_is_lost_however_often_the_daemon_is_killed() {
     // Many a kill is to hit a POST whose answer is on its way.
     let slow = json!({"kind": "delay-after", "ms": 400});
     world.sandbox.fault(&json!({"endpoint": "create", "times": null, "probability": 0.7, "action": slow}));
-    world.sandbox.steady(&["clockings"], 10.0);
+    world.sandbox.load(&["clockings"], 10.0);
     for _ in 0..KILLS {
         pause(Duration::from_millis(random.u64(0..1_800)));
         world.daemon.kill();
@@ -35,7 +35,7 @@ fn nothing_is_lost_however_often_the_daemon_is_killed() {
     world.eventually("a renewal after the last kill", || {
         (world.sandbox.creates("clockings").len() > posts).then_some(())
     });
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     let what = format!("settled and nothing lost, with PROTIME_TEST_SEED={seed}");
     world.eventually(&what, || {
         let webhook = world.daemon.webhook("clockings");

@@ -1,5 +1,4 @@
-//! Whoever listens gets every rotation, however many they are; and whoever verifies is not refused an
-//! event that overtook its key.
+//! Hundreds wait for a key and get it, and no one who verifies is refused an event that overtook its key.
 
 use std::{
     io::{Read as _, Write as _},

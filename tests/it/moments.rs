@@ -1,5 +1,4 @@
-//! Things that happen at once: a reload beside a poll, a client that hangs up in the middle of his request,
-//! a delete beside a reload. Each is held at its dangerous moment by a slow tenant or a locked database.
+//! Things that happen at once, each held at its dangerous moment by a slow tenant or a locked database.
 
 use std::{
     fs,
@@ -37,7 +36,6 @@ fn order(world: &World, path: &str) -> UnixStream {
     stream
 }
 
-/// Asks for a poll; ends with what came of it.
 fn poll(world: &World) -> JoinHandle<Value> {
     let control = world.daemon.control.clone();
     thread::spawn(move || control.post("/v1/poll").json())
@@ -79,7 +77,7 @@ fn a_reload_whose_client_hangs_up_is_done_all_the_same() {
 }
 
 #[test]
-fn a_client_that_hangs_up_ends_nobody_elses_poll() {
+fn a_client_that_hangs_up_ends_no_one_elses_poll() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = quiet(&world, &["clockings"]);
     world.start(&config);

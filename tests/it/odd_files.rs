@@ -1,5 +1,4 @@
-//! What stands where a file should be: a pipe, a device, a socket or a folder is told and never waited for;
-//! and a key is never written over a file that the program reads.
+//! What stands where a file should be is told and never waited for, and never written over.
 
 use std::{
     fs,

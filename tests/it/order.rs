@@ -1,5 +1,4 @@
-//! The order of things around a POST: nobody's key dies before the next one has a place, and nobody gets
-//! a key that is not on disk.
+//! The order of things around a POST: a place for the next key before it, a key on disk before its use.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -28,7 +27,7 @@ fn no_key_is_killed_while_the_next_one_could_not_be_handed_off() {
         let steps = world.daemon.history("clockings")[1]["steps"].as_array()?.clone();
         (steps.iter().filter(|step| step["step"] == "post").count() >= 3).then_some(())
     });
-    assert_eq!(world.sandbox.creates("clockings").len(), 1, "the old key works as long as nobody POSTs");
+    assert_eq!(world.sandbox.creates("clockings").len(), 1, "the old key works as long as no one POSTs");
     world.sandbox.change("clockings", 3);
     world.nothing_lost();
 
@@ -47,7 +46,7 @@ fn no_key_is_killed_while_the_next_one_could_not_be_handed_off() {
 }
 
 #[test]
-fn nobody_gets_a_key_before_it_is_current_on_disk() {
+fn no_one_gets_a_key_before_it_is_current_on_disk() {
     // Before it is, the key is lost, and another POST brings the next; from then on it is safe.
     for (point, posts) in [("store:store_answer:before", 3), ("store:store_answer:after", 2)] {
         let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);

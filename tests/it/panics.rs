@@ -8,7 +8,7 @@ use super::support::World;
 const PAUSE: Duration = Duration::from_secs(5);
 
 #[test]
-fn a_panic_is_tried_again_after_a_pause_and_stops_nobody_else() {
+fn a_panic_is_tried_again_after_a_pause_and_stops_no_one_else() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = world.config(&["clockings"]);
     world.sandbox.change("clockings", 2);

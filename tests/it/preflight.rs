@@ -1,6 +1,4 @@
 //! A key that lives is not killed while the next one could not be handed off: also where it is not ours.
-//!
-//! What needs root (mount points, marks of a file system, sticky folders) is in `tests/systemd/key-files`.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -38,6 +36,7 @@ fn posts(world: &World) -> usize {
 }
 
 /// What is in the way of a key file.
+// What needs root (mount points, marks of a file system, sticky folders) is in `tests/systemd/key-files`.
 struct Obstacle {
     path: &'static str,
     reason: &'static str,
@@ -72,7 +71,7 @@ const OBSTACLES: [Obstacle; 4] = [
 fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     let mut world = World::running(LONG, &COLLECTIONS);
     world.daemon.stop();
-    // Whoever made these webhooks has their keys; this daemon knows nothing of them.
+    // Someone else made these webhooks and has their keys; this daemon knows nothing of them.
     fs::remove_dir_all(world.path("state")).unwrap();
     let posted = posts(&world);
     fs::create_dir(world.path("folder")).unwrap();
@@ -99,7 +98,7 @@ fn the_first_run_leaves_a_living_key_alone_that_it_could_not_replace() {
     }
     let health = world.daemon.status.get("/v1/health");
     assert!(health.status == 503 && health.text.contains("does not exist"), "{health:?}");
-    assert_eq!(posts(&world), posted, "nobody's key was killed");
+    assert_eq!(posts(&world), posted, "no one's key was killed");
 
     for obstacle in &OBSTACLES {
         (obstacle.clear)(world.folder());
@@ -159,7 +158,8 @@ fn a_key_file_that_is_a_link_is_followed_from_creation_to_renewal() {
     assert_eq!(fs::read_to_string(&real).ok(), world.daemon.key("clockings"));
     assert!(fs::symlink_metadata(world.path("etc/clockings.key")).unwrap().is_symlink(), "the link stays");
 
-    // What it leads to is not there, as after a boot: nothing is sent, and what is wrong is said of both ends.
+    // What it leads to is not there, as after a boot: nothing is sent, and what is wrong is said of both
+    // ends.
     fs::rename(world.path("run"), world.path("gone")).unwrap();
     // Also once that is known: a receiver that has read the key holds it still.
     world.eventually("it is missed", || {

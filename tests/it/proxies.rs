@@ -1,5 +1,4 @@
-//! What stands between the daemon and Protime: proxies that answer in its stead, wishes to be left
-//! alone, endpoints that are not there, and TLS that is none.
+//! What stands between the daemon and Protime: proxies that answer in its stead, TLS that is none.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -53,7 +52,7 @@ fn a_page_of_a_proxy_is_an_unknown_outcome_and_no_hot_loop() {
 fn a_tenant_that_wants_to_be_left_alone_is() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);
-    // Nobody asks but this test.
+    // No one asks but this test.
     config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
     config.api = config.api.replace("request_timeout = \"10s\"", "request_timeout = \"30s\"");
     world.start(&config);

@@ -43,7 +43,7 @@ fn expired_while_the_daemon_was_stopped() {
     world.daemon.start();
     world.renewed("clockings", "expired");
     world.nothing_lost();
-    assert_eq!(world.receiver.events("clockings", 204), 0, "nobody replays the events of a gap");
+    assert_eq!(world.receiver.events("clockings", 204), 0, "no one replays the events of a gap");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn unknown_key() {
 }
 
 #[test]
-fn somebody_else_renewed_it() {
+fn someone_else_renewed_it() {
     let world = World::running(LONG, &["clockings"]);
     a_moment_later();
     world.sandbox.foreign_renew(&world.receiver.destination("clockings"), "clockings");

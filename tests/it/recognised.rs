@@ -1,5 +1,4 @@
-//! What the daemon's own POST made is recognised in the list, however Protime writes it there; so that it
-//! does not fight itself, and still notices somebody else.
+//! What the daemon's own POST made is recognised in the list, however Protime writes it there.
 
 use std::time::Duration;
 
@@ -69,14 +68,14 @@ fn a_masked_query_is_found_by_the_id() {
     world.settled("clockings");
     assert_eq!(world.sandbox.creates("clockings").len(), 1);
     assert_eq!(world.daemon.webhook("clockings")["remote"]["status"], "Enabled");
-    // Somebody else's has another id: what is ours is gone.
+    // Someone else's has another id: what is ours is gone.
     world.sandbox.foreign_renew(&with_a_query(&world.receiver.destination("clockings")), "clockings");
     world.eventually("it is answered", || (world.sandbox.creates("clockings").len() == 2).then_some(()));
     world.settled("clockings");
 }
 
 #[test]
-fn somebody_elses_is_noticed_in_whatever_way_it_is_listed() {
+fn someone_elses_is_noticed_in_whatever_way_it_is_listed() {
     for way in [["--listed-end", "sql"], ["--listed-end", "second"], ["--posted-end", "no-offset"]] {
         let world = running(&[way[0], way[1], "--renewed-id", "same"]);
         world.eventually("the end is known to the letter", || {
@@ -128,7 +127,7 @@ fn of_two_entries_ours_is_the_one_whose_key_we_hold() {
 }
 
 #[test]
-fn a_201_that_nobody_understands_leads_to_no_more_posts_than_the_cap_allows() {
+fn a_201_that_no_one_understands_leads_to_no_more_posts_than_the_cap_allows() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);
     config.renewal = config.renewal.replace("= 1000", "= 2");

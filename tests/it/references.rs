@@ -1,5 +1,4 @@
-//! External references: they cannot be changed on a webhook that exists, so a changed list takes one
-//! DELETE and one POST, whatever happens in between; and an unchanged one takes nothing.
+//! External references: a changed list takes one DELETE and one POST, an unchanged one takes nothing.
 
 use std::{fs, time::Duration};
 
@@ -18,7 +17,6 @@ fn with(world: &World, references: &[&str]) -> Config {
     config
 }
 
-/// DELETEs and POSTs so far.
 fn effects(world: &World) -> (usize, usize) {
     (world.sandbox.requests("delete").len(), world.sandbox.creates("clockings").len())
 }
@@ -43,7 +41,7 @@ fn change(world: &mut World, references: &[&str]) {
 fn a_changed_list_is_one_delete_and_one_post_and_nothing_is_lost() {
     let mut world = World::new(LONG);
     let config = with(&world, &[BADGE]);
-    world.sandbox.steady(&["clockings"], 20.0);
+    world.sandbox.load(&["clockings"], 20.0);
     world.start(&config);
     world.settled("clockings");
     let query = |world: &World| world.sandbox.requests("create").last().unwrap()["query"].clone();
@@ -66,7 +64,7 @@ fn a_changed_list_is_one_delete_and_one_post_and_nothing_is_lost() {
             renewal["steps"].as_array().unwrap().iter().filter_map(|step| step["step"].as_str()).collect();
         assert_eq!(steps, ["resync", "post", "rotate", "hand_off", "catch_up"]);
     }
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }
 
@@ -91,7 +89,7 @@ fn an_unchanged_list_never_causes_a_post() {
 fn a_death_between_delete_and_post_heals() {
     for point in ["delete:before", "delete:after", "post:before", "post:after"] {
         let mut world = World::new(LONG);
-        world.sandbox.steady(&["clockings"], 10.0);
+        world.sandbox.load(&["clockings"], 10.0);
         let config = with(&world, &[BADGE]);
         world.start(&config);
         world.settled("clockings");
@@ -120,13 +118,13 @@ fn a_death_between_delete_and_post_heals() {
         // An answer that died with the daemon takes another POST; what was deleted is not deleted again.
         let expected = if point == "post:after" { (1, 3) } else { (1, 2) };
         assert_eq!(effects(&world), expected, "{point}");
-        world.sandbox.steady(&["clockings"], 0.0);
+        world.sandbox.load(&["clockings"], 0.0);
         world.nothing_lost();
     }
 }
 
 #[test]
-fn a_webhook_that_somebody_else_made_with_other_references_is_replaced() {
+fn a_webhook_that_someone_else_made_with_other_references_is_replaced() {
     for other in ["refuse", "ignore"] {
         let mut world = World::new(LONG);
         world.sandbox.settings(&json!({"other_references": other}));
@@ -142,7 +140,7 @@ fn a_webhook_that_somebody_else_made_with_other_references_is_replaced() {
 }
 
 #[test]
-fn a_webhook_that_somebody_else_made_with_the_same_references_is_not_deleted() {
+fn a_webhook_that_someone_else_made_with_the_same_references_is_not_deleted() {
     let mut world = World::new(LONG);
     world.write(&with(&world, &[BADGE, ACTIVITY]));
     let created = world.daemon.cli(&["remote", "create", "clockings"]);
@@ -159,7 +157,7 @@ fn references_that_protime_lists_as_wanted_cause_nothing() {
     world.start(&config);
     world.settled("clockings");
     world.daemon.stop();
-    // As after a takeover, when nobody knew with which references the webhook was made.
+    // As after a takeover, when no one knew with which references the webhook was made.
     let state = world.path("state");
     database::set(&state, "$.registration.references", "''");
     // A list within a minute of our POST could be older than it.

@@ -41,17 +41,19 @@ fn webhooks_come_and_go() {
     assert_eq!(world.sandbox.creates("people").len(), 1);
 
     // What left is kept at Protime, and shown until it is gone there.
-    let orphans = world.eventually("the orphan is seen", || {
-        let orphans = status(&world)["orphans"].clone();
-        (orphans[0]["remote"]["status"] == "Enabled").then_some(orphans)
+    let removed = world.eventually("the removed webhook is seen", || {
+        let removed = status(&world)["orphans"].clone();
+        (removed[0]["remote"]["status"] == "Enabled").then_some(removed)
     });
-    assert_eq!(orphans.as_array().unwrap().len(), 1, "{orphans}");
+    assert_eq!(removed.as_array().unwrap().len(), 1, "{removed}");
     assert_eq!(
-        (&orphans[0]["tenant"], &orphans[0]["name"], &orphans[0]["on_remove"]),
+        (&removed[0]["tenant"], &removed[0]["name"], &removed[0]["on_remove"]),
         (&json!("acme"), &json!("clockings"), &json!("keep"))
     );
     world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
-    world.eventually("the orphan is forgotten", || (status(&world)["orphans"] == json!([])).then_some(()));
+    world.eventually("the removed webhook is forgotten", || {
+        (status(&world)["orphans"] == json!([])).then_some(())
+    });
     assert!(world.sandbox.requests("delete").is_empty(), "we deleted nothing");
 
     // It comes back as it was known.
@@ -65,7 +67,7 @@ fn webhooks_come_and_go() {
 }
 
 #[test]
-fn what_is_to_be_deleted_is_deleted_once_nobody_wants_it() {
+fn what_is_to_be_deleted_is_deleted_once_no_one_wants_it() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = with_on_remove(&world, &["clockings", "people"], "delete");
     world.start(&config);
@@ -78,7 +80,7 @@ fn what_is_to_be_deleted_is_deleted_once_nobody_wants_it() {
     world.eventually("and forgotten", || (status(&world)["orphans"] == json!([])).then_some(()));
     assert_eq!(world.sandbox.requests("delete").len(), 1);
 
-    // Another name for the tenant is no wish to delete what the new name keeps alive.
+    // Another name for the tenant is not a wish to delete what the new name keeps alive.
     let text = fs::read_to_string(world.path("config.toml")).unwrap();
     fs::write(world.path("config.toml"), text.replace("name = \"acme\"", "name = \"acme-new\"")).unwrap();
     assert_eq!(world.daemon.control.post("/v1/reload").status, 200);

@@ -1,8 +1,4 @@
-//! Another configuration comes at every stage of a renewal: its webhook leaves and comes back, or its
-//! resync and its sinks are others from then on.
-//!
-//! Laws: nothing is lost, no key is lost, no POST is sent that is not needed, and the renewal that was
-//! under way is the one that finishes.
+//! Another configuration comes at every stage of a renewal: nothing is lost, no POST is sent in vain.
 
 use std::{fs, path::Path};
 

@@ -94,7 +94,7 @@ fn a_key_that_cannot_be_printed_is_not_lost_in_silence() {
     let output = command.stdin(Stdio::null()).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr(&output).contains("could not be printed and is lost"), "{output:?}");
-    // A reader that has gone is no quiet end either.
+    // A reader that has gone is not a quiet end either.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command.stdout(writer).output().unwrap();
@@ -167,7 +167,7 @@ fn deleting_a_configured_webhook_is_warned_of() {
     refused(&world, &["remote", "delete", "acme", &id, "--yes"], 1, &["404", "no webhook with this id"]);
     refused(&world, &["remote", "get", "acme", &id], 1, &["404", "no webhook with this id"]);
 
-    // What nobody configured needs no warning; what is left of it can be read.
+    // What no one configured needs no warning; what is left of it can be read.
     stranger(&world);
     let id = world.sandbox.webhook("absences").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(fine(&world, &["remote", "delete", "acme", &id]).contains("absences"));

@@ -1,5 +1,4 @@
-//! A webhook that leaves the configuration in mid-renewal and comes back: nothing is asked for it
-//! meanwhile, and what was owed is still owed.
+//! A webhook that leaves the configuration in mid-renewal and comes back still owes what it owed.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -38,8 +37,8 @@ fn a_renewal_goes_on_where_it_was_when_its_webhook_comes_back() {
     world.daemon.control.post("/v1/webhooks/acme/people/renew");
     world.renewed("people", "manual");
     let health = world.daemon.status.get("/v1/health");
-    assert_eq!(health.status, 200, "what is not configured is no problem: {}", health.text);
-    assert_eq!(world.sandbox.creates("clockings").len(), posts, "nobody asked for it");
+    assert_eq!(health.status, 200, "what is not configured is not a problem: {}", health.text);
+    assert_eq!(world.sandbox.creates("clockings").len(), posts, "no one asked for it");
     assert_eq!(world.receiver.resyncs("clockings").len(), resyncs);
     world.daemon.stop();
 
@@ -77,7 +76,7 @@ fn a_webhook_that_left_while_its_key_was_unknown_is_healed_when_it_comes_back() 
     world.start(&without);
     world.daemon.control.post("/v1/webhooks/acme/people/renew");
     world.renewed("people", "manual");
-    assert_eq!(world.sandbox.creates("clockings").len(), 2, "nobody asked for it");
+    assert_eq!(world.sandbox.creates("clockings").len(), 2, "no one asked for it");
     world.daemon.stop();
 
     world.start(&config);

@@ -38,12 +38,12 @@ fn five_fields_poll_every_minute() {
 fn lifetimes_of_two_seconds_work() {
     let world =
         World::running(&["--lifetime", "2s", "--retry-delay", "100ms", "--retries", "6"], &["clockings"]);
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world.eventually("five renewals", || (world.sandbox.creates("clockings").len() >= 6).then_some(()));
     world.sandbox.settings(&serde_json::json!({"lifetime_ms": 3_600_000}));
     let posts = world.sandbox.creates("clockings").len();
     world.eventually("a longer life", || (world.sandbox.creates("clockings").len() > posts).then_some(()));
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.settled("clockings");
     world.nothing_lost();
 }

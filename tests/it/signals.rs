@@ -118,7 +118,7 @@ fn usr1_polls_now() {
     world.sandbox.delete(&world.receiver.destination("clockings"), "clockings");
     let lists = world.sandbox.requests("list").len();
     pause(Duration::from_secs(2));
-    assert_eq!(world.sandbox.requests("list").len(), lists, "nobody asks unless told to");
+    assert_eq!(world.sandbox.requests("list").len(), lists, "no one asks unless told to");
     world.daemon.signal(Signal::USR1);
     world.renewed("clockings", "missing");
 }

@@ -1,5 +1,4 @@
-//! Key sinks are independent: one that fails or hangs keeps no other from its key, no webhook from its
-//! renewal and no change from the receiver; and each gets the newest key in the end, across restarts.
+//! Key sinks are independent, and each gets the newest key in the end, across restarts.
 
 use std::fs;
 
@@ -224,7 +223,7 @@ fn no_post_kills_a_key_while_a_sink_that_has_it_is_not_ready() {
     assert!(error["message"].as_str().unwrap().contains("cannot connect: "), "{error}");
     assert_eq!(world.sandbox.creates("clockings").len(), 1);
 
-    // A key that is dead has nobody to lose it.
+    // A key that is dead has no one to lose it.
     world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
     world.eventually("it is renewed", || (world.sandbox.creates("clockings").len() == 2).then_some(()));
     world.eventually("the file has the new key", || world.keys_agree("clockings").then_some(()));

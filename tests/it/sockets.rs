@@ -129,7 +129,7 @@ fn only_the_control_socket_shows_a_destination_whole() {
 }
 
 #[test]
-fn whoever_waits_for_a_key_gets_it_when_it_rotates() {
+fn who_waits_for_a_key_gets_it_when_it_rotates() {
     let world = World::running(LONG, &["clockings"]);
     let path = "/v1/webhooks/acme/clockings/key";
     let first = world.daemon.control.get(path).json();
@@ -223,7 +223,7 @@ fn sockets_that_a_killed_daemon_left_are_replaced() {
     assert_eq!(world.daemon.cli(&["status"]).status.code(), Some(3));
     world.daemon.start();
     world.settled("clockings");
-    assert_eq!(world.sandbox.creates("clockings").len(), 1, "a restart is no reason for a POST");
+    assert_eq!(world.sandbox.creates("clockings").len(), 1, "a restart is not a reason for a POST");
     world.daemon.stop();
     assert!(!world.path("status.sock").exists(), "an orderly end takes its sockets along");
 }

@@ -1,13 +1,10 @@
-//! TLS with the certificates of private authorities: who is trusted, what is said of everybody else, and
-//! that it takes no restart to change one's mind.
-//!
-//! Only connections over TLS lead to the tenant here, so what the daemon gets it got over those.
+//! TLS with the certificates of private authorities: who is trusted, and that it takes no restart to change.
 
 use std::{fs, path::Path, process::Output, time::Duration};
 
 use super::support::{Authority, Config, Server, Tls, World, pause};
 
-/// What is said where nobody signed who is trusted.
+/// What is said where no one signed who is trusted.
 const UNTRUSTED: &str = "no trusted authority has signed its certificate; if a private one has, or a \
                          proxy's, name that authority's certificate as ca_file in [api] and reload";
 
@@ -86,13 +83,13 @@ fn without_ca_file_a_private_authority_is_refused_in_plain_words() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let authority = Authority::new();
     let tenant = Tls::before(&world.sandbox.origin, &authority.certificate());
-    // Whatever this machine trusts, it trusts this one and has somebody to trust.
+    // Whatever this machine trusts, it trusts this one and has someone to trust.
     let system = world.path("system.pem");
     fs::write(&system, Authority::new().pem()).unwrap();
     world.daemon.env("SSL_CERT_FILE", system.to_str().unwrap());
 
     let mut config = world.config(&["clockings"]);
-    // Nobody asks but the daemon itself, which has failed.
+    // No one asks but the daemon itself, which has failed.
     config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
     config.renewal = "retry_initial = \"1s\"".to_owned();
     write(&world, &config, &tenant);
@@ -151,7 +148,7 @@ fn a_certificate_that_is_not_good_enough_is_refused_in_plain_words() {
     assert_eq!(online.status.code(), Some(1), "{}", everything(&online));
     assert!(everything(&online).contains("its certificate is refused ("), "{}", everything(&online));
 
-    // The server mended it: nothing is to be done here.
+    // The server fixed it: nothing is to be done here.
     tenant.present(&authority.certificate());
     world.settled("clockings");
 }
@@ -211,9 +208,9 @@ fn a_ca_file_without_certificates_is_a_mistake_of_the_configuration() {
     for (content, why) in [
         (None, "it cannot be read: No such file"),
         (Some(""), "it holds no certificate in PEM form"),
-        (Some("trust everybody"), "it holds no certificate in PEM form"),
+        (Some("trust everyone"), "it holds no certificate in PEM form"),
         (Some(no_certificate), "it holds no certificate in PEM form"),
-        (Some(halved), "is no certificate although it begins like one"),
+        (Some(halved), "is not a certificate although it begins like one"),
         (Some(damaged), "a certificate in it cannot be read ("),
     ] {
         if let Some(content) = content {

@@ -71,7 +71,7 @@ fn an_event_that_overtakes_its_key_waits_for_it() {
 fn a_mismatch_does_not_wait_longer_than_five_seconds_for_a_key() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let mut config = world.config(&["clockings"]);
-    // Far longer than anybody waits, however slow the machine is.
+    // Far longer than anyone waits, however slow the machine is.
     config.api = config.api.replace("\"10s\"", "\"60s\"");
     world.start(&config);
     world.settled("clockings");
@@ -121,7 +121,7 @@ fn a_signature_with_an_unknown_key_leads_to_a_look_for_a_foreign_renewal() {
     assert_eq!(answer.status, 401);
     world.renewed("clockings", "foreign_rotation");
 
-    // Whoever forges events cannot make the daemon ask again and again.
+    // A forger of events cannot make the daemon ask again and again.
     let (lists, began) = (world.sandbox.requests("list").len(), Instant::now());
     for _ in 0..20 {
         world.daemon.control.verify(VERIFY, &sign("forged", b"{}"), b"{}".to_vec());

@@ -1,5 +1,4 @@
-//! What a person without rights, or without a terminal, gets from `status`, and the live screen as a
-//! terminal gets it.
+//! What a person without rights, or without a terminal, gets from `status`, and the live screen.
 
 use std::{
     fs::{self, File},
@@ -53,7 +52,7 @@ fn who_may_not_read_the_file_is_sent_to_the_usual_socket() {
     let mut command = program();
     command.env("RUNTIME_DIRECTORY", folder).arg("--config").arg(&config).arg("status");
     if rustix::process::geteuid().is_root() {
-        // No permission stops root; anybody else is meant.
+        // No permission stops root; anyone else is meant.
         command.uid(65_534).gid(65_534);
     }
     let output = command.output().unwrap();

@@ -15,7 +15,7 @@ use std::fmt;
 ///
 /// let stored = ChangeVersion::from("00000B1400007AE0001F");
 /// assert!(ChangeVersion::from("00000B1400007AE00020") > stored);
-/// assert!(ChangeVersion::from("9") > ChangeVersion::from("10"), "a string is no number");
+/// assert!(ChangeVersion::from("9") > ChangeVersion::from("10"), "a string is not a number");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChangeVersion(Box<str>);

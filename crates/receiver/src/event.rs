@@ -31,7 +31,7 @@ pub enum ChangeType {
 #[non_exhaustive]
 pub enum InvalidEvent {
     /// It is not JSON, or not an object; the text says why, and holds nothing of the body.
-    #[error("the body is no JSON object: {0}")]
+    #[error("the body is not a JSON object: {0}")]
     NotJson(String),
     /// A property is missing, or empty, or not of the type that it should have.
     #[error("the event's '{property}' is {found}, where {expected} was expected")]

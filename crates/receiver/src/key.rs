@@ -1,4 +1,4 @@
-//! The private webhook key: Protime shows it once, and whoever has it can forge events.
+//! The private webhook key: Protime shows it once, and anyone who has it can forge events.
 //!
 //! It prints as `[redacted]`, is wiped from memory when dropped, and only [`WebhookKey::expose`]
 //! gives its text away: search for that word to see every place where a key leaves this type.
@@ -53,7 +53,7 @@ pub enum Refused {
 pub struct WebhookKey(Zeroizing<String>);
 
 impl WebhookKey {
-    /// Takes a key as Protime wrote it; `None` for an empty text, which is no key.
+    /// Takes a key as Protime wrote it; `None` for an empty text, which is not a key.
     ///
     /// Every character counts, a line end too: cut off what an editor has added.
     #[must_use]

@@ -1,6 +1,4 @@
 //! The admin API below `/_sandbox/`, for tests in other processes. `docs/sandbox.md` lists it.
-//!
-//! It asks for no credentials: the sandbox listens on loopback only and guards nothing real.
 
 use std::sync::Arc;
 
@@ -16,7 +14,7 @@ struct OfCollection {
     collection: String,
 }
 
-/// Answers a request for something below the admin API's root.
+// It asks for no credentials: the sandbox listens on loopback only and guards nothing real.
 pub(crate) fn answer(core: &Arc<Core>, below: &str, call: &Call) -> Answer {
     let handle = Handle::new(Arc::clone(core));
     let parsed = route(&handle, below, call);
@@ -76,7 +74,7 @@ fn ok<T: Serialize>(body: T) -> Answer {
 }
 
 fn done(found: bool) -> Answer {
-    if found { Answer::empty(204) } else { Answer::error(404, "NotFound", "There is no such webhook.") }
+    if found { Answer::empty(204) } else { Answer::not_found("webhook") }
 }
 
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T, String> {
@@ -86,6 +84,6 @@ fn body<T: DeserializeOwned>(call: &Call) -> Result<T, String> {
 fn since(call: &Call) -> Result<u64, String> {
     match call.parameter("since") {
         None => Ok(0),
-        Some(text) => text.parse().map_err(|_| format!("since is `{text}`, which is no number")),
+        Some(text) => text.parse().map_err(|_| format!("since is `{text}`, which is not a number")),
     }
 }

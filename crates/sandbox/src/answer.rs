@@ -6,24 +6,18 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// Its status code.
     pub(crate) status: u16,
-    /// Its headers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Its body.
     pub(crate) body: Bytes,
 }
 
 impl Answer {
-    /// JSON.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::text(status, "application/json; charset=utf-8", body.to_string())
     }
 
-    /// Text of a type.
     pub(crate) fn text(status: u16, content_type: &'static str, body: String) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
         Self { status, headers, body: Bytes::from(body) }
@@ -37,7 +31,6 @@ impl Answer {
         Self::text(status, "text/html; charset=utf-8", body)
     }
 
-    /// Nothing.
     pub(crate) fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
@@ -47,9 +40,14 @@ impl Answer {
         Self::json(status, &json!({"error": {"code": code, "message": message}}))
     }
 
-    /// `{"error": {"code", "message", "reasons"}}`
-    pub(crate) fn reasons(status: u16, code: &str, message: &str, reasons: &[&str]) -> Self {
-        Self::json(status, &json!({"error": {"code": code, "message": message, "reasons": reasons}}))
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::error(404, "NotFound", &format!("There is no such {what}."))
+    }
+
+    /// Of a token in a link to a next page: what has expired and what never was are one answer.
+    pub(crate) fn stale_page() -> Self {
+        let message = "The continuation token is invalid or has expired; start the list over.";
+        Self::error(409, "Conflict", message)
     }
 
     /// A parameter that is not valid, such as a filter.
@@ -57,9 +55,9 @@ impl Answer {
         Self::broken_rule(&format!("{parameter}: {message}"))
     }
 
-    /// A rule that the request breaks.
     pub(crate) fn broken_rule(reason: &str) -> Self {
-        Self::reasons(400, "BadRequest", "The request is not valid.", &[reason])
+        let message = "The request is not valid.";
+        Self::json(400, &json!({"error": {"code": "BadRequest", "message": message, "reasons": [reason]}}))
     }
 
     /// A body that is not valid, which is answered without the wrapper. What its errors look like is not
@@ -73,7 +71,6 @@ impl Answer {
         Self::json(400, &body)
     }
 
-    /// An OAuth error, which the token endpoint answers.
     pub(crate) fn oauth(status: u16, error: &str) -> Self {
         Self::json(status, &json!({"error": error}))
     }

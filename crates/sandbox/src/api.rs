@@ -22,31 +22,23 @@ use crate::{
     words::{self, API_ROOT},
 };
 
-/// The longest URI that the API takes.
 const LONGEST_URI: usize = 4_096;
 
-/// A request as it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// Its method.
     pub(crate) method: Method,
-    /// Its path.
     pub(crate) path: String,
     /// Its query, as it was sent.
     pub(crate) query: String,
-    /// Its headers.
     pub(crate) headers: HeaderMap,
-    /// Its body.
     pub(crate) body: Bytes,
 }
 
 impl Call {
-    /// A header's text.
     pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The decoded parameters of the query.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         pairs(&self.query)
     }
@@ -64,20 +56,14 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     url.query_pairs().into_owned().collect()
 }
 
-/// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A token of a tenant.
     Token(String),
-    /// The list of webhooks.
     List,
-    /// A new or renewed webhook.
     Create,
-    /// A webhook.
     Get(String),
     /// What is known of a webhook, also after its deletion.
     Debug(String),
-    /// The end of a webhook.
     Delete(String),
     /// A list or a fresh delta.
     Collection(&'static str),
@@ -90,7 +76,6 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// Reads method and path.
     pub(crate) fn of(call: &Call) -> Self {
         let (get, post, delete) =
             (call.method == Method::GET, call.method == Method::POST, call.method == Method::DELETE);
@@ -125,7 +110,6 @@ impl Route {
         }
     }
 
-    /// Its name in rules and records.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
             Self::Token(_) => Endpoint::Token,
@@ -139,7 +123,6 @@ impl Route {
         }
     }
 
-    /// The collection that the request concerns, where it concerns one.
     pub(crate) fn collection(&self, call: &Call) -> Option<String> {
         match self {
             Self::Collection(name) | Self::Delta(name) => Some((*name).to_owned()),
@@ -170,14 +153,15 @@ impl Route {
     }
 }
 
-/// Does what was asked.
 pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &Call) -> Answer {
     if let Route::Token(name) = route {
         return token::answer(tenant, now, name, call);
     }
-    if let Some(refusal) = refuse(tenant, now, route, call) {
-        return refusal;
-    }
+    answered(tenant, now, route, call).unwrap_or_else(|refusal| refusal)
+}
+
+fn answered(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<Answer, Answer> {
+    check(tenant, now, route, call)?;
     match route {
         Route::List => webhooks::list(tenant, now, call),
         Route::Create => webhooks::create(tenant, now, call),
@@ -186,23 +170,26 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &
         Route::Delete(id) => webhooks::delete(tenant, id),
         Route::Collection(name) => collections::list(tenant, now, name, call),
         Route::Delta(name) => collections::delta(tenant, now, name, call),
-        Route::WrongMethod => Answer::error(405, "MethodNotAllowed", "This resource has no such method."),
-        Route::Token(_) | Route::Unknown => Answer::error(404, "NotFound", "There is no such resource."),
+        Route::WrongMethod => {
+            Err(Answer::error(405, "MethodNotAllowed", "This resource has no such method."))
+        }
+        Route::Token(_) | Route::Unknown => Err(Answer::not_found("resource")),
     }
 }
 
-fn refuse(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Option<Answer> {
+/// Whether this may be asked, and in this way.
+fn check(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<(), Answer> {
     let length = tenant.origin.len() + call.path.len() + 1 + call.query.len();
     if length > LONGEST_URI {
-        return Some(Answer::error(414, "UriTooLong", "A URI has 4096 characters at most."));
+        return Err(Answer::error(414, "UriTooLong", "A URI has 4096 characters at most."));
     }
     if !call.header(header::USER_AGENT).is_some_and(is_service) {
         let message = "The User-Agent header must be of the form Service/Version (Company).";
-        return Some(Answer::broken_rule(message));
+        return Err(Answer::broken_rule(message));
     }
     let authorization = call.header(header::AUTHORIZATION);
-    let scopes = route.scopes(call, &tenant.settings);
-    scopes.iter().find_map(|scope| tenant.tokens.check(authorization, scope, now).err()).map(|denied| {
+    let mut scopes = route.scopes(call, &tenant.settings).into_iter();
+    scopes.try_for_each(|scope| tenant.tokens.check(authorization, &scope, now)).map_err(|denied| {
         match (denied, tenant.settings.missing_scope) {
             // Neither answer says which scope it was, as Protime's do not.
             (Denied::Forbidden, MissingScope::Forbidden) => {
@@ -216,7 +203,6 @@ fn refuse(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Option
     })
 }
 
-/// Whether a User-Agent has the form `Service/Version (Company)`.
 fn is_service(text: &str) -> bool {
     let Some((product, company)) = text.strip_suffix(')').and_then(|text| text.split_once(" (")) else {
         return false;

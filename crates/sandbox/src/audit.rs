@@ -23,11 +23,8 @@ use crate::journal::{Change, ChangeKind};
 /// The fate of the changes of a collection, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// Changes made.
     pub changes: usize,
-    /// Delivered by an event.
     pub by_event: usize,
-    /// Delivered by a resync.
     pub by_resync: usize,
     /// Delivered by neither; lost, once nothing is under way any more.
     pub missing: usize,
@@ -44,19 +41,16 @@ impl Fate {
     }
 }
 
-/// The fate of all changes.
 #[must_use]
 pub fn total(changes: &[Change], held: &Held) -> Fate {
     fate(ways(changes, held))
 }
 
-/// The fate of the changes of one collection.
 #[must_use]
 pub fn of(collection: &str, changes: &[Change], held: &Held) -> Fate {
     fate(ways(changes, held).filter(|(change, _)| change.collection == collection))
 }
 
-/// The changes that were not delivered.
 #[must_use]
 pub fn missing<'a>(changes: &'a [Change], held: &Held) -> Vec<&'a Change> {
     ways(changes, held).filter(|(_, way)| way.is_none()).map(|(change, _)| change).collect()
@@ -70,7 +64,6 @@ fn fate<'a>(ways: impl Iterator<Item = (&'a Change, Option<Way>)>) -> Fate {
     fate
 }
 
-/// How each change was delivered, if it was.
 fn ways<'a>(changes: &'a [Change], held: &Held) -> impl Iterator<Item = (&'a Change, Option<Way>)> {
     let deletions: HashMap<(&str, u64), &Change> = changes
         .iter()

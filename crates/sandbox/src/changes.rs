@@ -1,9 +1,4 @@
 //! What changes in the tenant, and whom it is told.
-//!
-//! Laws: every change of an object has a version and a place in the journal, and is queued for every
-//! webhook of its collection that delivers at that moment. Saving one group saves all of them: an
-//! event for each, also where nothing has changed. One action may touch several collections: a clocking
-//! moves the totals, the counters and the paid presences of its person and day.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +11,7 @@ use crate::{
     collections::{Object, Shown, change_version},
     journal::{Change, ChangeKind},
     references::References,
-    settings::{ActivityChangeVersion, ClockingDeletion, Settings},
+    settings::ClockingDeletion,
     tenant::Tenant,
     values::Wishes,
     webhooks::Pending,
@@ -30,25 +25,20 @@ pub(crate) const GROUPS: [&str; 2] = ["absence-groups", "counter-groups"];
 const TOUCHED: [(&str, u64); 4] =
     [("calculated-totals", 0), ("counters", 0), ("paid-presences", 0), ("paid-presences", 1)];
 
-/// Changes to make.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
-    /// The collection.
     pub collection: String,
     /// The object; a new one, or for a deletion the oldest one, where this is absent.
     #[serde(default)]
     pub id: Option<u64>,
-    /// `upsert` or `delete`.
     #[serde(default)]
     pub kind: WantedKind,
-    /// How many changes.
     #[serde(default = "one")]
     pub count: usize,
     /// The day that the object is of; today for a new one, unchanged for another, where this is absent.
     #[serde(default)]
     pub date: Option<String>,
-    /// The id of the person whose the object is.
     #[serde(default)]
     pub person: Option<u64>,
     /// Other properties by their paths, such as `terminal.id`.
@@ -63,29 +53,18 @@ fn one() -> usize {
     1
 }
 
-/// What to do with an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WantedKind {
-    /// Insert or update.
     #[default]
     Upsert,
-    /// Delete.
     Delete,
 }
 
 impl ChangeRequest {
-    /// So many new objects.
     #[must_use]
     pub fn inserts(collection: &str, count: usize) -> Self {
         Self { collection: collection.to_owned(), count, ..Self::default() }
-    }
-}
-
-impl Settings {
-    /// Whether the objects of a collection show their version.
-    pub(crate) fn versions(&self, collection: &str) -> bool {
-        collection != "activity-durations" || self.activity_change_version == ActivityChangeVersion::Present
     }
 }
 
@@ -143,6 +122,7 @@ impl Tenant {
     }
 
     fn touch_others(&mut self, collection: &'static str, related: bool, made: &[Change], now: Timestamp) {
+        // Saving one group saves all of them: an event for each, also where nothing has changed.
         if GROUPS.contains(&collection) && !made.is_empty() {
             let saved: BTreeSet<u64> = made.iter().map(|change| change.id).collect();
             let others: Vec<u64> =
@@ -160,7 +140,7 @@ impl Tenant {
         }
     }
 
-    /// A clocking moves what is calculated of its person and day.
+    /// A clocking moves the totals, the counters and the paid presences of its person and day.
     fn touch_day(&mut self, clocking: &Change, now: Timestamp) {
         let object = self.collections.get("clockings", clocking.id);
         let person = object.and_then(|object| object.property("person.id")).and_then(|id| id.as_u64());
@@ -169,8 +149,7 @@ impl Tenant {
         let Some(day) = day.and_then(|day| u64::try_from(day).ok()) else { return };
         let set = Map::new();
         for (collection, part) in TOUCHED {
-            let watched = |pair: &crate::webhooks::Pair| pair.collection == collection;
-            if self.webhooks.all().iter().any(|webhook| webhook.delivers() && watched(&webhook.pair)) {
+            if self.webhooks.watching(collection).next().is_some() {
                 // One record a person, day and part, whose id nothing else has.
                 let id = (person * 2 + part) * 10_000_000 + day;
                 let wishes = Wishes { date: Some(date), person: Some(person), set: &set };
@@ -181,18 +160,14 @@ impl Tenant {
         }
     }
 
+    /// Every change has a version and a place in the journal, and is queued for every webhook of its
+    /// collection that delivers at that moment.
     fn tell(&mut self, collection: &'static str, id: u64, kind: ChangeKind, at: Timestamp) -> Change {
         let (seq, _) = self.journal.stamp();
         let versions = self.settings.versions(collection);
         let object = self.collections.get(collection, id);
-        let listeners: Vec<usize> = self
-            .webhooks
-            .all()
-            .iter()
-            .filter(|webhook| webhook.delivers() && webhook.pair.collection == collection)
-            .map(|webhook| webhook.serial)
-            .collect();
-        for serial in &listeners {
+        let watching: Vec<usize> = self.webhooks.watching(collection).map(|webhook| webhook.serial).collect();
+        for serial in &watching {
             if let (Some(webhook), Some(object)) = (self.webhooks.by_serial(*serial), object) {
                 let told = object.told(Shown { references: &webhook.references, versions });
                 let body = Bytes::from(told.to_string());
@@ -210,7 +185,7 @@ impl Tenant {
             date: object.and_then(Object::day),
             data: silent.map(|object| object.shown(Shown { references: &References::default(), versions })),
         };
-        self.journal.change(change.clone(), listeners.len());
+        self.journal.change(change.clone(), watching.len());
         change
     }
 }

@@ -1,9 +1,4 @@
 //! The objects of the collections and their versions.
-//!
-//! An id is a whole number; new ones are not in the order of time, so that a list in the order of ids
-//! shows something new anywhere. A `changeVersion` is a text of twenty characters that orders as text:
-//! one counter for the whole tenant. A deleted object stays as a tombstone, because a kept delta tells of
-//! deletions.
 
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -22,25 +17,22 @@ use crate::{
 const FIRST_VERSION: u128 = 0x0000_0B14_0000_7AE0_0000;
 
 /// Ids lie between this and so much above it; the step has no divisor in common with the number of ids.
+/// So new ones are not in the order of time, and a list in the order of ids shows something new anywhere.
 const IDS: (u64, u64, u64) = (40_000_000, 10_000_019, 6_180_347);
 
-/// How things stand with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// It is there.
     There,
     /// It is there with the status `Deleted`.
     Marked,
-    /// Only a tombstone is left.
+    /// Only a tombstone is left, because a kept delta tells of deletions.
     Gone,
 }
 
-/// One object, or what is left of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     /// The place of its latest change.
     pub(crate) version: u64,
-    /// How things stand with it.
     pub(crate) life: Life,
     facts: &'static Facts,
     /// Its properties without its version, as JSON: there may be a hundred thousand objects, and a tree of
@@ -50,10 +42,8 @@ pub(crate) struct Object {
     fields: Vec<(&'static str, Datum)>,
 }
 
-/// How objects are shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shown<'a> {
-    /// The references that were asked for.
     pub(crate) references: &'a References,
     /// Whether they have their `changeVersion`; a deletion always has.
     pub(crate) versions: bool,
@@ -97,7 +87,6 @@ impl Object {
         }
     }
 
-    /// A property.
     pub(crate) fn property(&self, path: &str) -> Option<Value> {
         values::get(&self.data(), path).cloned()
     }
@@ -121,12 +110,11 @@ impl Object {
     }
 }
 
-/// The version as it is written.
+/// Twenty characters that order as text; one counter for the whole tenant.
 pub(crate) fn change_version(version: u64) -> String {
     format!("{:020X}", FIRST_VERSION + u128::from(version))
 }
 
-/// The objects of every collection.
 #[derive(Debug, Default)]
 pub(crate) struct Collections {
     objects: BTreeMap<&'static str, BTreeMap<u64, Object>>,
@@ -135,7 +123,6 @@ pub(crate) struct Collections {
 }
 
 impl Collections {
-    /// The latest version of all.
     pub(crate) fn last_version(&self) -> u64 {
         self.last_version
     }
@@ -184,48 +171,38 @@ impl Collections {
 
     /// Says that an object is the same as before, in a new version; false if there is none.
     pub(crate) fn touch(&mut self, collection: &str, id: u64) -> bool {
-        let objects = self.objects.get_mut(collection);
-        let Some(object) = objects.and_then(|all| all.get_mut(&id)).filter(|it| it.life == Life::There)
-        else {
-            return false;
-        };
-        self.last_version += 1;
-        object.version = self.last_version;
-        true
+        self.renewed(collection, id, |life| life == Life::There).is_some()
     }
 
     /// Gives an object the status `Deleted`; false if it is not there.
     pub(crate) fn mark(&mut self, collection: &str, id: u64) -> bool {
-        let marked = self.touch(collection, id);
-        let object = self.objects.get_mut(collection).and_then(|all| all.get_mut(&id));
-        if let Some(object) = object.filter(|_| marked) {
-            let mut data = object.data();
-            data.insert("status".to_owned(), json!("Deleted"));
-            object.keep(data);
-            object.life = Life::Marked;
-        }
-        marked
+        let Some(object) = self.renewed(collection, id, |life| life == Life::There) else { return false };
+        let mut data = object.data();
+        data.insert("status".to_owned(), json!("Deleted"));
+        object.keep(data);
+        object.life = Life::Marked;
+        true
     }
 
-    /// Deletes an object; false if there is no such object.
     pub(crate) fn delete(&mut self, collection: &str, id: u64) -> bool {
-        let objects = self.objects.get_mut(collection);
-        let Some(object) = objects.and_then(|all| all.get_mut(&id)).filter(|it| it.life != Life::Gone) else {
-            return false;
-        };
-        self.last_version += 1;
-        object.version = self.last_version;
+        let Some(object) = self.renewed(collection, id, |life| life != Life::Gone) else { return false };
         object.life = Life::Gone;
         object.keep(Map::from_iter([("id".to_owned(), json!(id))]));
         true
     }
 
-    /// An object, or what is left of it.
+    /// The object in its next version, if how things stand with it is right.
+    fn renewed(&mut self, collection: &str, id: u64, is_right: fn(Life) -> bool) -> Option<&mut Object> {
+        let object = self.objects.get_mut(collection)?.get_mut(&id).filter(|it| is_right(it.life))?;
+        self.last_version += 1;
+        object.version = self.last_version;
+        Some(object)
+    }
+
     pub(crate) fn get(&self, collection: &str, id: u64) -> Option<&Object> {
         self.objects.get(collection)?.get(&id)
     }
 
-    /// The ids of what is there.
     pub(crate) fn there(&self, collection: &str) -> impl Iterator<Item = u64> {
         let objects = self.objects.get(collection).into_iter().flatten();
         objects.filter(|(_, object)| object.life == Life::There).map(|(id, _)| *id)

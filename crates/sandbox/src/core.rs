@@ -1,7 +1,4 @@
 //! What the tasks of the sandbox share: the state behind its lock, the wake-ups, the tasks.
-//!
-//! [`Core::with`] is the only way to the state. It disables what has expired before anyone looks
-//! and wakes the deliveries and the expiry afterwards, so no operation can forget to.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,7 +17,6 @@ use crate::{tenant::Tenant, time::until};
 /// How many events are under way at a time over all webhooks.
 const DELIVERIES_AT_A_TIME: usize = 64;
 
-/// What the tasks share.
 pub(crate) struct Core {
     tenant: Mutex<Tenant>,
     tasks: Mutex<JoinSet<()>>,
@@ -28,11 +24,8 @@ pub(crate) struct Core {
     pub(crate) deliver: Notify,
     /// The nearest `validUntil` may be another.
     pub(crate) deadlines: Notify,
-    /// The load is another.
     pub(crate) load: Notify,
-    /// Bounds the events under way.
     pub(crate) permits: Semaphore,
-    /// Sends the events.
     pub(crate) client: reqwest::Client,
     stop: watch::Sender<bool>,
 }
@@ -42,7 +35,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
-    /// Shares a tenant.
     pub(crate) fn new(tenant: Tenant, client: reqwest::Client) -> Arc<Self> {
         Arc::new(Self {
             tenant: Mutex::new(tenant),
@@ -56,7 +48,9 @@ impl Core {
         })
     }
 
-    /// Does something at one moment of the tenant's time.
+    /// Does something at one moment of the tenant's time. This is the only way to the state: what has expired
+    /// is disabled before anyone looks, deliveries and expiry are woken afterwards, and no operation can
+    /// forget to.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Tenant, Timestamp) -> R) -> R {
         let mut tenant = locked(&self.tenant);
         let now = tenant.now();
@@ -75,36 +69,30 @@ impl Core {
         result
     }
 
-    /// Runs something until it ends or the sandbox does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = locked(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    /// Asks for the end.
     pub(crate) fn request_stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Waits until someone asks for the end.
     pub(crate) async fn stop_requested(&self) {
         // The sender lives in `self`, so the only way out is the value.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
-    /// Ends every task at once.
     pub(crate) fn abort(&self) {
         locked(&self.tasks).abort_all();
     }
 
-    /// Ends every task and waits until the last one is gone.
     pub(crate) async fn end(&self) {
         let mut tasks = std::mem::take(&mut *locked(&self.tasks));
         tasks.shutdown().await;
     }
 
-    /// Disables every webhook at its `validUntil`.
     pub(crate) async fn expire(self: Arc<Self>) {
         loop {
             let wait = self.with(|tenant, now| tenant.webhooks.next_expiry().map(|then| until(now, then)));

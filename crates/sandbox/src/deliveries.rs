@@ -1,8 +1,4 @@
 //! Delivers events: signed, retried, and given up for good.
-//!
-//! Each webhook has workers of its own, so a receiver that does not answer holds up no other. An
-//! event is signed again at each attempt, with the key that counts then or, if so set, with that of its
-//! first attempt. When the last retry of one event fails, its webhook is disabled and everything that waits is dropped.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -10,10 +6,8 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use crate::{core::Core, journal::Delivery, secret, settings::RetryKey, tenant::Tenant, webhooks::Pending};
 
-/// How the sandbox introduces itself to receivers.
 const AGENT: &str = concat!("protime-webhookd-sandbox/", env!("CARGO_PKG_VERSION"));
 
-/// The longest delay between two attempts.
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// A worker's place: a webhook in one of its lives.
@@ -23,14 +17,12 @@ struct Worker {
     life: u64,
 }
 
-/// A key and its number.
 #[derive(Clone)]
 struct Signer {
     key: String,
     version: u64,
 }
 
-/// An attempt that is ready to be sent.
 struct Attempt {
     seq: u64,
     url: String,
@@ -40,7 +32,6 @@ struct Attempt {
     timeout: Duration,
 }
 
-/// What follows an attempt.
 enum Next {
     Done,
     RetryAfter(Duration),
@@ -58,6 +49,7 @@ pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
 /// Starts workers wherever there is something to deliver, for ever.
 pub(crate) async fn dispatch(core: Arc<Core>) {
     loop {
+        // Each webhook has workers of its own, so a receiver that does not answer holds up no other.
         for worker in core.with(|tenant, _| start_workers(tenant)) {
             let shared = Arc::clone(&core);
             core.spawn(async move { work(&shared, worker.0, worker.1).await });
@@ -128,6 +120,7 @@ fn begin(
         .webhooks
         .by_serial(worker.serial)
         .filter(|webhook| webhook.life == worker.life && webhook.delivers())?;
+    // Signed again at each attempt: with the key that counts then or, if so set, with that of the first one.
     let first = first.filter(|_| tenant.settings.retry_key == RetryKey::Old);
     let signer =
         first.cloned().unwrap_or_else(|| Signer { key: webhook.key.clone(), version: webhook.key_version });
@@ -183,17 +176,16 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 fn end(tenant: &mut Tenant, worker: Worker, number: u32, seq: u64, outcome: Result<u16, String>) -> Next {
-    let delivered = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
-    tenant.journal.delivered(seq, outcome);
+    let delivered = tenant.journal.delivered(seq, outcome);
     let Some(webhook) = tenant.webhooks.by_serial(worker.serial) else { return Next::Done };
     if delivered {
         webhook.delivered += 1;
-        return Next::Done;
     }
-    if webhook.life != worker.life {
+    if delivered || webhook.life != worker.life {
         return Next::Done;
     }
     if number > tenant.settings.retries {
+        // With it, everything that waits is dropped.
         tenant.disable(worker.serial, "exhausted");
         return Next::Done;
     }

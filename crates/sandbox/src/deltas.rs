@@ -1,9 +1,4 @@
-//! Deltas and pages: what the opaque tokens in links stand for.
-//!
-//! A token holds its whole meaning, so the sandbox keeps no cursor per page. What it does keep is which
-//! delta of a collection lives: starting one ends the other, and one that is not asked for dies. All
-//! clients of the API are one client here; what someone else starts ends ours only if a tenant has one
-//! delta a collection.
+//! What the opaque tokens in links stand for, and which delta of a collection lives.
 
 use std::collections::HashMap;
 
@@ -13,46 +8,36 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{secret, time::later};
 
-/// Where a walk through the list of webhooks is.
+/// Where the reading of the list of webhooks is: its `continuationToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PageToken {
-    /// The list.
-    pub(crate) collection: String,
-    /// Its filter, as it was sent.
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListToken {
+    /// As it was sent.
     pub(crate) filter: String,
-    /// Its external references, as they were sent.
-    pub(crate) references: String,
-    /// The last item that was shown.
-    pub(crate) after: String,
+    /// The number of the last webhook that was shown.
+    pub(crate) after: Option<usize>,
     /// Whether this page is one of the empty ones in between.
     pub(crate) blank: bool,
-    /// The fresh delta that the walk belongs to, with the version at its start.
-    pub(crate) delta: Option<(String, u64)>,
 }
 
-/// Where a walk through a collection is: a `continuationToken`.
+/// Where the reading of a collection is: a `continuationToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Continuation {
-    /// The collection.
     pub(crate) collection: String,
     /// Its filter, as it was sent.
     pub(crate) filter: String,
     /// Its external references, as they were sent.
     pub(crate) references: String,
-    /// The last object that was shown.
     pub(crate) after: Option<u64>,
     /// Whether this page is one of the empty ones in between.
     pub(crate) blank: bool,
-    /// Until when it can be used.
     pub(crate) until: Timestamp,
 }
 
 /// Where a delta is: a `deltaToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaToken {
-    /// Which delta.
     pub(crate) id: String,
-    /// Counts the links of the delta.
     pub(crate) link: u64,
     /// The version up to which everything was shown.
     pub(crate) version: u64,
@@ -62,7 +47,7 @@ pub(crate) struct DeltaToken {
     pub(crate) references: String,
 }
 
-/// Writes a token.
+// A token holds its whole meaning, so that the sandbox keeps no cursor per page.
 pub(crate) fn encode<T: Serialize>(token: &T) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(token).unwrap_or_default())
 }
@@ -79,14 +64,14 @@ struct Alive {
     links: u64,
 }
 
-/// Which delta of which collection lives.
+/// Starting one ends the other, and one that is not asked for dies. All clients of the API are one client
+/// here; what someone else starts ends ours only if a tenant has one delta a collection.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     alive: HashMap<&'static str, Alive>,
 }
 
 impl Deltas {
-    /// Starts a delta, which ends the one before it.
     pub(crate) fn start(&mut self, collection: &'static str, lifetime_ms: u64, now: Timestamp) -> String {
         let id = secret::id();
         self.alive.insert(collection, Alive { id: id.clone(), until: later(now, lifetime_ms), links: 0 });
@@ -108,12 +93,10 @@ impl Deltas {
         true
     }
 
-    /// The number of the latest link of the delta of a collection.
     pub(crate) fn latest_link(&self, collection: &str) -> u64 {
         self.alive.get(collection).map_or(0, |alive| alive.links)
     }
 
-    /// The number of a new link of the delta of a collection.
     pub(crate) fn next_link(&mut self, collection: &str) -> u64 {
         self.alive.get_mut(collection).map_or(0, |alive| {
             alive.links += 1;

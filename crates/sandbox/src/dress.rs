@@ -1,14 +1,10 @@
-//! What other servers do to an answer on its way out: a byte order mark before the JSON, compression
-//! that no one asked for, a `nextLink` with a host of their own, another word for an empty list.
-//!
-//! Only answers of the API are dressed, and only JSON of its own: what a fault rule puts in their place
-//! is already as it was asked for.
+//! What other servers do to JSON of the API: a byte order mark, compression, other links, no empty lists.
 
 use axum::{
     body::Bytes,
     http::{HeaderValue, header},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     answer::Answer,
@@ -31,9 +27,20 @@ pub(crate) fn dressed(mut answer: Answer, settings: &Settings, origin: &str, hos
     if !is_json {
         return answer;
     }
-    if let Ok(Value::Object(_)) = serde_json::from_slice::<Value>(&answer.body) {
-        answer = with_other_links(answer, settings, origin, host);
-        answer = with_other_emptiness(answer, settings);
+    if let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) {
+        let is_linked = begin_link(&mut body, settings, origin, host);
+        let is_empty = answer.status == 200 && body.get("value") == Some(&json!([]));
+        let is_null = is_empty && settings.empty_list != EmptyList::Array;
+        if is_null && settings.empty_list == EmptyList::NoContent && body.len() == 1 {
+            return Answer::empty(204);
+        }
+        if is_null {
+            // Also where links stand beside the list: then there is no answer without a body.
+            body.insert("value".to_owned(), Value::Null);
+        }
+        if is_linked || is_null {
+            answer.body = Value::Object(body).to_string().into();
+        }
     }
     if answer.body.is_empty() {
         return answer;
@@ -48,37 +55,17 @@ pub(crate) fn dressed(mut answer: Answer, settings: &Settings, origin: &str, hos
     answer
 }
 
-fn with_other_links(mut answer: Answer, settings: &Settings, origin: &str, host: &str) -> Answer {
+/// Whether there is a link that does not stay as it is.
+fn begin_link(body: &mut Map<String, Value>, settings: &Settings, origin: &str, host: &str) -> bool {
     let base = match settings.next_link_host {
-        NextLinkHost::Path => return answer,
+        NextLinkHost::Path => return false,
         NextLinkHost::Url => origin.to_owned(),
         NextLinkHost::OtherHost => INTERNAL.to_owned(),
         NextLinkHost::Http => format!("http://{host}"),
     };
-    if let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body)
-        && let Some(link) = body.get("nextLink").and_then(Value::as_str)
-    {
-        body["nextLink"] = json!(format!("{base}{link}"));
-        answer.body = body.to_string().into();
-    }
-    answer
-}
-
-fn with_other_emptiness(mut answer: Answer, settings: &Settings) -> Answer {
-    let Ok(Value::Object(mut body)) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
-    if answer.status != 200 || body.get("value") != Some(&json!([])) {
-        return answer;
-    }
-    match settings.empty_list {
-        EmptyList::Array => {}
-        // Where links stand beside the list, there is no answer without a body.
-        EmptyList::NoContent if body.len() == 1 => return Answer::empty(204),
-        EmptyList::Null | EmptyList::NoContent => {
-            body.insert("value".to_owned(), Value::Null);
-            answer.body = Value::Object(body).to_string().into();
-        }
-    }
-    answer
+    let Some(Value::String(link)) = body.get_mut("nextLink") else { return false };
+    link.insert_str(0, &base);
+    true
 }
 
 /// A gzip file of these bytes, which are stored and not made smaller.

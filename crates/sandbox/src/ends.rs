@@ -1,7 +1,4 @@
 //! `validUntil`: how exact it is, and how the answers write it.
-//!
-//! A webhook never ends before its lifetime is over: an end without a fraction is the next whole second.
-//! A fraction has seven digits, as many as .NET keeps, so that every rounding of a list shows.
 
 use jiff::{Timestamp, tz};
 
@@ -18,7 +15,8 @@ const TICK: i128 = 100;
 /// What `datetime` of SQL Server counts in: so many a second.
 const SQL_TICKS: i128 = 300;
 
-/// When a webhook ends that was created or renewed now.
+/// Never before the lifetime is over: an end without a fraction is the next whole second. A fraction has
+/// seven digits, as many as .NET keeps, so that every rounding of a list shows.
 pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
     let ms = i128::from(settings.lifetime_ms) * 1_000_000;
     let end = now.as_nanosecond().saturating_add(ms);
@@ -35,7 +33,6 @@ fn up_to_second(nanos: i128) -> i128 {
     nanos.div_euclid(SECOND) * SECOND + if nanos.rem_euclid(SECOND) == 0 { 0 } else { SECOND }
 }
 
-/// As the answer to a POST writes it.
 pub(crate) fn posted(end: Timestamp, settings: &Settings) -> String {
     match settings.posted_end {
         PostedEnd::Exact => with_offset(end),
@@ -43,7 +40,6 @@ pub(crate) fn posted(end: Timestamp, settings: &Settings) -> String {
     }
 }
 
-/// As a list writes it.
 pub(crate) fn listed(end: Timestamp, settings: &Settings) -> String {
     match settings.listed_end {
         ListedEnd::Exact => with_offset(end),

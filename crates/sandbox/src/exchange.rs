@@ -1,7 +1,4 @@
 //! One request: recorded, possibly damaged by a fault, answered.
-//!
-//! What the tenant does runs in a task of its own. A client that goes away does not take it back:
-//! that is how an answer gets lost while its effect stays.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +37,8 @@ pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
     let (seq, fault) = core.with(|tenant, _| begin(tenant, &route, &call));
     let exchange = Exchange { core: Arc::clone(core), seq, route, call };
     let (reply, answered) = oneshot::channel();
+    // In a task of its own: a client that goes away does not take back what the tenant does. That is how an
+    // answer gets lost while its effect stays.
     core.spawn(exchange.answer(fault, reply));
     // The task ends without a reply only when the sandbox does.
     answered.await.unwrap_or(Reply::Reset)
@@ -69,8 +68,9 @@ fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action
 impl Exchange {
     async fn answer(self, fault: Option<Action>, reply: oneshot::Sender<Reply>) {
         let whole = |answer| Reply::Answer(answer, Shape::Whole);
+        let done = |shape| Reply::Answer(self.process(), shape);
         let sent = match fault {
-            None => whole(self.process()),
+            None => done(Shape::Whole),
             Some(Action::Status(other)) => {
                 if other.processed {
                     self.process();
@@ -91,19 +91,17 @@ impl Exchange {
             }
             Some(Action::DelayBefore { ms }) => {
                 sleep(Duration::from_millis(ms)).await;
-                whole(self.process())
+                done(Shape::Whole)
             }
             Some(Action::DelayAfter { ms }) => {
-                let answer = self.process();
+                let sent = done(Shape::Whole);
                 sleep(Duration::from_millis(ms)).await;
-                whole(answer)
+                sent
             }
-            Some(Action::Truncate { bytes }) => Reply::Answer(self.process(), Shape::Truncated(bytes)),
-            Some(Action::ContentLength { delta }) => Reply::Answer(self.process(), Shape::WrongLength(delta)),
-            Some(Action::Huge { mib }) => Reply::Answer(self.process(), Shape::Huge(mib)),
-            Some(Action::Dribble { ms, bytes }) => {
-                Reply::Answer(self.process(), Shape::Dribbled(bytes, Duration::from_millis(ms)))
-            }
+            Some(Action::Truncate { bytes }) => done(Shape::Truncated(bytes)),
+            Some(Action::ContentLength { delta }) => done(Shape::WrongLength(delta)),
+            Some(Action::Huge { mib }) => done(Shape::Huge(mib)),
+            Some(Action::Dribble { ms, bytes }) => done(Shape::Dribbled(bytes, Duration::from_millis(ms))),
             Some(Action::NotJson { body }) => whole(not_json(&self.process(), body)),
             Some(Action::NoKey) => whole(self.process_with_key(None)),
             Some(Action::KeyField { name }) => whole(self.process_with_key(Some(&name))),

@@ -1,8 +1,4 @@
 //! What is known of each collection: properties, filters, limits, scope, references.
-//!
-//! `facts.json` is the sandbox's own copy of what Protime's documentation shows, without the prose. The
-//! client reads another one: a mistake in a fact must be made twice to pass a test. Where no page shows
-//! something, the fact is left out, and the sandbox refuses it.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,15 +6,11 @@ use serde::Deserialize;
 
 use crate::filter::Field;
 
-/// What is known of one collection.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Facts {
-    /// The scope that allows to read it.
     pub(crate) scope: String,
-    /// What its list demands and takes.
     pub(crate) list: Reading,
-    /// What a fresh delta demands and takes.
     pub(crate) delta: Reading,
     /// The external references that it takes, by their collection.
     pub(crate) references: BTreeMap<String, Related>,
@@ -26,13 +18,11 @@ pub(crate) struct Facts {
     pub(crate) properties: BTreeMap<String, Property>,
 }
 
-/// What one way of reading demands and takes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reading {
     /// The filters without which there is no answer.
     pub(crate) required: Vec<String>,
-    /// Every filter.
     pub(crate) filters: BTreeMap<String, Field>,
     /// Whether the dates may span one year at most.
     #[serde(default)]
@@ -49,24 +39,17 @@ pub(crate) struct Related {
     pub(crate) predefined: Vec<String>,
 }
 
-/// A property of an object.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Property {
-    /// What it holds.
     pub(crate) kind: Kind,
-    /// When it is there.
     pub(crate) presence: Presence,
 }
 
-/// What a property holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The `changeVersion`.
     Version,
-    /// A whole number.
     Integer,
-    /// Any text.
     Text,
     /// `YYYY-MM-DD`.
     Date,
@@ -74,32 +57,24 @@ pub(crate) enum Kind {
     MinutesOfDay,
     /// A duration in minutes.
     Minutes,
-    /// A number.
     Number,
-    /// A truth value.
     Boolean,
-    /// A UUID.
     Guid,
     /// The id of a request: tenant, person and number.
     Request,
     /// Texts by language.
     Translations,
-    /// One of these words.
     OneOf(Vec<String>),
-    /// An array of these words.
     SomeOf(Vec<String>),
 }
 
-/// When a property is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// In every object.
     Always,
     /// Only in an object of this `kind`.
     OfKind(String),
     /// Only after the object was changed.
     Edited,
-    /// In some objects.
     Set,
 }
 
@@ -148,10 +123,11 @@ impl Facts {
 }
 
 #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads all of it")]
+// The sandbox's own copy of what Protime's documentation shows: the client reads another one, so that a
+// mistake in a fact must be made twice to pass a test. What no page shows is left out, and refused.
 static ALL: LazyLock<BTreeMap<String, Facts>> =
     LazyLock::new(|| serde_json::from_str(include_str!("facts.json")).expect("facts.json is well formed"));
 
-/// What is known of a collection.
 pub(crate) fn of(collection: &str) -> Option<&'static Facts> {
     ALL.get(collection)
 }

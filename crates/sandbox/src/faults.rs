@@ -1,7 +1,4 @@
 //! Fault rules: which request goes wrong, how often, and how.
-//!
-//! Rules are tried in the order in which they were added; the first that matches and is not used
-//! up decides. A rule that is used up stays in the list, so that a test can see that it was.
 
 mod spec;
 
@@ -10,11 +7,9 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-/// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Endpoint {
-    /// The token endpoint.
     Token,
     /// `GET /webhooks`
     List,
@@ -33,7 +28,6 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Its name in rules and records.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -48,19 +42,15 @@ impl Endpoint {
     }
 }
 
-/// An answer that the tenant would not have given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherAnswer {
-    /// Its status code.
     pub(crate) status: u16,
     /// Its body; otherwise an error of a documented shape, or HTML for 502 to 504.
     #[serde(default)]
     pub(crate) body: Option<String>,
-    /// The body's type.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
-    /// More headers.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     /// `Retry-After` in seconds.
@@ -77,31 +67,27 @@ pub struct OtherAnswer {
 impl OtherAnswer {
     fn check(&self) -> Result<(), String> {
         if self.status < 200 || StatusCode::from_u16(self.status).is_err() {
-            return Err(format!("{} is no final status code", self.status));
+            return Err(format!("{} is not a final status code", self.status));
         }
         for (name, value) in &self.headers {
-            HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;
+            HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
             HeaderValue::try_from(value).map_err(|_| format!("`{name}` has no valid value"))?;
         }
         let valid = self.content_type.as_ref().is_none_or(|text| HeaderValue::try_from(text).is_ok());
-        if valid { Ok(()) } else { Err("content_type is no header value".to_owned()) }
+        if valid { Ok(()) } else { Err("content_type is not a header value".to_owned()) }
     }
 }
 
-/// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
-    /// Another answer.
     Status(OtherAnswer),
     /// Waits, then does what was asked, even if the client has gone.
     DelayBefore {
-        /// Milliseconds.
         ms: u64,
     },
     /// Does what was asked, then waits before it answers.
     DelayAfter {
-        /// Milliseconds.
         ms: u64,
     },
     /// Resets the connection and does nothing.
@@ -110,7 +96,6 @@ pub enum Action {
     ResetAfter,
     /// Resets the connection and does what was asked only later.
     ProcessLate {
-        /// Milliseconds.
         ms: u64,
     },
     /// Closes the connection in the middle of the body.
@@ -126,28 +111,22 @@ pub enum Action {
     },
     /// So much white space before the body.
     Huge {
-        /// Mebibytes.
         mib: u32,
     },
-    /// Sends the body slowly.
     Dribble {
         /// Milliseconds between two pieces.
         ms: u64,
-        /// Size of a piece.
         #[serde(default = "one")]
         bytes: usize,
     },
-    /// Does what was asked and answers with the right status and a body that is no JSON.
+    /// Does what was asked and answers with the right status and a body that is not JSON.
     NotJson {
         /// The body; otherwise a page of HTML.
         #[serde(default)]
         body: Option<String>,
     },
-    /// Answers a POST without the key.
     NoKey,
-    /// Answers a POST with the key under another name.
     KeyField {
-        /// The name.
         name: String,
     },
 }
@@ -157,7 +136,6 @@ fn one() -> usize {
 }
 
 impl Action {
-    /// Its name in rules and records.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Status(_) => "status",
@@ -187,11 +165,9 @@ impl Action {
     }
 }
 
-/// One rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Which requests.
     pub(crate) endpoint: Endpoint,
     /// Only those that concern this collection.
     #[serde(default)]
@@ -205,9 +181,7 @@ pub struct Rule {
     /// How likely it applies to a matching request, from 0 to 1.
     #[serde(default = "certain")]
     pub(crate) probability: f64,
-    /// What goes wrong.
     pub(crate) action: Action,
-    /// How many times it has applied.
     #[serde(default, skip_deserializing)]
     pub(crate) applied: u64,
 }
@@ -222,13 +196,11 @@ fn certain() -> f64 {
 }
 
 impl Rule {
-    /// A rule that applies so many times to an endpoint, from the first request on.
     #[must_use]
     pub fn new(endpoint: Endpoint, times: Option<u64>, action: Action) -> Self {
         Self { endpoint, collection: None, skip: 0, times, probability: 1.0, action, applied: 0 }
     }
 
-    /// Says what is wrong with the rule.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(format!("probability is {}, not between 0 and 1", self.probability));
@@ -253,15 +225,14 @@ impl Rule {
     }
 }
 
-/// All rules.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// In the order in which they were added.
+    /// In the order in which they were added: the first that matches and is not used up decides. One that is
+    /// used up stays, so that a test can see that it was.
     pub(crate) rules: Vec<Rule>,
 }
 
 impl Faults {
-    /// What goes wrong with this request.
     pub(crate) fn take(&mut self, endpoint: Endpoint, collection: Option<&str>) -> Option<Action> {
         let rule = self.rules.iter_mut().find_map(|rule| rule.takes(endpoint, collection).then_some(rule))?;
         Some(rule.action.clone())

@@ -14,17 +14,12 @@ use serde::Deserialize;
 
 use self::words::Words;
 
-/// How a field is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Op {
-    /// Equal to the value.
     Eq,
-    /// Equal to or after the value.
     Ge,
-    /// Equal to or before the value.
     Le,
-    /// Equal to one of the values.
     In,
 }
 
@@ -39,30 +34,22 @@ impl Op {
     }
 }
 
-/// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Type {
-    /// A whole number.
     Integer,
-    /// A text.
     Text,
     /// A day, written as a text.
     Date,
-    /// `true` or `false`.
     Boolean,
 }
 
-/// A field that a filter may name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Field {
-    /// The property that it looks at.
     pub(crate) property: String,
-    /// What it holds.
     #[serde(rename = "type")]
     pub(crate) holds: Type,
-    /// How it may be compared.
     pub(crate) operators: Vec<Op>,
     /// Whether its conditions may be joined by `or`.
     #[serde(default)]
@@ -75,17 +62,13 @@ pub(crate) struct Field {
     pub(crate) lists: Vec<String>,
 }
 
-/// The fields that a filter may name, by their names.
 pub(crate) type Fields = BTreeMap<String, Field>;
 
 /// What a field of an object holds, or is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Datum {
-    /// A whole number.
     Integer(i64),
-    /// A text or a date.
     Text(String),
-    /// A truth value.
     Boolean(bool),
 }
 
@@ -95,34 +78,26 @@ impl From<&str> for Datum {
     }
 }
 
-/// What a field is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operand {
-    /// One of these values.
     Values(Vec<Datum>),
     /// Whatever belongs to the list of this name with these arguments.
     Named(String, Vec<i64>),
 }
 
-/// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// Which field.
     pub(crate) field: String,
-    /// How.
     pub(crate) op: Op,
     /// With what; exactly one value unless the operator is [`Op::In`].
     pub(crate) operand: Operand,
 }
 
-/// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Filter {
     /// All of these must hold; none accepts everything.
     And(Vec<Filter>),
-    /// One of these must hold.
     Or(Vec<Filter>),
-    /// This must hold.
     Is(Condition),
 }
 

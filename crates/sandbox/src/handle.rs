@@ -1,6 +1,4 @@
-//! What a test or the demo may ask of a running sandbox and do to it.
-//!
-//! The admin API is this over HTTP; both ways lead through the same methods.
+//! What a test or the demo may ask of a running sandbox and do to it; the admin API is this over HTTP.
 
 use std::sync::Arc;
 
@@ -16,49 +14,36 @@ use crate::{
     load::Load,
     references::References,
     settings::{DeltaPer, Settings},
-    tenant::Poster,
-    webhooks::{Pair, WebhookView},
+    webhooks::{Pair, Poster, WebhookView},
     words,
 };
 
-/// Everything that happened, and how things stand.
 #[derive(Debug, Clone, Serialize)]
 pub struct Truth {
-    /// The latest place in the order of everything.
     pub seq: u64,
     /// The tenant's time.
     pub(crate) tenant_time: Timestamp,
-    /// How the tenant behaves.
     pub(crate) settings: Settings,
-    /// What keeps changing.
     // The admin API's own word, which tests know.
     #[serde(rename = "steady")]
     pub(crate) load: Load,
-    /// Every change.
     pub(crate) changes: Vec<Change>,
-    /// Every request.
     pub(crate) requests: Vec<Request>,
-    /// Every attempt to deliver.
     pub(crate) deliveries: Vec<Delivery>,
-    /// Everything that happened to webhooks.
     pub(crate) transitions: Vec<Transition>,
-    /// Every webhook.
     pub(crate) webhooks: Vec<WebhookView>,
 }
 
-/// A way to a running sandbox.
 #[derive(Clone)]
 pub struct Handle {
     core: Arc<Core>,
 }
 
 impl Handle {
-    /// A way to the sandbox that this is the core of.
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 
-    /// Everything.
     #[must_use]
     pub fn truth(&self) -> Truth {
         self.core.with(|tenant, now| Truth {
@@ -80,31 +65,26 @@ impl Handle {
         self.core.with(|tenant, _| tenant.webhooks.views())
     }
 
-    /// The changes after a place.
     #[must_use]
     pub fn changes(&self, seq: u64) -> Vec<Change> {
         self.core.with(|tenant, _| since(&tenant.journal.changes, seq).to_vec())
     }
 
-    /// The requests after a place.
     #[must_use]
     pub fn requests(&self, seq: u64) -> Vec<Request> {
         self.core.with(|tenant, _| since(&tenant.journal.requests, seq).to_vec())
     }
 
-    /// The attempts to deliver after a place.
     #[must_use]
     pub fn deliveries(&self, seq: u64) -> Vec<Delivery> {
         self.core.with(|tenant, _| since(&tenant.journal.deliveries, seq).to_vec())
     }
 
-    /// What happened to webhooks after a place.
     #[must_use]
     pub fn transitions(&self, seq: u64) -> Vec<Transition> {
         self.core.with(|tenant, _| since(&tenant.journal.transitions, seq).to_vec())
     }
 
-    /// Makes changes; the error says why there are none.
     pub fn change(&self, wanted: &ChangeRequest) -> Result<Vec<Change>, String> {
         self.core.with(|tenant, now| tenant.change(wanted, now))
     }
@@ -125,7 +105,6 @@ impl Handle {
         Ok(())
     }
 
-    /// The fault rules, with how often each has applied.
     pub(crate) fn faults(&self) -> Vec<Rule> {
         self.core.with(|tenant, _| tenant.faults.rules.clone())
     }
@@ -137,12 +116,10 @@ impl Handle {
         Ok(())
     }
 
-    /// Forgets every fault rule.
     pub(crate) fn clear_faults(&self) {
         self.core.with(|tenant, _| tenant.faults.rules.clear());
     }
 
-    /// How the tenant behaves.
     pub(crate) fn settings(&self) -> Settings {
         self.core.with(|tenant, _| tenant.settings.clone())
     }
@@ -194,7 +171,6 @@ impl Handle {
         self.core.with(|tenant, _| tenant.tokens.revoke_all())
     }
 
-    /// Asks for the end of the sandbox.
     pub(crate) fn request_stop(&self) {
         self.core.request_stop();
     }

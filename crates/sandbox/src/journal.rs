@@ -1,10 +1,4 @@
 //! The truth: what happened at the tenant, in the order in which it happened.
-//!
-//! One counter numbers everything, so that any two records can be put in order. A change has the
-//! tenant's time, because the gaps that a resync closes are spans of it. All other times here are the
-//! machine's, whatever the tenant's clock shows: a test compares them with its own. Records are
-//! kept for the life of the sandbox, because a test asks at the end what was lost. A token or a
-//! client secret is never recorded; a key only as its version and fingerprint.
 
 use std::fmt::Write as _;
 
@@ -15,30 +9,22 @@ use tokio::sync::mpsc;
 
 use crate::clock;
 
-/// What a change did to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// Inserted or updated.
     Upsert,
-    /// Deleted.
     Delete,
 }
 
-/// One change of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Place in the order of everything.
     pub seq: u64,
-    /// When, on the tenant's clock.
+    /// When, on the tenant's clock: the gaps that a resync closes are spans of it.
     pub at: Timestamp,
-    /// The collection.
     pub collection: String,
-    /// The object.
     pub id: u64,
-    /// The object's version from this change on.
     pub change_version: String,
-    /// What was done.
     pub kind: ChangeKind,
     /// The day that the object is of, which is not when it changed; null for what is not of a day, and
     /// after a deletion.
@@ -48,22 +34,18 @@ pub struct Change {
     pub data: Option<Value>,
 }
 
-/// One request to the API or the token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Request {
     /// Place in the order of everything.
     pub(crate) seq: u64,
     /// When it had been read.
     pub(crate) at: Timestamp,
-    /// Its method.
     pub(crate) method: String,
-    /// Its path.
     pub(crate) path: String,
     /// Its query as it was sent; empty if there was none.
     pub(crate) query: String,
     /// What was asked, in the words of the fault rules.
     pub(crate) endpoint: &'static str,
-    /// The collection that it concerns, where it concerns one.
     pub(crate) collection: Option<String>,
     /// The status it was answered with; null while it runs, and for ever if it was reset.
     pub status: Option<u16>,
@@ -71,11 +53,9 @@ pub struct Request {
     pub processed_at: Option<Timestamp>,
     /// The status that doing it led to, also where the client never learnt it.
     pub(crate) processed_status: Option<u16>,
-    /// The fault that was applied.
     pub fault: Option<&'static str>,
 }
 
-/// One attempt at one event for one webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// Place in the order of everything.
@@ -84,38 +64,27 @@ pub struct Delivery {
     pub at: Timestamp,
     /// When its outcome was known; null while it runs.
     pub finished_at: Option<Timestamp>,
-    /// Which change.
     pub change_seq: u64,
-    /// Where to.
     pub destination_url: String,
-    /// Of which collection.
     pub collection: String,
     /// The webhook's id at that moment.
     pub webhook_id: String,
-    /// The version of the key that signed it.
     pub key_version: u64,
-    /// The fingerprint of that key.
     pub fingerprint: String,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// The receiver's status, if it answered.
     pub status: Option<u16>,
-    /// Why there was no answer.
     pub error: Option<String>,
     /// Whether it was a success; null while it runs.
     pub delivered: Option<bool>,
 }
 
-/// Something that happened to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transition {
     /// Place in the order of everything.
     pub seq: u64,
-    /// When.
     pub at: Timestamp,
-    /// The pair's destination.
     pub destination_url: String,
-    /// The pair's collection.
     pub collection: String,
     /// The id from then on.
     pub id: String,
@@ -129,21 +98,15 @@ pub struct Transition {
     pub dropped: usize,
 }
 
-/// What a log line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// A request to the API.
     Request,
-    /// An object changed.
     Change,
-    /// An attempt to deliver an event.
     Delivery,
-    /// A webhook changed its state.
     Webhook,
 }
 
 impl Topic {
-    /// The word at the beginning of the line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -158,39 +121,28 @@ impl Topic {
 /// A line for a person who watches; never holds a key, a token or a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// When.
     pub at: Timestamp,
-    /// About what.
     pub topic: Topic,
-    /// What happened.
     pub text: String,
-    /// What came of it.
     pub result: String,
     /// Whether that is how it should be.
     pub good: bool,
 }
 
-/// Where the lines go.
 pub type LogSender = mpsc::UnboundedSender<LogLine>;
 
-/// Everything that happened.
+/// Kept for the life of the sandbox, because a test asks at the end what was lost.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     last_seq: u64,
-    /// Every change.
     pub(crate) changes: Vec<Change>,
-    /// Every request.
     pub(crate) requests: Vec<Request>,
-    /// Every attempt to deliver.
     pub(crate) deliveries: Vec<Delivery>,
-    /// Everything that happened to webhooks.
     pub(crate) transitions: Vec<Transition>,
     log: Option<LogSender>,
 }
 
-/// What has a place in the order of everything.
 pub(crate) trait Numbered {
-    /// The place.
     fn seq(&self) -> u64;
 }
 
@@ -217,23 +169,21 @@ fn find<T: Numbered>(records: &mut [T], seq: u64) -> Option<&mut T> {
 }
 
 impl Journal {
-    /// An empty one that sends its lines there.
     pub(crate) fn new(log: Option<LogSender>) -> Self {
         Self { log, ..Self::default() }
     }
 
-    /// The place of the latest record.
     pub(crate) fn last_seq(&self) -> u64 {
         self.last_seq
     }
 
-    /// The next place, and the time.
+    /// One counter numbers everything, so that any two records can be put in order. The time is the
+    /// machine's, whatever the tenant's clock shows: a test compares it with its own.
     pub(crate) fn stamp(&mut self) -> (u64, Timestamp) {
         self.last_seq += 1;
         (self.last_seq, clock::now())
     }
 
-    /// Records a change.
     pub(crate) fn change(&mut self, change: Change, owed: usize) {
         let word = match change.kind {
             ChangeKind::Upsert => "upsert",
@@ -244,12 +194,10 @@ impl Journal {
         self.changes.push(change);
     }
 
-    /// Records a request.
     pub(crate) fn request(&mut self, request: Request) {
         self.requests.push(request);
     }
 
-    /// Records that the tenant did what a request asked for.
     pub(crate) fn processed(&mut self, seq: u64, status: u16) {
         if let Some(request) = find(&mut self.requests, seq) {
             request.processed_at = Some(clock::now());
@@ -275,25 +223,21 @@ impl Journal {
         self.say(Topic::Request, shown, result, good);
     }
 
-    /// Records the beginning of an attempt to deliver.
     pub(crate) fn delivery(&mut self, delivery: Delivery) {
         self.deliveries.push(delivery);
     }
 
-    /// Records the outcome of an attempt to deliver.
-    pub(crate) fn delivered(&mut self, seq: u64, outcome: Result<u16, String>) {
-        let Some(delivery) = find(&mut self.deliveries, seq) else { return };
-        delivery.finished_at = Some(clock::now());
+    /// Whether that was a success.
+    pub(crate) fn delivered(&mut self, seq: u64, outcome: Result<u16, String>) -> bool {
         let good = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
+        let Some(delivery) = find(&mut self.deliveries, seq) else { return good };
+        delivery.finished_at = Some(clock::now());
         delivery.delivered = Some(good);
-        let result = match &outcome {
-            Ok(status) => status.to_string(),
-            Err(error) => error.clone(),
-        };
-        match outcome {
-            Ok(status) => delivery.status = Some(status),
-            Err(error) => delivery.error = Some(error),
-        }
+        delivery.status = outcome.as_ref().ok().copied();
+        delivery.error = outcome.err();
+        let result = delivery
+            .status
+            .map_or_else(|| delivery.error.clone().unwrap_or_default(), |status| status.to_string());
         let text = format!(
             "{} {} change {}, attempt {}, key version {}",
             delivery.collection,
@@ -303,9 +247,9 @@ impl Journal {
             delivery.key_version
         );
         self.say(Topic::Delivery, text, result, good);
+        good
     }
 
-    /// Records what happened to a webhook.
     pub(crate) fn transition(&mut self, transition: Transition) {
         let text = format!("{} {}", transition.collection, without_secrets(&transition.destination_url));
         let mut result =

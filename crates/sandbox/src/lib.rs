@@ -12,12 +12,19 @@
 //!   twice to pass a test. The compiler keeps this law: the daemon's crate depends on this one, for the
 //!   commands `sandbox` and `demo`, and Cargo takes no circle.
 //! - Nor does the receiver check signatures with what the tenant signs them with.
-//! - A request's effect is one moment under one lock; a lost answer never takes it back.
+//! - A request's effect is one moment of the tenant's time, under one lock; a lost answer never takes it
+//!   back.
+//! - The pair is the identity of a webhook. Every POST that is not refused issues a new key, and the old one
+//!   is dead at once. What a webhook had not delivered when it was disabled or deleted is dropped for ever.
+//! - A token or a client secret is never recorded; a key only as its version and fingerprint.
 //! - Everything listens on loopback only.
 //!
-//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes` and
-//! `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`, `dress` and
-//! `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and `audit`.
+//! Reading order: `words`, `facts`, `settings`, `webhooks`, `collections`, `tenant` (the state), `changes`
+//! and `load` (what becomes of it by itself), `core` (who shares it), `api` (the answers), `exchange`,
+//! `dress` and `wire` (how they go out, or not), `deliveries`, `handle` and `admin`; then `receiver`, and
+//! `audit`.
+
+#![allow(missing_docs, reason = "it is not published: what a name says already needs no second line")]
 
 mod admin;
 mod answer;
@@ -58,22 +65,16 @@ pub use self::{secret::token as new_secret, time::duration};
 
 use self::{faults::Rule, handle::Handle, journal::LogSender, load::Load, settings::Settings};
 
-/// What a sandbox is started with.
 #[derive(Clone)]
 pub struct SandboxConfig {
     /// Where it listens; loopback only, port 0 for any.
     pub listen: SocketAddr,
     /// The tenant's name, as in the token endpoint's path.
     pub tenant: String,
-    /// The OAuth client's id.
     pub client_id: String,
-    /// The OAuth client's secret.
     pub client_secret: String,
-    /// How it behaves.
     pub settings: Settings,
-    /// What goes wrong from the start.
     pub faults: Vec<Rule>,
-    /// Who watches.
     pub log: Option<LogSender>,
 }
 
@@ -104,19 +105,16 @@ impl fmt::Debug for SandboxConfig {
     }
 }
 
-/// Why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// It would be reachable from elsewhere.
-    #[error("{0} is no loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
+    #[error("{0} is not a loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
     NotLoopback(SocketAddr),
-    /// A setting or a rule is wrong.
     #[error("{0}")]
     Invalid(String),
     /// The address is taken, most likely.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
-    /// The client that delivers events could not be built.
     #[error("cannot build the HTTP client for deliveries: {0}")]
     Client(reqwest::Error),
 }
@@ -128,7 +126,6 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Binds and begins to serve.
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
         if !config.listen.ip().is_loopback() {
             return Err(SandboxError::NotLoopback(config.listen));
@@ -160,13 +157,11 @@ impl Sandbox {
         Ok(Self { core, addr })
     }
 
-    /// Where it listens.
     #[cfg(test)]
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> String {
         origin(self.addr)

@@ -1,7 +1,4 @@
 //! The load generator: so many changes a second, over some collections in turn.
-//!
-//! Half of what is new is of today. The rest is of other days, as when someone corrects a clocking of last
-//! month or plans an absence of next month: a resync that reads only the days of a gap misses it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,17 +18,17 @@ use crate::{
 /// Every how many changes one updates the object that was changed least recently.
 const UPDATE_EVERY: u64 = 3;
 
-/// How many days from today the new objects of a collection are, in turn.
+/// How many days from today the new objects of a collection are, in turn: half of them are of other days, as
+/// when someone corrects a clocking of last month or plans an absence of next month. A resync that reads only
+/// the days of a gap misses those.
 const DAYS: [i64; 12] = [0, -3, 0, -40, 0, 9, 0, -85, 0, -1, 0, 38];
 
 /// So many groups there are at most: each change of one tells of all of them.
 const MOST_GROUPS: usize = 6;
 
-/// So many changes a second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Where, in turn.
     pub collections: Vec<String>,
     /// How many, over all of them; 0 stops.
     pub per_second: f64,
@@ -41,12 +38,10 @@ pub struct Load {
     /// Collections in which nothing is deleted.
     #[serde(default)]
     pub keep: Vec<String>,
-    /// Whether other collections are touched, too, as far as webhooks watch them.
     #[serde(default)]
     pub related: bool,
 }
 
-/// Makes the changes that the tenant's settings ask for, for ever.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut wanted = Load::default();
     let (mut next, mut made) = (Instant::now(), 0_u64);
@@ -57,7 +52,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         let every = Duration::try_from_secs_f64(wanted.per_second.recip());
         let Some(due) = every.ok().and_then(|every| next.checked_add(every)) else {
-            // Nothing is to change: 1/0 is no duration.
+            // Nothing is to change: 1/0 is not a duration.
             core.load.notified().await;
             continue;
         };

@@ -1,7 +1,7 @@
 //! The reference receiver: what a customer of Protime runs, in miniature. It trusts nothing.
 //!
 //! Laws: an event counts only if its signature fits the key in the file that the daemon keeps, which
-//! is read anew for every event; while the receiver is down it answers 503 to everything; a resync
+//! is read again for every event; while the receiver is down it answers 503 to everything; a resync
 //! has read the whole list before it says that it is done.
 //!
 //! There are two ways to bring it up to date. One with a [`Source`] reads a collection's list when it is
@@ -42,7 +42,6 @@ use crate::{
     clock, secret,
 };
 
-/// What a receiver is started with.
 #[derive(Default)]
 pub struct ReceiverConfig {
     /// How the daemon introduces itself: by it, an event of a resync is told from one of Protime's.
@@ -69,13 +68,11 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     down: bool,
-    /// The key file of each collection.
     keys: HashMap<String, PathBuf>,
     held: Held,
     answers: Vec<Answered>,
 }
 
-/// An event, whether it was accepted or not.
 struct Answered {
     collection: String,
     status: StatusCode,
@@ -103,7 +100,6 @@ struct Data {
 }
 
 impl Receiver {
-    /// Begins to serve, on any port of loopback.
     pub async fn start(config: ReceiverConfig) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let origin = format!("http://{}", listener.local_addr()?);
@@ -121,19 +117,16 @@ impl Receiver {
         Ok(Self { shared, origin, serving })
     }
 
-    /// Scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Where the events of a collection go.
     #[must_use]
     pub fn destination(&self, collection: &str) -> String {
         format!("{}/events/{collection}", self.origin)
     }
 
-    /// Where the key of a collection's webhook is found.
     pub fn trust(&self, collection: &str, key_file: PathBuf) {
         self.shared.state().keys.insert(collection.to_owned(), key_file);
     }
@@ -154,7 +147,6 @@ impl Receiver {
         act(&mut self.shared.state().held)
     }
 
-    /// How many events of this collection were answered with this status.
     #[must_use]
     pub fn events(&self, collection: &str, status: u16) -> usize {
         let state = self.shared.state();

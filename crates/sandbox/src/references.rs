@@ -1,7 +1,4 @@
 //! External references: `?externalReferences=(people,@badge-number)(activity-definitions,actDef)`.
-//!
-//! They stand inside the related property; a value that is missing is left out. Where an object's own
-//! reference stands, no page shows: here it is at the top.
 
 use serde_json::{Map, Value, json};
 
@@ -11,12 +8,11 @@ use crate::{
     words::PREDEFINED_REFERENCES,
 };
 
-/// A list of references, in the order in which it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct References(Vec<(String, String)>);
 
 impl References {
-    /// Reads the query parameter; an empty text is no reference.
+    /// Reads the query parameter; an empty text stands for none.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut all = Vec::new();
         let mut rest = text.trim();
@@ -54,7 +50,6 @@ impl References {
         Ok(())
     }
 
-    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -91,7 +86,8 @@ impl References {
         }
     }
 
-    /// Adds the references to the related properties of an object.
+    /// Adds the references to the related properties of an object, without those that have no value. Where an
+    /// object's own reference stands, no page shows: here it is at the top.
     pub(crate) fn add_to(&self, facts: &Facts, object: &mut Map<String, Value>) {
         for (of, reference) in &self.0 {
             for at in facts.references.get(of).into_iter().flat_map(|related| &related.at) {
@@ -166,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused() {
+    fn what_is_not_a_reference_is_refused() {
         for wrong in
             ["people,@badge-number", "(people)", "(people,@nothing)", "(,a)", "(a,)", "(a,b", "(a,b)c"]
         {

@@ -1,7 +1,4 @@
-//! The sandbox's own random texts and its own HMAC.
-//!
-//! Nothing here is shared with the client's code: a wrong signature has to be written twice before
-//! a test accepts it. The randomness is that of a simulator, not of a vault.
+//! The sandbox's own random texts and its own HMAC, not the client's.
 
 use std::{fmt::Write as _, iter};
 
@@ -12,6 +9,7 @@ use base64::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+// The randomness of a simulator, not of a vault.
 fn bytes(count: usize) -> Vec<u8> {
     iter::repeat_with(|| fastrand::u8(..)).take(count).collect()
 }
@@ -21,7 +19,6 @@ pub(crate) fn webhook_key() -> String {
     STANDARD.encode(bytes(32))
 }
 
-/// A new access token or client secret.
 #[must_use]
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes(32))

@@ -1,7 +1,4 @@
 //! How the simulated tenant behaves; everything can be changed while it runs.
-//!
-//! A change is a JSON object with any subset of the fields. An unknown field, a wrong type or a
-//! value out of range is refused as a whole, so that a misspelt setting cannot pass a test.
 
 mod switches;
 
@@ -29,156 +26,96 @@ pub enum OtherReferences {
     Ignore,
 }
 
-/// The behaviour of the tenant. Protime leaves most of this open; each setting covers one reading.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Lifetime of a webhook from its POST on, in milliseconds.
-    pub lifetime_ms: u64,
-    /// Lifetime of an access token, in seconds.
-    pub token_lifetime_seconds: u64,
-    /// Attempts at an event after the first one failed; then the webhook is disabled.
-    pub retries: u32,
-    /// Delay before the first retry in milliseconds; every further one is twice as long, at most 60 s.
-    pub retry_delay_ms: u64,
-    /// How long a receiver may take to answer, in milliseconds.
-    pub delivery_timeout_ms: u64,
-    /// How many events of one webhook are under way at a time; above 1 they overtake each other.
-    pub parallel_deliveries: usize,
-    /// The name of the key's property in the answer to a POST.
-    pub key_field: String,
-    /// What a POST does while the webhook is Enabled.
-    pub post_while_enabled: PostWhileEnabled,
-    /// What becomes of the webhook that was there before a renewal.
-    pub old_after_renewal: OldAfterRenewal,
-    /// The id of a renewed webhook.
-    pub renewed_id: RenewedId,
-    /// The answer where the token lacks a scope.
-    pub missing_scope: MissingScope,
-    /// What the token endpoint makes of a scope that cannot be had.
-    pub unknown_scope: UnknownScope,
-    /// Whether a POST for a collection needs the collection's own `.read` as well.
-    pub post_needs_read: YesNo,
-    /// How a listed webhook shows its external references.
-    pub listed_references: ListedReferences,
-    /// The `Location` of the answer to a POST.
-    pub location: Location,
-    /// The status of the answer to a POST that renewed.
-    pub renewal_status: RenewalStatus,
-    /// The status of the answer to a DELETE.
-    pub delete_status: DeleteStatus,
-    /// Whether deleted webhooks stay listed, with the status `Deleted`.
-    pub list_deleted: YesNo,
-    /// What a retry is signed with after the key was replaced.
-    pub retry_key: RetryKey,
-    /// Whether `validUntil` has a fraction of a second.
-    pub valid_until_fraction: YesNo,
-    /// The content type of an event.
-    pub event_content_type: String,
-    /// How a list spells ids.
-    pub listed_id: ListedId,
-    /// How `Location` writes the id.
-    pub location_id: LocationId,
-    /// Whether the body of the answer to a POST has the id.
-    pub post_body_id: YesNo,
-    /// How a list rounds `validUntil`.
-    pub listed_end: ListedEnd,
-    /// How the answer to a POST writes `validUntil`.
-    pub posted_end: PostedEnd,
-    /// How long lists still show what was before a POST, in milliseconds.
-    pub list_lag_ms: u64,
-    /// How a list shows the destination.
-    pub listed_url: ListedUrl,
-    /// How a list spells the status.
-    pub listed_status: ListedStatus,
-    /// Whether the JSON of the API begins with a byte order mark.
-    pub bom: YesNo,
-    /// Whether answers of the API are compressed although no one asked for it.
-    pub gzip: YesNo,
-    /// What `nextLink` begins with.
-    pub next_link_host: NextLinkHost,
-    /// What an empty list is.
-    pub empty_list: EmptyList,
-    /// Items on a page of any list.
-    pub page_size: usize,
-    /// Whether an empty page that is not the last stands between any two pages.
-    pub empty_pages: bool,
-    /// How far the tenant's clock is ahead of the machine's, in milliseconds.
-    pub clock_offset_ms: i64,
-    /// The scopes that the client may have; null stands for all that exist.
-    pub allowed_scopes: Option<Vec<String>>,
-    /// The status of an `invalid_client` answer: 400 or 401.
-    pub invalid_client_status: u16,
-    /// What a POST with other external references does.
-    pub other_references: OtherReferences,
-    /// How long a delta lives after its last request, in milliseconds.
-    pub delta_lifetime_ms: u64,
-    /// How long the link to the next page of a collection can be asked for, in milliseconds.
-    pub paging_token_lifetime_ms: u64,
-    /// How a deletion of a clocking is told.
-    pub clocking_deletion: ClockingDeletion,
-    /// Whether the objects of activity-durations have a `changeVersion`.
-    pub activity_change_version: ActivityChangeVersion,
-    /// For whom there is one delta of a collection.
-    pub delta_per: DeltaPer,
-    /// What a `deltaLink` answers that is not the latest one.
-    pub older_delta_link: OlderDeltaLink,
+/// The settings: each with its default, which is left out where it is that of its type.
+macro_rules! settings {
+    (@default $type:ty) => { <$type>::default() };
+    (@default $type:ty, $default:expr) => { $default };
+    ($($(#[doc = $doc:literal])* $name:ident: $type:ty $(= $default:expr)?,)+) => {
+        /// The behaviour of the tenant. Protime leaves most of this open; each setting covers one reading.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Settings {
+            $($(#[doc = $doc])* pub $name: $type,)+
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($name: settings!(@default $type $(, $default)?),)+ }
+            }
+        }
+    };
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            lifetime_ms: 60_000,
-            token_lifetime_seconds: 1_800,
-            retries: 3,
-            retry_delay_ms: 1_000,
-            delivery_timeout_ms: 10_000,
-            parallel_deliveries: 4,
-            key_field: "webhookKey".to_owned(),
-            post_while_enabled: PostWhileEnabled::default(),
-            old_after_renewal: OldAfterRenewal::default(),
-            renewed_id: RenewedId::default(),
-            missing_scope: MissingScope::default(),
-            unknown_scope: UnknownScope::default(),
-            post_needs_read: YesNo::No,
-            listed_references: ListedReferences::default(),
-            location: Location::default(),
-            renewal_status: RenewalStatus::default(),
-            delete_status: DeleteStatus::default(),
-            list_deleted: YesNo::No,
-            retry_key: RetryKey::default(),
-            valid_until_fraction: YesNo::No,
-            event_content_type: "application/json".to_owned(),
-            listed_id: ListedId::default(),
-            location_id: LocationId::default(),
-            post_body_id: YesNo::Yes,
-            listed_end: ListedEnd::default(),
-            posted_end: PostedEnd::default(),
-            list_lag_ms: 0,
-            listed_url: ListedUrl::default(),
-            listed_status: ListedStatus::default(),
-            bom: YesNo::No,
-            gzip: YesNo::No,
-            next_link_host: NextLinkHost::default(),
-            empty_list: EmptyList::default(),
-            page_size: 100,
-            empty_pages: false,
-            clock_offset_ms: 0,
-            allowed_scopes: None,
-            invalid_client_status: 400,
-            other_references: OtherReferences::Refuse,
-            delta_lifetime_ms: 72 * 3_600 * 1_000,
-            paging_token_lifetime_ms: 3_600 * 1_000,
-            clocking_deletion: ClockingDeletion::default(),
-            activity_change_version: ActivityChangeVersion::default(),
-            delta_per: DeltaPer::default(),
-            older_delta_link: OlderDeltaLink::default(),
-        }
-    }
+settings! {
+    /// Lifetime of a webhook from its POST on, in milliseconds.
+    lifetime_ms: u64 = 60_000,
+    /// Lifetime of an access token, in seconds.
+    token_lifetime_seconds: u64 = 1_800,
+    /// Attempts at an event after the first one failed; then the webhook is disabled.
+    retries: u32 = 3,
+    /// Delay before the first retry in milliseconds; every further one is twice as long, at most 60 s.
+    retry_delay_ms: u64 = 1_000,
+    /// How long a receiver may take to answer, in milliseconds.
+    delivery_timeout_ms: u64 = 10_000,
+    /// How many events of one webhook are under way at a time; above 1 they overtake each other.
+    parallel_deliveries: usize = 4,
+    /// The name of the key's property in the answer to a POST.
+    key_field: String = "webhookKey".to_owned(),
+    post_while_enabled: PostWhileEnabled,
+    old_after_renewal: OldAfterRenewal,
+    renewed_id: RenewedId,
+    missing_scope: MissingScope,
+    unknown_scope: UnknownScope,
+    /// Whether a POST for a collection needs the collection's own `.read` as well.
+    post_needs_read: YesNo,
+    listed_references: ListedReferences,
+    location: Location,
+    renewal_status: RenewalStatus,
+    delete_status: DeleteStatus,
+    /// Whether deleted webhooks stay listed, with the status `Deleted`.
+    list_deleted: YesNo,
+    retry_key: RetryKey,
+    valid_until_fraction: YesNo,
+    event_content_type: String = "application/json".to_owned(),
+    listed_id: ListedId,
+    location_id: LocationId,
+    post_body_id: YesNo = YesNo::Yes,
+    listed_end: ListedEnd,
+    posted_end: PostedEnd,
+    /// How long lists still show what was before a POST, in milliseconds.
+    list_lag_ms: u64 = 0,
+    listed_url: ListedUrl,
+    listed_status: ListedStatus,
+    /// Whether the JSON of the API begins with a byte order mark.
+    bom: YesNo,
+    /// Whether answers of the API are compressed although no one asked for it.
+    gzip: YesNo,
+    next_link_host: NextLinkHost,
+    empty_list: EmptyList,
+    /// Items on a page of any list.
+    page_size: usize = 100,
+    /// Whether an empty page that is not the last stands between any two pages.
+    empty_pages: bool = false,
+    /// How far the tenant's clock is ahead of the machine's, in milliseconds.
+    clock_offset_ms: i64 = 0,
+    /// The scopes that the client may have; null stands for all that exist.
+    allowed_scopes: Option<Vec<String>>,
+    /// The status of an `invalid_client` answer: 400 or 401.
+    invalid_client_status: u16 = 400,
+    other_references: OtherReferences = OtherReferences::Refuse,
+    /// How long a delta lives after its last request, in milliseconds.
+    delta_lifetime_ms: u64 = 72 * 3_600 * 1_000,
+    /// How long the link to the next page of a collection can be asked for, in milliseconds.
+    paging_token_lifetime_ms: u64 = 3_600 * 1_000,
+    clocking_deletion: ClockingDeletion,
+    activity_change_version: ActivityChangeVersion,
+    delta_per: DeltaPer,
+    older_delta_link: OlderDeltaLink,
 }
 
 impl Settings {
-    /// The settings with some of them replaced; the error names what is wrong.
+    /// The settings with some of them replaced; the error names what is wrong. Then none is replaced, so that
+    /// a misspelt setting cannot pass a test.
     pub fn patched(&self, patch: Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else {
             return Err("settings are a JSON object".to_owned());
@@ -226,6 +163,11 @@ impl Settings {
             return Err(format!("key_field `{}` is empty or has another meaning", self.key_field));
         }
         Ok(())
+    }
+
+    /// Whether the objects of a collection show their version.
+    pub(crate) fn versions(&self, collection: &str) -> bool {
+        collection != "activity-durations" || self.activity_change_version == ActivityChangeVersion::Present
     }
 
     /// The scopes that the client may have.

@@ -1,7 +1,4 @@
 //! The tenant's whole state, and the few operations that touch more than one part of it.
-//!
-//! Everything here happens at one moment under one lock; nothing waits and nothing does I/O.
-//! `now` is the tenant's own time, which a test may set off from the machine's.
 
 use std::collections::BTreeSet;
 
@@ -18,53 +15,32 @@ use crate::{
     settings::Settings,
     time::shifted,
     tokens::Tokens,
-    webhooks::{Pair, PostRefused, Webhooks},
+    webhooks::{Pair, PostRefused, Poster, Webhooks},
 };
 
-/// Who asks for a POST.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Poster {
-    /// The client, through the API.
-    Client,
-    /// Someone else.
-    Foreign,
-}
-
-/// The whole state.
 pub(crate) struct Tenant {
     /// Its name, as in the token endpoint's path.
     pub(crate) name: String,
-    /// The client's id.
     pub(crate) client_id: String,
-    /// The client's secret.
     pub(crate) client_secret: String,
     /// Scheme, host and port.
     pub(crate) origin: String,
-    /// How it behaves.
     pub(crate) settings: Settings,
-    /// Who may ask.
     pub(crate) tokens: Tokens,
-    /// Whom to tell.
     pub(crate) webhooks: Webhooks,
-    /// What there is.
     pub(crate) collections: Collections,
-    /// Which deltas live.
     pub(crate) deltas: Deltas,
-    /// What goes wrong.
     pub(crate) faults: Faults,
-    /// What happened.
     pub(crate) journal: Journal,
-    /// What keeps changing.
     pub(crate) load: Load,
 }
 
 impl Tenant {
-    /// The tenant's time.
+    /// The tenant's own time, which a test may set off from the machine's.
     pub(crate) fn now(&self) -> Timestamp {
         shifted(clock::now(), self.settings.clock_offset_ms)
     }
 
-    /// Disables what has reached its `validUntil`.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         for serial in self.webhooks.expired(now) {
             self.disable(serial, "expired");
@@ -91,10 +67,12 @@ impl Tenant {
         poster: Poster,
         now: Timestamp,
     ) -> Result<(usize, bool), PostRefused> {
-        let foreign = poster == Poster::Foreign;
-        let (serial, new) = self.webhooks.post(pair, references, foreign, &self.settings, now)?;
-        let what = if new { "created" } else { "renewed" };
-        self.note(serial, what, if foreign { "foreign" } else { "client" }, 0);
+        let (serial, new) = self.webhooks.post(pair, references, poster, &self.settings, now)?;
+        let cause = match poster {
+            Poster::Client => "client",
+            Poster::Foreign => "foreign",
+        };
+        self.note(serial, if new { "created" } else { "renewed" }, cause, 0);
         Ok((serial, new))
     }
 

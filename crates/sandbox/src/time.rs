@@ -6,13 +6,12 @@ use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::Offset};
 
 /// Reads `200ms`, `90s`, `15m`, `48h`, `7d` or `1h 30m`; the error says what was expected.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration such as 200ms, 90s, 15m, 48h, 7d or 1h 30m");
+    let wrong = || format!("`{text}` is not a duration such as 200ms, 90s, 15m, 48h, 7d or 1h 30m");
     let span: Span = text.parse().map_err(|_| wrong())?;
     let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
     Duration::try_from(exact).map_err(|_| wrong())
 }
 
-/// A duration in whole milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

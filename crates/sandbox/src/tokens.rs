@@ -6,19 +6,16 @@ use jiff::Timestamp;
 
 use crate::{secret, time::later};
 
-/// What a token allows.
 #[derive(Debug, Clone)]
 struct Grant {
     expires_at: Timestamp,
     scopes: BTreeSet<String>,
 }
 
-/// Why a token does not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// It is unknown, expired or revoked.
     Unauthorized,
-    /// It lacks the scope.
     Forbidden,
 }
 
@@ -29,7 +26,6 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Issues a token for these scopes.
     pub(crate) fn issue(&mut self, scopes: BTreeSet<String>, seconds: u64, now: Timestamp) -> String {
         self.grants.retain(|_, grant| grant.expires_at > now);
         let token = secret::token();
@@ -54,7 +50,6 @@ impl Tokens {
         if grant.scopes.contains(scope) { Ok(()) } else { Err(Denied::Forbidden) }
     }
 
-    /// Ends every token and says how many there were.
     pub(crate) fn revoke_all(&mut self) -> usize {
         let count = self.grants.len();
         self.grants.clear();

@@ -1,8 +1,4 @@
-//! Values for the properties of an object, as a tenant would have them.
-//!
-//! They are drawn by the object's id and version, so that they are the same in every run. A change draws
-//! again what people change: times, durations, marks. What an object is about stays: its person, its day,
-//! its kind. Some texts are not ASCII, because names are not.
+//! Values for the properties of an object, drawn by its id and version: the same in every run.
 
 use fastrand::Rng;
 use jiff::{Span, civil::Date};
@@ -16,12 +12,9 @@ use crate::{
 /// The lowest id of a person, and how many people there are.
 const PEOPLE: (u64, u64) = (4_700, 60);
 
-/// What one wants of an object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes<'a> {
-    /// The day that it is of.
     pub(crate) date: Option<&'a str>,
-    /// Whose it is.
     pub(crate) person: Option<u64>,
     /// Properties by their paths.
     pub(crate) set: &'a Map<String, Value>,
@@ -95,7 +88,8 @@ pub(crate) fn fresh(facts: &Facts, id: u64, wishes: &Wishes<'_>, today: Date) ->
     data
 }
 
-/// Someone changes an object.
+/// Draws again what people change: times, durations, marks. What an object is about stays: its person, its
+/// day, its kind.
 pub(crate) fn change(
     facts: &Facts,
     id: u64,
@@ -141,7 +135,7 @@ fn end_after_begin(facts: &Facts, day: &str, data: &mut Map<String, Value>) {
     }
 }
 
-/// What is at a path outside of arrays.
+/// What is at a path; of an array, in its first element.
 pub(crate) fn get<'a>(data: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     match path.split_once('.') {
         None => data.get(path.trim_end_matches("[]")),
@@ -215,6 +209,7 @@ fn integer(rng: &mut Rng, path: &str, id: u64, at: u64) -> u64 {
 fn text(rng: &mut Rng, path: &str, id: u64) -> String {
     let of = |rng: &mut Rng, words: &[&str]| rng.choice(words).map_or("", |word| word).to_owned();
     match path {
+        // Not all are ASCII, because names are not.
         "lastName" => of(rng, &["Janssens", "D'Hooghe", "Müller", "Çelik", "Van den Bossche", "Łukasik"]),
         "firstName" => of(rng, &["Ann", "Zoë", "Jürgen", "Émile", "Noor", "Tim"]),
         "name.default" | "friendlyName.default" => {

@@ -1,8 +1,4 @@
 //! The webhooks of the tenant and what becomes of them.
-//!
-//! Laws: the pair is the identity; every POST that is not refused issues a new key and the old one is
-//! dead at once; a webhook that is disabled or deleted drops what it had not delivered, for ever.
-//! Where Protime leaves open what a POST does, `settings` says which reading holds.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -21,33 +17,26 @@ use crate::{
 /// How many earlier faces of a webhook a list that lags behind can show.
 const MOST_FACES: usize = 64;
 
-/// What identifies a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pair {
     /// Where events go, exactly as it was sent.
     pub(crate) destination_url: String,
-    /// The collection's name.
     pub(crate) collection: String,
 }
 
-/// An event that waits for delivery.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
-    /// The change that it tells of.
     pub(crate) change_seq: u64,
-    /// Its raw bytes.
     pub(crate) body: Bytes,
 }
 
 /// What a POST may change of how a webhook is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Face {
-    /// Its id.
     pub(crate) id: String,
     /// Until when it delivers.
     pub(crate) valid_until: Timestamp,
-    /// Whether it delivers.
     pub(crate) enabled: bool,
 }
 
@@ -56,19 +45,14 @@ pub(crate) struct Face {
 pub(crate) struct Webhook {
     /// Its number in the sandbox, which never changes.
     pub(crate) serial: usize,
-    /// Its id at Protime.
     pub(crate) id: String,
-    /// Its identity.
     pub(crate) pair: Pair,
-    /// What its events carry besides.
     pub(crate) references: References,
     /// Why it is disabled: `expired`, `exhausted`, `admin` or `replaced`; none while it is enabled.
     pub(crate) disabled: Option<&'static str>,
-    /// Whether it was deleted.
     pub(crate) deleted: bool,
     /// Until when it delivers, by the tenant's clock.
     pub(crate) valid_until: Timestamp,
-    /// The key that counts.
     pub(crate) key: String,
     /// Counts the keys of the pair, from 1.
     pub(crate) key_version: u64,
@@ -76,7 +60,6 @@ pub(crate) struct Webhook {
     pub(crate) posts: u64,
     /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
-    /// Events that arrived.
     pub(crate) delivered: u64,
     /// Events that wait for a first attempt.
     pub(crate) queue: VecDeque<Pending>,
@@ -89,7 +72,6 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// Whether it takes and delivers events.
     pub(crate) fn delivers(&self) -> bool {
         self.disabled.is_none() && !self.deleted
     }
@@ -99,17 +81,16 @@ impl Webhook {
         if self.delivers() { "Enabled" } else { "Disabled" }
     }
 
-    /// How it looks now.
     pub(crate) fn face(&self) -> Face {
         Face { id: self.id.clone(), valid_until: self.valid_until, enabled: self.delivers() }
     }
 
     /// Remembers how it looked before a POST.
-    fn remember(&mut self, face: Option<Face>, now: Timestamp) {
+    fn remember(&mut self, face: Face, now: Timestamp) {
         if self.before.len() == MOST_FACES {
             self.before.remove(0);
         }
-        self.before.push((now, face));
+        self.before.push((now, Some(face)));
     }
 
     /// How a list shows it that lags so far behind; none if it was not there yet.
@@ -118,16 +99,14 @@ impl Webhook {
         hidden.map_or_else(|| Some(self.face()), |(_, before)| before.clone())
     }
 
-    /// A new key and a new end.
-    fn issue(&mut self, foreign: bool, settings: &Settings, now: Timestamp) {
+    fn issue(&mut self, poster: Poster, settings: &Settings, now: Timestamp) {
         self.key = secret::webhook_key();
         self.key_version += 1;
         self.valid_until = end_of_life(now, settings);
         self.disabled = None;
-        if foreign {
-            self.foreign_posts += 1;
-        } else {
-            self.posts += 1;
+        match poster {
+            Poster::Client => self.posts += 1,
+            Poster::Foreign => self.foreign_posts += 1,
         }
     }
 
@@ -144,48 +123,42 @@ impl Webhook {
 /// A webhook as the admin API shows it, with its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WebhookView {
-    /// Its id at Protime.
     pub(crate) id: String,
-    /// Where events go.
     pub(crate) destination_url: String,
-    /// The collection's name.
     pub collection: String,
     /// `collection,reference` each.
     pub(crate) external_references: Vec<String>,
-    /// `Enabled` or `Disabled`.
     pub status: &'static str,
-    /// Why it is disabled.
     pub(crate) disabled_by: Option<&'static str>,
-    /// Whether it was deleted.
     pub deleted: bool,
     /// By the tenant's clock.
     pub(crate) valid_until: Timestamp,
-    /// The key that counts.
     pub(crate) key: String,
     /// Counts the keys of the pair, from 1.
     pub(crate) key_version: u64,
-    /// The key's fingerprint.
     pub fingerprint: String,
     /// POSTs for the pair through the API.
     pub(crate) posts: u64,
     /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
-    /// Events that arrived.
     pub delivered: u64,
     /// Events that wait or are under way.
     pub pending: usize,
 }
 
-/// What a POST was refused for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Poster {
+    /// Through the API.
+    Client,
+    Foreign,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PostRefused {
-    /// External references cannot be changed.
     ReferencesFixed,
-    /// The webhook has not ended yet.
     StillEnabled,
 }
 
-/// All webhooks, in the order in which they were created.
 #[derive(Debug, Default)]
 pub(crate) struct Webhooks {
     all: Vec<Webhook>,
@@ -198,7 +171,6 @@ impl Webhooks {
         &self.all
     }
 
-    /// The webhook with this number.
     pub(crate) fn by_serial(&mut self, serial: usize) -> Option<&mut Webhook> {
         self.all.get_mut(serial)
     }
@@ -215,68 +187,84 @@ impl Webhooks {
         self.live.get(pair).cloned().unwrap_or_default()
     }
 
-    /// The webhook with an id, deleted ones included.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Webhook> {
         self.all.iter().rev().find(|webhook| webhook.id.eq_ignore_ascii_case(id))
     }
 
-    /// Creates or renews; answers with its number and whether it is new.
+    /// Creates or renews, as the settings read what Protime leaves open; answers with its number and whether
+    /// it is new.
     pub(crate) fn post(
         &mut self,
         pair: &Pair,
         references: &References,
-        foreign: bool,
+        poster: Poster,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<(usize, bool), PostRefused> {
-        let existing = self.by_pair(pair).map(|webhook| (webhook.serial, webhook.delivers()));
-        if let Some((serial, enabled)) = existing {
-            let fixed = self.all.get(serial).map(|webhook| &webhook.references);
-            let other = !references.is_empty() && Some(references) != fixed;
-            if other && settings.post_while_enabled == PostWhileEnabled::Second {
-                // Where the pair may have several, one with other references is one more.
-                return Ok((self.create(pair, references.clone(), foreign, settings, now), true));
+        let Some((serial, enabled)) = self.by_pair(pair).map(|it| (it.serial, it.delivers())) else {
+            return Ok((self.create(pair, references.clone(), poster, settings, now), true));
+        };
+        let fixed = self.all.get(serial).map(|webhook| webhook.references.clone()).unwrap_or_default();
+        let other = !references.is_empty() && *references != fixed;
+        match settings.post_while_enabled {
+            // Where the pair may have several, one with other references is one more.
+            PostWhileEnabled::Second if other || enabled => {
+                let references = if other { references.clone() } else { fixed };
+                Ok((self.create(pair, references, poster, settings, now), true))
             }
-            if other && settings.other_references == OtherReferences::Refuse {
-                return Err(PostRefused::ReferencesFixed);
+            _ if other && settings.other_references == OtherReferences::Refuse => {
+                Err(PostRefused::ReferencesFixed)
             }
-            match settings.post_while_enabled {
-                PostWhileEnabled::Conflict | PostWhileEnabled::BadRequest if enabled => {
-                    return Err(PostRefused::StillEnabled);
-                }
-                PostWhileEnabled::Second if enabled => {
-                    let references = fixed.cloned().unwrap_or_default();
-                    return Ok((self.create(pair, references, foreign, settings, now), true));
-                }
-                _ => {
-                    self.renew(serial, foreign, settings, now);
-                    return Ok((serial, false));
-                }
+            PostWhileEnabled::Conflict | PostWhileEnabled::BadRequest if enabled => {
+                Err(PostRefused::StillEnabled)
+            }
+            _ => {
+                self.renew(serial, poster, settings, now);
+                Ok((serial, false))
             }
         }
-        Ok((self.create(pair, references.clone(), foreign, settings, now), true))
     }
 
     fn create(
         &mut self,
         pair: &Pair,
         references: References,
-        foreign: bool,
+        poster: Poster,
         settings: &Settings,
         now: Timestamp,
     ) -> usize {
-        let serial = self.insert(pair, references, now);
-        if let Some(webhook) = self.all.get_mut(serial) {
-            webhook.remember(None, now);
-            webhook.issue(foreign, settings, now);
-        }
+        let serial = self.all.len();
+        let earlier = self.all.iter().filter(|webhook| webhook.pair == *pair);
+        let (key_version, posts, foreign_posts) = earlier
+            .max_by_key(|webhook| webhook.key_version)
+            .map_or((0, 0, 0), |webhook| (webhook.key_version, webhook.posts, webhook.foreign_posts));
+        let mut webhook = Webhook {
+            serial,
+            id: secret::id(),
+            pair: pair.clone(),
+            references,
+            disabled: None,
+            deleted: false,
+            valid_until: now,
+            key: String::new(),
+            key_version,
+            posts,
+            foreign_posts,
+            delivered: 0,
+            queue: VecDeque::new(),
+            life: 0,
+            running: 0,
+            before: vec![(now, None)],
+        };
+        webhook.issue(poster, settings, now);
+        self.all.push(webhook);
         self.live.entry(pair.clone()).or_default().push(serial);
         serial
     }
 
     /// The renewed one is the old one, whatever a list shows: what waits is delivered with the new key.
     /// Where the old one is not reused, what is left of it is an entry of its own.
-    fn renew(&mut self, serial: usize, foreign: bool, settings: &Settings, now: Timestamp) {
+    fn renew(&mut self, serial: usize, poster: Poster, settings: &Settings, now: Timestamp) {
         let Some(webhook) = self.all.get_mut(serial) else { return };
         let face = webhook.face();
         let old = Webhook {
@@ -292,42 +280,15 @@ impl Webhooks {
             delivered: 0,
             ..*webhook
         };
-        webhook.remember(Some(face), now);
+        webhook.remember(face, now);
         if settings.renewed_id == RenewedId::New || settings.old_after_renewal != OldAfterRenewal::Reused {
             webhook.id = secret::id();
         }
-        webhook.issue(foreign, settings, now);
+        webhook.issue(poster, settings, now);
         if settings.old_after_renewal != OldAfterRenewal::Reused {
             let serial = self.all.len();
             self.all.push(Webhook { serial, ..old });
         }
-    }
-
-    fn insert(&mut self, pair: &Pair, references: References, now: Timestamp) -> usize {
-        let serial = self.all.len();
-        let earlier = self.all.iter().filter(|webhook| webhook.pair == *pair);
-        let counts = earlier
-            .max_by_key(|webhook| webhook.key_version)
-            .map_or((0, 0, 0), |webhook| (webhook.key_version, webhook.posts, webhook.foreign_posts));
-        self.all.push(Webhook {
-            serial,
-            id: secret::id(),
-            pair: pair.clone(),
-            references,
-            disabled: None,
-            deleted: false,
-            valid_until: now,
-            key: String::new(),
-            key_version: counts.0,
-            posts: counts.1,
-            foreign_posts: counts.2,
-            delivered: 0,
-            queue: VecDeque::new(),
-            life: 0,
-            running: 0,
-            before: Vec::new(),
-        });
-        serial
     }
 
     /// Disables a webhook that delivers; answers with how many events are lost with it.
@@ -352,7 +313,6 @@ impl Webhooks {
         self.delivering().filter(|webhook| webhook.valid_until <= now).map(|webhook| webhook.serial).collect()
     }
 
-    /// When the next one expires.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.delivering().map(|webhook| webhook.valid_until).min()
     }
@@ -365,7 +325,6 @@ impl Webhooks {
             .collect()
     }
 
-    /// Everything about every webhook.
     pub(crate) fn views(&self) -> Vec<WebhookView> {
         self.all
             .iter()
@@ -387,6 +346,11 @@ impl Webhooks {
                 pending: webhook.queue.len() + webhook.running,
             })
             .collect()
+    }
+
+    /// Those that get an event of what changes in a collection now.
+    pub(crate) fn watching(&self, collection: &str) -> impl Iterator<Item = &Webhook> {
+        self.delivering().filter(move |webhook| webhook.pair.collection == collection)
     }
 
     fn delivering(&self) -> impl Iterator<Item = &Webhook> {

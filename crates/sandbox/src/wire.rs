@@ -1,8 +1,4 @@
 //! Connections: answers put on the wire as they should be, or damaged, or not at all.
-//!
-//! hyper speaks HTTP; what it cannot say is said around it. A reset is an error of the service, after
-//! which the socket is taken back and closed with a linger of zero, so that the peer sees RST. A body
-//! that ends too early yields once before its end, because hyper drops what it has not yet flushed.
 
 use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,13 +16,10 @@ use tokio::{
 
 use crate::{answer::Answer, api::Call, core::Core, exchange, time::http_date};
 
-/// The longest body that is read.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// How the body of an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// As it is.
     Whole,
     /// The connection closes after so many bytes, or after half of them.
     Truncated(Option<usize>),
@@ -38,12 +31,9 @@ pub(crate) enum Shape {
     Dribbled(usize, Duration),
 }
 
-/// What the client gets.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// An answer.
     Answer(Answer, Shape),
-    /// Nothing: the connection is reset.
     Reset,
 }
 
@@ -51,7 +41,6 @@ pub(crate) enum Reply {
 #[error("the connection is to be reset")]
 struct ResetConnection;
 
-/// Accepts connections for ever.
 pub(crate) async fn accept(core: Arc<Core>, listener: TcpListener) {
     loop {
         match listener.accept().await {
@@ -77,6 +66,8 @@ async fn serve(core: Arc<Core>, stream: TcpStream) {
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     let stream = connection.into_parts().io.into_inner();
+    // hyper cannot reset a connection: an error of the service stands for it, after which the socket is
+    // closed with a linger of zero, so that the peer sees RST.
     let reset = outcome.is_err_and(|error| {
         std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<ResetConnection>)
     });
@@ -140,7 +131,8 @@ fn written(core: &Core, answer: Answer, shape: Shape) -> Response<Body> {
     response
 }
 
-/// A body whose length hyper does not know, so that it trusts the header.
+/// A body whose length hyper does not know, so that it trusts the header. It yields once before its end,
+/// because hyper drops what it has not yet flushed.
 fn ended(bytes: Bytes) -> Body {
     let last = stream::once(async {
         tokio::task::yield_now().await;

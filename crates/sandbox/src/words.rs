@@ -1,13 +1,9 @@
-//! The fixed words of the simulated API: paths, collections, references, scopes.
-//!
-//! They are written here on their own, from Protime's documentation, and not shared with the client.
+//! The fixed words of the simulated API, from Protime's documentation and not shared with the client.
 
 use crate::facts;
 
-/// Where the API begins.
 pub(crate) const API_ROOT: &str = "/connector/protimeapi/api/v1";
 
-/// Where the admin API of the sandbox begins.
 pub(crate) const ADMIN_ROOT: &str = "/_sandbox";
 
 /// The collections that have webhooks.
@@ -56,7 +52,6 @@ pub(crate) fn collection_scope(collection: &str) -> String {
     facts::of(collection).map_or_else(String::new, |facts| facts.scope.clone())
 }
 
-/// Every scope that the API knows.
 pub(crate) fn every_scope() -> Vec<String> {
     let mut scopes: Vec<String> = COLLECTIONS.iter().map(|collection| collection_scope(collection)).collect();
     scopes.extend([WEBHOOKS_READ, WEBHOOKS_WRITE].map(str::to_owned));

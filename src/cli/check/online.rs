@@ -1,10 +1,4 @@
-//! `check --online`: what Protime says to this configuration.
-//!
-//! Laws: nothing is changed at Protime: a token is asked for, the list is read, and the first page of
-//! every collection that the daemon reads itself (whether Protime refuses a webhook for some other
-//! collection, only a POST could tell); every tenant is asked at once, and one that fails hides nothing
-//! of the others. What the daemon fixes by itself, such as a webhook that is not there yet, is told and
-//! not counted as wrong.
+//! `check --online`: what Protime says to this configuration. Nothing is changed there.
 
 use std::{fmt::Write as _, io, process::ExitCode};
 
@@ -31,7 +25,6 @@ use crate::{
 /// A difference of the clocks that is a problem.
 const TOO_FAR: SignedDuration = SignedDuration::from_secs(30);
 
-/// What one tenant answered.
 struct Answer<'c> {
     tenant: &'c Tenant,
     token_until: Option<Timestamp>,
@@ -47,6 +40,7 @@ struct Answer<'c> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Good,
+    /// What the daemon fixes by itself, such as a webhook that is not there yet.
     Note,
     Wrong,
 }
@@ -56,6 +50,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     for tenant in &config.tenants {
         clients.push((tenant, client(config, tenant, &[])?));
     }
+    // Every tenant is asked at once, and one that fails hides nothing of the others.
     let answers = join_all(clients.iter().map(|(tenant, client)| ask(tenant, client))).await;
     let (style, now) = (Style::of(&io::stdout()), clock::now());
     let mut text = String::new();
@@ -93,7 +88,8 @@ async fn ask<'c>(tenant: &'c Tenant, client: &TenantClient) -> Answer<'c> {
     }
 }
 
-/// Some collections demand a filter: to be asked for one is to be let in.
+/// Whether Protime refuses a webhook for some other collection, only a POST could tell. Some collections
+/// demand a filter: to be asked for one is to be let in.
 async fn try_to_read(client: &TenantClient, collection: &str) -> Result<(), ApiError> {
     match client.read_path(collection).await {
         Ok(reading) => match reading.refusal.filter(|refusal| refusal.status() != Some(400)) {
@@ -181,7 +177,6 @@ fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
     }
 }
 
-/// What cannot be done without a scope.
 fn purpose(tenant: &Tenant, missing: &str) -> String {
     match missing.strip_prefix("connector-protimeapi-") {
         Some("webhooks.read") => return "webhooks cannot be listed".to_owned(),

@@ -1,8 +1,4 @@
 //! The real daemon, as a child process of the demo.
-//!
-//! Law: it does not outlive the demo. It is killed when this is dropped, and it stays in the demo's
-//! process group, so that what a terminal sends reaches both. Only a demo that is itself killed with
-//! SIGKILL leaves it behind: then it serves its sockets, finds no tenant any more, and waits to be ended.
 
 use std::{
     fs::{File, OpenOptions},
@@ -44,6 +40,9 @@ impl Daemon {
         let log = self.open_log().with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.config).arg("run");
+        // It must not outlive the demo: killed when this is dropped, and in the demo's process group, so that
+        // what a terminal sends reaches both. Only a demo that is itself killed with SIGKILL leaves it
+        // behind.
         command.stdin(Stdio::null()).stdout(log.0).stderr(log.1).kill_on_drop(true);
         for name in NOT_FOR_IT {
             command.env_remove(name);

@@ -39,7 +39,6 @@ pub(super) struct Refused {
     pub(super) longest: Option<SignedDuration>,
 }
 
-/// What became of the events that were refused with 401.
 pub(super) fn refused(deliveries: &[Delivery]) -> Refused {
     let mut first: BTreeMap<(u64, &str), Timestamp> = BTreeMap::new();
     for delivery in deliveries.iter().filter(|delivery| delivery.status == Some(401)) {

@@ -34,7 +34,7 @@ impl Folder {
             let fits = path.to_str().is_some_and(|text| text.len() <= LONGEST);
             anyhow::ensure!(
                 fits,
-                "{} is no place for a Unix socket, whose path is UTF-8 of at most 107 bytes; set TMPDIR to a \
+                "{} cannot be the place of a Unix socket, whose path is UTF-8 of at most 107 bytes; set TMPDIR to a \
                  folder with a shorter path",
                 parent.display()
             );

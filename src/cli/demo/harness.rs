@@ -1,7 +1,4 @@
 //! Everything that runs in the demo, and how the scenario waits for what is to happen.
-//!
-//! Law: nothing is slept for. Every wait is for a condition, ends when it holds, and fails after its
-//! deadline with what did not happen.
 
 use std::{cell::RefCell, fs, time::Duration};
 
@@ -35,10 +32,9 @@ use crate::{
 
 /// Between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(40);
-/// Between two pictures of the moving line.
-const PICTURE: Duration = Duration::from_millis(120);
+/// Between two states of the moving line.
+const REPAINT: Duration = Duration::from_millis(120);
 
-/// The simulated tenant, the receiver, the daemon, and the screen.
 pub(super) struct Harness {
     pub(super) tenant: Handle,
     pub(super) receiver: Receiver,
@@ -47,7 +43,7 @@ pub(super) struct Harness {
     sandbox: Sandbox,
     client: Client,
     /// Why the daemon's socket did not answer what was asked last.
-    trouble: RefCell<Option<String>>,
+    socket_error: RefCell<Option<String>>,
 }
 
 /// The fingerprints of one webhook's key at the three places where it is.
@@ -110,7 +106,7 @@ impl Harness {
         let config = config::load(&file).map_err(|error| anyhow::anyhow!("{}", error.render(false)))?;
         let client = Client::control(&config.daemon.control_socket)?;
         let daemon = Daemon::new(program, file, path.join("daemon.log"));
-        Ok(Self { tenant, receiver, daemon, screen, sandbox, client, trouble: RefCell::default() })
+        Ok(Self { tenant, receiver, daemon, screen, sandbox, client, socket_error: RefCell::default() })
     }
 
     /// Ends everything, the daemon first.
@@ -133,8 +129,9 @@ impl Harness {
         if let Some(found) = self.until_or_never(what, within, look).await? {
             return Ok(found);
         }
-        let trouble = self.trouble.take();
-        let said = trouble.map(|error| format!("; the daemon's socket said: {error}")).unwrap_or_default();
+        let socket_error = self.socket_error.take();
+        let said =
+            socket_error.map(|error| format!("; the daemon's socket said: {error}")).unwrap_or_default();
         anyhow::bail!("timed out after {} s of waiting until {what}{said}", within.as_secs())
     }
 
@@ -145,9 +142,9 @@ impl Harness {
         within: Duration,
         mut look: impl AsyncFnMut(&Self) -> Option<T>,
     ) -> anyhow::Result<Option<T>> {
-        self.trouble.take();
+        self.socket_error.take();
         let deadline = Instant::now() + within;
-        let mut next_picture = Instant::now();
+        let mut next_line = Instant::now();
         loop {
             self.daemon.check()?;
             // A daemon that hangs must not stop the clock.
@@ -156,10 +153,10 @@ impl Harness {
                 Ok(found) => return Ok(found),
                 Err(_) => return Ok(None),
             }
-            if Instant::now() >= next_picture {
-                next_picture = Instant::now() + PICTURE;
-                let picture = self.picture(what);
-                self.screen.moving(&picture)?;
+            if Instant::now() >= next_line {
+                next_line = Instant::now() + REPAINT;
+                let line = self.moving_line(what);
+                self.screen.moving(&line)?;
             }
             sleep(LOOK).await;
         }
@@ -172,11 +169,11 @@ impl Harness {
 
     /// What the daemon's control socket answers; none if it does not answer with that.
     pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        let (answer, trouble) = match self.client.get(path).await {
+        let (answer, socket_error) = match self.client.get(path).await {
             Ok(answer) => (Some(answer), None),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
-        self.trouble.replace(trouble);
+        self.socket_error.replace(socket_error);
         answer
     }
 
@@ -202,7 +199,6 @@ impl Harness {
         self.receiver.fingerprint(collection)
     }
 
-    /// The keys of a webhook, wherever they are.
     pub(super) async fn keys(&self, collection: &str) -> Keys {
         let answer: Option<KeyAnswer> = self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/key")).await;
         Keys {
@@ -225,7 +221,7 @@ impl Harness {
         true
     }
 
-    fn picture(&self, what: &str) -> String {
+    fn moving_line(&self, what: &str) -> String {
         let Fate { changes, missing, .. } = self.fate();
         format!("until {what} · {changes} changes, {} delivered", changes - missing)
     }

@@ -1,7 +1,4 @@
-//! The resync command that the demo's daemon is configured with: this program again.
-//!
-//! It asks the receiver to bring itself up to date and passes on whether that succeeded, which is
-//! what the resync command of any receiver with such an endpoint comes to.
+//! The resync command of the demo's daemon, which is this program: it asks the receiver for a resync.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,4 @@
 //! What one sees: titles, sentences, what was reached when, and on a terminal a moving line.
-//!
-//! In a pipe there is no moving line and no colour, and nothing else is different.
 
 use std::{
     fmt::Write as _,
@@ -52,7 +50,6 @@ impl Screen {
         self.print(&lines.concat())
     }
 
-    /// Something that was reached just now.
     pub(super) fn reached(&mut self, text: &str) -> anyhow::Result<()> {
         let sign = self.style.paint(Paint::Good, "✓");
         let time = format!("{:>5.1} s", self.began.elapsed().as_secs_f64());

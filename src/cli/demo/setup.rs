@@ -1,7 +1,4 @@
-//! How the demo is set up: the numbers of the simulated tenant and the daemon's configuration.
-//!
-//! Protime's webhooks live for months and its retries go on for long; here both are a matter of
-//! seconds, and everything that must keep pace with them is small, too.
+//! How the demo is set up: what takes months at Protime takes seconds here, and the rest keeps pace.
 
 use std::{
     fs::OpenOptions,
@@ -24,7 +21,8 @@ pub(super) const CLIENT: &str = "demo-client";
 /// The collections; each has a webhook of that name, and its key a file of that name.
 pub(super) const COLLECTIONS: [&str; 2] = ["clockings", READ];
 
-/// The collection that the daemon reads itself for a resync. A list does not show what was deleted in a gap, so nothing is.
+/// The collection that the daemon reads itself for a resync. A list does not show what was deleted in a gap,
+/// so nothing is.
 pub(super) const READ: &str = "people";
 
 /// What the daemon calls itself: the receiver tells by it what is a replay.
@@ -63,7 +61,6 @@ pub(super) fn load() -> Load {
     }
 }
 
-/// What the configuration names.
 pub(super) struct Named<'a> {
     pub(super) folder: &'a Path,
     /// This program.

@@ -12,7 +12,6 @@ const NAMED: usize = 5;
 
 const HEADINGS: [&str; 5] = ["collection", "changes made", "by event", "by resync", "lost"];
 
-/// What the demo ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) fates: Vec<(&'static str, Fate)>,

@@ -1,8 +1,4 @@
 //! `remote create`: POSTs a configured pair by hand, and prints the key.
-//!
-//! Laws: the key, which Protime shows once, is printed before anything else is said; an answer in which
-//! no key is recognised is printed whole, since it holds the only copy; and a POST kills the key that
-//! is in force, so that a person who has the daemon for this is told so.
 
 use std::{
     io::{self, ErrorKind},
@@ -86,11 +82,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let issued = interpret(answer.location.as_deref(), &answer.body, target.tenant.key_field.as_deref());
     match issued {
         Ok(issued) => {
-            printed(output::print(&wanted(&target, &issued, args.json)), &name)?;
+            // Before anything else is said: Protime shows a key once.
+            printed(output::print(&shown_key(&target, &issued, args.json)), &name)?;
             output::note(&told(&issued, &name))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(no_key) => {
+            // Whole, since it holds the only copy.
             printed(output::print_bytes(&answer.body), &name)?;
             Err(anyhow::anyhow!("{}", unrecognised(&no_key)))
         }
@@ -124,13 +122,12 @@ fn explained(error: PostError, name: &str) -> anyhow::Error {
     match error {
         PostError::NotProcessed(error) => error.into(),
         PostError::Unknown(_) => anyhow::anyhow!(
-            "{error}. If it was processed, {name} has a key now that nobody knows: run this command again for another"
+            "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
         ),
     }
 }
 
-/// What goes to standard output.
-fn wanted(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
+fn shown_key(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
     let key = issued.key.expose();
     Zeroizing::new(if json {
         let value = json!({
@@ -146,7 +143,7 @@ fn wanted(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<Str
     })
 }
 
-/// A closed pipe is no quiet end here: the key went with it.
+/// A closed pipe is not a quiet end here: the key went with it.
 fn printed(outcome: anyhow::Result<()>, name: &str) -> anyhow::Result<()> {
     outcome.map_err(|error| {
         anyhow::anyhow!(

@@ -38,9 +38,7 @@ pub(super) struct Shown {
     pub(super) tenant: String,
     pub(super) id: String,
     pub(super) collection: String,
-    /// Where events go.
     pub(super) destination_url: String,
-    /// The status in Protime's words.
     pub(super) status: String,
     /// Until when it delivers, if Protime says.
     pub(super) valid_until: Option<Timestamp>,
@@ -66,12 +64,10 @@ impl Shown {
         }
     }
 
-    /// Until when it is valid, for a person.
     pub(super) fn end(&self, now: Timestamp) -> String {
         self.valid_until.map_or_else(|| "–".to_owned(), |at| moment::expiry(now, at))
     }
 
-    /// All of it, a line each.
     pub(super) fn card(&self, now: Timestamp, style: Style) -> String {
         let end =
             self.valid_until.map_or_else(|| "Protime does not say".to_owned(), |at| moment::end(now, at));

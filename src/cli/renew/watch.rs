@@ -1,7 +1,4 @@
 //! What to tell of a renewal, and when it is decided; a pure function of what the daemon shows.
-//!
-//! A failed step decides only if the renewal did not go on without it: a resync may be configured
-//! to be owed instead. And what failed before the command was given decides nothing.
 
 use jiff::Timestamp;
 
@@ -14,7 +11,6 @@ use crate::{
 /// to be expected any more.
 const PATIENCE: u32 = 40;
 
-/// Whether a renewal is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Open,
@@ -25,14 +21,11 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
-/// A renewal that someone waits for.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The webhook's full name.
     pub(super) name: String,
-    /// The renewal's number.
     pub(super) id: i64,
-    /// The error that the webhook had before.
     old_error: Option<LastError>,
     /// Attempts that had ended before.
     old: usize,
@@ -60,7 +53,7 @@ impl Watch {
         now: Timestamp,
     ) -> (Vec<String>, Verdict) {
         let steps = renewal.map_or(&[][..], |renewal| &renewal.steps);
-        let lines = self.news(steps);
+        let lines = self.new_lines(steps);
         if !lines.is_empty() {
             self.stuck = 0;
         }
@@ -74,12 +67,12 @@ impl Watch {
                 let why = steps.iter().rev().find_map(|step| step.error.as_deref());
                 Verdict::Failed(plain(why.unwrap_or(outcome)))
             }
-            None => self.trouble(steps, webhook, now),
+            None => self.failure(steps, webhook, now),
         };
         (lines, verdict)
     }
 
-    fn news(&mut self, steps: &[StepRecord]) -> Vec<String> {
+    fn new_lines(&mut self, steps: &[StepRecord]) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let name = plain(&step.step);
@@ -101,9 +94,11 @@ impl Watch {
         lines
     }
 
-    fn trouble(&mut self, steps: &[StepRecord], webhook: &Webhook, now: Timestamp) -> Verdict {
+    fn failure(&mut self, steps: &[StepRecord], webhook: &Webhook, now: Timestamp) -> Verdict {
         let waits = matches!(webhook.state, State::Retrying | State::Blocked | State::Contended);
         let error = webhook.last_error.as_ref();
+        // What failed before the command was given decides nothing, nor does a step without which the renewal
+        // went on: a resync may be configured to be owed instead.
         let failed = steps.iter().enumerate().skip(self.old).find(|(at, step)| {
             let failed = matches!(step.outcome.as_deref(), Some("failed" | "unknown"));
             let repeated = steps.iter().skip(at + 1).any(|later| later.step == step.step);
@@ -118,14 +113,14 @@ impl Watch {
             return Verdict::Open;
         }
         self.stuck += 1;
-        let needs_somebody = webhook.state != State::Retrying;
+        let needs_someone = webhook.state != State::Retrying;
         match error {
             Some(error)
-                if self.old_error.as_ref() != Some(error) || (needs_somebody && self.stuck > PATIENCE) =>
+                if self.old_error.as_ref() != Some(error) || (needs_someone && self.stuck > PATIENCE) =>
             {
                 Verdict::Failed(reason(&error.step, &error.message, Some(error), now))
             }
-            None if needs_somebody && self.stuck > PATIENCE => {
+            None if needs_someone && self.stuck > PATIENCE => {
                 Verdict::Failed(format!("the webhook is {}", webhook.state.as_str()))
             }
             _ => Verdict::Open,
@@ -136,7 +131,7 @@ impl Watch {
 fn reason(step: &str, message: &str, error: Option<&LastError>, now: Timestamp) -> String {
     let retry = match error.map(|error| error.retry_at) {
         Some(Some(at)) => format!("; next try {}", moment::relative(now, at)),
-        Some(None) => "; not tried again before somebody acts".to_owned(),
+        Some(None) => "; not tried again before someone acts".to_owned(),
         None => String::new(),
     };
     format!("{}: {}{retry}", plain(step), plain(message))

@@ -1,7 +1,4 @@
 //! The configuration to paste, and the secret file that it names.
-//!
-//! The default file lies in a folder of the user's own below the temporary folder, which others may
-//! write to: the folder must be ours and closed to others, or it is not used.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -48,6 +45,8 @@ fn own_folder() -> miette::Result<PathBuf> {
             Err(error).into_diagnostic().wrap_err_with(|| format!("cannot create {shown}"))
         }
         Ok(()) | Err(_) => {
+            // Others may write to the temporary folder: this one must be ours and closed to them, or it is
+            // not used.
             let found = fs::symlink_metadata(&folder).into_diagnostic()?;
             if found.is_dir() && found.uid() == uid && found.mode().trailing_zeros() >= 6 {
                 Ok(folder)

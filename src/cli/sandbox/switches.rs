@@ -1,8 +1,4 @@
-//! The switches as flags: what Protime's documentation leaves open or contradicts, and what servers of
-//! other makers have been seen to do.
-//!
-//! Names and positions are those of the JSON settings, with `-` for `_`. `docs/sandbox.md` says what is
-//! known of each.
+//! The switches as flags, with the names and positions of the JSON settings; `docs/sandbox.md` has more.
 
 use std::time::Duration;
 
@@ -94,7 +90,6 @@ pub(super) struct LeftOpen {
 }
 
 impl LeftOpen {
-    /// Puts the positions into the settings.
     pub(super) fn apply(&self, settings: &mut Settings) {
         self.key_field.clone_into(&mut settings.key_field);
         settings.post_while_enabled = self.post_while_enabled;
@@ -162,7 +157,6 @@ pub(super) struct SeenElsewhere {
 }
 
 impl SeenElsewhere {
-    /// Puts the positions into the settings.
     pub(super) fn apply(&self, settings: &mut Settings) {
         settings.listed_id = self.listed_id;
         settings.location_id = self.location_id;

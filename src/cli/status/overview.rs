@@ -1,7 +1,4 @@
-//! All webhooks: a headline that is the answer, then the tenants, those with trouble first.
-//!
-//! A person at a terminal gets lines that fit it, and of many healthy webhooks only a count; a pipe
-//! gets every webhook with its full name and all that is wrong with it on one line.
+//! All webhooks: a headline that is the answer, then the tenants, those with problems first.
 
 use std::fmt::Write as _;
 
@@ -32,7 +29,7 @@ struct Line<'a> {
     problems: Vec<String>,
 }
 
-/// One tenant with its webhooks, troubled ones first.
+/// One tenant with its webhooks, unhealthy ones first.
 struct Group<'a> {
     name: String,
     notes: Vec<String>,
@@ -51,7 +48,9 @@ impl Group<'_> {
     }
 }
 
-/// The whole picture; `all` shows every webhook however many there are.
+/// The whole view. A person at a terminal gets lines that fit it, and of many healthy webhooks only a count,
+/// unless `all` asks for more; a pipe gets every webhook with its full name and all that is wrong with it on
+/// one line.
 pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> String {
     let mut groups = groups(view, now, style);
     // Stable: among equals the order of the configuration stays.
@@ -66,8 +65,8 @@ pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> St
     for group in &groups {
         push_group(&mut text, group, now, style, brief, bar);
     }
-    for orphan in &view.status.orphans {
-        push(&mut text, &format!("! {}", left(orphan, now)), "", Paint::Doubtful, style);
+    for removed in &view.status.removed_webhooks {
+        push(&mut text, &format!("! {}", left(removed, now)), "", Paint::Doubtful, style);
     }
     if brief && groups.iter().any(|group| group.lines.iter().any(|line| line.rank == FINE)) {
         push(&mut text, "--all shows every webhook", "", Paint::Faint, style);
@@ -152,20 +151,20 @@ fn daemon_problems(view: &View, now: Timestamp) -> Vec<String> {
 }
 
 /// A webhook that left the configuration, and what to do about it.
-fn left(orphan: &RemovedWebhook, now: Timestamp) -> String {
-    let remote = orphan.remote.as_ref().map(|remote| {
+fn left(removed: &RemovedWebhook, now: Timestamp) -> String {
+    let remote = removed.remote.as_ref().map(|remote| {
         let until = remote.valid_until.map(|at| format!(" until {}", moment::exact(at))).unwrap_or_default();
         format!(", {} at Protime{until}", plain(&remote.status))
     });
     format!(
         "{}/{} ({} to {}) left the configuration {}{}: {}",
-        plain(&orphan.tenant),
-        plain(&orphan.name),
-        plain(&orphan.collection),
-        plain(&orphan.destination_url),
-        moment::ago(now, orphan.left_at),
+        plain(&removed.tenant),
+        plain(&removed.name),
+        plain(&removed.collection),
+        plain(&removed.destination_url),
+        moment::ago(now, removed.left_at),
         remote.unwrap_or_default(),
-        plain(&orphan.note)
+        plain(&removed.note)
     )
 }
 
@@ -195,7 +194,6 @@ fn widest_bar(groups: &[Group<'_>], now: Timestamp, style: Style, brief: bool) -
     BARS.iter().find(fits).copied().unwrap_or(0)
 }
 
-/// The lines that are shown as lines.
 fn shown<'b>(group: &'b Group<'_>, brief: bool) -> impl Iterator<Item = &'b Line<'b>> {
     group.lines.iter().filter(move |line| !brief || line.rank < FINE)
 }
@@ -250,7 +248,6 @@ fn push_group(text: &mut String, group: &Group<'_>, now: Timestamp, style: Style
     }
 }
 
-/// All of a webhook on one line.
 fn whole(group: &Group<'_>, line: &Line<'_>, now: Timestamp, style: Style, bar: usize) -> String {
     let head = head(group, line, now, style, bar);
     if line.problems.is_empty() { head } else { format!("{head}: {}", line.problems.join("; ")) }

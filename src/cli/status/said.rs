@@ -1,5 +1,4 @@
-//! What is said of a tenant, and of its webhooks no more: a sentence that stands there twice, or a thousand
-//! times, hides the others.
+//! What is said of a tenant, and of its webhooks no more: a sentence that repeats hides the others.
 
 use jiff::Timestamp;
 

@@ -6,7 +6,7 @@ use crate::{
         tests::{NOW, after, webhook},
         view::headline,
     },
-    domain::report::{self, KeySink, LastError, LastRenewal, OpenRenewal, Remote, State, Status},
+    domain::report::{self, ActiveRenewal, KeySink, LastError, LastRenewal, Remote, State, Status},
 };
 
 fn active(name: &str) -> Webhook {
@@ -66,7 +66,7 @@ fn view(webhooks: Vec<Webhook>, tenants: Vec<report::Tenant>) -> View {
         next_renewal_at: Some(after(7200)),
     };
     let health = Health { healthy: true, problems: Vec::new() };
-    let status = Status { daemon, tenants, orphans: Vec::new() };
+    let status = Status { daemon, tenants, removed_webhooks: Vec::new() };
     View { status, webhooks, health }
 }
 
@@ -171,13 +171,13 @@ fn the_first_line_is_the_whole_answer() {
 }
 
 #[test]
-fn tenants_with_trouble_come_first() {
-    let mut trouble = blocked("people");
-    trouble.tenant = "globex".to_owned();
+fn tenants_with_problems_come_first() {
+    let mut unhealthy = blocked("people");
+    unhealthy.tenant = "globex".to_owned();
     let mut other = tenant();
     (other.last_poll_error, other.clock_skew_seconds) = (None, None);
     let globex = report::Tenant { name: "globex".to_owned(), ..other.clone() };
-    let text = lines(&view(vec![active("clockings"), trouble], vec![other, globex]), in_columns(80), false);
+    let text = lines(&view(vec![active("clockings"), unhealthy], vec![other, globex]), in_columns(80), false);
     let at = |name: &str| text.iter().position(|line| line == name);
     assert!(at("globex") < at("acme") && at("globex").is_some(), "{text:#?}");
 }
@@ -220,7 +220,7 @@ fn a_card_tells_everything_that_applies() {
     whole.state = State::Renewing;
     whole.external_references = vec!["people,@badge-number".to_owned()];
     whole.owed_resync = Some(report::OwedResync { from: None, to: NOW });
-    whole.renewal = Some(OpenRenewal {
+    whole.renewal = Some(ActiveRenewal {
         id: 17,
         reason: "manual".to_owned(),
         step: "resync".to_owned(),
@@ -327,7 +327,7 @@ fn a_problem_concerns_its_webhook_its_tenant_or_everyone() {
 fn what_left_the_configuration_and_what_is_wrong_with_it_is_said() {
     let mut view = view(vec![active("clockings")], Vec::new());
     view.webhooks[0].key_sinks = vec![sink("file /a", Some(3), None), sink("http keys", None, Some("503"))];
-    view.status.orphans = vec![report::RemovedWebhook {
+    view.status.removed_webhooks = vec![report::RemovedWebhook {
         tenant: "acme".to_owned(),
         name: "people".to_owned(),
         collection: "people".to_owned(),

@@ -1,8 +1,4 @@
 //! What the daemon says, for as long as the screen is there.
-//!
-//! The whole picture is fetched at first, after every event, and now and then; events arrive as they
-//! happen (`GET /v1/events`). A daemon that has no events is asked every second instead. One that
-//! does not answer is asked again every second, so that its restart needs no one's help.
 
 use std::time::Duration;
 
@@ -11,7 +7,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::news::{Event, News};
+use super::message::{Event, Message};
 use crate::{
     cli::{client::Client, style::plain, view::View},
     domain::report::Webhook,
@@ -19,40 +15,42 @@ use crate::{
 
 /// How often a daemon is asked that has no events, does not answer, or reads a collection.
 const SECOND: Duration = Duration::from_secs(1);
-/// How often the picture is fetched although no event came.
+/// How often the view is fetched although no event came.
 const SELDOM: Duration = Duration::from_secs(15);
-/// How long events are gathered before the picture is fetched for them.
+/// How long events are gathered before the view is fetched for them.
 const GATHER: Duration = Duration::from_millis(250);
-/// An event is never longer than this; what is longer is no event.
+/// An event is never longer than this; what is longer is not an event.
 const LONGEST: usize = 1 << 20;
 
-/// Sends what the daemon says until no one listens.
-pub(super) async fn run(client: Client, news: mpsc::Sender<News>) {
-    while !news.is_closed() {
-        if let Err(error) = follow(&client, &news).await {
+/// Sends what the daemon says until no one listens. One that does not answer is asked again every second, so
+/// that its restart needs no one's help.
+pub(super) async fn run(client: Client, messages: mpsc::Sender<Message>) {
+    while !messages.is_closed() {
+        if let Err(error) = follow(&client, &messages).await {
             // No one listens any more if this fails, and the loop ends.
-            let _ = news.send(News::Lost(plain(&format!("{error:#}")))).await;
+            let _ = messages.send(Message::Lost(plain(&format!("{error:#}")))).await;
         }
         sleep(SECOND).await;
     }
 }
 
-/// Follows the daemon until it does not answer, or ends its events.
-async fn follow(client: &Client, news: &mpsc::Sender<News>) -> anyhow::Result<()> {
+/// Follows the daemon until it does not answer, or ends its events: the whole view at first, after every
+/// event, and now and then. One that has no events is asked every second instead.
+async fn follow(client: &Client, messages: &mpsc::Sender<Message>) -> anyhow::Result<()> {
     let answer = client.open("/v1/events").await?;
     if !answer.status().is_success() {
-        look(client, news, false).await?;
+        look(client, messages, false).await?;
         return Ok(());
     }
     // After the events were opened: whatever changes from here on is told.
-    let mut due = Instant::now() + look(client, news, true).await?;
+    let mut due = Instant::now() + look(client, messages, true).await?;
     let mut answer = answer;
     let mut lines = Lines::default();
     loop {
         match timeout_at(due, answer.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 for event in lines.push(&piece)? {
-                    news.send(News::Happened(Box::new(event))).await?;
+                    messages.send(Message::Happened(Box::new(event))).await?;
                     due = due.min(Instant::now() + GATHER);
                 }
             }
@@ -63,13 +61,13 @@ async fn follow(client: &Client, news: &mpsc::Sender<News>) -> anyhow::Result<()
         }
         // Also where events never cease to come.
         if Instant::now() >= due {
-            due = Instant::now() + look(client, news, true).await?;
+            due = Instant::now() + look(client, messages, true).await?;
         }
     }
 }
 
-/// Sends the whole picture, and says when to fetch it again although no event came.
-async fn look(client: &Client, news: &mpsc::Sender<News>, events: bool) -> anyhow::Result<Duration> {
+/// Sends the whole view, and says when to fetch it again although no event came.
+async fn look(client: &Client, messages: &mpsc::Sender<Message>, events: bool) -> anyhow::Result<Duration> {
     let view = View {
         status: client.get("/v1/status").await?,
         webhooks: client.webhooks().await?,
@@ -78,7 +76,7 @@ async fn look(client: &Client, news: &mpsc::Sender<News>, events: bool) -> anyho
     // No event tells how far the reading of a collection is.
     let reads = |webhook: &Webhook| webhook.renewal.as_ref().is_some_and(|it| it.progress.is_some());
     let again = if view.webhooks.iter().any(reads) { SECOND } else { SELDOM };
-    news.send(News::Picture { view: Box::new(view), events }).await?;
+    messages.send(Message::View { view: Box::new(view), events }).await?;
     Ok(again)
 }
 

@@ -1,25 +1,24 @@
 //! What is typed, as what it means.
-//!
-//! The terminal is read by a thread of its own, since reading it blocks; it ends with the process.
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
-use super::news::{Key, News};
+use super::message::{Key, Message};
 
 /// Sends what is typed until no one listens, or the terminal is gone.
-pub(super) fn listen(news: mpsc::Sender<News>) {
+pub(super) fn listen(messages: mpsc::Sender<Message>) {
+    // A thread of its own, since reading a terminal blocks; it ends with the process.
     std::thread::spawn(move || {
         loop {
             let sent = match event::read() {
                 Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                    news.blocking_send(News::Typed(meaning(key)))
+                    messages.blocking_send(Message::Typed(meaning(key)))
                 }
-                Ok(Event::Resize(..)) => news.blocking_send(News::Resized),
+                Ok(Event::Resize(..)) => messages.blocking_send(Message::Resized),
                 Ok(_) => Ok(()),
                 Err(_) => {
                     // A terminal that cannot be read has no one before it, and is not read again.
-                    let _ = news.blocking_send(News::Typed(Key::Quit));
+                    let _ = messages.blocking_send(Message::Typed(Key::Quit));
                     return;
                 }
             };

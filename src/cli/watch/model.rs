@@ -1,11 +1,10 @@
-//! What the screen shows, and what follows from what was typed or has happened. Pure: `now` is an
-//! argument, and what is to be asked of the daemon is returned.
+//! What the screen shows, and what follows from what was typed or has happened. Pure.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::news::{Event, Facts, Key, News};
+use super::message::{Event, Facts, Key, Message};
 use crate::{
     cli::{
         history,
@@ -30,7 +29,6 @@ const PAGE: usize = 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Renew(String),
-    /// Poll every tenant.
     Poll,
     History(String),
     /// Nothing: the screen ends.
@@ -71,12 +69,10 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Selects a webhook by its full name.
     pub(super) fn select(&mut self, name: String) {
         self.selected = Some(name);
     }
 
-    /// The position of the selected webhook in the list.
     pub(super) fn position(&self) -> usize {
         let named = |webhook: &Webhook| Some(full_name(webhook)) == self.selected;
         self.webhooks().iter().position(named).unwrap_or(0)
@@ -88,26 +84,26 @@ impl Model {
     }
 
     /// Takes in what is new, and says what is to be asked of the daemon.
-    pub(super) fn learn(&mut self, news: News, now: Timestamp) -> Option<Effect> {
-        match news {
-            News::Picture { view, events } => self.look(*view, events, now),
-            News::Happened(event) => {
+    pub(super) fn update(&mut self, message: Message, now: Timestamp) -> Option<Effect> {
+        match message {
+            Message::View { view, events } => self.look(*view, events, now),
+            Message::Happened(event) => {
                 self.forget_start(&event);
                 if let Some(line) = tell(&event) {
                     self.note(event.facts.at.unwrap_or(now), line);
                 }
             }
-            News::Lost(why) => {
+            Message::Lost(why) => {
                 if self.lost.is_none() {
                     self.note(now, "the daemon does not answer".to_owned());
                 }
                 let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
                 self.lost = Some((since, why));
             }
-            News::Typed(key) => return self.press(key),
-            News::Resized => {}
-            News::Said(text) => self.said = text,
-            News::History(name, history) => self.read(&name, history, now),
+            Message::Typed(key) => return self.press(key),
+            Message::Resized => {}
+            Message::Said(text) => self.said = text,
+            Message::History(name, history) => self.read(&name, history, now),
         }
         None
     }
@@ -272,7 +268,7 @@ fn tell(event: &Event) -> Option<String> {
     Some(format!("{name}  {what}"))
 }
 
-/// What changed from one picture to the next, in sentences.
+/// What changed from one view to the next, in sentences.
 fn differences(old: &[Webhook], new: &[Webhook]) -> Vec<String> {
     let mut lines = Vec::new();
     for webhook in new {

@@ -1,5 +1,4 @@
-//! The webhooks as rows that fit the terminal: what there is no room for is left out, the least needed
-//! first, for a row that is cut ends where it says what matters.
+//! The webhooks as rows that fit the terminal.
 
 use jiff::Timestamp;
 use ratatui::{
@@ -28,7 +27,6 @@ const SHORTEST: usize = 8;
 /// What rows show besides sign and name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
-    /// Columns of the name.
     name: usize,
     /// Columns of the lifetime.
     bar: usize,
@@ -39,7 +37,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The most that fits this width, for all webhooks alike.
+    /// The most that fits this width, for all webhooks alike. The least needed is left out first, for a row
+    /// that is cut ends where it says what matters.
     pub(super) fn fitting(webhooks: &[Webhook], now: Timestamp, width: usize) -> Self {
         let name = webhooks.iter().map(|webhook| full_name(webhook).chars().count()).max().unwrap_or(0);
         let longest =

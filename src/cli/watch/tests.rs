@@ -1,4 +1,4 @@
-//! The screen, from news to text; what is typed is in `typing`.
+//! The screen, from messages to text; what is typed is in `typing`.
 
 mod typing;
 
@@ -7,15 +7,15 @@ use serde_json::json;
 
 use super::{
     draw::draw,
+    message::{Event, Key, Message},
     model::{Effect, Model},
-    news::{Event, Key, News},
 };
 use crate::{
     cli::{
         tests::{NOW, after, step, webhook},
         view::View,
     },
-    domain::report::{Health, Key as WebhookKey, LastError, OpenRenewal, Problem, Remote, State, Webhook},
+    domain::report::{ActiveRenewal, Health, Key as WebhookKey, LastError, Problem, Remote, State, Webhook},
 };
 
 fn alive(name: &str) -> Webhook {
@@ -38,32 +38,32 @@ fn blocked(name: &str) -> Webhook {
     Webhook { state: State::Blocked, last_error: Some(error), ..webhook("acme", name) }
 }
 
-fn picture(webhooks: &[Webhook], events: bool) -> News {
+fn view(webhooks: &[Webhook], events: bool) -> Message {
     let daemon = json!({
         "version": "0.1.0", "pid": 1, "started_at": NOW, "config_file": "c.toml", "config_loaded_at": NOW,
         "counts": {}, "next_renewal_at": after(3600),
     });
     let status = json!({"daemon": daemon, "tenants": []});
     let view = View {
-        status: serde_json::from_value(status).expect("a picture"),
+        status: serde_json::from_value(status).expect("a view"),
         webhooks: webhooks.to_vec(),
         health: Health { healthy: true, problems: Vec::new() },
     };
-    News::Picture { view: Box::new(view), events }
+    Message::View { view: Box::new(view), events }
 }
 
 fn shown(webhooks: &[Webhook]) -> Model {
     let mut model = Model::default();
-    assert_eq!(model.learn(picture(webhooks, true), NOW), None);
+    assert_eq!(model.update(view(webhooks, true), NOW), None);
     model
 }
 
 fn press(model: &mut Model, key: Key) -> Option<Effect> {
-    model.learn(News::Typed(key), NOW)
+    model.update(Message::Typed(key), NOW)
 }
 
-fn happened(kind: &str, facts: serde_json::Value) -> News {
-    News::Happened(Box::new(Event {
+fn happened(kind: &str, facts: serde_json::Value) -> Message {
+    Message::Happened(Box::new(Event {
         kind: kind.to_owned(),
         facts: serde_json::from_value(facts).expect("facts"),
     }))
@@ -81,7 +81,7 @@ fn screen(model: &Model, width: u16, height: u16) -> Vec<String> {
 #[test]
 fn the_screen_shows_lifetimes_the_log_and_the_keys() {
     let mut model = shown(&[alive("clockings"), blocked("people")]);
-    model.learn(
+    model.update(
         happened(
             "renewal_step",
             json!({"at": NOW, "tenant": "acme", "webhook": "clockings", "step": "post", "outcome": "started"}),
@@ -128,7 +128,7 @@ fn a_narrow_terminal_gets_whole_sentences() {
         });
         happened("renewal_step", facts)
     };
-    model.learn(step("failed", "Protime does not create or renew the webhook"), NOW);
+    model.update(step("failed", "Protime does not create or renew the webhook"), NOW);
     assert_eq!(
         screen(&model, 40, 24)[..],
         [
@@ -167,8 +167,8 @@ fn a_narrow_terminal_gets_whole_sentences() {
 #[test]
 fn what_is_wrong_with_the_tenant_or_the_daemon_is_told_with_any_webhook() {
     let mut model = shown(&[alive("clockings")]);
-    let mut news = picture(&[alive("clockings")], true);
-    if let News::Picture { view, .. } = &mut news {
+    let mut message = view(&[alive("clockings")], true);
+    if let Message::View { view, .. } = &mut message {
         view.health.healthy = false;
         let of = |tenant: Option<&str>, problem: &str| Problem {
             webhook: None,
@@ -182,7 +182,7 @@ fn what_is_wrong_with_the_tenant_or_the_daemon_is_told_with_any_webhook() {
             of(Some("globex"), "elsewhere"),
         ];
     }
-    model.learn(news, NOW);
+    model.update(message, NOW);
     let rows = screen(&model, 80, 24);
     assert!(rows.contains(&"the file is wrong; no scope".to_owned()), "{rows:#?}");
 }
@@ -190,7 +190,7 @@ fn what_is_wrong_with_the_tenant_or_the_daemon_is_told_with_any_webhook() {
 #[test]
 fn a_row_leaves_out_what_there_is_no_room_for() {
     let mut running = alive("clockings");
-    running.renewal = Some(OpenRenewal {
+    running.renewal = Some(ActiveRenewal {
         id: 7,
         reason: "foreign_rotation".to_owned(),
         step: "catch_up".to_owned(),
@@ -241,12 +241,12 @@ fn every_size_of_terminal_is_painted() {
 fn a_daemon_that_went_away_is_said_so_and_comes_back() {
     let mut model = shown(&[alive("clockings")]);
     for second in 0..3 {
-        model.learn(News::Lost("no one listens".to_owned()), after(second));
+        model.update(Message::Lost("no one listens".to_owned()), after(second));
     }
     let rows = screen(&model, 80, 24);
     assert!(rows[0].starts_with("the daemon does not answer"), "{rows:#?}");
     assert!(rows[1].contains("acme/clockings"), "what was known stays: {rows:#?}");
-    model.learn(picture(&[alive("clockings")], true), after(4));
+    model.update(view(&[alive("clockings")], true), after(4));
     let log: Vec<&str> = model.log.iter().map(|(_, line)| line.as_str()).collect();
     assert_eq!(log, ["the daemon does not answer", "the daemon answers again"]);
 }
@@ -254,10 +254,10 @@ fn a_daemon_that_went_away_is_said_so_and_comes_back() {
 #[test]
 fn without_events_the_log_comes_from_what_changed() {
     let mut model = Model::default();
-    model.learn(picture(&[alive("clockings"), alive("gone")], false), NOW);
+    model.update(view(&[alive("clockings"), alive("gone")], false), NOW);
     let mut changed = blocked("clockings");
     changed.key = Some(WebhookKey { version: 4, fingerprint: "aaaa0000".to_owned(), rotated_at: NOW });
-    model.learn(picture(&[changed, alive("people")], false), NOW);
+    model.update(view(&[changed, alive("people")], false), NOW);
     let log: Vec<&str> = model.log.iter().map(|(_, line)| line.as_str()).collect();
     assert_eq!(
         log,
@@ -309,11 +309,11 @@ fn events_are_sentences() {
         ("reset", json!({}), "some events were missed"),
     ] {
         let mut model = Model::default();
-        model.learn(happened(kind, facts), NOW);
+        model.update(happened(kind, facts), NOW);
         assert_eq!(model.log[0].1, expected);
     }
     let mut model = Model::default();
-    model.learn(happened("poll_finished", json!({"tenant": "acme"})), NOW);
+    model.update(happened("poll_finished", json!({"tenant": "acme"})), NOW);
     assert!(model.log.is_empty(), "a good poll is nothing to read");
 }
 
@@ -322,7 +322,7 @@ fn the_start_of_a_step_is_forgotten_when_it_has_ended() {
     let mut model = Model::default();
     let mut step = |webhook: &str, step: &str, outcome: &str| {
         let facts = json!({"tenant": "acme", "webhook": webhook, "step": step, "outcome": outcome});
-        model.learn(happened("renewal_step", facts), NOW);
+        model.update(happened("renewal_step", facts), NOW);
         model.log.iter().map(|(_, line)| line.clone()).collect::<Vec<String>>()
     };
     assert_eq!(step("people", "resync", "started"), ["acme/people  resync …"]);

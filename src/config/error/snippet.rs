@@ -1,9 +1,4 @@
 //! Which part of the files is shown around a problem: its whole lines and no others.
-//!
-//! The library's own reader counts the lines from the top of the file, so that it takes two labels
-//! far apart for neighbours and prints everything between them; and it cuts the first line where the
-//! label begins. Neighbouring lines are left out because they are not to blame. And it knows one file,
-//! while a problem may have to do with two.
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
@@ -21,6 +16,10 @@ pub(super) fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
 /// What the renderer asks for when it wants to show a label, and not only to know where it is.
 pub(super) const WITH_CONTEXT: usize = 1;
 
+// The library's own reader counts the lines from the top of the file, so that it takes two labels far apart
+// for neighbours and prints everything between them; it cuts the first line where the label begins; and it
+// knows one file, while a problem may have to do with two. Neighbouring lines are left out because they are
+// not to blame.
 impl SourceCode for Snippets {
     fn read_span<'a>(
         &'a self,

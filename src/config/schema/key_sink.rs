@@ -50,7 +50,7 @@ table! { KEY_SINK = "[[tenant.webhook.key_sink]]";
     }), kinds: &["file"];
     /// "0600", or "0640" if there is a group.
     MODE: Key<u32> = "mode", Form::Odd(&key::MODE, |mode| {
-        let whose = if mode & 0o444 == 0 { "nobody" } else { "every user of this machine" };
+        let whose = if mode & 0o444 == 0 { "no one" } else { "every user of this machine" };
         (mode & 0o444 == 0 || mode & 0o004 != 0).then(|| format!("lets {whose} read the key"))
     }), kinds: &["file"];
 }

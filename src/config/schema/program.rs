@@ -122,6 +122,6 @@ table! { API = "[api]";
     MAX_REQUESTS_PER_MINUTE: Key<u32> = "max_requests_per_minute",
         Form::Number(1..=1_000_000, |number| number), default: Some("120");
     /// Certificates of authorities, in PEM form, that are trusted besides the system's: for Protime, and for
-    /// your servers in sinks and resyncs. A reload reads the file anew. (No default.)
+    /// your servers in sinks and resyncs. A reload reads the file again. (No default.)
     CA_FILE: Key<PathBuf> = "ca_file", Form::Text(TEXT, units::file_path);
 }

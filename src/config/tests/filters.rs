@@ -1,5 +1,4 @@
-//! Filters and dates of resyncs that read: what is written for an operator, and what is said of what
-//! they write themselves.
+//! Filters and dates of resyncs that read: those of the daemon, and what is said of an operator's.
 
 use super::{
     reading::{accepted_of, file_of},
@@ -263,7 +262,7 @@ fn days_stand_only_where_there_are_any() {
             "clockings",
             "kind = \"list\"\nlookback = 92",
             "`lookback`: 92 is an integer",
-            "; it is to be a duration in double quotes, such as \"90s\"",
+            "; it must be a duration in double quotes, such as \"90s\"",
         ),
     ];
     for (collection, resync, what, help) in rows {

@@ -29,12 +29,12 @@ fn unknown_keys_and_wrong_types() {
         (
             "retry_max = \"15m\"",
             "retry_max = 900",
-            "7:13: `retry_max`: 900 is an integer; it is to be a duration in double quotes, such as \"90s\"",
+            "7:13: `retry_max`: 900 is an integer; it must be a duration in double quotes, such as \"90s\"",
         ),
         (
             "= 120",
             "= \"120\"",
-            "10:27: `max_requests_per_minute`: \"120\" is a string; it is to be a whole number such as 10",
+            "10:27: `max_requests_per_minute`: \"120\" is a string; it must be a whole number such as 10",
         ),
         (
             "= 120",
@@ -49,22 +49,22 @@ fn unknown_keys_and_wrong_types() {
         (
             "[\"/usr/local/bin/resync-clockings\"]",
             "\"/usr/local/bin/resync-clockings\"",
-            "26:11: `command`: \"/usr/local/bin/resync-clockings\" is a string; it is to be an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
+            "26:11: `command`: \"/usr/local/bin/resync-clockings\" is a string; it must be an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
         ),
         (
             "[tenant.webhook.resync]",
             "[[tenant.webhook.resync]]",
-            "24:1: `resync`: [[tenant.webhook.resync]] is an array; it is to be a table: write [tenant.webhook.resync]",
+            "24:1: `resync`: [[tenant.webhook.resync]] is an array; it must be a table: write [tenant.webhook.resync]",
         ),
         (
             "[\"people,@badge-number\", ",
             "[1, ",
-            "22:24: `external_references`: 1 is an integer; it is to be a text in double quotes",
+            "22:24: `external_references`: 1 is an integer; it must be a text in double quotes",
         ),
         (
             "[daemon]\nstatus_poll = \"*/5 * * * *\"",
             "daemon = 1",
-            "3:10: `daemon`: 1 is an integer; it is to be a table: write [daemon]",
+            "3:10: `daemon`: 1 is an integer; it must be a table: write [daemon]",
         ),
     ]);
 }
@@ -110,12 +110,12 @@ fn values_of_daemon() {
         (
             "status_poll",
             "status_socket = \"/s\"\ncontrol_socket = \"/s\"\nstatus_poll",
-            "5:18: `status_socket` and `control_socket` are the same; give each socket a path of its own: everybody may speak to the one, and the other gives out keys",
+            "5:18: `status_socket` and `control_socket` are the same; give each socket a path of its own: everyone may speak to the one, and the other gives out keys",
         ),
         (
             "status_poll",
             "status_socket_mode = 666\nstatus_poll",
-            "4:22: `status_socket_mode`: 666 is an integer; it is to be permission bits in octal and in double quotes, such as \"0640\"",
+            "4:22: `status_socket_mode`: 666 is an integer; it must be permission bits in octal and in double quotes, such as \"0640\"",
         ),
         (
             "status_poll",
@@ -308,7 +308,7 @@ fn scopes() {
         (
             "client_id",
             "scopes = \"a\"\nclient_id",
-            "15:10: `scopes`: \"a\" is a string; it is to be an array of texts such as [\"connector-protimeapi-clockings.read\"]",
+            "15:10: `scopes`: \"a\" is a string; it must be an array of texts such as [\"connector-protimeapi-clockings.read\"]",
         ),
         (
             "client_id",
@@ -324,17 +324,17 @@ fn a_number_for_a_text_is_told_how_the_text_is_written() {
         (
             "retry_max",
             "renew_before = 0.5\nretry_max",
-            "7:16: `renew_before`: 0.5 is a float; it is to be a fraction, a percentage or a duration in double quotes, such as \"1/3\"",
+            "7:16: `renew_before`: 0.5 is a float; it must be a fraction, a percentage or a duration in double quotes, such as \"1/3\"",
         ),
         (
             "retry_max",
             "jitter = 5\nretry_max",
-            "7:10: `jitter`: 5 is an integer; it is to be a fraction, a percentage or a duration in double quotes, such as \"5%\"",
+            "7:10: `jitter`: 5 is an integer; it must be a fraction, a percentage or a duration in double quotes, such as \"5%\"",
         ),
         (
             "[api]",
             "[metrics]\nlisten = 9464\n[api]",
-            "10:10: `listen`: 9464 is an integer; it is to be an address with a port in double quotes, such as \"127.0.0.1:9464\"",
+            "10:10: `listen`: 9464 is an integer; it must be an address with a port in double quotes, such as \"127.0.0.1:9464\"",
         ),
         (
             "\"15m\"",

@@ -84,12 +84,12 @@ fn kinds() {
         (
             "[\"/usr/local/bin/resync-clockings\"]",
             "[]",
-            "26:11: `command` is empty; it is to be an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
+            "26:11: `command` is empty; it must be an array of texts, program first: command = [\"/usr/local/bin/program\", \"argument\"]",
         ),
         (
             "/usr/local/bin/resync-clockings",
             "bin/resync",
-            "26:12: `command`: \"bin/resync\" is no program: it is neither an absolute path nor a name; write the whole path, beginning with /, or a name that is found in PATH",
+            "26:12: `command`: \"bin/resync\" is not a program: it is neither an absolute path nor a name; write the whole path, beginning with /, or a name that is found in PATH",
         ),
         (
             "[\"/usr/local/bin/resync-clockings\"]",
@@ -210,7 +210,7 @@ fn what_is_accepted_and_looks_like_a_mistake_is_a_warning() {
         (
             "clockings.key\"",
             "clockings.key\"\nmode = \"0200\"",
-            "31:8: `mode`: \"0200\" lets nobody read the key",
+            "31:8: `mode`: \"0200\" lets no one read the key",
         ),
     ] {
         let warnings = read(&changed(from, to)).expect("accepted").warnings;

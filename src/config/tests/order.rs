@@ -40,7 +40,7 @@ fn what_stands_twice_is_told_once() {
     let single = "[tenant.webhook]\ncollection = \"people\"\n";
     let brackets = |place: &str, name: &str| {
         format!(
-            "{place}: `{name}`: [tenant{}] is a table; it is to be an array of tables: write [[tenant{0}]], with \
+            "{place}: `{name}`: [tenant{}] is a table; it must be an array of tables: write [[tenant{0}]], with \
              double brackets",
             if name == "tenant" { "" } else { ".webhook" }
         )

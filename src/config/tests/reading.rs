@@ -92,7 +92,7 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"delta\"\nkeep_warm = 3",
-            "`keep_warm`: 3 is an integer; it is to be true, false, or a duration in double quotes such as \"12h\"",
+            "`keep_warm`: 3 is an integer; it must be true, false, or a duration in double quotes such as \"12h\"",
         ),
         (
             "kind = \"list\"\nkeep_warm = true",
@@ -116,7 +116,7 @@ fn mistakes_are_named() {
         ),
         (
             "kind = \"list\"\npipe_to = []",
-            "`pipe_to` is empty; it is to be an array of texts, program first: pipe_to = [\"/usr/local/bin/program\", \"argument\"]",
+            "`pipe_to` is empty; it must be an array of texts, program first: pipe_to = [\"/usr/local/bin/program\", \"argument\"]",
         ),
         (
             "kind = \"list\"\nearliest = \"2020-01-01\"",

@@ -121,7 +121,7 @@ fn an_empty_file_and_one_without_webhooks() {
     assert_eq!(
         problems("user_agent = \"a/1 (b)\"\n[tenant]\nname = \"acme\""),
         [
-            "2:1: `tenant`: [tenant] is a table; it is to be an array of tables: write [[tenant]], with double brackets"
+            "2:1: `tenant`: [tenant] is a table; it must be an array of tables: write [[tenant]], with double brackets"
         ]
     );
 }

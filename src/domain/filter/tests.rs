@@ -45,7 +45,7 @@ fn places_are_filled_and_the_rest_is_passed_on() {
 }
 
 #[test]
-fn years_are_walked_one_by_one() {
+fn years_are_read_one_by_one() {
     let both = "date ge {from_date} and date le {to_date}";
     assert_eq!(
         filled(both, Some("2024-06-02T00:00:00Z")),

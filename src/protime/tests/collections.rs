@@ -63,7 +63,7 @@ async fn a_delta_has_changes_and_a_link_to_go_on_from() {
     let shown =
         [r#"{"changeType":"InsertOrUpdate","data":{"id":7}}"#, r#"{"changeType":"Delete","data":{"id":8}}"#];
     assert_eq!(events(&page), shown, "a fresh delta shows objects, and a change is understood as well");
-    assert!(!page.is_kept);
+    assert!(!page.follows_delta_link);
     let delta_link = page.delta.unwrap();
     assert!(delta_link.ends_with("/connector/protimeapi/api/v1/delta/people?t=1"));
     assert_eq!(server.asked()[1].uri.to_string(), format!("{ROOT}/people?delta"));
@@ -73,7 +73,7 @@ async fn a_delta_has_changes_and_a_link_to_go_on_from() {
     let delta_link = server.origin().join("/connector/protimeapi/api/v1/delta/people?t=1").unwrap();
     let page =
         client(&server).collection_page("people", Query::Link(delta_link.as_str()), true).await.unwrap();
-    assert!(page.is_kept && page.objects.len() == 1);
+    assert!(page.follows_delta_link && page.objects.len() == 1);
 }
 
 #[tokio::test]
@@ -91,10 +91,10 @@ async fn a_link_with_a_filter_as_it_was_written_is_encoded() {
 async fn what_is_not_documented_is_refused_whole() {
     let rows = [
         ("<html>", "it is not JSON"),
-        ("{}", "no object with an array 'value'"),
+        ("{}", "not an object with an array 'value'"),
         (r#"{"value":[{"id":1},7]}"#, "entry 1 is not an object"),
-        (r#"{"value":7}"#, "no object with an array 'value'"),
-        (r#"{"value":[],"nextLink":"ftp://evil.example/p"}"#, "no link to a page (ftp:)"),
+        (r#"{"value":7}"#, "not an object with an array 'value'"),
+        (r#"{"value":[],"nextLink":"ftp://evil.example/p"}"#, "not a link to a page (ftp:)"),
     ];
     for (body, expected) in rows {
         let server = api(body).await;

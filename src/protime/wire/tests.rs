@@ -35,11 +35,11 @@ fn what_is_no_list_fails_whole() {
     for (body, expected) in [
         ("", "ends too early"),
         ("<html>", "not JSON"),
-        ("[]", "no object with an array 'value'"),
-        ("{}", "no object with an array 'value'"),
-        ("null", "no object with an array 'value'"),
-        (r#"{"value":{}}"#, "no object with an array 'value'"),
-        (r#"{"value":"none"}"#, "no object with an array 'value'"),
+        ("[]", "not an object with an array 'value'"),
+        ("{}", "not an object with an array 'value'"),
+        ("null", "not an object with an array 'value'"),
+        (r#"{"value":{}}"#, "not an object with an array 'value'"),
+        (r#"{"value":"none"}"#, "not an object with an array 'value'"),
     ] {
         let wrong = page(body.as_bytes(), 0).unwrap_err();
         assert!(wrong.contains(expected), "{body}: {wrong}");

@@ -2,7 +2,7 @@
 //!
 //! Laws: a place is recorded after what comes before it was delivered; an empty page is not the end,
 //! and a page that was seen is; what Protime does not know any more is not asked for again, and begun
-//! afresh, with a beginning of its own, so that nothing is claimed that was not read; what a delta link
+//! again, with a beginning of its own, so that nothing is claimed that was not read; what a delta link
 //! tells of is stored before it is delivered, because it need not be told twice.
 
 mod overtaken;
@@ -23,7 +23,7 @@ use crate::{
         object::Object,
         page_cursor::{PageCursor, Progress},
         plan::superseded,
-        query::is_of_kept_delta,
+        query::is_delta_link,
         reason::Step,
         task::{TaskError, TaskErrorKind},
         transition::Event,
@@ -40,7 +40,7 @@ const TRIES: u32 = 5;
 /// A longer wait than this is not waited for within the step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a collection is read afresh within one attempt.
+/// How often a collection is read again within one attempt.
 const RESTARTS: u32 = 3;
 
 #[derive(Debug)]
@@ -143,11 +143,11 @@ impl<'a> PageReader<'a> {
                     return Ok(ReadToEnd { cursor: self.cursor, delta: None, gone: true });
                 }
                 Err(NoPage::Gone(error)) => {
-                    self.afresh(&error).await?;
+                    self.begin_again(&error).await?;
                     continue;
                 }
             };
-            if page.is_kept
+            if page.follows_delta_link
                 && let Err(failure) = self.store_changes(&page).await
             {
                 // If it arrives now, nothing is lost.
@@ -158,7 +158,7 @@ impl<'a> PageReader<'a> {
             failpoint::hit("deliver:after");
             self.cursor.progress.pages += 1;
             self.cursor.progress.objects += Object::count(&page.objects);
-            if page.is_kept && !page.objects.is_empty() {
+            if page.follows_delta_link && !page.objects.is_empty() {
                 self.has_arrived().await?;
             }
             self.deliver_the_overtaken(&page, outlet).await?;
@@ -263,7 +263,7 @@ impl<'a> PageReader<'a> {
         let PageCursor { renewal, step, progress, .. } = self.cursor;
         let event = Event::PageDelivered { renewal, step, progress };
         let recorded =
-            procedure.record_outcome("walked", &event, &[Move::PageCursor(self.cursor.clone())]).await;
+            procedure.record_outcome("page_read", &event, &[Move::PageCursor(self.cursor.clone())]).await;
         recorded.map(drop).map_err(|error| TaskError::from_store(&error))
     }
 
@@ -281,11 +281,11 @@ impl<'a> PageReader<'a> {
         Ok(())
     }
 
-    async fn afresh(&mut self, error: &ApiError) -> Result<(), TaskError> {
+    async fn begin_again(&mut self, error: &ApiError) -> Result<(), TaskError> {
         let procedure = self.procedure;
         self.restarts += 1;
         if self.restarts <= RESTARTS {
-            tracing::warn!(webhook = %procedure.webhook.path, %error, "Protime does not know the place in the collection any more; reading it afresh, which does not show what was deleted meanwhile");
+            tracing::warn!(webhook = %procedure.webhook.path, %error, "Protime does not know the place in the collection any more; reading it from its beginning, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
             procedure.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
@@ -299,7 +299,7 @@ impl<'a> PageReader<'a> {
         // Or the next attempt would go on with the link that is dead.
         self.record_place().await?;
         if self.restarts > RESTARTS {
-            return Err(TaskError::new(format!("the walk was begun afresh {RESTARTS} times: {error}")));
+            return Err(TaskError::new(format!("reading was begun again {RESTARTS} times: {error}")));
         }
         Ok(())
     }
@@ -343,7 +343,7 @@ impl<'a> PageReader<'a> {
 fn is_gone(error: &ApiError, link: &str) -> bool {
     match error.status() {
         Some(400 | 404 | 410) => true,
-        Some(409) => !is_of_kept_delta(link),
+        Some(409) => !is_delta_link(link),
         _ => false,
     }
 }

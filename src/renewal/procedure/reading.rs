@@ -177,8 +177,8 @@ impl Procedure {
                 let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
-                self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
-                tracing::info!(webhook = %self.webhook.path, objects, "the delta was kept warm, and what it brought was offered to the receiver");
+                self.record_outcome("delta_kept_alive", &event, &[Move::Delta(next)]).await?;
+                tracing::info!(webhook = %self.webhook.path, objects, "the delta was kept alive, and what it brought was offered to the receiver");
                 return Ok(Advance::Acted);
             }
             Ok(ReadToEnd { .. }) => {
@@ -196,8 +196,8 @@ impl Procedure {
             if let TaskErrorKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
         let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
         let retry_at = later(now, delay.min(self.webhook.policy.longest_retry));
-        tracing::warn!(webhook = %self.webhook.path, error = %failure, %retry_at, "the delta could not be kept warm");
-        self.record_outcome("refresh_failed", &Event::DeltaNotReached(retry_at), &[]).await?;
+        tracing::warn!(webhook = %self.webhook.path, error = %failure, %retry_at, "the delta could not be kept alive");
+        self.record_outcome("delta_not_kept_alive", &Event::DeltaNotReached(retry_at), &[]).await?;
         Ok(Advance::Acted)
     }
 

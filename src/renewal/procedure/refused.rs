@@ -143,7 +143,7 @@ pub(super) fn is_early(state: &WebhookState, now: Now) -> bool {
 enum Refused {
     /// It is renewed only after its end, which is to come.
     Early(Timestamp),
-    /// The end has just come by our reckoning, and perhaps not by Protime's.
+    /// The end has just come by our clock, and perhaps not by Protime's.
     AroundTheEnd,
     /// Protime has it with this id, and no one here has its key.
     KeyOfNoOne(String),

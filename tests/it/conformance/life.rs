@@ -1,9 +1,4 @@
-//! One short life of three webhooks: created while a scope is missing, renewed as planned, disabled by
-//! an outage in which the daemon dies, back again, with other external references at the end.
-//!
-//! The webhooks are brought up to date in three ways: clockings by a delta, activity-durations by a
-//! list, people by a command. The life ends well if nothing is lost, the keys agree, nothing was asked
-//! for more often than there was reason to, and health said how things were.
+//! One short life of three webhooks: a missing scope, a renewal, an outage with a death, other references.
 
 use std::time::{Duration, Instant};
 
@@ -56,6 +51,7 @@ impl Life {
             world.sandbox.change(collection, 7);
         }
         let mut config = world.config(&COLLECTIONS);
+        // Three ways to be brought up to date: a delta, a list, and for people a command.
         config.webhooks[0].resync = "kind = \"delta\"".to_owned();
         config.webhooks[1].resync = "kind = \"list\"".to_owned();
         // What is written in two ways may come back in the other.
@@ -89,7 +85,7 @@ impl Life {
 
     fn renewed_as_planned(&self) {
         let world = &self.world;
-        world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations"]);
+        world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations"]);
         for collection in COLLECTIONS {
             world.eventually(&format!("{collection} is renewed as planned"), || {
                 (world.sandbox.webhook(collection)?["key_version"].as_u64()? >= 2).then_some(())
@@ -98,7 +94,7 @@ impl Life {
         }
         // Of what is deleted after a delta was ended and before the next one began, nothing can tell.
         if self.one_delta_per_tenant {
-            world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations", "clockings"]);
+            world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations", "clockings"]);
             world.sandbox.foreign_delta("clockings");
         }
     }
@@ -126,7 +122,7 @@ impl Life {
         world.receiver.down(false);
         world.receiver.resync_exit(0);
         self.all_live_long();
-        world.sandbox.steady_but(&COLLECTIONS, 6.0, &["activity-durations"]);
+        world.sandbox.load_but(&COLLECTIONS, 6.0, &["activity-durations"]);
         self.health_is_good();
     }
 
@@ -140,7 +136,7 @@ impl Life {
 
     fn at_rest(&self) {
         let world = &self.world;
-        world.sandbox.steady(&COLLECTIONS, 0.0);
+        world.sandbox.load(&COLLECTIONS, 0.0);
         world.nothing_lost();
         self.all_live_long();
         self.health_is_good();

@@ -18,11 +18,11 @@ pub(super) fn covering(sizes: &[usize]) -> Vec<Vec<usize>> {
             if row[switch].is_none() {
                 // Of equals the position that fewest rows have, so that no row is all defaults.
                 let gain = |position: usize| {
-                    let news = (0..sizes.len()).filter_map(|with| Some((with, row[with]?)));
-                    let news = news
+                    let new_pairs = (0..sizes.len()).filter_map(|with| Some((with, row[with]?)));
+                    let new_pairs = new_pairs
                         .filter(|(with, its)| missing.contains(&ordered((switch, position), (*with, *its))));
                     let used = rows.iter().filter(|row| row[switch] == position).count();
-                    (news.count(), std::cmp::Reverse(used))
+                    (new_pairs.count(), std::cmp::Reverse(used))
                 };
                 row[switch] = (0..sizes[switch]).max_by_key(|position| gain(*position));
             }

@@ -2,11 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-/// A switch of the sandbox.
 pub(super) struct Switch {
     /// Its name among the settings.
     pub(super) name: &'static str,
-    /// What it can be set to.
     pub(super) positions: &'static [&'static str],
 }
 

@@ -1,5 +1,4 @@
-//! Every collection that has webhooks, read without a filter: the daemon knows what each demands, and
-//! reads far enough to see what was changed of other days.
+//! Every collection that has webhooks, read without a filter, as far as other days.
 
 use std::collections::HashSet;
 
@@ -119,7 +118,7 @@ fn tokens(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
+fn a_page_token_that_died_begins_the_reading_again_and_is_not_asked_for_again() {
     for kind in ["list", "delta"] {
         let mut world = World::new(&FLAGS);
         world.sandbox.change("clockings", 40);
@@ -127,12 +126,12 @@ fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
         let mut config = world.config(&["clockings"]);
         config.webhooks[0].resync = format!("kind = \"{kind}\"");
         world.start(&config);
-        let error = world.eventually("the walk is given up for now", || {
+        let error = world.eventually("reading is given up for now", || {
             let error = world.daemon.webhook("clockings")["last_error"].clone();
             (error["step"] == "catch_up").then_some(error)
         });
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains("begun afresh 3 times"), "{message}");
+        assert!(message.contains("begun again 3 times"), "{message}");
         assert!(!world.daemon.webhook("clockings")["owed_resync"].is_null(), "{kind}");
         world.sandbox.settings(&json!({"paging_token_lifetime_ms": 3_600_000}));
         world.eventually("everything was read", || {
@@ -146,7 +145,7 @@ fn a_page_token_that_died_begins_the_walk_again_and_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_afresh() {
+fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_again() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("clockings", 20);
     let mut config = world.config(&["clockings"]);
@@ -165,7 +164,7 @@ fn a_conflict_on_a_kept_delta_is_asked_again_and_nothing_is_begun_afresh() {
     world.renewed("clockings", "disabled");
     world.nothing_lost();
     assert_eq!(world.sandbox.requests("collection").len(), fresh);
-    assert!(!world.daemon.log().contains("reading it afresh"));
+    assert!(!world.daemon.log().contains("reading it from its beginning"));
 }
 
 #[test]

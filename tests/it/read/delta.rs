@@ -21,7 +21,7 @@ fn every_change_and_deletion_of_an_outage_arrives() {
     world.settled("people");
     world.nothing_lost();
 
-    world.sandbox.steady(&["people"], 10.0);
+    world.sandbox.load(&["people"], 10.0);
     outage(&world, "people");
     // Objects that go in the gap are what no list shows.
     for _ in 0..5 {
@@ -30,7 +30,7 @@ fn every_change_and_deletion_of_an_outage_arrives() {
     let before = world.receiver.told("people").len();
     world.receiver.down(false);
     world.renewed("people", "disabled");
-    world.sandbox.steady(&[], 0.0);
+    world.sandbox.load(&[], 0.0);
     world.nothing_lost();
     let told = world.receiver.told("people");
     assert!(deletions(&told[before..]) >= 5, "{:?}", &told[before..]);
@@ -43,13 +43,13 @@ fn every_change_and_deletion_of_an_outage_arrives() {
         world.settled("people");
         world.daemon.story("people").contains(&"manual succeeded".to_owned()).then_some(())
     });
-    assert_eq!(world.sandbox.requests("collection").len(), fresh, "nothing is read afresh");
+    assert_eq!(world.sandbox.requests("collection").len(), fresh, "nothing is read again");
     assert!(world.sandbox.requests("delta").len() >= 4);
     in_order(&world.receiver.told("people")[..before.min(30)]);
 }
 
 #[test]
-fn a_delta_that_ended_is_begun_afresh_and_a_conflict_is_asked_again() {
+fn a_delta_that_ended_is_begun_again_and_a_conflict_is_asked_again() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("people", 20);
     let config = config(&world, "people", "kind = \"delta\"");
@@ -69,7 +69,7 @@ fn a_delta_that_ended_is_begun_afresh_and_a_conflict_is_asked_again() {
     let conflicts = asked.iter().filter(|it| it["status"] == 409).count();
     assert_eq!(conflicts, 2);
     assert!(asked.len() >= 5, "three pages at least, and two conflicts: {asked:?}");
-    assert!(world.daemon.log().contains("reading it afresh"));
+    assert!(world.daemon.log().contains("reading it from its beginning"));
 }
 
 fn outage_after_a_change(world: &World) {
@@ -87,7 +87,7 @@ fn audited(world: &World, least: u64) -> Value {
 }
 
 #[test]
-fn a_delta_is_kept_warm_and_what_it_brings_is_offered_and_counted() {
+fn a_delta_is_kept_alive_and_what_it_brings_is_offered_and_counted() {
     let mut world = World::new(&FLAGS);
     world.sandbox.change("people", 10);
     world.sandbox.settings(&json!({"delta_lifetime_ms": 3_000}));
@@ -135,7 +135,7 @@ fn a_refresh_that_does_not_reach_the_receiver_keeps_its_place() {
     world.receiver.down(true);
     world.sandbox.change("people", 4);
     world.eventually("a refresh fails", || {
-        world.daemon.log().contains("the delta could not be kept warm").then_some(())
+        world.daemon.log().contains("the delta could not be kept alive").then_some(())
     });
     let webhook = world.daemon.webhook("people");
     assert!(webhook["state"] == "active" && webhook["last_error"].is_null(), "{webhook}");
@@ -154,7 +154,7 @@ fn webhooks_that_live_for_seconds_lose_nothing() {
     let config = config(&world, "people", "kind = \"delta\"\nkeep_warm = \"1s\"");
     world.start(&config);
     world.settled("people");
-    world.sandbox.steady(&["people"], 15.0);
+    world.sandbox.load(&["people"], 15.0);
     let renewals = |world: &World, count: usize| {
         world.eventually("renewals go on", || {
             let story = world.daemon.story("people");
@@ -165,7 +165,7 @@ fn webhooks_that_live_for_seconds_lose_nothing() {
     world.daemon.kill();
     world.daemon.start();
     renewals(&world, 5);
-    world.sandbox.steady(&[], 0.0);
+    world.sandbox.load(&[], 0.0);
     world.nothing_lost();
     assert!(world.sandbox.changes().iter().any(|change| change["kind"] == "delete"));
     assert_eq!(world.sandbox.requests("delta").iter().filter(|it| it["status"] == 410).count(), 0);

@@ -28,11 +28,11 @@ fn an_outage_is_made_good_without_any_code_in_the_receiver() {
     assert_eq!(told[4], ("catch_up", "succeeded"));
     assert_eq!(steps[4]["output"], "40 objects on 11 pages\n", "six pages, an empty one between any two");
 
-    world.sandbox.steady(&["people"], 8.0);
+    world.sandbox.load(&["people"], 8.0);
     outage(&world, "people");
     world.receiver.down(false);
     world.renewed("people", "disabled");
-    world.sandbox.steady(&[], 0.0);
+    world.sandbox.load(&[], 0.0);
     everything_shown_arrived(&world);
     assert!(world.daemon.webhook("people")["owed_resync"].is_null());
     let posts = world.sandbox.creates("people").len();
@@ -67,7 +67,7 @@ fn outage_with_a_change(world: &World) {
 }
 
 #[test]
-fn years_are_walked_one_by_one_and_references_are_passed_on() {
+fn years_are_read_one_by_one_and_references_are_passed_on() {
     let mut world = World::new(&FLAGS);
     let days = ["2023-01-05", "2023-12-31", "2024-02-29", "2025-06-01", "2026-01-01"];
     for day in days {
@@ -116,7 +116,7 @@ fn a_receiver_that_refuses_the_present_key_gets_the_next_one() {
     let config = config(&world, "people", "kind = \"list\"");
     world.start(&config);
     world.settled("people");
-    // It checks with a file that nobody writes: as if somebody had given it another key by hand.
+    // It checks with a file that no one writes: as if someone had given it another key by hand.
     world.receiver.trust("people", world.path("nothing.key"));
     world.sandbox.change("people", 1);
     world.eventually("Protime gives up", || {

@@ -1,4 +1,4 @@
-//! A walk that is interrupted goes on where it was, as long as Protime knows the place.
+//! Reading that is interrupted goes on where it was, as long as Protime knows the place.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{config, everything_shown_arrived, in_order};
 use crate::support::{World, pause};
 
-/// A walk of a hundred pages that takes a while.
+/// A hundred pages, which take a while.
 fn slow(world: &mut World, resync: &str) {
     slow_in(world, "people", resync);
 }
@@ -21,13 +21,13 @@ fn slow_in(world: &mut World, collection: &str, resync: &str) {
     }));
 }
 
-/// Waits until the walk under way has this many pages behind it.
-fn walked(world: &World, pages: u64) -> Value {
-    walked_in(world, "people", pages)
+/// Waits until this many pages of what is under way are read.
+fn pages_read(world: &World, pages: u64) -> Value {
+    pages_read_in(world, "people", pages)
 }
 
-fn walked_in(world: &World, collection: &str, pages: u64) -> Value {
-    world.eventually("a walk is under way", || {
+fn pages_read_in(world: &World, collection: &str, pages: u64) -> Value {
+    world.eventually("pages are being read", || {
         let renewal = world.daemon.webhook(collection)["renewal"].clone();
         (renewal["progress"]["pages"].as_u64()? >= pages).then_some(renewal)
     })
@@ -40,29 +40,29 @@ fn first_pages(world: &World) -> usize {
 }
 
 #[test]
-fn after_kill_9_and_after_a_stop_the_walk_goes_on() {
+fn after_kill_9_and_after_a_stop_reading_goes_on() {
     let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
     slow(&mut world, "kind = \"list\"");
     let begun = first_pages(&world);
     let told = world.receiver.told("people").len();
     world.daemon.control.post("/v1/webhooks/acme/people/renew");
-    let renewal = walked(&world, 10);
+    let renewal = pages_read(&world, 10);
     assert_eq!(renewal["step"], "resync");
     assert_eq!(renewal["progress"]["objects"], renewal["progress"]["pages"].as_u64().unwrap() * 7);
     world.daemon.kill();
     world.sandbox.change("people", 3);
     world.daemon.start();
-    walked(&world, 30);
+    pages_read(&world, 30);
     world.daemon.signal(Signal::TERM);
     world.daemon.expect_end();
     world.daemon.start();
-    walked(&world, 40);
+    pages_read(&world, 40);
     world.sandbox.clear_faults();
     world.renewed("people", "manual");
     everything_shown_arrived(&world);
-    assert_eq!(first_pages(&world) - begun, 2, "one walk before the POST and one after it");
+    assert_eq!(first_pages(&world) - begun, 2, "once before the POST and once after it");
     let again = world.receiver.told("people").len() - told;
-    // Two walks of 703 objects, three events, and a page or two that were on their way.
+    // Twice 703 objects, three events, and a page or two that were on their way.
     assert!((1_400..1_450).contains(&again), "{again}");
     let log = world.daemon.log();
     assert_eq!(log.matches("goes on where it was interrupted").count(), 2, "{log}");
@@ -73,7 +73,7 @@ fn a_place_that_protime_forgot_is_no_place() {
     let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
     slow_in(&mut world, "clockings", "kind = \"delta\"\nfilter = \"date ge {from_date}\"");
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
-    walked_in(&world, "clockings", 10);
+    pages_read_in(&world, "clockings", 10);
     world.daemon.kill();
     world.sandbox.clear_faults();
     world.sandbox.fault(&json!({
@@ -81,7 +81,7 @@ fn a_place_that_protime_forgot_is_no_place() {
     }));
     world.daemon.start();
     world.renewed("clockings", "manual");
-    assert!(world.daemon.log().contains("reading it afresh"));
+    assert!(world.daemon.log().contains("reading it from its beginning"));
     world.nothing_lost();
 }
 
@@ -90,7 +90,7 @@ fn of_two_versions_the_later_arrives_later() {
     let mut world = World::new(&["--lifetime", "1h", "--page-size", "7"]);
     slow(&mut world, "kind = \"list\"");
     world.daemon.control.post("/v1/webhooks/acme/people/renew");
-    walked(&world, 3);
+    pages_read(&world, 3);
     // The same objects change all the time while they are read; the webhook itself does not deliver.
     let destination = world.receiver.destination("people");
     world.sandbox.disable(&destination, "people");

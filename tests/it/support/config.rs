@@ -14,7 +14,6 @@ pub(crate) struct Config {
     pub(crate) webhooks: Vec<Webhook>,
 }
 
-/// One webhook of tenant `acme`.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
     pub(crate) collection: String,

@@ -1,5 +1,4 @@
-//! The daemon under test: started, stopped, killed and started again; asked over its sockets and
-//! through the command line.
+//! The daemon under test, asked over its sockets and through the command line.
 
 use std::{
     fs::{self, OpenOptions},
@@ -53,7 +52,6 @@ impl Daemon {
         self.process = Some(Process::spawn(&mut command));
     }
 
-    /// Starts it and waits until it answers.
     pub(crate) fn start(&mut self) {
         self.launch();
         eventually("the daemon's sockets answer", || {
@@ -87,13 +85,11 @@ impl Daemon {
         assert_eq!(status.code(), Some(0), "{}", self.log());
     }
 
-    /// Stops it as a service manager would.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);
         self.expect_end();
     }
 
-    /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the daemon was started").kill();
     }

@@ -11,7 +11,6 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 });
 
-/// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -26,7 +25,6 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the answer.
 pub(super) fn send(
     client: &Client,
     method: Method,
@@ -52,7 +50,6 @@ async fn receive(request: RequestBuilder) -> reqwest::Result<Answer> {
     })
 }
 
-/// Gets what is at an address.
 pub(crate) fn fetch(url: &str) -> Answer {
     send(&client(), Method::GET, url, None).unwrap_or_else(|error| panic!("GET {url}: {error:?}"))
 }
@@ -61,7 +58,6 @@ pub(super) fn client() -> Client {
     Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client")
 }
 
-/// One of the daemon's sockets.
 #[derive(Debug, Clone)]
 pub(crate) struct Socket(Client);
 
@@ -109,7 +105,6 @@ impl Socket {
         self.try_verify(path, authorization, body).unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
-    /// Sends JSON and reads the answer.
     pub(crate) fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let method = method.parse().expect("a method");
         send(&self.0, method, &format!("http://daemon{path}"), Some(body))

@@ -21,7 +21,6 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A running child.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
 
@@ -43,7 +42,6 @@ impl Process {
         kill_process(pid, signal).expect("the process is there");
     }
 
-    /// The exit status, once there is one.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("our own child")
     }

@@ -1,9 +1,4 @@
-//! The reference receiver, as the daemon under test has it: with key files in the test's folder, and brought
-//! up to date when the daemon's resync command asks for it.
-//!
-//! The resync command is a POSIX shell script. It leaves what it got on standard input in a folder
-//! and waits for the answer, which is its exit status. What it brings is read in the tenant's truth, and is
-//! only what changed since the `from` that the daemon names: a gap that begins too late loses something.
+//! The reference receiver, as the daemon under test has it: with key files, and a resync command.
 
 use std::{
     collections::HashSet,
@@ -27,6 +22,8 @@ use serde_json::Value;
 
 use super::{http::RUNTIME, sandbox::Admin};
 
+// The resync command leaves what it got on standard input in a folder and waits for the answer, its exit
+// status.
 const SCRIPT: &str = r#"ask=$1/$PROTIME_WEBHOOK.$PROTIME_RENEWAL_ID.$PROTIME_STEP.$$
 cat > "$ask.part" || exit 9
 { tr '\0' '\n' < /proc/$$/environ; tr '\0' '\n' < /proc/$$/cmdline; } > "$ask.seen"
@@ -40,13 +37,11 @@ echo "resynchronised with $code"
 exit "$code"
 "#;
 
-/// One run of the resync command.
 #[derive(Debug, Clone)]
 pub(crate) struct Resync {
     /// When it was served: after the step began, and before it ended.
     pub(crate) at: Timestamp,
     pub(crate) input: Value,
-    /// Environment and arguments of the command.
     pub(crate) seen: String,
 }
 
@@ -99,7 +94,6 @@ impl Receiver {
         self.reference.destination(collection)
     }
 
-    /// The words of the resync command.
     pub(crate) fn command(&self) -> Vec<String> {
         ["/bin/sh", "-c", SCRIPT, "resync", self.folder.to_str().unwrap()].map(str::to_owned).to_vec()
     }
@@ -123,7 +117,6 @@ impl Receiver {
         self.script().runs.iter().filter(|it| it.input["webhook"] == webhook).cloned().collect()
     }
 
-    /// How many events of this collection were answered with this status.
     pub(crate) fn events(&self, collection: &str, status: u16) -> usize {
         self.reference().events(collection, status)
     }
@@ -173,7 +166,8 @@ fn serve_resyncs(
     }
 }
 
-/// Reads what changed since the beginning of the gap; `None` if the tenant or the test is gone.
+/// Reads in the tenant's truth what changed since the `from` that the daemon names, and no more: a gap that
+/// begins too late loses something. `None` if the tenant or the test is gone.
 fn bring_up_to_date(
     reference: &Weak<reference::Receiver>,
     script: &Mutex<Script>,

@@ -99,7 +99,6 @@ impl Admin {
         self.list("transitions")
     }
 
-    /// The transitions of one webhook.
     pub(crate) fn life(&self, collection: &str) -> Vec<String> {
         let of = |transition: &Value| transition["collection"] == collection;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -145,13 +144,13 @@ impl Admin {
         self.send("POST", "changes", Some(change))["changes"].as_array().unwrap().clone()
     }
 
-    pub(crate) fn steady(&self, collections: &[&str], per_second: f64) {
+    pub(crate) fn load(&self, collections: &[&str], per_second: f64) {
         let body = json!({"collections": collections, "per_second": per_second, "delete_every": 10});
         self.send("PUT", "steady", Some(&body));
     }
 
     /// The same, but in some collections nothing is deleted.
-    pub(crate) fn steady_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
+    pub(crate) fn load_but(&self, collections: &[&str], per_second: f64, keep: &[&str]) {
         let body =
             json!({"collections": collections, "per_second": per_second, "delete_every": 10, "keep": keep});
         self.send("PUT", "steady", Some(&body));
@@ -178,8 +177,8 @@ impl Admin {
         self.send("POST", "tokens/revoke", None);
     }
 
-    /// Renews as somebody else would. An end in whole seconds may be the same end with its digits cut
-    /// off, so within a second of such a one nobody can tell another POST from ours: then it waits.
+    /// Renews as someone else would. An end in whole seconds may be the same end with its digits cut
+    /// off, so within a second of such a one no one can tell another POST from ours: then it waits.
     pub(crate) fn foreign_renew(&self, destination_url: &str, collection: &str) {
         let webhook = self.webhook(collection);
         if webhook.is_some_and(|it| it["valid_until"].as_str().is_some_and(|end| !end.contains('.'))) {
@@ -189,7 +188,7 @@ impl Admin {
         self.send("POST", "webhooks/foreign-renew", Some(&body));
     }
 
-    /// Renews as somebody else would, unless the webhook is gone by then.
+    /// Renews as someone else would, unless the webhook is gone by then.
     pub(crate) fn foreign_renew_if_there(&self, destination_url: &str, collection: &str) {
         self.try_on_pair("POST", "webhooks/foreign-renew", destination_url, collection);
     }
@@ -218,7 +217,6 @@ impl Admin {
     }
 }
 
-/// A moment in a record.
 pub(crate) fn at(record: &Value, field: &str) -> Timestamp {
     let text = record[field].as_str().unwrap_or_else(|| panic!("no {field} in {record}"));
     text.parse().expect("RFC 3339")

@@ -1,5 +1,4 @@
-//! A server of the operator's: it takes keys by PUT and resyncs by POST, answers as a test says, and
-//! remembers what it was asked.
+//! A server of the operator's: it takes keys and resyncs, answers as told, and remembers what it was asked.
 
 use std::{
     collections::VecDeque,
@@ -19,7 +18,6 @@ use serde_json::Value;
 
 use super::http::RUNTIME;
 
-/// One request that arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
@@ -35,14 +33,13 @@ impl Asked {
     }
 }
 
-/// How a request is answered; HEAD always with 405, since nobody need know it.
+/// How a request is answered; HEAD always with 405, since no one need know it.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// With this status, these headers and this body.
     With(u16, Vec<(&'static str, String)>, String),
     /// With what was sent, its Authorization before it, and this status.
     Echo(u16),
-    /// Not at all.
     Hang,
 }
 
@@ -82,7 +79,6 @@ impl Server {
         self.inner.lock().unwrap()
     }
 
-    /// How everything is answered from now on.
     pub(crate) fn usually(&self, reply: Reply) {
         self.inner().usual = reply;
     }
@@ -92,7 +88,6 @@ impl Server {
         self.inner().next.extend(replies);
     }
 
-    /// Everything that was asked with this method.
     pub(crate) fn asked(&self, method: &str) -> Vec<Asked> {
         self.inner().asked.iter().filter(|asked| asked.method == method).cloned().collect()
     }

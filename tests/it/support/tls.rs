@@ -1,5 +1,4 @@
-//! TLS in front of a server that speaks none, with certificates of authorities that nobody trusts unless
-//! he is told to.
+//! TLS in front of a server that speaks none, with certificates of private authorities.
 
 use std::sync::{Arc, Mutex};
 
@@ -44,12 +43,10 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for this machine's loopback address.
     pub(crate) fn certificate(&self) -> Certificate {
         self.sign(&CertificateParams::new(["127.0.0.1".to_owned()]).unwrap())
     }
 
-    /// One for another host.
     pub(crate) fn certificate_for(&self, name: &str) -> Certificate {
         self.sign(&CertificateParams::new([name.to_owned()]).unwrap())
     }
@@ -107,7 +104,6 @@ impl Tls {
         inner.open.abort_all();
     }
 
-    /// How many connections were made so far.
     pub(crate) fn connections(&self) -> usize {
         self.inner.lock().unwrap().accepted
     }
@@ -140,7 +136,7 @@ async fn serve(listener: TcpListener, server: String, inner: Arc<Mutex<Inner>>) 
 }
 
 async fn pass_on(stream: TcpStream, acceptor: TlsAcceptor, server: String) {
-    // Whoever does not trust the certificate hangs up, and then there is nothing to pass on.
+    // A client that does not trust the certificate hangs up, and then there is nothing to pass on.
     let Ok(mut trusting) = acceptor.accept(stream).await else { return };
     let Ok(mut plain) = TcpStream::connect(&server).await else { return };
     let _ended = copy_bidirectional(&mut trusting, &mut plain).await;

@@ -39,7 +39,6 @@ impl TokenTap {
         Self { url, tap, server }
     }
 
-    /// Every token issued so far.
     pub(crate) fn tokens(&self) -> Vec<String> {
         self.tap.tokens.lock().unwrap().clone()
     }

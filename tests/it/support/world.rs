@@ -14,7 +14,7 @@ use super::{Config, Daemon, Receiver, Sandbox, Webhook, config::words, until, wa
 /// Everything a test needs; gone when it is.
 #[derive(Debug)]
 pub(crate) struct World {
-    // Fields are dropped in this order: first whoever writes into the folder.
+    // Fields are dropped in this order: first the one who writes into the folder.
     pub(crate) daemon: Daemon,
     pub(crate) receiver: Receiver,
     pub(crate) sandbox: Sandbox,
@@ -95,7 +95,6 @@ impl World {
         until(PATIENCE, probe).unwrap_or_else(|| self.fail(what))
     }
 
-    /// Fails with everything there is to know.
     pub(crate) fn fail(&self, what: &str) -> ! {
         let webhooks = self.daemon.control.try_get("/v1/webhooks").map(|answer| answer.text);
         panic!(

@@ -76,7 +76,7 @@ fn what_is_unknown_is_left_to_the_receiver_as_it_was_written() {
     assert_eq!(event.raw_data(), data);
     let value = event.data::<Value>().expect("JSON");
     assert_eq!(value["person"]["externalReferences"]["@badge-number"], "00912");
-    let error = event.data::<Vec<u8>>().expect_err("an object is no list").to_string();
+    let error = event.data::<Vec<u8>>().expect_err("an object is not a list").to_string();
     assert!(error.starts_with("the event's 'data' does not fit: "), "{error}");
 }
 
@@ -128,10 +128,10 @@ fn what_is_wrong_is_named() {
     ] {
         assert_eq!(parse(body).expect_err(body), expected);
     }
-    assert_eq!(parse("[\"Zoe\"]").expect_err("a list"), "the body is no JSON object: it is an array");
+    assert_eq!(parse("[\"Zoe\"]").expect_err("a list"), "the body is not a JSON object: it is an array");
     for body in ["", "\"Zoe\"", "7", "{\"Zoe\"", "{\"changeType\":\"Delete\"} trailing"] {
         let error = parse(body).expect_err(body);
-        assert!(error.starts_with("the body is no JSON object: ") && !error.contains("Zoe"), "{error}");
+        assert!(error.starts_with("the body is not a JSON object: ") && !error.contains("Zoe"), "{error}");
     }
     assert!(Event::parse("clockings", b"{\"changeType\":\"\xff\"}").is_err(), "not UTF-8");
 }

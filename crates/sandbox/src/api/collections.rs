@@ -1,9 +1,4 @@
 //! `/{collection}` and `/delta/{collection}`: lists, fresh deltas and kept ones.
-//!
-//! A fresh delta shows plain objects, as a list does, on two pages at least; its last page has the
-//! `deltaLink`. It remembers the version at its start, so a change during its walk is told again by the
-//! kept delta: a change may show twice and never not at all. A link to a next page is a path that holds
-//! the filter as a person would write it, with spaces and apostrophes, and tokens that expire.
 
 use axum::http::header;
 use jiff::{Span, Timestamp, civil::Date};
@@ -23,7 +18,6 @@ use crate::{
     words::API_ROOT,
 };
 
-/// The parameters that a list and a fresh delta know.
 const PARAMETERS: [&str; 5] = ["filter", "externalReferences", "delta", "continuationToken", "deltaToken"];
 
 /// A request for a page, understood.
@@ -34,25 +28,21 @@ struct Asked {
     references: References,
     /// The fresh delta that the page is of.
     delta: Option<DeltaToken>,
-    /// Whether it is the first page of its walk.
     first: bool,
 }
 
-fn bad(why: &str) -> Answer {
-    Answer::reasons(400, "BadRequest", "The request is not valid.", &[why])
-}
-
 fn gone() -> Answer {
-    Answer::error(410, "Gone", "This delta has ended; start afresh.").with(header::CACHE_CONTROL, "no-store")
+    Answer::error(410, "Gone", "This delta has ended; start again.").with(header::CACHE_CONTROL, "no-store")
 }
 
-fn conflict() -> Answer {
-    Answer::error(409, "Conflict", "The continuation token is invalid or has expired; start the list over.")
-}
-
-/// A page of a list or of a fresh delta.
-pub(crate) fn list(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> Answer {
-    asked(tenant, now, collection, call).map_or_else(|refusal| refusal, |asked| page(tenant, now, asked))
+pub(crate) fn list(
+    tenant: &mut Tenant,
+    now: Timestamp,
+    collection: &'static str,
+    call: &Call,
+) -> Result<Answer, Answer> {
+    let asked = asked(tenant, now, collection, call)?;
+    Ok(page(tenant, now, asked))
 }
 
 fn asked(
@@ -62,7 +52,7 @@ fn asked(
     call: &Call,
 ) -> Result<Asked, Answer> {
     if let Some((name, _)) = call.parameters().iter().find(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
-        return Err(bad(&format!("`{name}` is not a parameter of a list")));
+        return Err(Answer::broken_rule(&format!("`{name}` is not a parameter of a list")));
     }
     let asked = match call.parameter("continuationToken") {
         None => first_page(tenant, now, collection, call)?,
@@ -83,7 +73,7 @@ fn first_page(
     call: &Call,
 ) -> Result<Asked, Answer> {
     if call.parameter("deltaToken").is_some() {
-        return Err(bad("`deltaToken` comes with a `continuationToken` only"));
+        return Err(Answer::broken_rule("`deltaToken` comes with a `continuationToken` only"));
     }
     let delta = call.parameter("delta").is_some();
     let filter = call.parameter("filter").unwrap_or_default();
@@ -97,8 +87,11 @@ fn first_page(
         until: now,
     };
     let mut asked = understood(collection, place, None, delta)?;
-    check(&asked.filter, reading(facts_of(collection)?, delta), delta, now).map_err(|why| bad(&why))?;
+    check(&asked.filter, reading(facts_of(collection)?, delta), delta, now)
+        .map_err(|why| Answer::broken_rule(&why))?;
     asked.first = true;
+    // From the version at its start on: a change while it is read is told again by the kept delta, so that
+    // one may show twice and never not at all.
     asked.delta = delta.then(|| DeltaToken {
         id: tenant.deltas.start(collection, tenant.settings.delta_lifetime_ms, now),
         link: 0,
@@ -111,18 +104,18 @@ fn first_page(
 
 fn next_page(now: Timestamp, collection: &'static str, call: &Call, token: &str) -> Result<Asked, Answer> {
     if call.parameter("delta").is_some() {
-        return Err(bad("a link to a next page has no `delta`"));
+        return Err(Answer::broken_rule("a link to a next page has no `delta`"));
     }
-    // What has expired and what never was are one answer.
     let place = decode::<Continuation>(token)
         .filter(|place| place.collection == collection && now < place.until)
-        .ok_or_else(conflict)?;
+        .ok_or_else(Answer::stale_page)?;
     let as_given = call.parameter("filter").unwrap_or_default() == place.filter
         && call.parameter("externalReferences").unwrap_or_default() == place.references;
     if !as_given {
-        return Err(bad("a link to a next page is to be asked for as it was given"));
+        return Err(Answer::broken_rule("a link to a next page must be asked for as it was given"));
     }
-    let delta = call.parameter("deltaToken").map(|text| decode::<DeltaToken>(&text).ok_or_else(conflict));
+    let delta =
+        call.parameter("deltaToken").map(|text| decode::<DeltaToken>(&text).ok_or_else(Answer::stale_page));
     let delta = delta.transpose()?;
     let of_delta = delta.is_some();
     understood(collection, place, delta, of_delta)
@@ -135,13 +128,13 @@ fn understood(
     of_delta: bool,
 ) -> Result<Asked, Answer> {
     let fields = &reading(facts_of(collection)?, of_delta).filters;
-    let filter = Filter::read(&place.filter, fields).map_err(|why| bad(&why))?;
+    let filter = Filter::read(&place.filter, fields).map_err(|why| Answer::broken_rule(&why))?;
     let references = references(&place.references, collection)?;
     Ok(Asked { collection, place, filter, references, delta, first: false })
 }
 
 fn facts_of(collection: &str) -> Result<&'static Facts, Answer> {
-    facts::of(collection).ok_or_else(|| Answer::error(404, "NotFound", "There is no such resource."))
+    facts::of(collection).ok_or_else(|| Answer::not_found("resource"))
 }
 
 fn reading(facts: &Facts, delta: bool) -> &Reading {
@@ -149,8 +142,8 @@ fn reading(facts: &Facts, delta: bool) -> &Reading {
 }
 
 fn references(text: &str, collection: &str) -> Result<References, Answer> {
-    let references = References::parse(text).map_err(|why| bad(&why))?;
-    references.check(collection).map_err(|why| bad(&why))?;
+    let references = References::parse(text).map_err(|why| Answer::broken_rule(&why))?;
+    references.check(collection).map_err(|why| Answer::broken_rule(&why))?;
     Ok(references)
 }
 
@@ -203,7 +196,7 @@ fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Answer {
     Answer::json(200, &body)
 }
 
-/// A path with the filter as a person writes it.
+/// A path with the filter as a person writes it, with spaces and apostrophes.
 fn next_link(place: &Continuation, delta: Option<&DeltaToken>) -> String {
     let parameters = [
         ("filter", raw(&place.filter)),
@@ -227,18 +220,14 @@ fn delta_link(tenant: &mut Tenant, collection: &str, delta: DeltaToken) -> Strin
 }
 
 /// Everything that changed since the kept delta was last asked for, deletions included, on one page.
-pub(crate) fn delta(tenant: &mut Tenant, now: Timestamp, collection: &'static str, call: &Call) -> Answer {
-    kept(tenant, now, collection, call).unwrap_or_else(|refusal| refusal)
-}
-
-fn kept(
+pub(crate) fn delta(
     tenant: &mut Tenant,
     now: Timestamp,
     collection: &'static str,
     call: &Call,
 ) -> Result<Answer, Answer> {
     let token = call.parameter("deltaToken").and_then(|text| decode::<DeltaToken>(&text));
-    let token = token.ok_or_else(|| bad("`deltaToken` is missing or not one of ours"))?;
+    let token = token.ok_or_else(|| Answer::broken_rule("`deltaToken` is missing or not one of ours"))?;
     if !tenant.deltas.touch(collection, &token.id, tenant.settings.delta_lifetime_ms, now) {
         return Err(gone());
     }
@@ -246,8 +235,8 @@ fn kept(
     if token.link < latest && tenant.settings.older_delta_link == OlderDeltaLink::Gone {
         return Err(gone());
     }
-    let filter =
-        Filter::read(&token.filter, &facts_of(collection)?.delta.filters).map_err(|why| bad(&why))?;
+    let filter = Filter::read(&token.filter, &facts_of(collection)?.delta.filters)
+        .map_err(|why| Answer::broken_rule(&why))?;
     let references = references(&token.references, collection)?;
     let how = Shown { references: &references, versions: tenant.settings.versions(collection) };
     let of_it = |object: &&Object| {

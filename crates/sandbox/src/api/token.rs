@@ -10,7 +10,7 @@ use crate::{answer::Answer, settings::UnknownScope, tenant::Tenant};
 /// Grants those of the scopes asked for that the client may have, or none if it may not have all of them.
 pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, name: &str, call: &Call) -> Answer {
     if name != tenant.name {
-        return Answer::error(404, "NotFound", "There is no such tenant.");
+        return Answer::not_found("tenant");
     }
     let typed = call.header(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     let Ok(form) = str::from_utf8(&call.body) else { return Answer::oauth(400, "invalid_request") };

@@ -7,20 +7,18 @@ use serde_json::{Value, json};
 use super::{Call, shown};
 use crate::{
     answer::Answer,
-    deltas::{PageToken, decode, encode},
+    deltas::{ListToken, decode, encode},
     filter::Filter,
     journal,
     references::References,
     settings::{DeleteStatus, PostWhileEnabled, RenewalStatus},
-    tenant::{Poster, Tenant},
-    webhooks::{Pair, PostRefused},
+    tenant::Tenant,
+    webhooks::{Pair, PostRefused, Poster},
     words::{API_ROOT, known_collection},
 };
 
-/// How many attempts the debugging endpoint shows.
 const ATTEMPTS_SHOWN: usize = 100;
 
-/// The collection that a POST names.
 pub(crate) fn collection_of(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     body.get("collectionName")?.as_str().map(str::to_owned)
@@ -56,38 +54,31 @@ fn is_loopback(url: &reqwest::Url) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// Creates a webhook, or renews the one of the same pair.
-pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Answer {
-    let pair = match pair_of(&call.body) {
-        Ok(pair) => pair,
-        Err(refusal) => return refusal,
-    };
-    let references = match References::parse(&call.parameter("externalReferences").unwrap_or_default()) {
-        Ok(references) => references,
-        Err(why) => return Answer::invalid("externalReferences", &why),
-    };
-    if let Err(why) = references.check(&pair.collection) {
-        return Answer::invalid("externalReferences", &why);
-    }
-    let (serial, new) = match tenant.post(&pair, &references, Poster::Client, now) {
-        Ok(posted) => posted,
-        Err(PostRefused::ReferencesFixed) => {
+pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Result<Answer, Answer> {
+    let wrong_references = |why: String| Answer::invalid("externalReferences", &why);
+    let pair = pair_of(&call.body)?;
+    let references = References::parse(&call.parameter("externalReferences").unwrap_or_default());
+    let references = references.map_err(wrong_references)?;
+    references.check(&pair.collection).map_err(wrong_references)?;
+    let switch = tenant.settings.post_while_enabled;
+    let posted = tenant.post(&pair, &references, Poster::Client, now);
+    let (serial, new) = posted.map_err(|refused| match refused {
+        PostRefused::ReferencesFixed => {
             let why = "They cannot be changed on an existing webhook: delete it, then create it.";
-            return Answer::invalid("externalReferences", why);
+            wrong_references(why.to_owned())
         }
-        Err(PostRefused::StillEnabled) => return still_enabled(tenant.settings.post_while_enabled),
-    };
-    let Some(webhook) = tenant.webhooks.by_serial(serial) else {
-        return Answer::error(500, "InternalError", "The webhook vanished.");
-    };
+        PostRefused::StillEnabled => still_enabled(switch),
+    })?;
+    let vanished = || Answer::error(500, "InternalError", "The webhook vanished.");
+    let webhook = tenant.webhooks.by_serial(serial).ok_or_else(vanished)?;
     let settings = &tenant.settings;
     let renewed_with_200 = !new && settings.renewal_status == RenewalStatus::Ok;
     let status = if renewed_with_200 { 200 } else { 201 };
     let answer = Answer::json(status, &shown::posted(webhook, settings));
-    match shown::location(&webhook.id, &tenant.origin, settings) {
+    Ok(match shown::location(&webhook.id, &tenant.origin, settings) {
         Some(location) => answer.with(header::LOCATION, &location),
         None => answer,
-    }
+    })
 }
 
 fn still_enabled(switch: PostWhileEnabled) -> Answer {
@@ -100,71 +91,50 @@ fn still_enabled(switch: PostWhileEnabled) -> Answer {
 }
 
 /// A page of the webhooks that are not deleted.
-pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Answer {
+pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Result<Answer, Answer> {
     let token = match call.parameter("continuationToken") {
-        None => PageToken {
-            collection: "webhooks".to_owned(),
-            filter: call.parameter("filter").unwrap_or_default(),
-            references: String::new(),
-            after: String::new(),
-            blank: false,
-            delta: None,
-        },
-        Some(text) => {
-            let known = decode::<PageToken>(&text).filter(|token| token.collection == "webhooks");
-            let Some(token) = known else {
-                let why = "The continuation token is invalid or has expired; start the list over.";
-                return Answer::error(409, "Conflict", why);
-            };
-            token
-        }
+        None => ListToken { filter: call.parameter("filter").unwrap_or_default(), after: None, blank: false },
+        Some(text) => decode(&text).ok_or_else(Answer::stale_page)?,
     };
-    let filter = match Filter::parse(&token.filter, &["status", "collection-name"]) {
-        Ok(filter) => filter,
-        Err(why) => return Answer::invalid("filter", &why),
-    };
-    let after: Option<usize> = token.after.parse().ok();
+    let filter = Filter::parse(&token.filter, &["status", "collection-name"])
+        .map_err(|why| Answer::invalid("filter", &why))?;
     let mut found = tenant.webhooks.all().iter().filter_map(|webhook| {
         let value = |field: &str| match field {
             "status" => Some(webhook.status()),
             _ => Some(webhook.pair.collection.as_str()),
         };
-        let wanted = after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
+        let wanted = token.after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
         let shown = shown::in_list(webhook, &tenant.settings, now).filter(|_| wanted)?;
         Some((webhook.serial, shown))
     });
     let size = if token.blank { 0 } else { tenant.settings.page_size };
     let page: Vec<(usize, Value)> = found.by_ref().take(size).collect();
     let more = found.next().is_some();
-    let last = page.last().map(|(serial, _)| serial.to_string());
+    let after = page.last().map_or(token.after, |(serial, _)| Some(*serial));
     let mut body = json!({"value": page.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>()});
     if more {
-        let after = last.unwrap_or_else(|| token.after.clone());
         let blank = tenant.settings.empty_pages && !token.blank;
         // The filter stands in it as a person writes it, with its spaces and apostrophes.
         let written =
             if token.filter.is_empty() { String::new() } else { format!("filter={}&", token.filter) };
-        let next = encode(&PageToken { after, blank, ..token });
+        let next = encode(&ListToken { after, blank, ..token });
         body["nextLink"] = json!(format!("{API_ROOT}/webhooks?{written}continuationToken={next}"));
     }
-    Answer::json(200, &body)
+    Ok(Answer::json(200, &body))
 }
 
 fn not_found() -> Answer {
-    Answer::error(404, "NotFound", "There is no such webhook.")
+    Answer::not_found("webhook")
 }
 
-/// A webhook that is not deleted.
-pub(crate) fn get(tenant: &Tenant, id: &str) -> Answer {
-    let id = shown::id_of(id, &tenant.settings);
-    let found = tenant.webhooks.by_id(id).filter(|webhook| !webhook.deleted);
-    let answer = |webhook| Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings)));
-    found.map_or_else(not_found, answer)
+pub(crate) fn get(tenant: &Tenant, id: &str) -> Result<Answer, Answer> {
+    let found = tenant.webhooks.by_id(shown::id_of(id, &tenant.settings));
+    let webhook = found.filter(|webhook| !webhook.deleted).ok_or_else(not_found)?;
+    Ok(Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings))))
 }
 
-/// A webhook with its latest attempts to deliver, also after its deletion.
-pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
-    let Some(webhook) = tenant.webhooks.by_id(id) else { return not_found() };
+pub(crate) fn debug(tenant: &Tenant, id: &str) -> Result<Answer, Answer> {
+    let webhook = tenant.webhooks.by_id(id).ok_or_else(not_found)?;
     let own = |delivery: &&journal::Delivery| {
         delivery.destination_url == webhook.pair.destination_url
             && delivery.collection == webhook.pair.collection
@@ -181,17 +151,16 @@ pub(crate) fn debug(tenant: &Tenant, id: &str) -> Answer {
     let mut body = shown::alone(webhook, &tenant.settings);
     body.insert("deleted".to_owned(), json!(webhook.deleted));
     body.insert("deliveryAttempts".to_owned(), Value::Array(attempts));
-    Answer::json(200, &Value::Object(body))
+    Ok(Answer::json(200, &Value::Object(body)))
 }
 
-/// Deletes a webhook softly.
-pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Answer {
+pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Result<Answer, Answer> {
     let found = tenant.webhooks.by_id(shown::id_of(id, &tenant.settings)).map(|webhook| webhook.serial);
-    let Some(serial) = found.filter(|serial| tenant.delete(*serial, "client")) else { return not_found() };
-    match tenant.webhooks.by_serial(serial) {
+    let serial = found.filter(|serial| tenant.delete(*serial, "client")).ok_or_else(not_found)?;
+    Ok(match tenant.webhooks.by_serial(serial) {
         Some(webhook) if tenant.settings.delete_status == DeleteStatus::Ok => {
             Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings)))
         }
         _ => Answer::empty(204),
-    }
+    })
 }

@@ -1,10 +1,4 @@
-//! What the receiver holds of every object, and how it came to it.
-//!
-//! Laws: an object moves forward only, by the order of its `changeVersion`, because events repeat and
-//! overtake each other; where its events show no version, the last one says how it is. A list shows a
-//! deletion only by an absence, which counts for an object that was held before the list was read and was
-//! not touched since, and for one that was never held at all.
-//! Pure: nothing here waits or reads.
+//! What the receiver holds of every object, and how it came to it. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,32 +7,26 @@ use serde_json::Value;
 
 use crate::journal::{Change, ChangeKind};
 
-/// How something came to the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// By an event with a valid signature.
     Event,
-    /// By a resync.
     Resync,
 }
 
-/// What the receiver then knew of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It has this version; that may be the version of its deletion.
     Version(String),
     /// It looks like this, without external references; what told so showed no version.
     Data(Value),
-    /// It is not there any more.
     Gone,
 }
 
 /// One step forward of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// How it came.
     pub(crate) way: Way,
-    /// What it said.
     pub(crate) told: Told,
 }
 
@@ -50,7 +38,6 @@ struct Object {
     arrivals: Vec<Arrival>,
 }
 
-/// How things were before a list was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Before {
     at: Timestamp,
@@ -58,25 +45,18 @@ pub(crate) struct Before {
     held: HashMap<u64, String>,
 }
 
-/// An object as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Its id.
     pub(crate) id: u64,
-    /// Its `changeVersion`.
     pub(crate) version: String,
 }
 
-/// What a resync found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Objects that are new or changed.
     pub(crate) changed: usize,
-    /// Objects that are gone.
     pub(crate) gone: usize,
 }
 
-/// Everything that the receiver holds, by collection and id.
 #[derive(Debug, Default)]
 pub struct Held {
     collections: BTreeMap<String, Collection>,
@@ -124,7 +104,6 @@ impl Held {
         Before { at: now, held }
     }
 
-    /// Takes in a whole list.
     pub(crate) fn listed(&mut self, collection: &str, before: Before, list: &[Listed]) -> Found {
         let mut found = Found::default();
         let Before { at, mut held } = before;
@@ -134,6 +113,8 @@ impl Held {
         }
         let known = self.collections.entry(collection.to_owned()).or_default();
         known.listed_after = known.listed_after.max(Some(at));
+        // A list shows a deletion only by an absence, which counts for an object that was held before the
+        // list was read and was not touched since.
         for (id, version) in held {
             let untouched = |object: &&mut Object| object.alive && object.version == version;
             if let Some(object) = known.objects.get_mut(&id).filter(untouched) {
@@ -158,6 +139,7 @@ impl Held {
 
     fn advance(&mut self, collection: &str, id: u64, version: &str, alive: bool, way: Way) -> bool {
         let object = self.objects(collection).entry(id).or_default();
+        // An object moves forward only, because events repeat and overtake each other.
         if version <= object.version.as_str() {
             return false;
         }

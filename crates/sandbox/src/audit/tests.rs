@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::*;
 
-/// When everything happens.
 pub(super) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 /// So many seconds after [`NOW`].
@@ -13,7 +12,6 @@ pub(super) fn after(seconds: i64) -> Timestamp {
     Timestamp::from_second(NOW.as_second() + seconds).expect("in range")
 }
 
-/// A change of a person.
 pub(super) fn change(id: u64, version: &str, kind: ChangeKind) -> Change {
     Change {
         seq: 0,
@@ -28,16 +26,16 @@ pub(super) fn change(id: u64, version: &str, kind: ChangeKind) -> Change {
 }
 
 /// What reaches the receiver, in its order.
-enum Act {
+enum Step {
     Event(&'static str, bool),
     /// A list that shows the object in this version, or not at all.
     List(Option<&'static str>),
 }
-use Act::{Event, List};
+use Step::{Event, List};
 
 /// What happens, the changes, what arrives of them, and how many are delivered by event, delivered
 /// by resync, and missing.
-type Row = (&'static str, Vec<(&'static str, ChangeKind)>, Vec<Act>, [usize; 3]);
+type Row = (&'static str, Vec<(&'static str, ChangeKind)>, Vec<Step>, [usize; 3]);
 
 #[test]
 fn the_fate_of_changes_by_table() {
@@ -103,11 +101,11 @@ fn the_fate_of_changes_by_table() {
             [0, 2, 1],
         ),
     ];
-    for (what, changes, acts, [by_event, by_resync, missing]) in rows {
+    for (what, changes, steps, [by_event, by_resync, missing]) in rows {
         let changes: Vec<_> = changes.into_iter().map(|(version, kind)| change(1, version, kind)).collect();
         let mut held = Held::default();
-        for act in acts {
-            match act {
+        for step in steps {
+            match step {
                 Event(version, deleted) => held.event("people", 1, version, deleted, Way::Event),
                 List(version) => {
                     let list = version.map(|version| Listed { id: 1, version: version.into() });

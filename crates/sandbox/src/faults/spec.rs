@@ -1,6 +1,4 @@
 //! Fault rules as a person types them: `ENDPOINT:ACTION[=ARGUMENT][:TIMES]`.
-//!
-//! TIMES is a number (1 where it is absent), `*` for ever, or a probability such as `10%`.
 
 use std::str::FromStr;
 
@@ -40,7 +38,7 @@ fn endpoint(name: &str) -> Result<Endpoint, String> {
     let all = [Token, List, Get, Create, Delete, Collection, Delta, Any];
     all.into_iter().find(|endpoint| endpoint.as_str() == name).ok_or_else(|| {
         let names: Vec<_> = all.into_iter().map(Endpoint::as_str).collect();
-        format!("`{name}` is no endpoint; there are {}", names.join(", "))
+        format!("`{name}` is not an endpoint; there are {}", names.join(", "))
     })
 }
 
@@ -68,7 +66,7 @@ fn action(text: &str) -> Result<Action, String> {
         ("reset-before" | "reset-after" | "not-json" | "no-key", Some(_)) => {
             Err(format!("`{name}` takes no argument"))
         }
-        _ => Err(format!("`{name}` is no action; see --help")),
+        _ => Err(format!("`{name}` is not an action; see --help")),
     }
 }
 
@@ -84,7 +82,7 @@ fn with_status(status: u16, retry_after: Option<&str>) -> Result<Action, String>
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.trim_start_matches('+').parse().map_err(|_| format!("`{text}` is no fitting number"))
+    text.trim_start_matches('+').parse().map_err(|_| format!("`{text}` is not a fitting number"))
 }
 
 #[cfg(test)]

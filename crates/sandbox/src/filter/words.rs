@@ -27,7 +27,6 @@ fn found(word: Option<Word<'_>>) -> String {
     word.map_or_else(|| "the end".to_owned(), |word| word.shown())
 }
 
-/// A filter's text, of which the beginning was read.
 pub(super) struct Words<'a> {
     rest: &'a str,
     fields: &'a Fields,
@@ -35,12 +34,10 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Nothing is read yet.
     pub(super) fn new(text: &'a str, fields: &'a Fields) -> Self {
         Self { rest: text, fields, depth: 0 }
     }
 
-    /// Reads all of it.
     pub(super) fn filter(mut self) -> Result<Filter, String> {
         let filter = self.either()?;
         match self.next()? {

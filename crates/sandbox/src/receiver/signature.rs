@@ -1,15 +1,12 @@
-//! Signs and checks an event from the guide alone: nothing of the program under test is used, and nothing
-//! of what the tenant signs with.
+//! Signs and checks an event from the guide alone, with nothing of the daemon's and nothing of the tenant's.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-/// Whether this `Authorization` header is that of this body and key.
 pub(crate) fn is_signed(authorization: &str, key: &str, body: &[u8]) -> bool {
     authorization == sign(key, body)
 }
 
-/// The `Authorization` header of this body and key.
 #[must_use]
 pub fn sign(key: &str, body: &[u8]) -> String {
     format!("HMAC-SHA256 {}", STANDARD.encode(hmac(key.as_bytes(), body)))

@@ -1,6 +1,4 @@
-//! Where a resync of the receiver reads what there is: the collection's list at the tenant's API.
-//!
-//! It is a client of its own with a token of its own, as the system behind a receiver would be.
+//! Where a resync of the receiver reads what there is: a list of the API, with a token of its own.
 
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use reqwest::{
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 
-use crate::{audit::Listed, clock};
+use crate::{audit::Listed, clock, words::API_ROOT};
 
 /// How the receiver's system introduces itself; Protime demands this form.
 const AGENT: &str = "ReferenceReceiver/v1 (Your Company)";
@@ -21,7 +19,6 @@ const AGENT: &str = "ReferenceReceiver/v1 (Your Company)";
 /// Longer than anything on this machine should take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Access to the lists of a tenant.
 pub struct Source {
     http: reqwest::Client,
     origin: String,
@@ -75,7 +72,7 @@ impl Source {
     pub(crate) async fn list(&self, collection: &str) -> anyhow::Result<Vec<Listed>> {
         let token = self.token.get_or_try_init(|| self.ask_for_token()).await?;
         let from = (clock::now() - SignedDuration::from_hours(92 * 24)).strftime("%Y-%m-%d");
-        let first = format!("{}/connector/protimeapi/api/v1/{collection}", self.origin);
+        let first = format!("{}{API_ROOT}/{collection}", self.origin);
         let mut request = self.http.get(first).query(&[("filter", format!("date ge '{from}'"))]);
         let mut list = Vec::new();
         loop {

@@ -59,7 +59,7 @@ async fn only_the_key_in_the_file_counts_and_it_is_read_anew() {
     let told = event(1, "01");
     assert_eq!(bench.send("people", "one", &told).await, 401, "there is no key yet");
     fs::write(bench.key_file(), "").unwrap();
-    assert_eq!(bench.send("people", "", &told).await, 401, "an empty file is no key");
+    assert_eq!(bench.send("people", "", &told).await, 401, "an empty file is not a key");
     fs::write(bench.key_file(), "one").unwrap();
     assert_eq!(bench.send("people", "two", &told).await, 401);
     assert_eq!(bench.send("breaks", "one", &told).await, 401, "nothing is trusted for breaks");

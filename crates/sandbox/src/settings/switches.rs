@@ -1,7 +1,4 @@
-//! The positions of the switches: one type a switch, the default first.
-//!
-//! A position has one spelling, which is that of the flag and of the JSON setting; JSON may write a
-//! number as a number and `yes` or `no` as a boolean.
+//! The positions of the switches: one type a switch, the default first, one spelling for flag and JSON.
 
 use std::{fmt, str::FromStr};
 
@@ -88,6 +85,7 @@ macro_rules! switches {
     )+};
 }
 
+// JSON may write a number as a number, and `yes` or `no` as a boolean.
 fn word(value: Value) -> String {
     match value {
         Value::String(text) => text,

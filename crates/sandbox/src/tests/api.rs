@@ -65,7 +65,7 @@ async fn every_post_for_a_pair_renews_the_same_webhook_with_a_new_key() {
     let second = bench.create(DESTINATION, "clockings").await;
     assert_ne!(first["id"], second["id"]);
     assert_ne!(first["webhookKey"], second["webhookKey"]);
-    let listed = body(bench.get("/webhooks").send().await.unwrap()).await;
+    let listed = bench.read("/webhooks").await;
     assert_eq!(listed["value"].as_array().unwrap().len(), 1);
     assert_eq!(listed["value"][0]["webhookKey"], Value::Null);
 
@@ -110,9 +110,9 @@ async fn a_deleted_webhook_is_gone_but_for_debugging() {
     let delete = || bench.client.delete(bench.url(&path)).bearer_auth(&bench.token).send();
     assert_eq!(delete().await.unwrap().status(), 204);
     assert_eq!(delete().await.unwrap().status(), 404);
-    assert_eq!(bench.get(&path).send().await.unwrap().status(), 404);
-    assert_eq!(body(bench.get("/webhooks").send().await.unwrap()).await["value"], json!([]));
-    let left = body(bench.get(&format!("{path}/sandbox-debugging")).send().await.unwrap()).await;
+    assert_eq!(bench.status(&path).await, 404);
+    assert_eq!(bench.read("/webhooks").await["value"], json!([]));
+    let left = bench.read(&format!("{path}/sandbox-debugging")).await;
     assert_eq!((&left["deleted"], &left["status"]), (&json!(true), &json!("Deleted")));
     let again = bench.create(DESTINATION, "people").await;
     assert_ne!(again["id"], id);
@@ -127,8 +127,7 @@ async fn lists_are_filtered_and_an_empty_page_is_not_the_end() {
         bench.create(&format!("{DESTINATION}/{number}"), "people").await;
     }
     bench.create(DESTINATION, "breaks").await;
-    let mut page =
-        body(bench.get("/webhooks?filter=collection-name eq 'people'").send().await.unwrap()).await;
+    let mut page = bench.read("/webhooks?filter=collection-name eq 'people'").await;
     let mut sizes = Vec::new();
     loop {
         sizes.push(page["value"].as_array().unwrap().len());
@@ -140,8 +139,8 @@ async fn lists_are_filtered_and_an_empty_page_is_not_the_end() {
     }
     assert_eq!(sizes, [2, 0, 2, 0, 1]);
     let none = "/webhooks?filter=collection-name eq 'people' and status eq 'Disabled'";
-    assert_eq!(body(bench.get(none).send().await.unwrap()).await["value"], json!([]));
-    assert_eq!(bench.get("/webhooks?filter=id gt 1").send().await.unwrap().status(), 400);
+    assert_eq!(bench.read(none).await["value"], json!([]));
+    assert_eq!(bench.status("/webhooks?filter=id gt 1").await, 400);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ fn needed(collection: &str) -> String {
 }
 
 async fn pages(bench: &Bench, first: &str) -> Vec<Value> {
-    let mut pages = vec![body(bench.get(first).send().await.unwrap()).await];
+    let mut pages = vec![bench.read(first).await];
     while let Some(link) = pages.last().and_then(|page| page.get("nextLink")).cloned() {
         let text = link.as_str().unwrap();
         assert!(text.starts_with("/connector/protimeapi/api/v1/"), "{text}");
@@ -116,7 +116,7 @@ async fn what_a_collection_demands_is_demanded() {
         "/counter-definitions?filter=enabled eq true".to_owned(),
     ];
     for path in good {
-        assert_eq!(bench.get(&path).send().await.unwrap().status(), 200, "{path}");
+        assert_eq!(bench.status(&path).await, 200, "{path}");
     }
 }
 
@@ -151,7 +151,7 @@ async fn a_next_link_is_a_path_as_a_person_writes_it_and_is_asked_for_as_it_is()
     let filter = format!("date ge '{}' and date le '{}'", days(-1), days(1));
     let references = "(people,@badge-number)";
     let first = format!("/clockings?filter={filter}&externalReferences={references}&delta");
-    let page = body(bench.get(&first).send().await.unwrap()).await;
+    let page = bench.read(&first).await;
     let link = page["nextLink"].as_str().unwrap();
     let begin = format!(
         "/connector/protimeapi/api/v1/clockings?filter={filter}&externalReferences={references}&continuationToken="
@@ -174,7 +174,7 @@ async fn a_page_token_expires() {
     let handle = bench.sandbox.handle();
     handle.change(&ChangeRequest::inserts("people", 3)).unwrap();
     for first in ["/people", "/people?delta"] {
-        let link = body(bench.get(first).send().await.unwrap()).await["nextLink"].clone();
+        let link = bench.read(first).await["nextLink"].clone();
         let offset = handle.settings().clock_offset_ms;
         handle.set(json!({"clock_offset_ms": offset + 5_000})).unwrap();
         let dead = bench.follow(&link).await;
@@ -188,9 +188,9 @@ async fn a_kept_delta_shows_what_a_list_cannot() {
     let bench = Bench::start(Settings { page_size: 2, ..Settings::default() }).await;
     let handle = bench.sandbox.handle();
     let made = handle.change(&ChangeRequest::inserts("people", 3)).unwrap();
-    let page = body(bench.get("/people?delta").send().await.unwrap()).await;
+    let page = bench.read("/people?delta").await;
     assert!(page["value"][0]["id"].is_u64() && page["value"][0].get("changeType").is_none(), "{page}");
-    // Changed during the walk: the kept delta tells of it again.
+    // Changed while it was read: the kept delta tells of it again.
     let change = |id: u64, kind| ChangeRequest { id: Some(id), kind, ..ChangeRequest::inserts("people", 1) };
     handle.change(&change(made[0].id, WantedKind::Upsert)).unwrap();
     let page = body(bench.follow(&page["nextLink"]).await).await;
@@ -208,7 +208,7 @@ async fn a_kept_delta_shows_what_a_list_cannot() {
     handle.set(json!({"older_delta_link": "410"})).unwrap();
     assert_eq!(bench.follow(&kept["deltaLink"]).await.status(), 410);
 
-    assert_eq!(bench.get("/people?delta").send().await.unwrap().status(), 200);
+    assert_eq!(bench.status("/people?delta").await, 200);
     assert_eq!(bench.follow(&next["deltaLink"]).await.status(), 410, "another was started");
 }
 

@@ -21,7 +21,6 @@ use tokio::net::TcpListener;
 
 use crate::{Sandbox, SandboxConfig, journal::LogSender, settings::Settings, words::API_ROOT};
 
-/// A sandbox with a client that has a token.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) client: Client,
@@ -29,7 +28,6 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Starts a sandbox with some settings.
     pub(crate) async fn start(settings: Settings) -> Self {
         Self::logged(settings, None).await
     }
@@ -61,18 +59,25 @@ impl Bench {
         format!("{}{API_ROOT}{below}", self.sandbox.origin())
     }
 
-    /// A GET below the API's root.
     pub(crate) fn get(&self, below: &str) -> RequestBuilder {
         self.client.get(self.url(below)).bearer_auth(&self.token)
     }
 
-    /// A link of an answer.
+    /// The JSON of a GET.
+    pub(crate) async fn read(&self, below: &str) -> Value {
+        body(self.get(below).send().await.unwrap()).await
+    }
+
+    /// The status of a GET.
+    pub(crate) async fn status(&self, below: &str) -> u16 {
+        self.get(below).send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) async fn follow(&self, link: &Value) -> Response {
         let url = format!("{}{}", self.sandbox.origin(), link.as_str().unwrap());
         self.client.get(url).bearer_auth(&self.token).send().await.unwrap()
     }
 
-    /// A POST of a webhook.
     pub(crate) fn post(&self, query: &str, destination: &str, collection: &str) -> RequestBuilder {
         self.client
             .post(self.url(&format!("/webhooks{query}")))
@@ -88,12 +93,10 @@ impl Bench {
     }
 }
 
-/// The JSON of an answer.
 pub(crate) async fn body(answer: Response) -> Value {
     answer.json().await.unwrap()
 }
 
-/// An event as it arrived.
 #[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) authorization: String,
@@ -110,7 +113,6 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Begins to listen.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
@@ -123,7 +125,6 @@ impl Receiver {
         receiver
     }
 
-    /// What has arrived.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
     }
@@ -136,7 +137,6 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     StatusCode::from_u16(receiver.status.load(Ordering::SeqCst)).unwrap()
 }
 
-/// Waits until something holds.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {

@@ -14,7 +14,7 @@ async fn bench(settings: Value) -> Bench {
 }
 
 async fn listed(bench: &Bench) -> Vec<Value> {
-    let answer = body(bench.get("/webhooks").send().await.unwrap()).await;
+    let answer = bench.read("/webhooks").await;
     serde_json::from_value(answer["value"].clone()).unwrap()
 }
 
@@ -211,7 +211,7 @@ async fn a_list_that_lags_shows_what_was_before_the_post() {
     let first = bench.create(DESTINATION, "people").await;
     assert_eq!(listed(&bench).await, Vec::<Value>::new());
     let by_id = format!("/webhooks/{}", first["id"].as_str().unwrap());
-    assert_eq!(bench.get(&by_id).send().await.unwrap().status(), 200);
+    assert_eq!(bench.status(&by_id).await, 200);
     handle.set(json!({"list_lag_ms": 0})).unwrap();
     assert_eq!(listed(&bench).await[0]["id"], first["id"]);
 
@@ -233,7 +233,7 @@ async fn a_list_that_lags_shows_what_was_before_the_post() {
 async fn every_list_is_dressed_and_the_token_is_not() {
     let dressed = json!({"bom": "yes", "next_link_host": "other-host", "page_size": 1, "empty_list": 204});
     let bench = bench(dressed).await;
-    assert_eq!(bench.get("/webhooks").send().await.unwrap().status(), 204);
+    assert_eq!(bench.status("/webhooks").await, 204);
     bench.post("", DESTINATION, "people").send().await.unwrap();
     bench.post("", DESTINATION, "breaks").send().await.unwrap();
     let page = bench.get("/webhooks").send().await.unwrap().bytes().await.unwrap();

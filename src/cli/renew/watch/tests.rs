@@ -82,7 +82,7 @@ fn what_failed_before_decides_nothing() {
     assert_eq!(watch.look(Some(&old), &before, NOW), (vec![], Verdict::Open));
     let now_failed = renewal(None, vec![failed("post", "503"), failed("post", "500")]);
     let (_, verdict) = watch.look(Some(&now_failed), &in_state(State::Retrying, Some(("500", None))), NOW);
-    assert_eq!(verdict, Verdict::Failed("post: 500; not tried again before somebody acts".to_owned()));
+    assert_eq!(verdict, Verdict::Failed("post: 500; not tried again before someone acts".to_owned()));
 }
 
 #[test]

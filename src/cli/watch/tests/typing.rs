@@ -3,13 +3,13 @@
 use super::{NOW, after, alive, press, screen, shown, step};
 use crate::{
     cli::watch::{
+        message::{Key, Message},
         model::{Effect, Model, Over},
-        news::{Key, News},
     },
     domain::report::{History, Renewal},
 };
 
-fn history(name: &str) -> News {
+fn history(name: &str) -> Message {
     let renewal = Renewal {
         id: 7,
         reason: "expiring".to_owned(),
@@ -18,7 +18,7 @@ fn history(name: &str) -> News {
         finished_at: Some(NOW),
         steps: vec![step("post", -9, Some(0), Some("succeeded"))],
     };
-    News::History(name.to_owned(), Ok(History { renewals: vec![renewal] }))
+    Message::History(name.to_owned(), Ok(History { renewals: vec![renewal] }))
 }
 
 fn text(model: &Model) -> String {
@@ -36,7 +36,7 @@ fn a_renewal_is_asked_for_only_after_a_yes() {
     press(&mut model, Key::Renew);
     assert_eq!(press(&mut model, Key::Yes), Some(Effect::Renew("acme/people".to_owned())));
     let refused = "this user may not use the daemon's control socket";
-    model.learn(News::Said(refused.to_owned()), NOW);
+    model.update(Message::Said(refused.to_owned()), NOW);
     assert_eq!(screen(&model, 80, 24).last().map(String::as_str), Some(refused));
 }
 
@@ -44,7 +44,7 @@ fn a_renewal_is_asked_for_only_after_a_yes() {
 fn a_history_opens_scrolls_and_closes() {
     let mut model = shown(&[alive("clockings")]);
     assert_eq!(press(&mut model, Key::History), Some(Effect::History("acme/clockings".to_owned())));
-    model.learn(history("acme/clockings"), NOW);
+    model.update(history("acme/clockings"), NOW);
     let text = screen(&model, 90, 24).join("\n");
     assert!(text.contains("history of acme/clockings") && text.contains("✓ post"), "{text}");
     press(&mut model, Key::Down);
@@ -70,11 +70,11 @@ fn a_history_is_open_before_its_answer_has_come() {
     // What closes it does not leave the screen, and an answer that comes after that opens nothing.
     for key in [Key::Leave, Key::History] {
         assert_eq!(press(&mut model, key), None);
-        model.learn(history("acme/clockings"), NOW);
+        model.update(history("acme/clockings"), NOW);
         assert_eq!(model.over, Over::Nothing);
         press(&mut model, Key::History);
     }
-    model.learn(history("acme/clockings"), NOW);
+    model.update(history("acme/clockings"), NOW);
     assert!(text(&model).contains("#7"), "{}", text(&model));
 }
 
@@ -84,10 +84,10 @@ fn a_late_history_takes_the_place_of_nothing_that_was_opened_since() {
     for key in [Key::History, Key::Leave, Key::Down, Key::Renew] {
         press(&mut model, key);
     }
-    model.learn(history("acme/clockings"), NOW);
+    model.update(history("acme/clockings"), NOW);
     assert_eq!(press(&mut model, Key::Yes), Some(Effect::Renew("acme/people".to_owned())));
     press(&mut model, Key::History);
-    model.learn(history("acme/clockings"), NOW);
+    model.update(history("acme/clockings"), NOW);
     assert!(text(&model).contains("history of acme/people"), "{}", text(&model));
     assert!(!text(&model).contains("#7"), "{}", text(&model));
 }
@@ -96,15 +96,15 @@ fn a_late_history_takes_the_place_of_nothing_that_was_opened_since() {
 fn a_history_that_cannot_be_had_closes_and_says_why() {
     let mut model = shown(&[alive("clockings")]);
     press(&mut model, Key::History);
-    let why = || News::History("acme/clockings".to_owned(), Err("the daemon does not answer".to_owned()));
-    model.learn(why(), NOW);
+    let why = || Message::History("acme/clockings".to_owned(), Err("the daemon does not answer".to_owned()));
+    model.update(why(), NOW);
     assert_eq!(model.over, Over::Nothing);
     assert!(text(&model).ends_with("the daemon does not answer"), "{}", text(&model));
     // No one waits for it any more.
     for key in [Key::History, Key::Leave, Key::Help] {
         press(&mut model, key);
     }
-    model.learn(why(), NOW);
+    model.update(why(), NOW);
     assert_eq!(model.over, Over::Help);
 }
 

@@ -34,7 +34,7 @@ fn a_gap_begins_where_everything_before_is_known_to_have_arrived() {
 type Row = (&'static str, fn(&mut WebhookState), bool);
 
 #[test]
-fn only_a_fresh_list_of_a_webhook_whose_key_everybody_has_proves_that_it_delivers() {
+fn only_a_fresh_list_of_a_webhook_whose_key_everyone_has_proves_that_it_delivers() {
     let rows: [Row; 11] = [
         ("healthy", |_| {}, true),
         ("a list of before", |r| r.remote = older("one"), false),

@@ -44,7 +44,7 @@ impl PageReader<'_> {
             let again = match self.page().await {
                 Ok(again) => again,
                 Err(NoPage::Failed(failure)) => return Err(failure),
-                // Reading goes on, or begins afresh, with the next page.
+                // Reading goes on, or begins again, with the next page.
                 Err(NoPage::Gone(_)) => return Ok(()),
             };
             let told = before.as_ref().unwrap_or(page);

@@ -86,7 +86,7 @@ fn what_shows_no_version_is_as_it_was_told_of_last() {
         held.event_without_version("activity-durations", 1, data.clone(), Way::Event);
     }
     let arrivals = held.arrivals("activity-durations", 1);
-    assert_eq!(arrivals.len(), 3, "a repetition is no step forward");
+    assert_eq!(arrivals.len(), 3, "a repetition is not a step forward");
     assert_eq!(now(arrivals).collect::<Vec<_>>(), [&Told::Data(first)]);
     held.event("activity-durations", 1, "09", true, Way::Event);
     let known: Vec<_> = now(held.arrivals("activity-durations", 1)).cloned().collect();

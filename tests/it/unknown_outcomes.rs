@@ -1,5 +1,4 @@
-//! POSTs whose outcome nobody learns: answers that are lost, once and again, and POSTs that Protime
-//! processes long after the client gave them up.
+//! POSTs whose outcome no one learns: answers that are lost, and POSTs that are processed long after.
 
 use serde_json::json;
 
@@ -12,7 +11,7 @@ fn world() -> World {
         "connect_timeout = \"2s\"\nrequest_timeout = \"1s\"\nmax_requests_per_minute = 60000".to_owned();
     world.start(&config);
     world.settled("clockings");
-    world.sandbox.steady(&["clockings"], 5.0);
+    world.sandbox.load(&["clockings"], 5.0);
     world
 }
 
@@ -22,7 +21,7 @@ fn answers_that_are_lost_again_and_again() {
     world.sandbox.fault(&json!({"endpoint": "create", "times": 3, "action": {"kind": "reset-after"}}));
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.renewed("clockings", "interrupted");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
     let story = world.daemon.story("clockings");
     assert_eq!(story[1], "manual interrupted", "{story:?}");
@@ -38,12 +37,12 @@ fn an_answer_that_comes_too_late() {
         .fault(&json!({"endpoint": "create", "times": 1, "action": {"kind": "delay-after", "ms": 1_500}}));
     world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
     world.renewed("clockings", "interrupted");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }
 
 /// The client is reset, asks again and gets a key; then the first POST is processed after all, and
-/// that key is dead without anybody having said so.
+/// that key is dead without anyone having said so.
 #[test]
 fn a_post_that_is_processed_after_the_next_one() {
     let world = world();
@@ -56,12 +55,12 @@ fn a_post_that_is_processed_after_the_next_one() {
         (versions >= 4).then_some(())
     });
     world.renewed("clockings", "interrupted");
-    world.sandbox.steady(&["clockings"], 0.0);
+    world.sandbox.load(&["clockings"], 0.0);
     world.nothing_lost();
 }
 
 #[test]
-fn a_refusal_is_no_unknown_outcome() {
+fn a_refusal_is_not_an_unknown_outcome() {
     let world = world();
     world
         .sandbox

@@ -12,9 +12,9 @@ fn webhooks_are_renewed_in_time_and_nothing_is_lost() {
     let world =
         World::running(&["--lifetime", "6s", "--retry-delay", "100ms", "--retries", "6"], &collections);
     let began = Instant::now();
-    world.sandbox.steady(&collections, 8.0);
+    world.sandbox.load(&collections, 8.0);
     pause(Duration::from_secs(20));
-    world.sandbox.steady(&collections, 0.0);
+    world.sandbox.load(&collections, 0.0);
     let elapsed = began.elapsed() + LIFETIME;
 
     for collection in collections {

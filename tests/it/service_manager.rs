@@ -65,7 +65,7 @@ fn a_protime_that_does_not_answer_starves_no_watchdog() {
     world.sandbox.fault(&json!({"endpoint": "list", "action": {"kind": "delay-before", "ms": 60_000}}));
     world.start(&config);
     let (before, _) = eventually("the watchdog is fed", || said(&heard, "WATCHDOG"));
-    eventually("although nobody answers", || {
+    eventually("although no one answers", || {
         said(&heard, "WATCHDOG").filter(|(times, _)| *times > before + 10)
     });
     assert!(said(&heard, "READY").is_none(), "it is not ready before a tenant has answered");

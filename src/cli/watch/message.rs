@@ -6,9 +6,9 @@ use serde::Deserialize;
 use crate::{cli::view::View, domain::report::History};
 
 #[derive(Debug)]
-pub(super) enum News {
-    /// The whole picture; `events` says whether the daemon tells of changes itself.
-    Picture {
+pub(super) enum Message {
+    /// The whole view; `events` says whether the daemon tells of changes itself.
+    View {
         view: Box<View>,
         events: bool,
     },
@@ -23,7 +23,6 @@ pub(super) enum News {
     History(String, Result<History, String>),
 }
 
-/// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     Up,
@@ -34,7 +33,6 @@ pub(super) enum Key {
     Last,
     Renew,
     History,
-    /// Ask every tenant for its webhooks now.
     Poll,
     Help,
     Yes,
@@ -45,7 +43,6 @@ pub(super) enum Key {
     Other,
 }
 
-/// An event of the daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) kind: String,

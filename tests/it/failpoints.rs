@@ -1,7 +1,7 @@
 //! `kill -9` at every step: before and after every durable record and every outside effect.
 //!
 //! The points are not written down here: a first run tells which there are, so that a step that is
-//! added later is walked, too. For each reason of a renewal and each point, the daemon dies there, is
+//! added later is tried, too. For each reason of a renewal and each point, the daemon dies there, is
 //! started again, and must come to rest with one key everywhere and nothing lost.
 
 use std::{collections::BTreeSet, fs, time::Duration};
@@ -28,30 +28,28 @@ enum Cause {
     References,
 }
 
-/// What happens at Protime.
 const PROTIMES: [Cause; 5] =
     [Cause::Disabled, Cause::Missing, Cause::Foreign, Cause::Expiring, Cause::Expired];
 
-/// What happens here.
 const OURS: [Cause; 5] =
     [Cause::Created, Cause::UnknownKey, Cause::Manual, Cause::Interrupted, Cause::References];
 
 const SEVERAL: [&str; 3] = ["clockings", "people", "contracts"];
 
-struct Walk {
+struct Deaths {
     world: World,
     collections: Vec<&'static str>,
     references: bool,
     resync: Option<&'static str>,
-    deaths: usize,
+    count: usize,
 }
 
-impl Walk {
+impl Deaths {
     fn new(collections: &[&'static str]) -> Self {
         let flags = ["--lifetime", "1h", "--retry-delay", "50ms", "--retries", "40"];
         let world = World::running(&flags, collections);
-        world.sandbox.steady(collections, 4.0);
-        Self { world, collections: collections.to_vec(), references: false, resync: None, deaths: 0 }
+        world.sandbox.load(collections, 4.0);
+        Self { world, collections: collections.to_vec(), references: false, resync: None, count: 0 }
     }
 
     /// One whose resync reads the collection, on small pages.
@@ -63,8 +61,8 @@ impl Walk {
         config.webhooks[0].resync = resync.to_owned();
         world.start(&config);
         world.settled("people");
-        world.sandbox.steady(&["people"], 4.0);
-        Self { world, collections: vec!["people"], references: false, resync: Some(resync), deaths: 0 }
+        world.sandbox.load(&["people"], 4.0);
+        Self { world, collections: vec!["people"], references: false, resync: Some(resync), count: 0 }
     }
 
     /// The points that a renewal for this cause passes.
@@ -83,7 +81,6 @@ impl Walk {
         points.lines().map(str::to_owned).collect()
     }
 
-    /// Stops the daemon and lets something happen.
     fn bring_about(&mut self, cause: Cause) {
         if cause == Cause::Expired {
             self.world.sandbox.settings(&json!({"lifetime_ms": 1_500}));
@@ -125,7 +122,7 @@ impl Walk {
             Cause::Created | Cause::UnknownKey => fs::remove_dir_all(self.world.path("state")).unwrap(),
             Cause::Expired => self.world.sandbox.settings(&json!({"lifetime_ms": 3_600_000})),
             Cause::Expiring => {
-                // The planned time comes earlier, so that nobody has to wait for it.
+                // The planned time comes earlier, so that no one has to wait for it.
                 let issued = "json_extract(state, '$.registration.at')";
                 database::set(&self.world.path("state"), "$.next_renewal_at", issued);
             }
@@ -147,7 +144,7 @@ impl Walk {
         assert!(died.is_some(), "no death after the POST");
         self.world.daemon.kill();
         self.world.daemon.env(CRASH_AT, "");
-        self.deaths += 1;
+        self.count += 1;
     }
 
     fn write(&self) {
@@ -176,7 +173,7 @@ impl Walk {
             if self.world.daemon.process().ended().is_some() {
                 return Some(true);
             }
-            // Whoever is asked may die of it: then the next look sees that.
+            // The one who is asked may die of it: then the next look sees that.
             if !asked {
                 asked = self.ask_for_renewals();
                 return None;
@@ -187,7 +184,7 @@ impl Walk {
             self.world.fail(&format!("{cause:?}: it neither dies at {point} nor comes to rest"))
         });
         if died {
-            self.deaths += 1;
+            self.count += 1;
         }
         self.world.daemon.kill();
         self.world.daemon.env(CRASH_AT, "");
@@ -239,7 +236,7 @@ impl Walk {
         }
         self.world.nothing_lost();
         let posts = self.world.sandbox.requests("create").len();
-        assert!(posts <= 4 * (self.deaths + causes.len() * 2) * self.collections.len(), "{posts} POSTs");
+        assert!(posts <= 4 * (self.count + causes.len() * 2) * self.collections.len(), "{posts} POSTs");
     }
 }
 
@@ -250,66 +247,66 @@ fn thorough() -> bool {
 
 #[test]
 fn death_at_every_point_of_a_creation() {
-    let mut walk = Walk::new(&["clockings"]);
-    walk.everywhere(&[Cause::Created], |_| true);
-    assert!(walk.deaths >= 20, "it died only {} times", walk.deaths);
+    let mut deaths = Deaths::new(&["clockings"]);
+    deaths.everywhere(&[Cause::Created], |_| true);
+    assert!(deaths.count >= 20, "it died only {} times", deaths.count);
 }
 
-/// Walks the points of these causes: all of them, or every so-manieth of each.
-fn walk(collections: &[&'static str], causes: &[Cause], step: usize) {
-    let mut walk = Walk::new(collections);
+/// Dies at the points of these causes: at all of them, or at every so-manieth of each.
+fn die_at_points(collections: &[&'static str], causes: &[Cause], step: usize) {
+    let mut deaths = Deaths::new(collections);
     let seed = fastrand::usize(..step);
-    walk.everywhere(causes, |number| thorough() || number % step == seed);
-    assert!(walk.deaths >= causes.len(), "it died only {} times", walk.deaths);
+    deaths.everywhere(causes, |number| thorough() || number % step == seed);
+    assert!(deaths.count >= causes.len(), "it died only {} times", deaths.count);
 }
 
 #[test]
 fn death_at_points_of_renewals_that_protime_causes() {
-    walk(&["clockings"], &PROTIMES, 7);
+    die_at_points(&["clockings"], &PROTIMES, 7);
 }
 
 #[test]
 fn death_at_points_of_renewals_for_other_causes() {
-    walk(&["clockings"], &OURS, 7);
+    die_at_points(&["clockings"], &OURS, 7);
 }
 
 #[test]
 fn death_while_protime_causes_several_renewals() {
-    walk(&SEVERAL, &PROTIMES, 15);
+    die_at_points(&SEVERAL, &PROTIMES, 15);
 }
 
 #[test]
 fn death_while_several_are_renewed_for_other_causes() {
-    walk(&SEVERAL, &OURS, 15);
+    die_at_points(&SEVERAL, &OURS, 15);
 }
 
 #[test]
 fn death_at_points_of_a_resync_that_reads_the_collection() {
-    let mut walk = Walk::reading("kind = \"delta\"");
-    let points = walk.points(Cause::Manual);
+    let mut deaths = Deaths::reading("kind = \"delta\"");
+    let points = deaths.points(Cause::Manual);
     for reached in ["page:before", "deliver:after", "store:keep_delta:after"] {
         assert!(points.contains(reached), "{points:?}");
     }
     let seed = fastrand::usize(..3);
-    walk.everywhere(&[Cause::Disabled, Cause::Foreign], |number| thorough() || number % 3 == seed);
-    assert!(walk.deaths >= 5, "it died only {} times", walk.deaths);
+    deaths.everywhere(&[Cause::Disabled, Cause::Foreign], |number| thorough() || number % 3 == seed);
+    assert!(deaths.count >= 5, "it died only {} times", deaths.count);
 }
 
 #[test]
 fn two_deaths_in_one_renewal() {
-    let mut walk = Walk::new(&["clockings"]);
-    let points: Vec<String> = walk.points(Cause::Disabled).into_iter().collect();
+    let mut deaths = Deaths::new(&["clockings"]);
+    let points: Vec<String> = deaths.points(Cause::Disabled).into_iter().collect();
     let seed: u64 = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..if thorough() { 100 } else { 12 } {
-        walk.bring_about(Cause::Disabled);
+        deaths.bring_about(Cause::Disabled);
         for _ in 0..2 {
             let point = random.choice(&points).unwrap().clone();
-            walk.run_to(Cause::Disabled, &point);
+            deaths.run_to(Cause::Disabled, &point);
         }
-        walk.start();
-        walk.rest(Cause::Disabled, &format!("two points, seed {seed}"));
+        deaths.start();
+        deaths.rest(Cause::Disabled, &format!("two points, seed {seed}"));
     }
-    walk.world.nothing_lost();
-    assert!(walk.deaths >= 6, "it died only {} times", walk.deaths);
+    deaths.world.nothing_lost();
+    assert!(deaths.count >= 6, "it died only {} times", deaths.count);
 }

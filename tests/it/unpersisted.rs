@@ -133,7 +133,7 @@ fn a_limit_of_file_sizes_is_a_disk_that_refuses_and_no_death() {
     assert_eq!(
         world.daemon.key("clockings").as_ref(),
         Some(&old),
-        "nobody is told of a key that is not on disk"
+        "no one is told of a key that is not on disk"
     );
     assert_eq!(world.sandbox.creates("clockings").len(), posts, "no POST while a key is held");
     assert!(world.daemon.process().ended().is_none(), "{}", world.daemon.log());

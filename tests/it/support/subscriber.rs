@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{Socket, eventually, http::RUNTIME};
 
-/// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -21,23 +20,22 @@ struct Heard {
     events: Vec<Event>,
 }
 
-/// A listener in the background.
 #[derive(Debug, Clone)]
-pub(crate) struct Listener(Arc<Mutex<Heard>>);
+pub(crate) struct Subscriber(Arc<Mutex<Heard>>);
 
-impl Listener {
+impl Subscriber {
     /// Begins to listen; returns when the daemon has said that it is listening.
     pub(crate) fn start(socket: &Socket, last_event_id: Option<&str>) -> Self {
-        let listener = Self::begin(socket, last_event_id);
-        eventually("the listener listens", || listener.0.lock().unwrap().listening.then_some(()));
-        listener
+        let subscriber = Self::begin(socket, last_event_id);
+        eventually("the subscriber listens", || subscriber.0.lock().unwrap().listening.then_some(()));
+        subscriber
     }
 
     /// Begins to listen, and does not wait.
     pub(crate) fn begin(socket: &Socket, last_event_id: Option<&str>) -> Self {
         let request = socket.open("/v1/events", last_event_id);
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let listener = Self(Arc::clone(&heard));
+        let subscriber = Self(Arc::clone(&heard));
         RUNTIME.spawn(async move {
             let mut response = request.send().await.expect("an answer");
             assert_eq!(response.status(), 200);
@@ -53,7 +51,7 @@ impl Listener {
             }
             heard.lock().unwrap().ended = true;
         });
-        listener
+        subscriber
     }
 
     pub(crate) fn is_listening(&self) -> bool {
@@ -64,7 +62,6 @@ impl Listener {
         self.0.lock().unwrap().ended
     }
 
-    /// Everything heard so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap().events.clone()
     }
