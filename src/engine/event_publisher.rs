@@ -57,19 +57,19 @@ pub(crate) struct EventPublisher {
     problems: BTreeMap<String, (Timestamp, bool)>,
 }
 
-/// Whose turn it is to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Trigger {
     /// Someone asks how things are.
-    Now,
-    BySomeChange,
+    Question,
+    /// Something has changed, or may have with time.
+    Change,
 }
 
 impl Engine {
     /// How things are now, after everything that is on disk has been published.
     pub(crate) async fn overview(&self) -> Result<MappedMutexGuard<'_, Overview>, StoreError> {
         let mut publisher = self.shared.publisher.lock().await;
-        publisher.look(self, Asked::Now).await?;
+        publisher.look(self, Trigger::Question).await?;
         Ok(MutexGuard::map(publisher, |publisher| &mut publisher.overview))
     }
 }
@@ -98,7 +98,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
 /// Publishes what is new, and returns how long to sleep.
 async fn look(engine: &Engine) -> Duration {
     let mut publisher = engine.shared.publisher.lock().await;
-    match publisher.look(engine, Asked::BySomeChange).await {
+    match publisher.look(engine, Trigger::Change).await {
         Ok(()) => publisher.sleep(),
         Err(error) => {
             tracing::debug!(%error, "what has changed could not be read; it is read again soon");
@@ -108,7 +108,7 @@ async fn look(engine: &Engine) -> Duration {
 }
 
 impl EventPublisher {
-    async fn look(&mut self, engine: &Engine, asked: Asked) -> Result<(), StoreError> {
+    async fn look(&mut self, engine: &Engine, trigger: Trigger) -> Result<(), StoreError> {
         let store = &engine.shared.store;
         let position = match self.position {
             Some(position) => position,
@@ -122,7 +122,7 @@ impl EventPublisher {
         let setup = engine.setup();
         self.changed.add(Changed::Webhooks(self.overview.due(clock::now())));
         self.skipped =
-            asked == Asked::BySomeChange && self.compared_at.is_some_and(|at| at.elapsed() < COMPARE);
+            trigger == Trigger::Change && self.compared_at.is_some_and(|at| at.elapsed() < COMPARE);
         if !self.skipped {
             self.compare_tenants(&setup);
         }
