@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::{self, SecretError},
     domain::task::{TaskError, TaskErrorKind},
+    redact,
 };
 
 pub(crate) use self::{
@@ -124,8 +125,7 @@ impl Endpoint {
 
     /// Host and port, for people.
     pub(crate) fn place(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        redact::host(&self.url)
     }
 
     /// How long a task may take, all its requests together.
@@ -139,9 +139,7 @@ impl Endpoint {
         let url = from.join(location).map_err(|error| {
             TaskError::new(format!("{place} answers with a Location that is no URL: {error}"))
         })?;
-        let same = (url.scheme(), url.host_str(), url.port_or_known_default())
-            == (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());
-        if same && url.username().is_empty() && url.password().is_none() {
+        if url.origin() == self.url.origin() && url.username().is_empty() && url.password().is_none() {
             return Ok(url);
         }
         Err(TaskError::new(format!(

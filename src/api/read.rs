@@ -12,9 +12,8 @@ use super::{
     events, metrics,
     problem::Problem,
     query::{self, Named, Parameters},
-    redact,
 };
-use crate::{domain::report, service::Service};
+use crate::{domain::report, redact, service::Service};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
@@ -33,7 +32,7 @@ pub(super) struct Source {
 impl Source {
     fn shown(&self, mut webhook: report::Webhook) -> report::Webhook {
         if self.audience == Audience::Anyone {
-            webhook.destination_url = redact::without_secrets(&webhook.destination_url);
+            webhook.destination_url = redact::destination(&webhook.destination_url);
         }
         webhook
     }
@@ -73,7 +72,7 @@ async fn status(
     let mut status = source.service.status().await?;
     if source.audience == Audience::Anyone {
         for removed in &mut status.orphans {
-            removed.destination_url = redact::without_secrets(&removed.destination_url);
+            removed.destination_url = redact::destination(&removed.destination_url);
         }
     }
     Ok(Json(status))

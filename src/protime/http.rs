@@ -18,9 +18,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    BuildError, Settings,
-    address::place,
-    body,
+    BuildError, Settings, body,
     date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
     error::Endpoint,
@@ -31,6 +29,7 @@ use crate::{
     counters::Counters,
     domain::webhook::TenantName,
     http::{Trust, deepest, http_date, is_local, not_connected, retry_after},
+    redact,
 };
 
 /// Answers of which a token, a webhook or an error is read.
@@ -82,7 +81,7 @@ impl Answer {
     /// Where a redirect of a request to `url` points to; its query may hold someone's secret.
     pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
         let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
-        Some(detail::sanitize(&format!("{}{}", place(&target), target.path()), &[]))
+        Some(redact::sanitize(&redact::without_query(&target), &[]))
     }
 }
 
@@ -197,7 +196,7 @@ impl Http {
 
     async fn exchange(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
         let client = if request.endpoint == Endpoint::Token { &self.token } else { &self.api };
-        let place = place(&request.url);
+        let place = redact::origin(&request.url);
         let mut builder = client.request(request.method, request.url).timeout(self.request_timeout);
         if let Some(authorization) = request.authorization {
             builder = builder.header(header::AUTHORIZATION, authorization);

@@ -24,7 +24,17 @@ const FLOORS: &[&[&str]] = &[
     &["store", "config", "event_bus", "logging"],
     &["domain"],
     // What serves everyone and knows no one.
-    &["claims", "clock", "counters", "duration", "failpoint", "regular_file", "signals", "unix_group"],
+    &[
+        "claims",
+        "clock",
+        "counters",
+        "duration",
+        "failpoint",
+        "redact",
+        "regular_file",
+        "signals",
+        "unix_group",
+    ],
 ];
 
 /// Rooms beside the house: they are not of the program that runs.

@@ -8,6 +8,8 @@ use std::{
 use protime_sandbox::journal::LogLine;
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
+use crate::redact::is_unsafe;
+
 /// Prints the opening, then every line; the answer resolves once there are no more.
 pub(crate) fn spawn(
     opening: String,
@@ -49,7 +51,7 @@ fn written(line: &LogLine, coloured: bool) -> String {
         (true, false) => ("\u{1b}[2m", "\u{1b}[31m", "\u{1b}[0m"),
     };
     // What comes from outside must not steer the terminal.
-    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
+    let plain = |text: &str| text.replace(is_unsafe, "\u{fffd}");
     let (at, topic) = (line.at, line.topic.as_str());
     format!("{faint}{at:.3}{end} {topic:<8} {}: {mark}{}{end}\n", plain(&line.text), plain(&line.result))
 }

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::protime::detail::sanitize;
+use crate::redact::sanitize;
 
 /// How long a token is used whose answer does not say how long it lives.
 const UNSTATED_LIFE: Duration = Duration::from_mins(5);

@@ -22,6 +22,7 @@ use crate::{
         task::{TaskError, TaskErrorKind},
     },
     http::{BuildError, Outbound, deepest},
+    redact,
 };
 
 /// So many events are under way at a time.
@@ -64,7 +65,7 @@ impl Replay {
 
     /// Where it goes, without what people put secrets into.
     pub(super) fn place(&self) -> String {
-        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
+        redact::without_query(&self.url)
     }
 
     /// Sends a page; with success every object was answered with a 2xx status.
