@@ -15,12 +15,7 @@ mod retry_after;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{
-    collections::HashMap,
-    pin::pin,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
 use reqwest::{
@@ -28,7 +23,6 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroizing;
 
 use crate::{
     config::{self, SecretError},
@@ -38,7 +32,7 @@ use crate::{
 
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
+    client::{BuildError as ClientError, Outbound, bearer, check_ca_file, deepest, not_connected},
     retry_after::{LONGEST_WAIT, http_date, retry_after},
 };
 
@@ -58,54 +52,15 @@ pub(crate) enum BuildError {
     TokenCharacters,
 }
 
-/// Makes endpoints that share their connections.
-#[derive(Debug)]
-pub(crate) struct Outbound {
-    trust: Trust,
-    request_timeout: Duration,
-    /// By whether TLS is needed and whether the server is on this machine: what makes clients differ.
-    clients: Mutex<HashMap<(bool, bool), Client>>,
-}
-
 impl Outbound {
-    pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
-        let trust = Trust { user_agent, connect_timeout: api.connect_timeout, ca_file: api.ca_file.clone() };
-        Self { trust, request_timeout: api.request_timeout, clients: Mutex::default() }
-    }
-
     /// The server that the configuration names, with its token as it is now.
     pub(crate) fn endpoint(&self, config: &config::Endpoint) -> Result<Endpoint, BuildError> {
         let token = config.token.as_ref().map(config::SecretSource::resolve).transpose()?;
-        let authorization = token.as_ref().map(bearer).transpose()?;
+        let header = |token: &SecretString| bearer(token.expose_secret()).ok_or(BuildError::TokenCharacters);
+        let authorization = token.as_ref().map(header).transpose()?;
         let client = self.client(&config.url)?;
         Ok(Endpoint { client, url: config.url.clone(), timeout: config.timeout, token, authorization })
     }
-}
-
-impl Outbound {
-    /// A client for a URL; reads the trusted certificates the first time.
-    pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = (url.scheme() == "https", is_local(url));
-        if let Some(client) = clients.get(&kind) {
-            return Ok(client.clone());
-        }
-        let client = self.trust.client(url)?;
-        clients.insert(kind, client.clone());
-        Ok(client)
-    }
-
-    /// The limit for a whole request where nothing else is configured.
-    pub(crate) fn request_timeout(&self) -> Duration {
-        self.request_timeout
-    }
-}
-
-fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    let mut header = HeaderValue::from_str(&text).map_err(|_| BuildError::TokenCharacters)?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 #[derive(Debug, Clone)]

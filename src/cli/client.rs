@@ -55,16 +55,13 @@ impl Client {
     }
 
     fn new(which: &'static str, socket: &Path) -> anyhow::Result<Self> {
-        // Nothing here speaks TLS, so a machine without root certificates is as good as any.
-        let http =
-            reqwest::Client::builder().unix_socket(socket).tls_certs_only([]).timeout(PATIENCE).build()?;
-        Ok(Self { http, which, socket: socket.to_owned() })
+        Ok(Self { http: on(socket).timeout(PATIENCE).build()?, which, socket: socket.to_owned() })
     }
 
     /// A GET whose answer has no end: its pieces are read as they come.
     pub(super) async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
-        let http = reqwest::Client::builder().unix_socket(&*self.socket).tls_certs_only([]).build()?;
-        http.get(format!("http://daemon{path}")).send().await.map_err(|error| self.unreachable(&error).into())
+        let request = on(&self.socket).build()?.get(format!("http://daemon{path}"));
+        request.send().await.map_err(|error| self.unreachable(&error).into())
     }
 
     pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
@@ -181,6 +178,11 @@ impl Client {
         };
         Failure::Unreachable(text)
     }
+}
+
+fn on(socket: &Path) -> reqwest::ClientBuilder {
+    // Nothing here speaks TLS, so a machine without root certificates is as good as any.
+    reqwest::Client::builder().unix_socket(socket).tls_certs_only([])
 }
 
 fn read<T: DeserializeOwned>(body: Vec<u8>) -> anyhow::Result<T> {

@@ -28,7 +28,7 @@ use crate::{
     clock,
     counters::Counters,
     domain::webhook::TenantName,
-    http::{Trust, deepest, http_date, is_local, not_connected, retry_after},
+    http::{deepest, http_date, not_connected, retry_after},
     redact,
 };
 
@@ -108,17 +108,11 @@ pub(super) struct Http {
 impl Http {
     /// Reads the trusted certificates and prepares the connections; connects to nothing.
     pub(super) fn new(settings: &Settings) -> Result<Self, BuildError> {
-        let api = client(settings, &settings.api_origin)?;
-        let token = if kind(&settings.token_url) == kind(&settings.api_origin) {
-            api.clone()
-        } else {
-            client(settings, &settings.token_url)?
-        };
         Ok(Self {
             tenant: settings.tenant.clone(),
-            api,
-            token,
-            request_timeout: settings.request_timeout,
+            api: settings.outbound.client(&settings.api_origin)?,
+            token: settings.outbound.client(&settings.token_url)?,
+            request_timeout: settings.outbound.request_timeout(),
             limiter: Limiter::new(settings.max_requests_per_minute),
             cooldown: Cooldown::default(),
             clock: Mutex::default(),
@@ -301,18 +295,4 @@ impl Http {
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// Whether TLS is needed, and whether a proxy may be asked: what makes clients differ.
-fn kind(url: &Url) -> (bool, bool) {
-    (url.scheme() == "https", is_local(url))
-}
-
-fn client(settings: &Settings, url: &Url) -> Result<Client, BuildError> {
-    let trust = Trust {
-        user_agent: settings.user_agent.clone(),
-        connect_timeout: settings.connect_timeout,
-        ca_file: settings.ca_file.clone(),
-    };
-    Ok(trust.client(url)?)
 }
