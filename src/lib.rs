@@ -51,7 +51,7 @@
 //!
 //! Beside them stand what everyone may use and what knows no one: `claims` (what is under way), `event_bus` (hands
 //! events to any number of subscribers, in order), `counters` (for the metrics), `duration` (as people write it), `logging` (the log, without secrets),
-//! `redact` (what is cut out of what is shown), `signals`, `unix_group`, `regular_file` (reads what is a file, and waits for nothing that is not), `failpoint` (where
+//! `redact` (what is cut out of what is shown), `signals`, `text` (counted, and as TOML has it), `unix_group`, `regular_file` (reads what is a file, and waits for nothing that is not), `failpoint` (where
 //! a test lets the daemon die; empty in a release build). `fuzzing` says what must hold for any bytes from outside, for
 //! tests and `fuzz/` only.
 //!
@@ -74,6 +74,7 @@ mod logging;
 mod redact;
 mod regular_file;
 mod signals;
+mod text;
 mod unix_group;
 
 mod store;

@@ -9,12 +9,13 @@ use super::{
     failure::Failure,
     output,
     style::{Paint, Style},
-    text::counted,
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
     engine::setup,
-    http, unix_group,
+    http,
+    text::counted,
+    unix_group,
 };
 
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,11 @@ use super::{
     moment,
     style::{Paint, plain},
     target,
+};
+use crate::{
+    domain::report::{Health, KeySink, OpenRenewal, State, Status, Webhook},
     text::counted,
 };
-use crate::domain::report::{Health, KeySink, OpenRenewal, State, Status, Webhook};
 
 /// The rank of a webhook that needs no one.
 pub(super) const FINE: u8 = 3;

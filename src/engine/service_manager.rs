@@ -13,6 +13,7 @@ use crate::{
     clock,
     domain::report::{State, Webhook},
     store::StoreError,
+    text::counted,
     views::{health, webhook as webhook_view},
 };
 
@@ -86,10 +87,7 @@ impl ServiceManager {
 
 /// "12 webhooks, all active, next renewal in 3 h", or what is not as it should be.
 fn line(webhooks: &[Webhook], problem: Option<&str>, now: Timestamp) -> String {
-    let count = match webhooks.len() {
-        1 => "1 webhook".to_owned(),
-        count => format!("{count} webhooks"),
-    };
+    let count = counted(webhooks.len(), "webhook");
     let states: Vec<String> = State::ALL
         .into_iter()
         .filter_map(|state| {

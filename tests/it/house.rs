@@ -33,6 +33,7 @@ const FLOORS: &[&[&str]] = &[
         "redact",
         "regular_file",
         "signals",
+        "text",
         "unix_group",
     ],
 ];

@@ -13,7 +13,7 @@ use std::{
 
 use protime_sandbox::{load::Load, settings::Settings};
 
-use crate::cli::text::quoted;
+use crate::text::quoted;
 
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";

@@ -14,7 +14,7 @@ use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use protime_sandbox::new_secret;
 
 use super::flags::Args;
-use crate::cli::text::quoted;
+use crate::text::quoted;
 
 /// Reads the secret, or writes a new one; answers with the file's absolute path, too.
 pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {
