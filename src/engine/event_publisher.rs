@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, LONGEST_SLEEP};
 use crate::{
     clock,
     domain::{
@@ -28,9 +28,6 @@ use crate::{
     store::{Of, StoreError},
     views::{health, webhook as webhook_view},
 };
-
-/// The longest time between two looks: some states change only because time passes.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// All webhooks are compared at most so often; one with entries in the change feed is compared at once.
 const COMPARE: Duration = Duration::from_secs(1);

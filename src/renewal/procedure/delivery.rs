@@ -4,8 +4,6 @@
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
 //! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
 
-use std::time::Duration;
-
 use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +17,9 @@ use crate::{
     },
     failpoint,
     handoff::KeySink,
+    renewal::DATABASE_RETRY,
     store::{StoreError, StoredKey},
 };
-
-/// How long to wait before a database that refused the outcome of an attempt is tried again.
-const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
