@@ -28,6 +28,7 @@ const FLOORS: &[&[&str]] = &[
         "claims",
         "clock",
         "counters",
+        "durable_file",
         "duration",
         "failpoint",
         "redact",
