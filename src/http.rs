@@ -139,17 +139,30 @@ impl Endpoint {
         json: Option<&[u8]>,
         secret: Option<&str>,
     ) -> Result<Answer, TaskError> {
+        let token = self.token.as_ref().map(ExposeSecret::expose_secret);
+        let secrets = secret.into_iter().chain(token);
+        let answer = self.exchange(&method, url, self.authorization.as_ref(), json, secrets).await;
+        answer.map_err(|error| self.no_answer(&method, &error))
+    }
+
+    /// The same with an authorization of the caller's.
+    pub(crate) async fn exchange<'a>(
+        &self,
+        method: &Method,
+        url: &Url,
+        authorization: Option<&HeaderValue>,
+        json: Option<&[u8]>,
+        secrets: impl IntoIterator<Item = &'a str>,
+    ) -> reqwest::Result<Answer> {
         let mut request = self.client.request(method.clone(), url.clone()).timeout(self.timeout);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(json) = json {
             let content_type = HeaderValue::from_static("application/json");
             request = request.header(CONTENT_TYPE, content_type).body(json.to_vec());
         }
-        let mut response = request.send().await.map_err(|error| self.no_answer(&method, &error))?;
-        let token = self.token.as_ref().map(ExposeSecret::expose_secret);
-        let secrets = secret.into_iter().chain(token);
+        let mut response = request.send().await?;
         Ok(Answer::read(&mut response, format!("{method} {}", self.place()), secrets).await)
     }
 
