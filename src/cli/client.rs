@@ -13,7 +13,7 @@ use std::{
 };
 
 use reqwest::{
-    Method, StatusCode,
+    RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::de::DeserializeOwned;
@@ -59,9 +59,8 @@ impl Client {
     }
 
     /// A GET whose answer has no end: its pieces are read as they come.
-    pub(super) async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
-        let request = on(&self.socket).build()?.get(format!("http://daemon{path}"));
-        request.send().await.map_err(|error| self.unreachable(&error).into())
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        self.ask(on(&self.socket).build()?.get(at(path))).await
     }
 
     pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
@@ -69,11 +68,11 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        read(self.send(Method::GET, path).await?)
+        read(self.receive(path, self.http.get(at(path))).await?)
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        read(self.send(Method::POST, path).await?)
+        read(self.receive(path, self.http.post(at(path))).await?)
     }
 
     pub(super) async fn post_json<T: DeserializeOwned>(
@@ -81,10 +80,8 @@ impl Client {
         path: &str,
         json: &Zeroizing<Vec<u8>>,
     ) -> anyhow::Result<T> {
-        let request = self.http.post(format!("http://daemon{path}")).body(json.to_vec());
-        let request = request.header(CONTENT_TYPE, "application/json");
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        read(self.receive(path, answer).await?)
+        let request = self.http.post(at(path)).body(json.to_vec()).header(CONTENT_TYPE, "application/json");
+        read(self.receive(path, request).await?)
     }
 
     pub(super) async fn verify(
@@ -96,15 +93,14 @@ impl Client {
         let authorization = HeaderValue::from_str(authorization).map_err(|_| {
             Failure::Usage("--authorization holds characters that no header may have".to_owned())
         })?;
-        let request =
-            self.http.post(format!("http://daemon{path}")).header(AUTHORIZATION, authorization).body(body);
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let request = self.http.post(at(path)).header(AUTHORIZATION, authorization).body(body);
+        let answer = self.ask(request).await?;
         if answer.status() == StatusCode::NO_CONTENT {
             let version = answer.headers().get("key-version").and_then(|value| value.to_str().ok());
             return Ok(Verified::Valid { key_version: version.unwrap_or("?").to_owned() });
         }
         let status = answer.status();
-        match self.receive(path, answer).await {
+        match self.understand(path, answer).await {
             Err(error) if status == StatusCode::UNAUTHORIZED => {
                 Ok(Verified::Not { detail: error.to_string() })
             }
@@ -113,13 +109,15 @@ impl Client {
         }
     }
 
-    async fn send(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
-        let request = self.http.request(method, format!("http://daemon{path}"));
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        self.receive(path, answer).await
+    async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        request.send().await.map_err(|error| self.unreachable(&error).into())
     }
 
-    async fn receive(&self, path: &str, answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+    async fn receive(&self, path: &str, request: RequestBuilder) -> anyhow::Result<Vec<u8>> {
+        self.understand(path, self.ask(request).await?).await
+    }
+
+    async fn understand(&self, path: &str, answer: Response) -> anyhow::Result<Vec<u8>> {
         let status = answer.status();
         let is_problem =
             answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
@@ -178,6 +176,10 @@ impl Client {
         };
         Failure::Unreachable(text)
     }
+}
+
+fn at(path: &str) -> String {
+    format!("http://daemon{path}")
 }
 
 fn on(socket: &Path) -> reqwest::ClientBuilder {
