@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::page_cursor::{Audit, Progress};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
@@ -79,22 +81,6 @@ pub(crate) struct KeySink {
     /// How the last attempt failed, until one succeeds.
     pub(crate) last_error: Option<String>,
     pub(crate) retry_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Audit {
-    /// How often it was asked for.
-    pub(crate) refreshes: u64,
-    /// How many objects were offered to the receiver.
-    pub(crate) objects: u64,
-    pub(crate) last_at: Timestamp,
-}
-
-/// How far a resync is that reads a collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    pub(crate) pages: u64,
-    pub(crate) objects: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
