@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use jiff::fmt::friendly::SpanPrinter;
+
 /// No duration is longer, so that adding one to a point in time is always possible.
 const LONGEST: Duration = Duration::from_hours(878_400);
 
@@ -80,17 +82,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, NotADuration> {
     Ok(Duration::from_millis(total))
 }
 
-/// A duration as [`parse`] reads it, in days at most.
+/// A duration as [`parse`] reads it.
 pub(crate) fn written(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut parts = Vec::new();
-    for (names, milliseconds) in &UNITS[1..] {
-        if rest >= *milliseconds {
-            parts.push(format!("{}{}", rest / milliseconds, names[0]));
-            rest %= milliseconds;
-        }
-    }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    SpanPrinter::new().unsigned_duration_to_string(&duration)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Procedure;
 use crate::{
     domain::{
-        reason::{Reason, Step},
+        reason::Step,
         state::WebhookState,
         task::{TaskError, TaskErrorKind},
         transition::{Event, apply},
@@ -29,11 +29,7 @@ impl Procedure {
         // Before the attempt is recorded: nothing but its own end may come between it and its state.
         let Some((state, key)) = self.start_delivery(&name).await? else { return Ok(()) };
         let version = key.version;
-        let (reason, renewal) = match (&state.active, &state.last) {
-            (Some(active), _) => (active.reason, active.id),
-            (None, Some(last)) => (last.reason, last.id),
-            (None, None) => (Reason::Manual, 0),
-        };
+        let (reason, renewal) = state.newest_renewal();
         let context = self.context(reason, Step::HandOff, renewal, state.synced_at, begun.protime);
         failpoint::hit("sink:before");
         let outcome = {

@@ -5,7 +5,6 @@
 //! delta's link is stored after everything before it was delivered, so that asking it again never
 //! skips a change; what covers time is when the reading *began*, however often it was interrupted.
 
-use jiff::fmt::friendly::SpanPrinter;
 use tokio::{select, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -20,11 +19,12 @@ use crate::{
         filter::Filter,
         key::WebhookKey,
         page_cursor::{Began, DeltaLink, PageCursor, Progress},
-        reason::{Reason, Step},
+        reason::Step,
         state::WebhookState,
         task::{TaskContext, TaskError, TaskErrorKind},
         transition::{Event, later},
     },
+    duration,
     resync::{Outlet, Read, Resync, Target},
     store::{Move, StoreError},
 };
@@ -122,7 +122,7 @@ impl Procedure {
                         kind: TaskErrorKind::Stopped,
                     }),
                     () = sleep(read.timeout) => {
-                        let after = SpanPrinter::new().unsigned_duration_to_string(&read.timeout);
+                        let after = duration::written(read.timeout);
                         return Err(TaskError::new(format!(
                             "reading the collection was not done after {after}; the next attempt goes on from there"
                         )));
@@ -214,11 +214,7 @@ impl Procedure {
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
         let began = self.began();
-        let (reason, renewal) = match (&state.active, &state.last) {
-            (Some(active), _) => (active.reason, active.id),
-            (None, Some(last)) => (last.reason, last.id),
-            (None, None) => (Reason::Manual, 0),
-        };
+        let (reason, renewal) = state.newest_renewal();
         let context = self.context(reason, Step::CatchUp, renewal, state.synced_at, began.at);
         let cursor = PageCursor {
             renewal,
