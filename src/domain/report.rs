@@ -7,37 +7,27 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use super::page_cursor::{Audit, Progress};
+use super::words::words;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    /// Never created, and nothing is under way.
-    Pending,
-    /// Delivers with a key that we have.
-    Active,
-    Renewing,
-    Retrying,
-    /// Needs an operator; tried again slowly.
-    Blocked,
-    /// Too many unplanned rotations: someone else renews the same pair.
-    Contended,
+words! {
+    State("state of a webhook") {
+        /// Never created, and nothing is under way.
+        Pending = "pending",
+        /// Delivers with a key that we have.
+        Active = "active",
+        Renewing = "renewing",
+        Retrying = "retrying",
+        /// Needs an operator; tried again slowly.
+        Blocked = "blocked",
+        /// Too many unplanned rotations: someone else renews the same pair.
+        Contended = "contended",
+    }
 }
 
 impl State {
     /// Every state, in the order of the contract.
     pub(crate) const ALL: [Self; 6] =
         [Self::Pending, Self::Active, Self::Renewing, Self::Retrying, Self::Blocked, Self::Contended];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Renewing => "renewing",
-            Self::Retrying => "retrying",
-            Self::Blocked => "blocked",
-            Self::Contended => "contended",
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
