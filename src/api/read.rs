@@ -49,12 +49,14 @@ pub(super) fn router() -> Router<Source> {
         .route("/v1/webhooks/{tenant}/{name}/history", get(history))
 }
 
-pub(super) async fn unknown_path(uri: Uri) -> Problem {
-    Problem::unknown_path(uri.path())
-}
-
-pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
-    Problem::method(method.as_str(), uri.path())
+/// The routes, with an answer to everything that they do not have.
+pub(super) fn served(routes: Router<Source>, service: Service, audience: Audience) -> Router {
+    routes
+        .fallback(|uri: Uri| async move { Problem::unknown_path(uri.path()) })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            Problem::method(method.as_str(), uri.path())
+        })
+        .with_state(Source { service, audience })
 }
 
 async fn health(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
