@@ -121,8 +121,8 @@ impl Procedure {
                         output: None,
                         kind: TaskErrorKind::Stopped,
                     }),
-                    () = sleep(read.timeout) => {
-                        let after = duration::written(read.timeout);
+                    () = sleep(read.config.timeout) => {
+                        let after = duration::written(read.config.timeout);
                         return Err(TaskError::new(format!(
                             "reading the collection was not done after {after}; the next attempt goes on from there"
                         )));
@@ -174,7 +174,8 @@ impl Procedure {
         let failure = match self.ask_delta(read, delta, state, stop).await {
             Ok(ReadToEnd { cursor, delta: Some(link), gone: false }) => {
                 let objects = cursor.progress.objects;
-                let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
+                let counted =
+                    matches!(read.config.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
                 self.record_outcome("refreshed", &event, &[Move::Delta(next)]).await?;
@@ -245,7 +246,7 @@ impl Procedure {
 
     /// What is read and for whom, in words: where any of it changes, no earlier place is of use.
     fn shape(&self, read: &Read) -> String {
-        let filter = read.filter.as_ref().map_or_else(String::new, Filter::shape);
+        let filter = read.config.filter.as_ref().map_or_else(String::new, Filter::shape);
         let kind = if read.is_delta() { "delta" } else { "list" };
         let target = &read.target;
         format!("{kind} {} {} {filter} {target}", self.pair.collection, self.policy.references)
@@ -266,5 +267,5 @@ fn unsigned() -> TaskError {
 
 /// Whether what is read depends on the gap, so that its delta link is of no use for the next one.
 fn of_one_gap(read: &Read) -> bool {
-    read.is_delta() && read.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
+    read.is_delta() && read.config.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
 }
