@@ -30,10 +30,12 @@ use crate::{
     redact,
 };
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::retry_after::{http_date, retry_after};
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Outbound, bearer, check_ca_file, deepest, not_connected},
-    retry_after::{LONGEST_WAIT, http_date, retry_after},
+    client::{BuildError as ClientError, Outbound, bearer, check_ca_file, deepest, not_connected, sensitive},
+    retry_after::{LONGEST_WAIT, date_and_wait, header},
 };
 
 /// Long enough to see whether a server is there.

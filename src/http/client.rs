@@ -129,10 +129,14 @@ impl Outbound {
     }
 }
 
-/// The header that gives a token, marked sensitive, unless the token does not fit into one.
+/// The header that gives a token, unless the token does not fit into one.
 pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
-    let text = Zeroizing::new(format!("Bearer {token}"));
-    let mut header = HeaderValue::from_str(&text).ok()?;
+    sensitive(&Zeroizing::new(format!("Bearer {token}")))
+}
+
+/// A header that is not printed.
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
     header.set_sensitive(true);
     Some(header)
 }

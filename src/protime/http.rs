@@ -28,7 +28,7 @@ use crate::{
     clock,
     counters::Counters,
     domain::webhook::TenantName,
-    http::{deepest, http_date, not_connected, retry_after},
+    http::{self, date_and_wait, deepest, not_connected},
     redact,
 };
 
@@ -80,7 +80,7 @@ impl Answer {
 
     /// Where a redirect of a request to `url` points to; its query may hold someone's secret.
     pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
-        let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
+        let target = url.join(http::header(&self.headers, &header::LOCATION)?).ok()?;
         Some(redact::sanitize(&redact::without_query(&target), &[]))
     }
 }
@@ -208,22 +208,20 @@ impl Http {
         };
         let (sent_at, sent) = (clock::now(), Instant::now());
         let mut response = builder.send().await.map_err(|error| self.no_answer(&error, &place))?;
-        let date = text(response.headers(), &header::DATE).and_then(http_date);
+        let (date, retry_after) = date_and_wait(response.headers());
         if let Some(date) = date {
             self.measure(date, response.headers(), sent_at, sent.elapsed());
         }
 
         let status = response.status();
         let headers = response.headers().clone();
-        let retry_after =
-            text(&headers, &header::RETRY_AFTER).and_then(|wish| retry_after(wish, date, clock::now()));
         if let (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) =
             (status, retry_after)
         {
             self.cooldown.extend(Instant::now(), wait);
         }
         let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
-        let coding = text(&headers, &header::CONTENT_ENCODING);
+        let coding = http::header(&headers, &header::CONTENT_ENCODING);
         let body = self.read(&mut response, limit).await.and_then(|raw| body::decoded(raw, coding, limit));
         Ok(Answer { status, headers, body, retry_after })
     }
@@ -247,7 +245,7 @@ impl Http {
     }
 
     fn measure(&self, date: Timestamp, headers: &HeaderMap, sent_at: Timestamp, elapsed: Duration) {
-        let age = text(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
+        let age = http::header(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
         let age = age.map(Duration::from_secs).unwrap_or_default();
         let Some(sighting) = Sighting::new(date, age, sent_at, elapsed, Instant::now()) else { return };
         let heard = self.clock().hear(sighting);
@@ -291,8 +289,4 @@ impl Http {
             )
         }
     }
-}
-
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }

@@ -19,7 +19,7 @@ use crate::{
         object::Object,
         task::{TaskError, TaskErrorKind},
     },
-    http::{BuildError, Endpoint, Outbound, deepest},
+    http::{BuildError, Endpoint, Outbound, deepest, sensitive},
     redact,
 };
 
@@ -77,9 +77,8 @@ impl Replay {
 
     async fn send(&self, key: &WebhookKey, object: &Object) -> Result<(), TaskError> {
         let body = object.event();
-        let unsendable = || TaskError::new("a signature does not fit into a header");
-        let mut signature = HeaderValue::from_str(&key.authorization(&body)).map_err(|_| unsendable())?;
-        signature.set_sensitive(true);
+        let signature = sensitive(&key.authorization(&body))
+            .ok_or_else(|| TaskError::new("a signature does not fit into a header"))?;
         let mut tries = 1;
         loop {
             let refused = match self.post(&body, &signature).await {
