@@ -13,8 +13,8 @@
 //!
 //! In reading order: [`bind`] puts a socket in place and [`serve`] answers its connections; [`read`] has what
 //! both sockets answer, with [`events`] and [`metrics`]; [`status`] and [`control`] are the two, the second with
-//! [`import`], [`verify`] and [`reload`]. Below them, [`query`] and [`body`] read requests, [`problem`] makes the
-//! answers that are errors, and [`redact`] takes secrets out of addresses.
+//! [`import`], [`verify`] and [`reload`]. Below them, [`query`] and [`body`] read requests, and [`problem`] makes
+//! the answers that are errors.
 
 pub(crate) mod bind;
 mod body;
@@ -27,7 +27,6 @@ pub(crate) mod metrics;
 mod problem;
 mod query;
 mod read;
-mod redact;
 mod reload;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -34,7 +34,6 @@ mod style;
 mod target;
 #[cfg(test)]
 mod tests;
-mod text;
 mod verify;
 mod view;
 mod watch;

@@ -31,7 +31,6 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use jiff::fmt::friendly::SpanPrinter;
 use rustix::{
     io::retry_on_intr,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
@@ -49,6 +48,7 @@ use zeroize::Zeroizing;
 use crate::{
     config,
     domain::task::{TaskError, TaskErrorKind, TaskOutput},
+    duration,
 };
 
 pub(crate) use self::{
@@ -104,7 +104,7 @@ pub(crate) enum CommandError {
     #[error("'{program}' was ended by signal {}", signal_name(*number))]
     Signal { program: String, number: i32 },
     /// Its time was up, and its process group was killed.
-    #[error("'{program}' was killed because it was not done after {}", print(*after))]
+    #[error("'{program}' was killed because it was not done after {}", duration::written(*after))]
     Timeout { program: String, after: Duration },
     /// The daemon stops, and its process group was ended.
     #[error("'{program}' was ended because the daemon stops")]
@@ -336,8 +336,4 @@ fn signal_name(number: i32) -> String {
         Some(name) => format!("{number} ({name})"),
         None => number.to_string(),
     }
-}
-
-fn print(duration: Duration) -> String {
-    SpanPrinter::new().unsigned_duration_to_string(&duration)
 }

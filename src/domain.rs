@@ -12,7 +12,8 @@
 //! [`grain`] and [`backoff`] are the arithmetic of time; [`reason`], [`renewal`], [`post`], [`outbox`] and
 //! [`removed`] are the parts of a state; then [`plan`], [`transition`] and [`journal`]. [`object`],
 //! [`collection`], [`filter`], [`query`] and [`page_cursor`] serve the reading of a collection, [`task`],
-//! [`event`] and [`report`] are what programs, subscribers and clients are told.
+//! [`event`] and [`report`] are what programs, subscribers and clients are told. [`words`] makes kinds that have
+//! a word each.
 
 pub(crate) mod backoff;
 pub(crate) mod collection;
@@ -38,3 +39,4 @@ pub(crate) mod suggestions;
 pub(crate) mod task;
 pub(crate) mod transition;
 pub(crate) mod webhook;
+pub(crate) mod words;

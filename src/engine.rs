@@ -22,7 +22,7 @@ pub(crate) mod service_manager;
 pub(crate) mod setup;
 pub(crate) mod snapshot;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
@@ -35,6 +35,10 @@ use crate::{
     renewal::unpersisted::UnpersistedKeys,
     store::{Changed, Store},
 };
+
+/// The longest time between two looks of a loop: the wall clock may be set while it sleeps, and some states change
+/// only because time passes.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// What does not change with the configuration. Clones share it.
 #[derive(Debug, Clone)]

@@ -15,12 +15,7 @@ mod retry_after;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{
-    collections::HashMap,
-    pin::pin,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
 use reqwest::{
@@ -28,17 +23,19 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroizing;
 
 use crate::{
     config::{self, SecretError},
     domain::task::{TaskError, TaskErrorKind},
+    redact,
 };
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::retry_after::{http_date, retry_after};
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Trust, check_ca_file, deepest, is_local, not_connected},
-    retry_after::{LONGEST_WAIT, http_date, retry_after},
+    client::{BuildError as ClientError, Outbound, bearer, check_ca_file, deepest, not_connected, sensitive},
+    retry_after::{LONGEST_WAIT, date_and_wait, header},
 };
 
 /// Long enough to see whether a server is there.
@@ -57,54 +54,15 @@ pub(crate) enum BuildError {
     TokenCharacters,
 }
 
-/// Makes endpoints that share their connections.
-#[derive(Debug)]
-pub(crate) struct Outbound {
-    trust: Trust,
-    request_timeout: Duration,
-    /// By whether TLS is needed and whether the server is on this machine: what makes clients differ.
-    clients: Mutex<HashMap<(bool, bool), Client>>,
-}
-
 impl Outbound {
-    pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
-        let trust = Trust { user_agent, connect_timeout: api.connect_timeout, ca_file: api.ca_file.clone() };
-        Self { trust, request_timeout: api.request_timeout, clients: Mutex::default() }
-    }
-
     /// The server that the configuration names, with its token as it is now.
     pub(crate) fn endpoint(&self, config: &config::Endpoint) -> Result<Endpoint, BuildError> {
         let token = config.token.as_ref().map(config::SecretSource::resolve).transpose()?;
-        let authorization = token.as_ref().map(bearer).transpose()?;
+        let header = |token: &SecretString| bearer(token.expose_secret()).ok_or(BuildError::TokenCharacters);
+        let authorization = token.as_ref().map(header).transpose()?;
         let client = self.client(&config.url)?;
         Ok(Endpoint { client, url: config.url.clone(), timeout: config.timeout, token, authorization })
     }
-}
-
-impl Outbound {
-    /// A client for a URL; reads the trusted certificates the first time.
-    pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = (url.scheme() == "https", is_local(url));
-        if let Some(client) = clients.get(&kind) {
-            return Ok(client.clone());
-        }
-        let client = self.trust.client(url)?;
-        clients.insert(kind, client.clone());
-        Ok(client)
-    }
-
-    /// The limit for a whole request where nothing else is configured.
-    pub(crate) fn request_timeout(&self) -> Duration {
-        self.request_timeout
-    }
-}
-
-fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    let mut header = HeaderValue::from_str(&text).map_err(|_| BuildError::TokenCharacters)?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 #[derive(Debug, Clone)]
@@ -124,8 +82,7 @@ impl Endpoint {
 
     /// Host and port, for people.
     pub(crate) fn place(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        redact::host(&self.url)
     }
 
     /// How long a task may take, all its requests together.
@@ -139,9 +96,7 @@ impl Endpoint {
         let url = from.join(location).map_err(|error| {
             TaskError::new(format!("{place} answers with a Location that is not a URL: {error}"))
         })?;
-        let same = (url.scheme(), url.host_str(), url.port_or_known_default())
-            == (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());
-        if same && url.username().is_empty() && url.password().is_none() {
+        if url.origin() == self.url.origin() && url.username().is_empty() && url.password().is_none() {
             return Ok(url);
         }
         Err(TaskError::new(format!(
@@ -186,17 +141,30 @@ impl Endpoint {
         json: Option<&[u8]>,
         secret: Option<&str>,
     ) -> Result<Answer, TaskError> {
+        let token = self.token.as_ref().map(ExposeSecret::expose_secret);
+        let secrets = secret.into_iter().chain(token);
+        let answer = self.exchange(&method, url, self.authorization.as_ref(), json, secrets).await;
+        answer.map_err(|error| self.no_answer(&method, &error))
+    }
+
+    /// The same with an authorization of the caller's.
+    pub(crate) async fn exchange<'a>(
+        &self,
+        method: &Method,
+        url: &Url,
+        authorization: Option<&HeaderValue>,
+        json: Option<&[u8]>,
+        secrets: impl IntoIterator<Item = &'a str>,
+    ) -> reqwest::Result<Answer> {
         let mut request = self.client.request(method.clone(), url.clone()).timeout(self.timeout);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(json) = json {
             let content_type = HeaderValue::from_static("application/json");
             request = request.header(CONTENT_TYPE, content_type).body(json.to_vec());
         }
-        let mut response = request.send().await.map_err(|error| self.no_answer(&method, &error))?;
-        let token = self.token.as_ref().map(ExposeSecret::expose_secret);
-        let secrets = secret.into_iter().chain(token);
+        let mut response = request.send().await?;
         Ok(Answer::read(&mut response, format!("{method} {}", self.place()), secrets).await)
     }
 

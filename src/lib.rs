@@ -50,10 +50,11 @@
 //! | `cli` | the command line, mostly a client of the sockets |
 //!
 //! Beside them stand what everyone may use and what knows no one: `claims` (what is under way), `event_bus` (hands
-//! events to any number of subscribers, in order), `counters` (for the metrics), `logging` (the log, without secrets),
-//! `signals`, `unix_group`, `regular_file` (reads what is a file, and waits for nothing that is not), `failpoint` (where
-//! a test lets the daemon die; empty in a release build). `fuzzing` says what must hold for any bytes from outside, for
-//! tests and `fuzz/` only.
+//! events to any number of subscribers, in order), `counters` (for the metrics), `duration` (as people write it),
+//! `durable_file` (there whole or not at all), `logging` (the log, without secrets), `redact` (what is cut out of
+//! what is shown), `signals`, `text` (counted, and as TOML has it), `unix_group`, `regular_file` (reads what is a
+//! file, and waits for nothing that is not), `failpoint` (where a test lets the daemon die; empty in a release
+//! build). `fuzzing` says what must hold for any bytes from outside, for tests and `fuzz/` only.
 //!
 //! The simulated Protime, with a reference receiver and the audit of what was lost, is a crate of its own,
 //! `crates/sandbox`, for the commands `sandbox` and `demo`, tests and benches. It can share no code with the
@@ -67,11 +68,15 @@ mod claims;
 mod clock;
 mod config;
 mod counters;
+mod durable_file;
+mod duration;
 mod event_bus;
 mod failpoint;
 mod logging;
+mod redact;
 mod regular_file;
 mod signals;
+mod text;
 mod unix_group;
 
 mod store;

@@ -32,11 +32,7 @@ mod time;
 mod webhooks;
 mod wire;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicBool},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
@@ -45,7 +41,7 @@ use secrecy::SecretString;
 use crate::{
     counters::Counters,
     domain::{collection, webhook::TenantName},
-    http::ClientError,
+    http::{ClientError, Outbound},
 };
 
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
@@ -85,17 +81,11 @@ pub(crate) struct Settings {
     pub(crate) token_url: Url,
     pub(crate) client_id: String,
     pub(crate) client_secret: SecretString,
-    /// Sent with every request, tokens included.
-    pub(crate) user_agent: String,
     /// The scopes to ask for; see [`wanted_scopes`].
     pub(crate) scopes: Vec<String>,
-    pub(crate) connect_timeout: Duration,
-    /// Limit for a whole request, from its connection to the last byte of its answer.
-    pub(crate) request_timeout: Duration,
     /// At most so many requests in any minute, tokens included.
     pub(crate) max_requests_per_minute: u32,
-    /// Certificates in PEM form that are trusted besides the system's.
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) outbound: Arc<Outbound>,
     pub(crate) counters: Counters,
 }
 

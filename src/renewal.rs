@@ -28,3 +28,6 @@ mod references;
 pub(crate) mod timing;
 pub(crate) mod unpersisted;
 pub(crate) mod webhook;
+
+/// How long to wait before a database that refused is asked again.
+pub(crate) const DATABASE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -35,7 +35,7 @@ use crate::{
 pub(crate) const CONNECTIONS_PER_USER: usize = 2048;
 
 pub(crate) fn router(service: Service) -> Router {
-    read::router()
+    let routes = read::router()
         .route(
             "/v1/webhooks/{tenant}/{name}/key",
             get(key).post(import::import).layer(DefaultBodyLimit::max(import::LARGEST_BODY)),
@@ -47,10 +47,8 @@ pub(crate) fn router(service: Service) -> Router {
                 .layer(DefaultBodyLimit::max(usize::try_from(verify::LARGEST_EVENT).unwrap_or(usize::MAX))),
         )
         .route("/v1/poll", post(poll))
-        .route("/v1/reload", post(reload::reload))
-        .fallback(read::unknown_path)
-        .method_not_allowed_fallback(read::unknown_method)
-        .with_state(Source { service, audience: Audience::Operator })
+        .route("/v1/reload", post(reload::reload));
+    read::served(routes, service, Audience::Operator)
 }
 
 #[derive(Serialize)]

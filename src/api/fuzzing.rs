@@ -4,10 +4,11 @@ use axum::{extract::FromRequestParts as _, http::Request};
 use futures_util::FutureExt as _;
 use reqwest::Url;
 
-use super::{import, query, redact};
+use super::{import, query};
 use crate::{
     domain::webhook::{TenantName, WebhookName},
     fuzzing::first_line,
+    redact,
 };
 
 /// A request: its path and query on the first line, then its body.
@@ -53,7 +54,7 @@ fn named(text: &str) {
 
 /// A destination as everyone may see it.
 fn shown(destination: &str) {
-    let shown = redact::without_secrets(destination);
+    let shown = redact::destination(destination);
     if let Ok(url) = Url::parse(shown.trim_end_matches(['?', '#', '…'])) {
         assert!(url.username().is_empty() && url.password().is_none(), "{shown}");
         assert!(url.query().is_none() && url.fragment().is_none(), "{shown}");

@@ -22,11 +22,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 pub(crate) const CONNECTIONS: usize = 64;
 
 pub(crate) fn router(service: Service) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .fallback(read::unknown_path)
-        .method_not_allowed_fallback(read::unknown_method)
-        .with_state(Source { service, audience: Audience::Anyone })
+    let routes = Router::new().route("/metrics", get(metrics));
+    read::served(routes, service, Audience::Anyone)
 }
 
 pub(super) async fn metrics(

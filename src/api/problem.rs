@@ -19,134 +19,96 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Self {
+        Self { status, kind, title, detail }
+    }
+
     pub(super) fn unknown_path(path: &str) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            kind: "unknown-path",
-            title: "There is nothing at this path",
-            detail: format!(
-                "'{path}' is not a path of this socket; GET /v1/status and GET /v1/webhooks are good places to start"
-            ),
-        }
+        let detail = format!(
+            "'{path}' is not a path of this socket; GET /v1/status and GET /v1/webhooks are good places to start"
+        );
+        Self::new(StatusCode::NOT_FOUND, "unknown-path", "There is nothing at this path", detail)
     }
 
     pub(super) fn method(method: &str, path: &str) -> Self {
-        Self {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            kind: "method-not-allowed",
-            title: "This path does not take this method",
-            detail: format!("'{path}' does not take {method}; the Allow header says what it takes"),
-        }
+        let detail = format!("'{path}' does not take {method}; the Allow header says what it takes");
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "This path does not take this method",
+            detail,
+        )
     }
 
     pub(super) fn control_only(method: &str, path: &str) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            kind: "control-socket-only",
-            title: "The status socket is read only and gives out no secret",
-            detail: format!("send {method} {path} to the control socket (control_socket in [daemon])"),
-        }
+        let detail = format!("send {method} {path} to the control socket (control_socket in [daemon])");
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "control-socket-only",
+            "The status socket is read only and gives out no secret",
+            detail,
+        )
     }
 
     pub(super) fn unknown_webhook(path: &WebhookPath) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            kind: "unknown-webhook",
-            title: "There is no such webhook",
-            detail: format!("no webhook is configured as '{path}'; GET /v1/webhooks lists them all"),
-        }
+        Self::invalid_name(format!("no webhook is configured as '{path}'; GET /v1/webhooks lists them all"))
     }
 
     pub(super) fn invalid_name(detail: String) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            kind: "unknown-webhook",
-            title: "There is no such webhook",
-            detail,
-        }
+        Self::new(StatusCode::NOT_FOUND, "unknown-webhook", "There is no such webhook", detail)
     }
 
     pub(super) fn query(detail: String) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            kind: "invalid-query",
-            title: "The query is not understood",
-            detail,
-        }
+        Self::new(StatusCode::BAD_REQUEST, "invalid-query", "The query is not understood", detail)
     }
 
     pub(super) fn body_not_understood(detail: String) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            kind: "invalid-body",
-            title: "The request's body is not understood",
-            detail,
-        }
+        Self::new(StatusCode::BAD_REQUEST, "invalid-body", "The request's body is not understood", detail)
     }
 
     /// 409: a key cannot be imported while Protime may be giving out another one.
     pub(super) fn post_in_flight(path: &WebhookPath) -> Self {
-        Self {
-            status: StatusCode::CONFLICT,
-            kind: "post-in-flight",
-            title: "A POST to Protime is in flight",
-            detail: format!(
-                "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
+        let detail = format!(
+            "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
                  key in force, and import only if it is wrong"
-            ),
-        }
+        );
+        Self::new(StatusCode::CONFLICT, "post-in-flight", "A POST to Protime is in flight", detail)
     }
 
     pub(super) fn too_large(limit: u64) -> Self {
-        Self {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            kind: "too-large",
-            title: "The request's body is too large",
-            detail: format!("a body may have {limit} bytes"),
-        }
+        let detail = format!("a body may have {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request's body is too large", detail)
     }
 
     pub(super) fn no_key(path: &WebhookPath) -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            kind: "no-key",
-            title: "There is no key yet",
-            detail: format!(
-                "'{path}' has no key before its first renewal; ask with ?after=0&wait=30s to wait for it"
-            ),
-        }
+        let detail = format!(
+            "'{path}' has no key before its first renewal; ask with ?after=0&wait=30s to wait for it"
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-key", "There is no key yet", detail)
     }
 
     pub(super) fn stopping() -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            kind: "stopping",
-            title: "The daemon is stopping",
-            detail: "connect and ask again once it has started".to_owned(),
-        }
+        let detail = "connect and ask again once it has started".to_owned();
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The daemon is stopping", detail)
     }
 
     pub(super) fn too_many_connections(limit: usize) -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            kind: "too-many-connections",
-            title: "Too many connections",
-            detail: format!("a user may have {limit} connections to this socket; close some or reuse them"),
-        }
+        let detail = format!("a user may have {limit} connections to this socket; close some or reuse them");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-connections", "Too many connections", detail)
     }
 
     /// 401: an event that is not to be believed, for the reason `malformed` or `mismatch`.
     pub(super) fn not_genuine(reason: &'static str, detail: String) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, kind: reason, title: "The event is not genuine", detail }
+        Self::new(StatusCode::UNAUTHORIZED, reason, "The event is not genuine", detail)
     }
 
     pub(super) fn configuration(detail: String) -> Self {
-        Self {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            kind: "configuration",
-            title: "The configuration is wrong; the one before stays in force",
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "configuration",
+            "The configuration is wrong; the one before stays in force",
             detail,
-        }
+        )
     }
 
     pub(super) fn body(&self) -> serde_json::Value {
@@ -165,12 +127,8 @@ impl Problem {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            kind: "store",
-            title: "The daemon cannot read its state",
-            detail: error.to_string(),
-        }
+        let detail = error.to_string();
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "The daemon cannot read its state", detail)
     }
 }
 

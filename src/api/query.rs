@@ -11,9 +11,12 @@ use axum::{
 };
 
 use super::problem::Problem;
-use crate::domain::{
-    report::State,
-    webhook::{TenantName, WebhookName, WebhookPath},
+use crate::{
+    domain::{
+        report::State,
+        webhook::{TenantName, WebhookName, WebhookPath},
+    },
+    duration,
 };
 
 /// The webhook that `/v1/webhooks/{tenant}/{name}…` names; whether it exists is not known yet.
@@ -95,35 +98,11 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// `wait=`: a duration such as `30s` or `1m 30s`, 30 seconds if nothing is said, at most 5 minutes.
 pub(super) fn wait(text: Option<&str>) -> Result<Duration, Problem> {
     let Some(text) = text else { return Ok(Duration::from_secs(30)) };
-    duration(text).filter(|wait| *wait <= LONGEST_WAIT).ok_or_else(|| {
+    duration::parse(text).ok().filter(|wait| *wait <= LONGEST_WAIT).ok_or_else(|| {
         Problem::query(format!(
             "'{text}' is not a time to wait; give a duration such as 500ms, 30s or 1m 30s, at most 5m"
         ))
     })
-}
-
-/// A duration in the configuration's way of writing.
-fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut total = None;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, tail) = rest.split_at(digits);
-        let unit = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit);
-        let milliseconds: u64 = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        let part = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
-        total = Some(total.unwrap_or(0_u64).checked_add(part)?);
-        rest = tail.trim_start();
-    }
-    total.map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -139,12 +118,14 @@ mod tests {
             ("5m", 300_000),
             ("1m 30s", 90_000),
             ("1m30s", 90_000),
+            ("30 s", 30_000),
+            ("1min", 60_000),
         ] {
             assert_eq!(wait(Some(text)), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         assert_eq!(wait(None), Ok(Duration::from_secs(30)));
         let too_big = format!("{}d", u64::MAX);
-        for text in ["", "30", "s", "-1s", "1.5s", "30 s", "30x", "5m 1ms", "1h", &too_big] {
+        for text in ["", "30", "s", "-1s", "1.5s", "30x", "5m 1ms", "1h", &too_big] {
             assert!(wait(Some(text)).is_err(), "{text}");
         }
     }

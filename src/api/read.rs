@@ -12,9 +12,8 @@ use super::{
     events, metrics,
     problem::Problem,
     query::{self, Named, Parameters},
-    redact,
 };
-use crate::{domain::report, service::Service};
+use crate::{domain::report, redact, service::Service};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
@@ -33,7 +32,7 @@ pub(super) struct Source {
 impl Source {
     fn shown(&self, mut webhook: report::Webhook) -> report::Webhook {
         if self.audience == Audience::Anyone {
-            webhook.destination_url = redact::without_secrets(&webhook.destination_url);
+            webhook.destination_url = redact::destination(&webhook.destination_url);
         }
         webhook
     }
@@ -50,12 +49,14 @@ pub(super) fn router() -> Router<Source> {
         .route("/v1/webhooks/{tenant}/{name}/history", get(history))
 }
 
-pub(super) async fn unknown_path(uri: Uri) -> Problem {
-    Problem::unknown_path(uri.path())
-}
-
-pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
-    Problem::method(method.as_str(), uri.path())
+/// The routes, with an answer to everything that they do not have.
+pub(super) fn served(routes: Router<Source>, service: Service, audience: Audience) -> Router {
+    routes
+        .fallback(|uri: Uri| async move { Problem::unknown_path(uri.path()) })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            Problem::method(method.as_str(), uri.path())
+        })
+        .with_state(Source { service, audience })
 }
 
 async fn health(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
@@ -73,7 +74,7 @@ async fn status(
     let mut status = source.service.status().await?;
     if source.audience == Audience::Anyone {
         for removed in &mut status.removed_webhooks {
-            removed.destination_url = redact::without_secrets(&removed.destination_url);
+            removed.destination_url = redact::destination(&removed.destination_url);
         }
     }
     Ok(Json(status))

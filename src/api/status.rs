@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     problem::Problem,
-    read::{self, Audience, Source},
+    read::{self, Audience},
 };
 use crate::service::Service;
 
@@ -20,15 +20,13 @@ pub(crate) const CONNECTIONS_PER_USER: usize = 384;
 
 pub(crate) fn router(service: Service) -> Router {
     let control = "/v1/webhooks/{tenant}/{name}";
-    read::router()
+    let routes = read::router()
         .route(&format!("{control}/key"), get(control_only).post(control_only))
         .route(&format!("{control}/renew"), post(control_only))
         .route(&format!("{control}/verify"), post(control_only))
         .route("/v1/poll", post(control_only))
-        .route("/v1/reload", post(control_only))
-        .fallback(read::unknown_path)
-        .method_not_allowed_fallback(read::unknown_method)
-        .with_state(Source { service, audience: Audience::Anyone })
+        .route("/v1/reload", post(control_only));
+    read::served(routes, service, Audience::Anyone)
 }
 
 async fn control_only(method: Method, uri: Uri) -> Problem {

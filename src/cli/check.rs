@@ -8,12 +8,12 @@ use super::{
     failure::Failure,
     output,
     style::{Paint, Style},
-    text::counted,
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
-    engine::setup,
-    http, unix_group,
+    engine::{reload, setup},
+    text::counted,
+    unix_group,
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,12 +47,7 @@ pub(super) fn report(config: &Config, style: Style) -> String {
 /// A secret that is missing or cannot be sent is a mistake in the configuration, whichever command meets it,
 /// and so is a `ca_file` without certificates.
 pub(super) fn named(config: &Config) -> Result<(), Failure> {
-    let secrets = config.resolve_secrets().err().into_iter().flatten().map(|error| error.to_string());
-    let ca_file = http::check_ca_file(&config.api).err().map(|error| error.to_string());
-    let wrong: Vec<String> = secrets.chain(ca_file).collect();
-    if wrong.is_empty() {
-        return Ok(());
-    }
+    let Err(wrong) = reload::surroundings(config) else { return Ok(()) };
     let are = if wrong.len() == 1 { "is" } else { "are" };
     Err(Failure::Configuration(format!(
         "{}\nthe configuration is fine, but {} that it names {are} not usable",

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reqwest::{
-    Method, StatusCode,
+    RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::de::DeserializeOwned;
@@ -51,16 +51,12 @@ impl Client {
     }
 
     fn new(which: &'static str, socket: &Path) -> anyhow::Result<Self> {
-        // Nothing here speaks TLS, so a machine without root certificates is as good as any.
-        let http =
-            reqwest::Client::builder().unix_socket(socket).tls_certs_only([]).timeout(PATIENCE).build()?;
-        Ok(Self { http, which, socket: socket.to_owned() })
+        Ok(Self { http: on(socket).timeout(PATIENCE).build()?, which, socket: socket.to_owned() })
     }
 
     /// A GET whose answer has no end: its pieces are read as they come.
-    pub(super) async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
-        let http = reqwest::Client::builder().unix_socket(&*self.socket).tls_certs_only([]).build()?;
-        http.get(format!("http://daemon{path}")).send().await.map_err(|error| self.unreachable(&error).into())
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        self.ask(on(&self.socket).build()?.get(at(path))).await
     }
 
     pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
@@ -68,11 +64,11 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        read(self.send(Method::GET, path).await?)
+        read(self.receive(path, self.http.get(at(path))).await?)
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        read(self.send(Method::POST, path).await?)
+        read(self.receive(path, self.http.post(at(path))).await?)
     }
 
     pub(super) async fn post_json<T: DeserializeOwned>(
@@ -80,10 +76,8 @@ impl Client {
         path: &str,
         json: &Zeroizing<Vec<u8>>,
     ) -> anyhow::Result<T> {
-        let request = self.http.post(format!("http://daemon{path}")).body(json.to_vec());
-        let request = request.header(CONTENT_TYPE, "application/json");
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        read(self.receive(path, answer).await?)
+        let request = self.http.post(at(path)).body(json.to_vec()).header(CONTENT_TYPE, "application/json");
+        read(self.receive(path, request).await?)
     }
 
     pub(super) async fn verify(
@@ -95,15 +89,14 @@ impl Client {
         let authorization = HeaderValue::from_str(authorization).map_err(|_| {
             Failure::Usage("--authorization holds characters that no header may have".to_owned())
         })?;
-        let request =
-            self.http.post(format!("http://daemon{path}")).header(AUTHORIZATION, authorization).body(body);
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let request = self.http.post(at(path)).header(AUTHORIZATION, authorization).body(body);
+        let answer = self.ask(request).await?;
         if answer.status() == StatusCode::NO_CONTENT {
             let version = answer.headers().get("key-version").and_then(|value| value.to_str().ok());
             return Ok(Verified::Valid { key_version: version.unwrap_or("?").to_owned() });
         }
         let status = answer.status();
-        match self.receive(path, answer).await {
+        match self.understand(path, answer).await {
             Err(error) if status == StatusCode::UNAUTHORIZED => {
                 Ok(Verified::Not { detail: error.to_string() })
             }
@@ -112,13 +105,15 @@ impl Client {
         }
     }
 
-    async fn send(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
-        let request = self.http.request(method, format!("http://daemon{path}"));
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        self.receive(path, answer).await
+    async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        request.send().await.map_err(|error| self.unreachable(&error).into())
     }
 
-    async fn receive(&self, path: &str, answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+    async fn receive(&self, path: &str, request: RequestBuilder) -> anyhow::Result<Vec<u8>> {
+        self.understand(path, self.ask(request).await?).await
+    }
+
+    async fn understand(&self, path: &str, answer: Response) -> anyhow::Result<Vec<u8>> {
         let status = answer.status();
         let is_problem =
             answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
@@ -177,6 +172,15 @@ impl Client {
         };
         Failure::Unreachable(text)
     }
+}
+
+fn at(path: &str) -> String {
+    format!("http://daemon{path}")
+}
+
+fn on(socket: &Path) -> reqwest::ClientBuilder {
+    // Nothing here speaks TLS, so a machine without root certificates is as good as any.
+    reqwest::Client::builder().unix_socket(socket).tls_certs_only([])
 }
 
 fn read<T: DeserializeOwned>(body: Vec<u8>) -> anyhow::Result<T> {

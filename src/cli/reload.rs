@@ -10,9 +10,11 @@ use super::{
     output,
     sockets::Sockets,
     style::{Paint, Style},
+};
+use crate::{
+    config::{self, Config},
     text::counted,
 };
-use crate::config::{self, Config};
 
 #[derive(Debug, Deserialize)]
 struct Answer {

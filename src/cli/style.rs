@@ -2,6 +2,8 @@
 
 use std::{env, io::IsTerminal, os::fd::AsFd};
 
+use crate::redact::is_unsafe;
+
 /// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Style {
@@ -82,11 +84,6 @@ pub(super) fn broken(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Control characters, and those that turn the direction of writing around.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use super::{
     moment,
     style::{Paint, plain},
     target,
+};
+use crate::{
+    domain::report::{ActiveRenewal, Health, KeySink, State, Status, Webhook},
     text::counted,
 };
-use crate::domain::report::{ActiveRenewal, Health, KeySink, State, Status, Webhook};
 
 /// The rank of a webhook that needs no one.
 pub(super) const FINE: u8 = 3;

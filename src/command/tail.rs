@@ -7,31 +7,21 @@
 use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 use zeroize::Zeroizing;
 
+use crate::redact::Secrets;
+
 /// How many bytes of a program's output are kept.
 const CAPACITY: usize = 4096;
-
-const REDACTED: &[u8] = b"[redacted]";
 
 pub(crate) struct Tail {
     /// The last bytes, at least [`Self::keep`] of them if there were as many.
     bytes: Zeroizing<Vec<u8>>,
-    /// The forms in which the secret may appear: as it is, and as JSON writes it.
-    secrets: Vec<Zeroizing<Vec<u8>>>,
+    secrets: Secrets,
 }
 
 impl Tail {
     /// An empty tail that will not show any of these.
-    pub(crate) fn new<'a>(redacted: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut secrets = Vec::new();
-        for secret in redacted.into_iter().filter(|secret| !secret.is_empty()) {
-            secrets.push(Zeroizing::new(secret.as_bytes().to_vec()));
-            let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
-            let escaped = quoted.trim_matches('"');
-            if escaped != secret {
-                secrets.push(Zeroizing::new(escaped.as_bytes().to_vec()));
-            }
-        }
-        let mut tail = Self { bytes: Zeroizing::new(Vec::new()), secrets };
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut tail = Self { bytes: Zeroizing::new(Vec::new()), secrets: Secrets::new(secrets) };
         let most = 2 * tail.keep() + CAPACITY;
         tail.bytes.reserve_exact(most);
         tail
@@ -39,7 +29,7 @@ impl Tail {
 
     /// Enough bytes to see every secret whole that reaches into what is shown.
     fn keep(&self) -> usize {
-        CAPACITY + self.secrets.iter().map(|secret| secret.len()).max().unwrap_or_default()
+        CAPACITY + self.secrets.longest()
     }
 
     /// Reads to the end of `pipe`. Dropping the future loses nothing that was read.
@@ -74,22 +64,7 @@ impl Tail {
     /// The last 4 KiB at most, from the beginning of a character on; what is not UTF-8 is replaced.
     pub(crate) fn text(&self) -> String {
         let start = self.bytes.len().saturating_sub(CAPACITY);
-        let mut shown = Vec::with_capacity(CAPACITY);
-        let mut at = 0;
-        while at < self.bytes.len() {
-            let rest = &self.bytes[at..];
-            if let Some(secret) = self.secrets.iter().find(|secret| rest.starts_with(secret)) {
-                at += secret.len();
-                if at > start {
-                    shown.extend_from_slice(REDACTED);
-                }
-            } else {
-                if at >= start {
-                    shown.push(rest[0]);
-                }
-                at += 1;
-            }
-        }
+        let shown = self.secrets.cut(&self.bytes, start);
         // The rest of a character whose beginning is not shown.
         let broken = shown.iter().take(3).take_while(|byte| start > 0 && is_continuation(**byte)).count();
         let mut text = String::from_utf8_lossy(&shown[broken..]).into_owned();

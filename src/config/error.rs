@@ -15,6 +15,7 @@ use miette::{
 use serde::Serialize;
 
 use super::source::{self, Shown};
+use crate::text::counted;
 use snippet::{Snippets, file_of};
 
 /// Width at which messages and help are wrapped.
@@ -125,11 +126,10 @@ impl ConfigError {
             text.push_str(&block);
             text.push('\n');
         }
-        let count = self.problems.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
+        let count = counted(self.problems.len(), "problem");
         let mut names: Vec<&str> = self.problems.iter().map(|problem| problem.file.as_str()).collect();
         names.dedup();
-        let _ = write!(text, "{count} {noun} in {}", names.join(", "));
+        let _ = write!(text, "{count} in {}", names.join(", "));
         text
     }
 }

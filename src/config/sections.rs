@@ -18,6 +18,7 @@ use super::{
     table::Table,
     tenant, units,
 };
+use crate::duration;
 
 /// What a configuration depends on besides its file.
 pub(super) struct Surroundings<'a> {
@@ -136,7 +137,7 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
         && from > to
         && let Some(culprit) = table.written(&keys::RETRY_INITIAL).or(table.written(&keys::RETRY_MAX))
     {
-        let (first, last) = (units::written(*from), units::written(*to));
+        let (first, last) = (duration::written(*from), duration::written(*to));
         culprit.problem(
             format!("`retry_initial` ({first}) is longer than `retry_max` ({last})"),
             "write a `retry_initial` (default 5s) of at most `retry_max` (default 15m)",

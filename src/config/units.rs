@@ -1,76 +1,17 @@
-//! Single values that are written as text: durations, shares of a lifetime, modes, paths and names.
+//! Single values that are written as text: shares of a lifetime, modes, paths and names.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::civil::Date;
 
 use super::wrong::{Wrong, refuse};
-use crate::domain::lifetime::Share;
-
-/// No duration in the file is longer, so that adding one to a point in time is always possible.
-const LONGEST: Duration = Duration::from_hours(878_400);
-
-/// The units of a duration, the longest first, with their milliseconds.
-const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-
-const DURATION_HELP: &str =
-    "write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"";
+use crate::{domain::lifetime::Share, duration};
 
 /// What would be right where a day is not.
 pub(super) const DATE_HELP: &str = "write a date such as \"2020-01-01\"";
 
-/// A duration such as `90s` or `1h 30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
-    let wrong = |why: &str| Wrong::new(format!("is not a duration: {why}"), DURATION_HELP);
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err(wrong("it is empty"));
-    }
-    let mut total = 0_u64;
-    let mut coarser = u64::MAX;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (number, behind) = rest.split_at(digits);
-        let letters = behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at(letters);
-        if number.is_empty() {
-            return Err(wrong("a number is expected before a unit, without a sign"));
-        }
-        if unit.is_empty() && behind.starts_with(['.', ',']) {
-            return Err(wrong("a number has no decimal point"));
-        }
-        if unit.is_empty() {
-            return Err(wrong(&format!("the unit behind {number} is missing")));
-        }
-        let Some((_, milliseconds)) = UNITS.iter().find(|(known, _)| *known == unit) else {
-            return Err(wrong(&format!("there is no unit `{unit}`")));
-        };
-        if *milliseconds >= coarser {
-            return Err(wrong(&format!("`{unit}` is not smaller than the unit before it")));
-        }
-        coarser = *milliseconds;
-        let too_long = || Wrong::new("is longer than a century", "write a shorter duration");
-        let part = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*milliseconds));
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(too_long)?;
-        if Duration::from_millis(total) > LONGEST {
-            return Err(too_long());
-        }
-        rest = behind.trim_start();
-    }
-    Ok(Duration::from_millis(total))
-}
-
-/// A duration as [`duration`] reads it.
-pub(super) fn written(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut parts = Vec::new();
-    for (unit, milliseconds) in UNITS {
-        if rest >= milliseconds {
-            parts.push(format!("{}{unit}", rest / milliseconds));
-            rest %= milliseconds;
-        }
-    }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    duration::parse(text).map_err(|wrong| Wrong::new(wrong.what, wrong.help))
 }
 
 /// A duration that is not zero.
@@ -97,7 +38,7 @@ pub(super) fn share(text: &str) -> Result<Share, Wrong> {
     } else {
         return match duration(text) {
             Ok(duration) => Ok(Share::Fixed(duration)),
-            Err(wrong) if wrong.help == DURATION_HELP => {
+            Err(wrong) if wrong.help == duration::HELP => {
                 refuse("is neither a part of the lifetime nor a duration", help)
             }
             Err(wrong) => Err(wrong),

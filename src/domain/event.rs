@@ -5,32 +5,22 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::webhook::{TenantName, WebhookPath};
+use super::{
+    webhook::{TenantName, WebhookPath},
+    words::words,
+};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    RenewalStarted,
-    /// A step of a renewal began or ended.
-    RenewalStep,
-    RenewalFinished,
-    KeyRotated,
-    WebhookState,
-    PollFinished,
-    /// Events were missed: read the webhooks again.
-    Reset,
-}
-
-impl Kind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::RenewalStarted => "renewal_started",
-            Self::RenewalStep => "renewal_step",
-            Self::RenewalFinished => "renewal_finished",
-            Self::KeyRotated => "key_rotated",
-            Self::WebhookState => "webhook_state",
-            Self::PollFinished => "poll_finished",
-            Self::Reset => "reset",
-        }
+words! {
+    Kind("kind of an event") {
+        RenewalStarted = "renewal_started",
+        /// A step of a renewal began or ended.
+        RenewalStep = "renewal_step",
+        RenewalFinished = "renewal_finished",
+        KeyRotated = "key_rotated",
+        WebhookState = "webhook_state",
+        PollFinished = "poll_finished",
+        /// Events were missed: read the webhooks again.
+        Reset = "reset",
     }
 }
 

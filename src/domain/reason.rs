@@ -1,46 +1,6 @@
 //! Why a renewal runs, which steps it has, and how each of them ended: the words of the contract.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-/// A text in the database that this version has no word for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a {1} that this version knows")]
-pub(crate) struct UnknownWord(String, &'static str);
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident ($what:literal) { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub(crate) enum $name { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $name {
-            /// The word as it is stored, shown and passed on.
-            pub(crate) fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord(text.to_owned(), $what)),
-                }
-            }
-        }
-    };
-}
+use super::words::words;
 
 words! {
     Reason("reason of a renewal") {

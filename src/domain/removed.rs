@@ -4,28 +4,19 @@
 //! longer lists them, and are only deleted there where the configuration had asked for it.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
     state::{Remote, WebhookId, WebhookState},
     webhook::{Pair, WebhookPath},
+    words::words,
 };
 
-/// What happens at Protime when a webhook leaves the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OnRemove {
-    /// It stays there until it expires.
-    Keep,
-    Delete,
-}
-
-impl OnRemove {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::Delete => "delete",
-        }
+words! {
+    /// What happens at Protime when a webhook leaves the configuration.
+    OnRemove("end of a webhook that left the configuration") {
+        /// It stays there until it expires.
+        Keep = "keep",
+        Delete = "delete",
     }
 }
 

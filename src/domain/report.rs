@@ -8,36 +8,28 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    /// Never created, and nothing is under way.
-    Pending,
-    /// Delivers with a key that we have.
-    Active,
-    Renewing,
-    Retrying,
-    /// Needs an operator; tried again slowly.
-    Blocked,
-    /// Too many unplanned rotations: someone else renews the same pair.
-    Contended,
+pub(crate) use super::page_cursor::{Audit, Progress};
+use super::words::words;
+
+words! {
+    State("state of a webhook") {
+        /// Never created, and nothing is under way.
+        Pending = "pending",
+        /// Delivers with a key that we have.
+        Active = "active",
+        Renewing = "renewing",
+        Retrying = "retrying",
+        /// Needs an operator; tried again slowly.
+        Blocked = "blocked",
+        /// Too many unplanned rotations: someone else renews the same pair.
+        Contended = "contended",
+    }
 }
 
 impl State {
     /// Every state, in the order of the contract.
     pub(crate) const ALL: [Self; 6] =
         [Self::Pending, Self::Active, Self::Renewing, Self::Retrying, Self::Blocked, Self::Contended];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Renewing => "renewing",
-            Self::Retrying => "retrying",
-            Self::Blocked => "blocked",
-            Self::Contended => "contended",
-        }
-    }
 }
 
 /// How many webhooks are in which state; every state is named.
@@ -90,22 +82,6 @@ pub(crate) struct KeySink {
     /// How the last attempt failed, until one succeeds.
     pub(crate) last_error: Option<String>,
     pub(crate) retry_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Audit {
-    /// How often it was asked for.
-    pub(crate) refreshes: u64,
-    /// How many objects were offered to the receiver.
-    pub(crate) objects: u64,
-    pub(crate) last_at: Timestamp,
-}
-
-/// How far a resync is that reads a collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    pub(crate) pages: u64,
-    pub(crate) objects: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use super::{
     outbox::Outbox,
     page_cursor::{Audit, DeltaLife},
     post::{Post, PostOutcome},
+    reason::Reason,
     removed::OnRemove,
     renewal::{ActiveRenewal, FinishedRenewal, RetryState},
     webhook::{Pair, RemoteStatus, WebhookPath},
@@ -84,6 +85,15 @@ pub(crate) struct WebhookState {
 }
 
 impl WebhookState {
+    /// Why the renewal was that is under way, or else the last one, and its number.
+    pub(crate) fn newest_renewal(&self) -> (Reason, i64) {
+        match (&self.active, &self.last) {
+            (Some(active), _) => (active.reason, active.id),
+            (None, Some(last)) => (last.reason, last.id),
+            (None, None) => (Reason::Manual, 0),
+        }
+    }
+
     /// A webhook of which nothing is known, and which is not configured yet.
     pub(crate) fn new(path: WebhookPath, pair: Pair) -> Self {
         Self {

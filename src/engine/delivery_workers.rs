@@ -10,24 +10,18 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, setup::Setup};
+use super::{Engine, LONGEST_SLEEP, parts::note, setup::Setup};
 use crate::{
     claims::{Claim, Claims},
     clock,
     domain::state::WebhookId,
     handoff::KeySink,
-    renewal::procedure::Procedure,
+    renewal::{DATABASE_RETRY, procedure::Procedure},
     store::StoreError,
 };
 
 /// So many sinks are served at a time; one that hangs is one of them until its timeout.
 const AT_A_TIME: usize = 256;
-
-/// The longest time between two looks at the wall clock.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
-
-/// How long to wait before a database that refused is asked again.
-const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// To which sink of a webhook, by its stable name.
 type Delivery = (WebhookId, String);
@@ -125,12 +119,4 @@ async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationTok
         tokio::time::sleep(DATABASE_RETRY).await;
     }
     drop(claim);
-}
-
-fn note(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a delivery ended abnormally");
-    }
 }

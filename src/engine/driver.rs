@@ -22,9 +22,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Engine,
+    Engine, LONGEST_SLEEP,
     delivery_workers::DeliveryWorkers,
-    parts::Parts,
+    parts::{Parts, note},
     scheduler::{self, Cron, Sweep},
     service_manager::ServiceManager,
 };
@@ -33,14 +33,12 @@ use crate::{
     clock,
     domain::state::WebhookId,
     renewal::{
+        DATABASE_RETRY,
         poller::Tenant,
         procedure::{Advance, Procedure},
     },
     store::StoreError,
 };
-
-/// The longest time between two looks at the wall clock.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// Clocks that drift apart by more than this have been stepped, or the machine was suspended.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
@@ -50,9 +48,6 @@ const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// So many webhooks are taken up at a time.
 const BATCH: u32 = 500;
-
-/// How long to wait before a database that refused is asked again.
-const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// How long a webhook is left alone after a panic: whatever led to it may still be there.
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
@@ -302,13 +297,5 @@ async fn work(
     }
     if !engine.setup().procedures.contains_key(&id) {
         procedure.part(&halt).await;
-    }
-}
-
-fn note(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a task ended abnormally");
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, overview::Overview, setup::Setup};
+use super::{Engine, LONGEST_SLEEP, overview::Overview, setup::Setup};
 use crate::{
     clock,
     domain::{
@@ -31,9 +31,6 @@ use crate::{
     store::{Changed, StoreError},
     views::health,
 };
-
-/// The longest time between two looks: the clock may be set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// The tenants are compared at most so often while no one asks.
 const COMPARE: Duration = Duration::from_secs(1);

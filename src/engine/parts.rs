@@ -4,7 +4,10 @@
 //! as if it was asked to, and ends with a failure, so that the service manager starts it again: what is
 //! owed is on disk, and a daemon that only half works looks healthy.
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Parts(mpsc::Sender<&'static str>);
@@ -40,6 +43,15 @@ impl Parts {
             let _tripwire = tripwire;
             work.await;
         })
+    }
+}
+
+/// Logs the end of a task that is no part, if it was a panic.
+pub(super) fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a task ended abnormally");
     }
 }
 

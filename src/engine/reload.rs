@@ -84,7 +84,7 @@ impl Engine {
 }
 
 /// Whether everything is there that the file names: its secrets, and certificates in its `ca_file`.
-fn surroundings(config: &Config) -> Result<(), Vec<String>> {
+pub(crate) fn surroundings(config: &Config) -> Result<(), Vec<String>> {
     let missing = config.resolve_secrets().err().unwrap_or_default();
     let ca_file = http::check_ca_file(&config.api).err().map(|error| error.to_string());
     let wrong: Vec<String> = missing.iter().map(ToString::to_string).chain(ca_file).collect();

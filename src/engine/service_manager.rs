@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sd_notify::NotifyState;
 
 use super::Engine;
-use crate::{clock, domain::report::State, store::StoreError, views::health};
+use crate::{clock, domain::report::State, store::StoreError, text::counted, views::health};
 
 /// So often the line is made again at most.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -86,7 +86,7 @@ fn line(
     now: Timestamp,
 ) -> String {
     let all: usize = counts.values().sum();
-    let count = if all == 1 { "1 webhook".to_owned() } else { format!("{all} webhooks") };
+    let count = counted(all, "webhook");
     let states: Vec<String> = State::ALL
         .into_iter()
         .filter_map(|state| {

@@ -56,14 +56,17 @@ impl Setup {
         let builder = Builder {
             timing: timing(config)?,
             secret_env: secret_variables(config),
-            outbound: Outbound::new(config.user_agent.clone(), &config.api),
+            outbound: outbound(config),
             max_unplanned_per_hour: config.renewal.max_unplanned_rotations_per_hour,
             shared: shared.clone(),
         };
         let clients: Vec<TenantClient> = config
             .tenants
             .iter()
-            .map(|tenant| counted_client(config, tenant, &tenant.collections_read(), shared.counters.clone()))
+            .map(|tenant| {
+                let (outbound, counters) = (&builder.outbound, shared.counters.clone());
+                counted_client(config, tenant, &tenant.collections_read(), outbound, counters)
+            })
             .collect::<Result<_, _>>()?;
         let equipment: Vec<Vec<Equipment>> =
             config.tenants.iter().map(|tenant| builder.equip(tenant)).collect::<Result<_, _>>()?;
@@ -138,7 +141,7 @@ impl Setup {
 struct Builder {
     timing: Timing,
     secret_env: Vec<String>,
-    outbound: Outbound,
+    outbound: Arc<Outbound>,
     max_unplanned_per_hour: u32,
     shared: Shared,
 }
@@ -283,13 +286,18 @@ pub(crate) fn client(
     tenant: &config::Tenant,
     collections_read: &[&str],
 ) -> Result<TenantClient, SetupError> {
-    counted_client(config, tenant, collections_read, Counters::default())
+    counted_client(config, tenant, collections_read, &outbound(config), Counters::default())
+}
+
+fn outbound(config: &Config) -> Arc<Outbound> {
+    Arc::new(Outbound::new(config.user_agent.clone(), &config.api))
 }
 
 fn counted_client(
     config: &Config,
     tenant: &config::Tenant,
     collections_read: &[&str],
+    outbound: &Arc<Outbound>,
     counters: Counters,
 ) -> Result<TenantClient, SetupError> {
     let client_secret = tenant
@@ -302,12 +310,9 @@ fn counted_client(
         token_url: tenant.token_url.clone(),
         client_id: tenant.client_id.clone(),
         client_secret,
-        user_agent: config.user_agent.clone(),
         scopes: protime::wanted_scopes(collections_read, &tenant.scopes),
-        connect_timeout: config.api.connect_timeout,
-        request_timeout: config.api.request_timeout,
         max_requests_per_minute: config.api.max_requests_per_minute,
-        ca_file: config.api.ca_file.clone(),
+        outbound: Arc::clone(outbound),
         counters,
     })
     .map_err(|error| SetupError::Client { tenant: tenant.name.clone(), error })

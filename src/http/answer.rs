@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::{
-    Response, StatusCode,
-    header::{DATE, HeaderName, LOCATION, RETRY_AFTER},
-};
+use reqwest::{Response, StatusCode, header::LOCATION};
 
-use super::retry_after::{http_date, retry_after};
+use super::retry_after::{date_and_wait, header};
 use crate::{
-    clock,
     command::Tail,
     domain::task::{TaskError, TaskErrorKind, TaskOutput},
 };
@@ -36,10 +32,8 @@ impl Answer {
         request: String,
         secrets: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let header = |name: &HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-        let location = header(&LOCATION);
-        let date = header(&DATE).and_then(|text| http_date(&text));
-        let retry_after = header(&RETRY_AFTER).and_then(|text| retry_after(&text, date, clock::now()));
+        let location = header(response.headers(), &LOCATION).map(str::to_owned);
+        let (_, retry_after) = date_and_wait(response.headers());
         let mut tail = Tail::new(secrets);
         let mut length = 0;
         // The status is what counts: a body that breaks off takes nothing from it.

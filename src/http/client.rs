@@ -1,12 +1,14 @@
-//! How an HTTP client of this program is built: whom it trusts, and what it never does.
+//! How the HTTP clients of this program are built, Protime's too: whom they trust, and what they never do.
 //!
 //! Laws: no redirect is followed; a proxy is never asked for what is on this machine; roots are the
 //! system's, and those of `ca_file` besides.
 
 use std::{
+    collections::HashMap,
     error::Error,
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +16,7 @@ use reqwest::{
     Certificate, Client, Url,
     header::{self, HeaderMap, HeaderValue},
 };
+use zeroize::Zeroizing;
 
 use super::certificate;
 use crate::{config, regular_file};
@@ -22,12 +25,13 @@ use crate::{config, regular_file};
 /// closed would be a request with an unknown outcome.
 const POOL_IDLE: Duration = Duration::from_secs(15);
 
-#[derive(Debug, Clone)]
-pub(crate) struct Trust {
-    pub(crate) user_agent: String,
-    pub(crate) connect_timeout: Duration,
-    /// Certificates in PEM form that are trusted besides the system's.
-    pub(crate) ca_file: Option<PathBuf>,
+/// What every client has in common, and the clients that there are.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    user_agent: String,
+    api: config::Api,
+    /// By whether TLS is needed and whether the server is on this machine: what makes clients differ.
+    clients: Mutex<HashMap<(bool, bool), Client>>,
 }
 
 /// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
@@ -50,7 +54,7 @@ pub(crate) enum BuildError {
     Client(String),
 }
 
-pub(crate) fn is_local(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         host == "localhost" || address.is_some_and(|address| address.is_loopback())
@@ -102,31 +106,63 @@ fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
     cause
 }
 
-impl Trust {
-    /// A client for `url` and others of its kind.
+impl Outbound {
+    pub(crate) fn new(user_agent: String, api: &config::Api) -> Self {
+        Self { user_agent, api: api.clone(), clients: Mutex::default() }
+    }
+
+    /// A client for a URL and others of its kind; reads the trusted certificates the first time.
     pub(crate) fn client(&self, url: &Url) -> Result<Client, BuildError> {
-        build(self, url)
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = (url.scheme() == "https", is_local(url));
+        if let Some(client) = clients.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = build(&self.user_agent, &self.api, kind)?;
+        clients.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    /// The limit for a whole request where nothing else is configured.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.api.request_timeout
     }
 }
 
-fn build(trust: &Trust, url: &Url) -> Result<Client, BuildError> {
-    let user_agent = HeaderValue::from_str(&trust.user_agent)
-        .map_err(|_| BuildError::UserAgent(trust.user_agent.clone()))?;
+/// The header that gives a token, unless the token does not fit into one.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    sensitive(&Zeroizing::new(format!("Bearer {token}")))
+}
+
+/// A header that is not printed.
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn build(
+    user_agent: &str,
+    api: &config::Api,
+    (is_secure, is_local): (bool, bool),
+) -> Result<Client, BuildError> {
+    let user_agent =
+        HeaderValue::from_str(user_agent).map_err(|_| BuildError::UserAgent(user_agent.to_owned()))?;
     let mut defaults = HeaderMap::new();
     defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let mut builder = Client::builder()
         .user_agent(user_agent)
         .default_headers(defaults)
-        .connect_timeout(trust.connect_timeout)
+        .connect_timeout(api.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false);
-    if is_local(url) {
+    if is_local {
         builder = builder.no_proxy();
     }
     // Without TLS there is nothing to trust, and a machine without certificates can still rehearse.
-    builder = if url.scheme() == "https" {
-        let extra = trust.ca_file.as_deref().map(extra_roots).transpose()?;
+    builder = if is_secure {
+        let extra = api.ca_file.as_deref().map(extra_roots).transpose()?;
         builder.tls_certs_merge(extra.unwrap_or_default())
     } else {
         builder.tls_certs_only([])

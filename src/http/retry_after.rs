@@ -5,9 +5,22 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+
+use crate::clock;
 
 /// The longest time for which a `Retry-After` is heeded.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// When a server says that it answered, and how long it wishes not to be asked again.
+pub(crate) fn date_and_wait(headers: &HeaderMap) -> (Option<Timestamp>, Option<Duration>) {
+    let date = header(headers, &DATE).and_then(http_date);
+    (date, header(headers, &RETRY_AFTER).and_then(|wish| retry_after(wish, date, clock::now())))
+}
 
 /// Reads an HTTP date in each of the three forms that a recipient must accept (RFC 9110, 5.6.7).
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {

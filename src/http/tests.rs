@@ -5,15 +5,18 @@ use std::time::Duration;
 use super::*;
 
 pub(crate) fn outbound() -> Outbound {
-    Outbound::new(
-        "WebhookRenewal/v1 (Tests)".to_owned(),
-        &config::Api {
-            connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(30),
-            max_requests_per_minute: 120,
-            ca_file: None,
-        },
-    )
+    outbound_with("WebhookRenewal/v1 (Tests)", |_| {})
+}
+
+pub(crate) fn outbound_with(user_agent: &str, change: impl FnOnce(&mut config::Api)) -> Outbound {
+    let mut api = config::Api {
+        connect_timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(30),
+        max_requests_per_minute: 120,
+        ca_file: None,
+    };
+    change(&mut api);
+    Outbound::new(user_agent.to_owned(), &api)
 }
 
 fn endpoint(url: &str) -> Endpoint {

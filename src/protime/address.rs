@@ -6,9 +6,12 @@
 use reqwest::Url;
 
 use super::error::ApiError;
-use crate::domain::{
-    query::{self, LONGEST, ROOT, encoded},
-    webhook::ExternalReference,
+use crate::{
+    domain::{
+        query::{self, LONGEST, ROOT, encoded},
+        webhook::ExternalReference,
+    },
+    redact,
 };
 
 const WEBHOOKS: &str = "/connector/protimeapi/api/v1/webhooks";
@@ -136,7 +139,7 @@ impl Addresses {
         let mut url = self.webhooks.clone();
         url.set_path(next.path());
         url.set_query(next.query());
-        Ok(Link { url, named: elsewhere.then(|| place(&next)) })
+        Ok(Link { url, named: elsewhere.then(|| redact::origin(&next)) })
     }
 
     fn with_query(&self, query: Option<&str>) -> Result<Url, ApiError> {
@@ -155,13 +158,6 @@ fn of_fitting_length(url: Url) -> Result<Url, ApiError> {
         "the address of the request has {length} characters and Protime takes {LONGEST}; shorten the external \
          references or the filter"
     )))
-}
-
-/// Scheme, host and port, as a person reads them; no user info, path or query.
-pub(super) fn place(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("no host");
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{host}{port}", url.scheme())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::time;
-use crate::domain::key::WebhookKey;
+use crate::{domain::key::WebhookKey, redact::sanitize};
 
 /// Under which names the key is looked for, in this order.
 const KEY_NAMES: [&str; 5] = ["key", "webhookKey", "privateKey", "privateWebhookKey", "secret"];
@@ -171,7 +171,7 @@ fn possible_names(top: &Map<String, Value>) -> Vec<String> {
             _ => {}
         }
     }
-    names.iter().take(40).map(|name| super::detail::sanitize(name, &[]).chars().take(64).collect()).collect()
+    names.iter().take(40).map(|name| sanitize(name, &[]).chars().take(64).collect()).collect()
 }
 
 #[cfg(test)]

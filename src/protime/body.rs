@@ -9,6 +9,8 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use zeroize::Zeroizing;
 
+use crate::redact::sanitize;
+
 /// How every gzip stream begins, and no JSON, HTML or text.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -29,7 +31,7 @@ pub(super) fn decoded(
         others => Err(format!(
             "its body has the Content-Encoding '{}', which was not asked for and is not read; a proxy on the way \
              may add it",
-            super::detail::sanitize(&others.join(", "), &[])
+            sanitize(&others.join(", "), &[])
         )),
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! Protime documents two shapes, the token endpoint speaks OAuth, proxies answer HTML or nothing.
 //! Laws: never assume JSON; no control characters, so that a body cannot forge log lines or move a
-//! terminal's cursor; at most [`LONGEST`] characters; none of the given secrets, even if echoed.
+//! terminal's cursor; at most [`LONGEST`](crate::redact::LONGEST) characters; none of the given secrets, even if echoed.
 
 use serde_json::{Map, Value};
 
-/// How many characters of a body's message are kept.
-pub(super) const LONGEST: usize = 500;
+use crate::redact::sanitize;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Detail {
@@ -88,28 +87,10 @@ fn title(html: &str) -> Option<String> {
     html.get(start..end).map(str::to_owned)
 }
 
-/// One line without secrets and control characters, cut to [`LONGEST`] characters.
-pub(super) fn sanitize(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[redacted]");
-    }
-    let calm: String = text.chars().map(|c| if unruly(c) { ' ' } else { c }).collect();
-    let calm = calm.split_whitespace().collect::<Vec<_>>().join(" ");
-    match calm.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", calm.get(..end).unwrap_or_default()),
-        None => calm,
-    }
-}
-
-/// Control characters, and those that reorder or break a line without being one.
-fn unruly(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::LONGEST;
 
     #[test]
     fn every_documented_shape_and_others_by_table() {

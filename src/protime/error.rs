@@ -8,6 +8,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use reqwest::StatusCode;
 
+use crate::domain::words::words;
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
     /// Another try may succeed without anyone doing anything.
@@ -52,40 +54,28 @@ pub(crate) enum PostError {
     Unknown(ApiError),
 }
 
-/// What a request is for. Every request has one of these, in the log and in the metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Endpoint {
-    Token,
-    /// `GET /webhooks`
-    List,
-    /// `GET /webhooks/{id}`
-    Get,
-    /// `POST /webhooks`
-    Post,
-    /// `DELETE /webhooks/{id}`
-    Delete,
-    /// `GET /{collection}`: a page of a list or of a fresh delta
-    Collection,
-    /// `GET /delta/{collection}`: a page of a delta kept alive
-    Delta,
-    /// Any other path, at an operator's wish.
-    Path,
+words! {
+    /// What a request is for. Every request has one of these, in the log and in the metrics.
+    Endpoint("endpoint") {
+        Token = "token",
+        /// `GET /webhooks`
+        List = "list",
+        /// `GET /webhooks/{id}`
+        Get = "get",
+        /// `POST /webhooks`
+        Post = "post",
+        /// `DELETE /webhooks/{id}`
+        Delete = "delete",
+        /// `GET /{collection}`: a page of a list or of a fresh delta
+        Collection = "collection",
+        /// `GET /delta/{collection}`: a page of a delta kept alive
+        Delta = "delta",
+        /// Any other path, at an operator's wish.
+        Path = "path",
+    }
 }
 
 impl Endpoint {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::List => "list",
-            Self::Get => "get",
-            Self::Post => "post",
-            Self::Delete => "delete",
-            Self::Collection => "collection",
-            Self::Delta => "delta",
-            Self::Path => "path",
-        }
-    }
-
     fn purpose(self) -> &'static str {
         match self {
             Self::Token => "give a token",

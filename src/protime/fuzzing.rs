@@ -102,7 +102,7 @@ pub(crate) fn error_body(data: &[u8]) {
     let detail = detail::read(body, secret.as_slice());
     let Some(text) = detail.text else { return };
     one_line(&text);
-    assert!(text.chars().count() <= detail::LONGEST + 1, "a message is short");
+    assert!(text.chars().count() <= crate::redact::LONGEST + 1, "a message is short");
     assert!(secret.is_none_or(|secret| !text.contains(secret)), "no secret is shown");
 }
 

@@ -18,9 +18,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    BuildError, Settings,
-    address::place,
-    body,
+    BuildError, Settings, body,
     date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
     error::Endpoint,
@@ -30,7 +28,8 @@ use crate::{
     clock,
     counters::Counters,
     domain::webhook::TenantName,
-    http::{Trust, deepest, http_date, is_local, not_connected, retry_after},
+    http::{self, date_and_wait, deepest, not_connected},
+    redact,
 };
 
 /// Answers of which a token, a webhook or an error is read.
@@ -81,8 +80,8 @@ impl Answer {
 
     /// Where a redirect of a request to `url` points to; its query may hold someone's secret.
     pub(super) fn location_without_query(&self, url: &Url) -> Option<String> {
-        let target = url.join(text(&self.headers, &header::LOCATION)?).ok()?;
-        Some(detail::sanitize(&format!("{}{}", place(&target), target.path()), &[]))
+        let target = url.join(http::header(&self.headers, &header::LOCATION)?).ok()?;
+        Some(redact::sanitize(&redact::without_query(&target), &[]))
     }
 }
 
@@ -109,17 +108,11 @@ pub(super) struct Http {
 impl Http {
     /// Reads the trusted certificates and prepares the connections; connects to nothing.
     pub(super) fn new(settings: &Settings) -> Result<Self, BuildError> {
-        let api = client(settings, &settings.api_origin)?;
-        let token = if kind(&settings.token_url) == kind(&settings.api_origin) {
-            api.clone()
-        } else {
-            client(settings, &settings.token_url)?
-        };
         Ok(Self {
             tenant: settings.tenant.clone(),
-            api,
-            token,
-            request_timeout: settings.request_timeout,
+            api: settings.outbound.client(&settings.api_origin)?,
+            token: settings.outbound.client(&settings.token_url)?,
+            request_timeout: settings.outbound.request_timeout(),
             limiter: Limiter::new(settings.max_requests_per_minute),
             cooldown: Cooldown::default(),
             clock: Mutex::default(),
@@ -197,7 +190,7 @@ impl Http {
 
     async fn exchange(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
         let client = if request.endpoint == Endpoint::Token { &self.token } else { &self.api };
-        let place = place(&request.url);
+        let place = redact::origin(&request.url);
         let mut builder = client.request(request.method, request.url).timeout(self.request_timeout);
         if let Some(authorization) = request.authorization {
             builder = builder.header(header::AUTHORIZATION, authorization);
@@ -215,22 +208,20 @@ impl Http {
         };
         let (sent_at, sent) = (clock::now(), Instant::now());
         let mut response = builder.send().await.map_err(|error| self.no_answer(&error, &place))?;
-        let date = text(response.headers(), &header::DATE).and_then(http_date);
+        let (date, retry_after) = date_and_wait(response.headers());
         if let Some(date) = date {
             self.measure(date, response.headers(), sent_at, sent.elapsed());
         }
 
         let status = response.status();
         let headers = response.headers().clone();
-        let retry_after =
-            text(&headers, &header::RETRY_AFTER).and_then(|wish| retry_after(wish, date, clock::now()));
         if let (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) =
             (status, retry_after)
         {
             self.cooldown.extend(Instant::now(), wait);
         }
         let limit = if status.is_success() { request.limit } else { SMALL_ANSWER };
-        let coding = text(&headers, &header::CONTENT_ENCODING);
+        let coding = http::header(&headers, &header::CONTENT_ENCODING);
         let body = self.read(&mut response, limit).await.and_then(|raw| body::decoded(raw, coding, limit));
         Ok(Answer { status, headers, body, retry_after })
     }
@@ -254,7 +245,7 @@ impl Http {
     }
 
     fn measure(&self, date: Timestamp, headers: &HeaderMap, sent_at: Timestamp, elapsed: Duration) {
-        let age = text(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
+        let age = http::header(headers, &header::AGE).and_then(|age| age.trim().parse().ok());
         let age = age.map(Duration::from_secs).unwrap_or_default();
         let Some(sighting) = Sighting::new(date, age, sent_at, elapsed, Instant::now()) else { return };
         let heard = self.clock().hear(sighting);
@@ -298,22 +289,4 @@ impl Http {
             )
         }
     }
-}
-
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// Whether TLS is needed, and whether a proxy may be asked: what makes clients differ.
-fn kind(url: &Url) -> (bool, bool) {
-    (url.scheme() == "https", is_local(url))
-}
-
-fn client(settings: &Settings, url: &Url) -> Result<Client, BuildError> {
-    let trust = Trust {
-        user_agent: settings.user_agent.clone(),
-        connect_timeout: settings.connect_timeout,
-        ca_file: settings.ca_file.clone(),
-    };
-    Ok(trust.client(url)?)
 }

@@ -8,13 +8,16 @@ mod server;
 mod tokens;
 mod tolerance;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
 use self::server::Server;
 use super::{Settings, TenantClient, needed_scopes};
-use crate::domain::webhook::{Pair, TenantName};
+use crate::{
+    domain::webhook::{Pair, TenantName},
+    http::tests::outbound_with,
+};
 
 const SECRET: &str = "client-s3cret";
 
@@ -25,12 +28,9 @@ fn settings(api: &Server, token: &Server) -> Settings {
         token_url: token.origin().join("/tenants/acme/connect/token").unwrap(),
         client_id: "my-client".to_owned(),
         client_secret: SecretString::from(SECRET),
-        user_agent: "WebhookRenewal/v1 (Your Company)".to_owned(),
         scopes: needed_scopes(&[]),
-        connect_timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(30),
         max_requests_per_minute: 6000,
-        ca_file: None,
+        outbound: Arc::new(outbound_with("WebhookRenewal/v1 (Your Company)", |_| {})),
         counters: crate::counters::Counters::default(),
     }
 }

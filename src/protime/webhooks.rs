@@ -17,7 +17,7 @@ use super::{
     auth::Token,
     body::bare,
     error::{ApiError, Endpoint, PostError, Refusal},
-    http::{self, Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
+    http::{Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
     wire::{self, List, Odd},
 };
 use crate::domain::{
@@ -138,7 +138,7 @@ impl TenantClient {
                 PostError::Unknown(error)
             });
         }
-        let location = http::text(&answer.headers, &header::LOCATION).map(str::to_owned);
+        let location = crate::http::header(&answer.headers, &header::LOCATION).map(str::to_owned);
         let body = answer.body.map_err(|why| {
             PostError::Unknown(ApiError::Transient {
                 message: format!(

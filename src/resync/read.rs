@@ -8,9 +8,8 @@
 mod pipe;
 mod replay;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use jiff::civil::Date;
 use reqwest::Url;
 
 use self::{
@@ -19,18 +18,13 @@ use self::{
 };
 use crate::{
     config::{self, Delivery, ReadKind},
-    domain::{filter::Filter, key::WebhookKey, object::Object, task::TaskError},
+    domain::{key::WebhookKey, object::Object, task::TaskError},
     http::{BuildError, Outbound},
 };
 
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
-    pub(crate) kind: ReadKind,
-    pub(crate) filter: Option<Filter>,
-    /// The first day, where everything is read.
-    pub(crate) earliest: Option<Date>,
-    /// How long an attempt may take.
-    pub(crate) timeout: Duration,
+    pub(crate) config: config::ReadResync,
     pub(crate) target: Target,
 }
 
@@ -77,17 +71,11 @@ impl Read {
             }
             Delivery::Pipe(command) => Target::Pipe(Pipe::new(command, secret_env)),
         };
-        Ok(Self {
-            kind: config.kind.clone(),
-            filter: config.filter.clone(),
-            earliest: config.earliest,
-            timeout: config.timeout,
-            target,
-        })
+        Ok(Self { config: config.clone(), target })
     }
 
     pub(crate) fn is_delta(&self) -> bool {
-        matches!(self.kind, ReadKind::Delta { .. })
+        matches!(self.config.kind, ReadKind::Delta { .. })
     }
 }
 

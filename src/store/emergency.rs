@@ -4,9 +4,7 @@
 //! removed once its content is in the database. A file that cannot be used is named and left.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -24,6 +22,7 @@ use crate::{
         state::{Now, WebhookId},
         transition::{Event, apply},
     },
+    durable_file,
 };
 
 const PREFIX: &str = "rescued-answer-";
@@ -78,18 +77,7 @@ impl Store {
 
 fn write(path: &Path, file: &EmergencyFile) -> io::Result<()> {
     let json = Zeroizing::new(serde_json::to_vec(file)?);
-    let aside = path.with_extension("new");
-    write_aside(&aside, &json).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
-        // It may have a part of a key in it. If it was never made, there is nothing to remove.
-        let _absent = fs::remove_file(&aside);
-    })?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn write_aside(aside: &Path, json: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
-    file.write_all(json)?;
-    file.sync_all()
+    durable_file::write(path, &json, true)
 }
 
 /// Takes over what an earlier process could only put into an emergency file.
@@ -98,7 +86,8 @@ pub(super) fn take_over(connection: &Connection, state_dir: &Path) -> Result<(),
     for entry in fs::read_dir(state_dir).map_err(|source| failed(state_dir, source))? {
         let path = entry.map_err(|source| failed(state_dir, source))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.starts_with(PREFIX) {
+        // The leading dot is of one that was never put in its place.
+        if !name.trim_start_matches('.').starts_with(PREFIX) {
             continue;
         }
         // The writer may have died before it gave the file its name: it is whole, or was none yet.

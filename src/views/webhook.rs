@@ -39,11 +39,7 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
             .or_else(|| sink_failures(state, procedure))
             .or_else(|| never_asked(state, &polls)),
         key_sinks: procedure.webhook.sinks.iter().map(|sink| key_sink(state, sink)).collect(),
-        audit: state.audit.map(|audit| report::Audit {
-            refreshes: audit.refreshes,
-            objects: audit.objects,
-            last_at: audit.last_at,
-        }),
+        audit: state.audit,
         note: note(state, procedure),
     }
 }
@@ -126,9 +122,7 @@ fn active(active: &ActiveRenewal) -> report::ActiveRenewal {
         step: Stage::step(active.stage).to_string(),
         attempt: active.attempts().max(1),
         started_at: active.started_at,
-        progress: active
-            .progress
-            .map(|progress| report::Progress { pages: progress.pages, objects: progress.objects }),
+        progress: active.progress,
     }
 }
 

@@ -61,7 +61,7 @@ pub mod words;
 
 use std::{fmt, io, net::SocketAddr, sync::Arc};
 
-pub use self::{secret::token as new_secret, time::duration};
+pub use self::secret::token as new_secret;
 
 use self::{faults::Rule, handle::Handle, journal::LogSender, load::Load, settings::Settings};
 

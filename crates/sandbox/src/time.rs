@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::Offset};
 
 /// Reads `200ms`, `90s`, `15m`, `48h`, `7d` or `1h 30m`; the error says what was expected.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration such as 200ms, 90s, 15m, 48h, 7d or 1h 30m");
     let span: Span = text.parse().map_err(|_| wrong())?;
     let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;

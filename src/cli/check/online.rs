@@ -11,7 +11,6 @@ use crate::{
         moment, output,
         remote::access::{client, of_pair},
         style::{Paint, Style, plain},
-        text::counted,
     },
     clock,
     config::{Config, Tenant, Webhook},
@@ -20,6 +19,7 @@ use crate::{
         webhook::{ExternalReference, RemoteStatus, RemoteWebhook},
     },
     protime::{ApiError, List, Odd, ReadingError, TenantClient, normalized, wanted_scopes},
+    text::counted,
 };
 
 /// A difference of the clocks that is a problem.

@@ -1,23 +1,16 @@
 //! The temporary folder of the demo: for no one else's eyes, and gone afterwards.
 
-use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs::Permissions, io, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::Context as _;
+use tempfile::TempDir;
 
 /// The longest path that leaves room for the name of a socket, of which Linux takes 107 bytes in all.
 const LONGEST: usize = 90;
 
-/// So many names are tried; one is taken once in a blue moon.
-const ATTEMPTS: u32 = 16;
-
 /// A folder of mode 0700, removed with everything in it when dropped, unless it is to be kept.
 pub(super) struct Folder {
-    path: PathBuf,
+    dir: TempDir,
     keep: bool,
 }
 
@@ -29,34 +22,29 @@ impl Folder {
     }
 
     fn create_in(parent: &Path, keep: bool) -> anyhow::Result<Self> {
-        for _ in 0..ATTEMPTS {
-            let path = parent.join(format!("protime-demo-{:08x}", fastrand::u32(..)));
-            let fits = path.to_str().is_some_and(|text| text.len() <= LONGEST);
-            anyhow::ensure!(
-                fits,
-                "{} cannot be the place of a Unix socket, whose path is UTF-8 of at most 107 bytes; set TMPDIR to a \
-                 folder with a shorter path",
-                parent.display()
-            );
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path, keep }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    return Err(error).with_context(|| {
-                        format!("cannot create {}; set TMPDIR to a folder of yours", path.display())
-                    });
-                }
-            }
-        }
-        anyhow::bail!("every name that was tried in {} is taken", parent.display())
+        let private = Permissions::from_mode(0o700);
+        let new = tempfile::Builder::new().prefix("protime-demo-").permissions(private).tempdir_in(parent);
+        let mut dir = new.with_context(|| {
+            format!("cannot create a folder in {}; set TMPDIR to a folder of yours", parent.display())
+        })?;
+        let fits = dir.path().to_str().is_some_and(|text| text.len() <= LONGEST);
+        anyhow::ensure!(
+            fits,
+            "{} cannot be the place of a Unix socket, whose path is UTF-8 of at most 107 bytes; set TMPDIR to a folder with a \
+             shorter path",
+            parent.display()
+        );
+        dir.disable_cleanup(keep);
+        Ok(Self { dir, keep })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.dir.path()
     }
 
     pub(super) fn keep(&mut self) {
         self.keep = true;
+        self.dir.disable_cleanup(true);
     }
 
     pub(super) fn is_kept(&self) -> bool {
@@ -64,28 +52,14 @@ impl Folder {
     }
 
     /// Removes it with everything in it, unless it is to be kept, and tells if that does not work.
-    pub(super) fn end(mut self) -> io::Result<()> {
-        if self.keep {
-            return Ok(());
-        }
-        self.keep = true;
-        fs::remove_dir_all(&self.path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !self.keep
-            && let Err(error) = fs::remove_dir_all(&self.path)
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a temporary folder stays behind");
-        }
+    pub(super) fn end(self) -> io::Result<()> {
+        if self.keep { Ok(()) } else { self.dir.close() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
 
     use super::*;
 

@@ -28,6 +28,7 @@ use crate::{
         key::WebhookKey,
         report::{self, State},
     },
+    durable_file,
 };
 
 /// Between two looks at what is waited for.
@@ -101,8 +102,8 @@ impl Harness {
         let program = std::env::current_exe().context("where this program is")?;
         let named = Named { folder: path, program: &program, tenant: &origin, receiver: receiver.origin() };
         let file = path.join("config.toml");
-        setup::write_private(&path.join("client-secret"), &secret)?;
-        setup::write_private(&file, &setup::configuration(&named)?)?;
+        durable_file::write(&path.join("client-secret"), secret.as_bytes(), false)?;
+        durable_file::write(&file, setup::configuration(&named)?.as_bytes(), false)?;
         let config = config::load(&file).map_err(|error| anyhow::anyhow!("{}", error.render(false)))?;
         let client = Client::control(&config.daemon.control_socket)?;
         let daemon = Daemon::new(program, file, path.join("daemon.log"));

@@ -16,7 +16,7 @@ use super::{
     setup::{CHANGES_PER_SECOND, COLLECTIONS, LIFETIME, READ, STOCK, load},
     verdict::Verdict,
 };
-use crate::{cli::text::counted, clock, domain::report::Renewal};
+use crate::{clock, domain::report::Renewal, text::counted};
 
 /// For what takes a second or two on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(20);

@@ -1,16 +1,10 @@
 //! How the demo is set up: what takes months at Protime takes seconds here, and the rest keeps pace.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use protime_sandbox::{load::Load, settings::Settings};
 
-use crate::cli::text::quoted;
+use crate::text::quoted;
 
 /// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";
@@ -157,11 +151,6 @@ path = {key}
     ))
 }
 
-/// Writes a file that only this user can read.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
-}
-
 fn quoted_path(path: &Path) -> anyhow::Result<String> {
     let text = path.to_str();
     let text = text.ok_or_else(|| anyhow::anyhow!("{} is not UTF-8, which TOML demands", path.display()))?;
@@ -185,7 +174,7 @@ mod tests {
         })
         .unwrap();
         let file = folder.path().join("config.toml");
-        write_private(&file, &text).unwrap();
+        crate::durable_file::write(&file, text.as_bytes(), false).unwrap();
         let config = config::load(&file).unwrap();
         assert!(config.warnings.is_empty(), "{:?}", config.warnings);
         let webhooks = &config.tenants[0].webhooks;

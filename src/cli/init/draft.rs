@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use crate::cli::text::quoted;
+use crate::text::quoted;
 
 /// The example, whose part above the first tenant, with every default and its explanation, is taken over.
 const EXAMPLE: &str = include_str!("../../../config.example.toml");

@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use protime_sandbox::{duration, faults::Rule, settings::Settings, words};
+use protime_sandbox::{faults::Rule, settings::Settings, words};
 
 use super::switches::{LeftOpen, SeenElsewhere, ms};
+use crate::duration;
 
 const AFTER_HELP: &str = "\
 Faults: --fault ENDPOINT:ACTION[=ARGUMENT][:TIMES], first match decides.
@@ -38,16 +39,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     pub(super) client_secret_file: Option<PathBuf>,
     /// Lifetime of a webhook
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse)]
     lifetime: Duration,
     /// Lifetime of an access token, in whole seconds
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration::parse)]
     token_lifetime: Duration,
     /// Attempts at an event after the first one failed; then the webhook is disabled
     #[arg(long, value_name = "N", default_value_t = 3)]
     retries: u32,
     /// Delay before the first retry; doubles with each
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
     retry_delay: Duration,
     /// Items on a page of any list
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -101,7 +102,8 @@ fn collection(text: &str) -> Result<String, String> {
 
 fn offset(text: &str) -> Result<i64, String> {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let ms = i64::try_from(duration(text)?.as_millis()).map_err(|_| "that is too far".to_owned())?;
+    let ms = i64::try_from(duration::parse(text).map_err(|wrong| wrong.to_string())?.as_millis())
+        .map_err(|_| "that is too far".to_owned())?;
     Ok(sign * ms)
 }
 

@@ -1,9 +1,9 @@
 //! The configuration to paste, and the secret file that it names.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use protime_sandbox::new_secret;
 
 use super::flags::Args;
-use crate::cli::text::quoted;
+use crate::{durable_file, text::quoted};
 
 /// Reads the secret, or writes a new one; answers with the file's absolute path, too.
 pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {
@@ -25,9 +25,7 @@ pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {
         Ok(text) => Ok((file, text.trim_end_matches(['\r', '\n']).to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = new_secret();
-            let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
-            written
-                .and_then(|mut file| file.write_all(secret.as_bytes()))
+            durable_file::write(&file, secret.as_bytes(), false)
                 .into_diagnostic()
                 .wrap_err_with(|| format!("cannot write a secret to {shown}"))?;
             Ok((file, secret))

@@ -1,12 +1,17 @@
 //! The lines on standard output: coloured on a terminal only, never a reason to panic or to hang.
 
 use std::{
-    io::{self, IsTerminal as _, Write},
+    io::{self, Write},
     thread,
 };
 
 use protime_sandbox::journal::LogLine;
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
+
+use crate::{
+    cli::style::{Paint, Style},
+    redact::is_unsafe,
+};
 
 /// Prints the opening, then every line; the answer resolves once there are no more.
 pub(crate) fn spawn(
@@ -16,11 +21,11 @@ pub(crate) fn spawn(
     let (done, ended) = oneshot::channel();
     // A thread of its own: a pipe that no one reads blocks its writer.
     thread::Builder::new().name("sandbox-stdout".to_owned()).spawn(move || {
-        let coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let style = Style::of(&io::stdout());
         let mut printed = write(&opening);
         while printed.is_ok() {
             let Some(line) = lines.blocking_recv() else { break };
-            printed = write(&written(&line, coloured));
+            printed = write(&written(&line, style));
         }
         if let Err(error) = printed
             && !reader_is_gone(&error)
@@ -42,16 +47,12 @@ fn reader_is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-fn written(line: &LogLine, coloured: bool) -> String {
-    let (faint, mark, end) = match (coloured, line.good) {
-        (false, _) => ("", "", ""),
-        (true, true) => ("\u{1b}[2m", "\u{1b}[32m", "\u{1b}[0m"),
-        (true, false) => ("\u{1b}[2m", "\u{1b}[31m", "\u{1b}[0m"),
-    };
+fn written(line: &LogLine, style: Style) -> String {
     // What comes from outside must not steer the terminal.
-    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
-    let (at, topic) = (line.at, line.topic.as_str());
-    format!("{faint}{at:.3}{end} {topic:<8} {}: {mark}{}{end}\n", plain(&line.text), plain(&line.result))
+    let plain = |text: &str| text.replace(is_unsafe, "\u{fffd}");
+    let at = style.paint(Paint::Faint, &format!("{:.3}", line.at));
+    let result = style.paint(if line.good { Paint::Good } else { Paint::Bad }, &plain(&line.result));
+    format!("{at} {:<8} {}: {result}\n", line.topic.as_str(), plain(&line.text))
 }
 
 #[cfg(test)]
@@ -70,8 +71,10 @@ mod tests {
             result: "to deliver: 1".to_owned(),
             good: true,
         };
-        let plain = written(&line, false);
+        let plain = written(&line, Style::default());
         assert_eq!(plain, "1970-01-01T00:00:00.000Z change   upsert people \u{fffd}[2J: to deliver: 1\n");
-        assert!(written(&line, true).contains("\u{1b}[32mto deliver: 1\u{1b}[0m"));
+        assert!(
+            written(&line, Style { colour: true, width: None }).contains("\u{1b}[32mto deliver: 1\u{1b}[0m")
+        );
     }
 }

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use protime_sandbox::{
-    duration,
-    settings::{
-        ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
-        ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
-        OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
-        Settings, Switch, UnknownScope, YesNo,
-    },
+use protime_sandbox::settings::{
+    ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
+    ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
+    OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey,
+    Settings, Switch, UnknownScope, YesNo,
 };
+
+use crate::duration;
 
 pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -79,7 +78,7 @@ pub(super) struct LeftOpen {
     #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<OlderDeltaLink>())]
     older_delta_link: OlderDeltaLink,
     /// How long the link to the next page of a collection can be asked for; then it is 409
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration::parse)]
     paging_token_lifetime: Duration,
     /// Whether validUntil has a fraction of a second
     #[arg(long, value_name = "ANSWER", default_value_t, value_parser = position::<YesNo>())]
@@ -134,7 +133,7 @@ pub(super) struct SeenElsewhere {
     #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<PostedEnd>())]
     posted_end: PostedEnd,
     /// How long lists still show what was before a POST
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     list_lag: Duration,
     /// How a list shows the destination
     #[arg(long, value_name = "POSITION", default_value_t, value_parser = position::<ListedUrl>())]

@@ -9,10 +9,10 @@ use crate::{
         lifetime, moment,
         style::{Paint, Style, plain, wrapped},
         target::full_name,
-        text::counted,
         view::{is_unknown, paint_of, sign, under_way},
     },
     domain::report::{KeySink, Problem, State, Webhook},
+    text::counted,
 };
 
 /// Columns that the labels take.

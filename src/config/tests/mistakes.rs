@@ -145,8 +145,8 @@ fn values_of_renewal_and_api() {
     judge(&[
         (
             "\"15m\"",
-            "\"15min\"",
-            "7:13: `retry_max`: \"15min\" is not a duration: there is no unit `min`; write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"",
+            "\"15mni\"",
+            "7:13: `retry_max`: \"15mni\" is not a duration: there is no unit `mni`; write a duration such as \"200ms\", \"90s\", \"15m\", \"48h\", \"7d\" or \"1h 30m\"",
         ),
         (
             "\"15m\"",

@@ -44,7 +44,7 @@ fn a_repetition_shows_both_places_and_not_what_is_between() {
 
 #[test]
 fn colours_are_for_those_who_ask() {
-    let error = read(&changed("\"15m\"", "\"15min\"")).expect_err("a wrong unit");
+    let error = read(&changed("\"15m\"", "\"15mni\"")).expect_err("a wrong unit");
     assert!(!error.render(false).contains('\u{1b}'));
     assert!(error.render(true).contains("\u{1b}[31merror:\u{1b}[0m"), "{}", error.render(true));
 }

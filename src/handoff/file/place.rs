@@ -16,6 +16,8 @@ use rustix::{
     process::geteuid,
 };
 
+use crate::durable_file::folder;
+
 /// As many links as the kernel follows.
 const MOST_LINKS: usize = 40;
 
@@ -50,11 +52,6 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, String> {
         at = to;
     }
     Err("its symbolic links lead in a circle; let the last one lead to a file".to_owned())
-}
-
-/// The folder of a file; that of a bare name is the current one.
-pub(super) fn folder(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// What keeps a file of this name, which is no link, from being replaced by a rename: the kernel's rules, as

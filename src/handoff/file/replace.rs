@@ -4,7 +4,6 @@
 //! for it may hold a key.
 
 use std::{
-    ffi::{OsStr, OsString},
     fs::{self, File, Metadata, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
@@ -13,10 +12,11 @@ use std::{
 };
 
 use rustix::fs::{OFlags, getxattr_query};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::place;
-use crate::unix_group;
+use crate::{durable_file, unix_group};
 
 /// A key file is far shorter than this; a larger file is not one of ours.
 pub(super) const LARGEST: u64 = 64 * 1024;
@@ -51,7 +51,7 @@ impl Target {
             spot.free()?;
         }
         let aside = spot.write_aside(content, None)?;
-        spot.put(&aside)
+        spot.put(aside)
     }
 
     /// Finds out whether [`Self::replace`] would succeed. A file that holds the current key is replaced, by a
@@ -62,8 +62,8 @@ impl Target {
         spot.free()?;
         if let Some((content, found)) = spot.read().filter(|(content, _)| is_current(content)) {
             let aside = spot.write_aside(&content, found.modified().ok())?;
-            if aside.is_like(&spot.file, &found) {
-                return spot.put(&aside);
+            if is_like(aside.path(), &spot.file, &found) {
+                return spot.put(aside);
             }
         }
         spot.write_aside(&TRIAL, None)?;
@@ -117,28 +117,21 @@ impl Spot<'_> {
         (fits && file.take(LARGEST).read_to_end(&mut content).is_ok()).then_some((content, found))
     }
 
-    fn put(&self, aside: &Aside) -> Result<(), FileError> {
-        fs::rename(&aside.path, &self.file).map_err(|error| match place::obstacle(&self.file) {
+    fn put(&self, aside: NamedTempFile) -> Result<(), FileError> {
+        durable_file::put(aside, &self.file, true).map_err(|error| match place::obstacle(&self.file) {
             Some(problem) => self.error(&problem),
             None => self.explain(&error),
-        })?;
-        // The name is durable only with the folder.
-        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(|error| self.explain(&error))
+        })
     }
 
-    fn write_aside(&self, content: &[u8], modified: Option<SystemTime>) -> Result<Aside, FileError> {
+    fn write_aside(&self, content: &[u8], modified: Option<SystemTime>) -> Result<NamedTempFile, FileError> {
         let gid = self.gid()?;
         self.remove_leftovers()?;
-        let aside = Aside { path: self.folder().join(self.aside_name(fastrand::u64(..))) };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&aside.path)
-            .map_err(|error| self.explain(&error))?;
+        let mut aside = durable_file::aside(&self.file).map_err(|error| self.explain(&error))?;
+        let file = aside.as_file_mut();
         file.write_all(content).map_err(|error| self.explain(&error))?;
         if let Some(gid) = gid {
-            fchown(&file, None, Some(gid)).map_err(|error| {
+            fchown(&*file, None, Some(gid)).map_err(|error| {
                 let group = self.target.group.as_deref().unwrap_or_default();
                 self.error(&format!(
                     "cannot give group '{group}' ({gid}) to it: {error}; add the daemon's user to the group"
@@ -158,7 +151,7 @@ impl Spot<'_> {
     fn remove_leftovers(&self) -> Result<(), FileError> {
         for entry in fs::read_dir(self.folder()).map_err(|error| self.explain(&error))? {
             let entry = entry.map_err(|error| self.explain(&error))?;
-            if self.is_aside(&entry.file_name())
+            if durable_file::is_aside(&self.file, &entry.file_name())
                 && let Err(error) = fs::remove_file(entry.path())
             {
                 let path = entry.path();
@@ -168,28 +161,13 @@ impl Spot<'_> {
         Ok(())
     }
 
-    fn aside_name(&self, number: u64) -> OsString {
-        let mut name = OsString::from(".");
-        name.push(self.file.file_name().unwrap_or_default());
-        name.push(format!(".{number:016x}.new"));
-        name
-    }
-
-    fn is_aside(&self, name: &OsStr) -> bool {
-        name.to_str()
-            .and_then(|name| name.strip_suffix(".new"))
-            .and_then(|name| name.get(name.len().checked_sub(16)?..))
-            .and_then(|number| u64::from_str_radix(number, 16).ok())
-            .is_some_and(|number| self.aside_name(number) == name)
-    }
-
     fn gid(&self) -> Result<Option<u32>, FileError> {
         let Some(name) = &self.target.group else { return Ok(None) };
         unix_group::gid(name).map(Some).map_err(|error| self.error(&error.to_string()))
     }
 
     fn folder(&self) -> &Path {
-        place::folder(&self.file)
+        durable_file::folder(&self.file)
     }
 
     fn explain(&self, error: &io::Error) -> FileError {
@@ -219,30 +197,12 @@ impl Spot<'_> {
     }
 }
 
-/// A file that was written aside; removed when dropped, unless it was renamed.
-struct Aside {
-    path: PathBuf,
-}
-
-impl Aside {
-    /// Whether it has the owners, the mode and the readers of the file in whose place it would come, and
-    /// that file no other name.
-    fn is_like(&self, file: &Path, found: &Metadata) -> bool {
-        let owners = |of: &Metadata| (of.uid(), of.gid(), of.mode());
-        let lists = |path: &Path| getxattr_query(path, ACCESS_LIST).is_ok_and(|length| length > 0);
-        found.nlink() == 1
-            && fs::symlink_metadata(&self.path).is_ok_and(|own| owners(&own) == owners(found))
-            && lists(&self.path) == lists(file)
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.path.display(), %error, "a leftover key file could not be removed");
-            }
-            _ => {}
-        }
-    }
+/// Whether what was written aside has the owners, the mode and the readers of the file in whose place it would come,
+/// and that file no other name.
+fn is_like(aside: &Path, file: &Path, found: &Metadata) -> bool {
+    let owners = |of: &Metadata| (of.uid(), of.gid(), of.mode());
+    let lists = |path: &Path| getxattr_query(path, ACCESS_LIST).is_ok_and(|length| length > 0);
+    found.nlink() == 1
+        && fs::symlink_metadata(aside).is_ok_and(|own| owners(&own) == owners(found))
+        && lists(aside) == lists(file)
 }

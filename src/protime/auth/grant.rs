@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
-use crate::protime::detail::sanitize;
+use crate::{http::bearer, redact::sanitize};
 
 /// How long a token is used whose answer does not say how long it lives.
 const UNSTATED_LIFE: Duration = Duration::from_mins(5);
@@ -30,10 +29,7 @@ pub(in crate::protime) fn grant(body: &[u8]) -> Result<Grant, String> {
     if let Some(other) = text("token_type").filter(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
         return Err(format!("its token_type is '{}', not Bearer", sanitize(other, &[token])));
     }
-    let bearer = Zeroizing::new(format!("Bearer {token}"));
-    let mut header =
-        HeaderValue::from_str(&bearer).map_err(|_| "its access_token does not fit into a header")?;
-    header.set_sensitive(true);
+    let header = bearer(token).ok_or("its access_token does not fit into a header")?;
     let life = match fields.get("expires_in") {
         None | Some(Value::Null) => UNSTATED_LIFE,
         Some(Value::String(text)) => text.trim().parse().map_or(UNSTATED_LIFE, Duration::from_secs),

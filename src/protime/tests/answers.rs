@@ -205,7 +205,7 @@ async fn what_cannot_work_is_refused_at_the_start() {
     let ca_file = folder.path().join("ca.pem");
     let secure = Settings {
         api_origin: "https://127.0.0.1:1".parse().unwrap(),
-        ca_file: Some(ca_file.clone()),
+        outbound: Arc::new(outbound_with("S/1 (C)", |api| api.ca_file = Some(ca_file.clone()))),
         ..good.clone()
     };
     let error = TenantClient::new(&secure).unwrap_err();
@@ -218,7 +218,8 @@ async fn what_cannot_work_is_refused_at_the_start() {
     let error = TenantClient::new(&secure).unwrap_err();
     assert!(error.to_string().contains("it holds no certificate"), "{error}");
 
-    let error = TenantClient::new(&Settings { user_agent: "a\nb".to_owned(), ..good.clone() }).unwrap_err();
+    let outbound = Arc::new(outbound_with("a\nb", |_| {}));
+    let error = TenantClient::new(&Settings { outbound, ..good.clone() }).unwrap_err();
     assert!(matches!(error, BuildError::Client(crate::http::ClientError::UserAgent(_))), "{error}");
     let error =
         TenantClient::new(&Settings { api_origin: "ftp://x.example".parse().unwrap(), ..good }).unwrap_err();

@@ -80,7 +80,10 @@ async fn silence_and_dribble_end_with_the_deadline() {
         }
     })
     .await;
-    let short = |settings: &mut Settings| settings.request_timeout = Duration::from_secs(2);
+    let short = |settings: &mut Settings| {
+        let outbound = outbound_with("S/1 (C)", |api| api.request_timeout = Duration::from_secs(2));
+        settings.outbound = Arc::new(outbound);
+    };
     let (silence, dribble) = tokio::join!(post_to(&silent, short), post_to(&dribbling, short));
     for error in [silence, dribble] {
         assert!(matches!(error, PostError::Unknown(ApiError::Transient { .. })), "{error:?}");

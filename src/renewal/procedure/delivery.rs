@@ -4,26 +4,22 @@
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
 //! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
 
-use std::time::Duration;
-
 use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
 use super::Procedure;
 use crate::{
     domain::{
-        reason::{Reason, Step},
+        reason::Step,
         state::WebhookState,
         task::{TaskError, TaskErrorKind},
         transition::{Event, apply},
     },
     failpoint,
     handoff::KeySink,
+    renewal::DATABASE_RETRY,
     store::{StoreError, StoredKey},
 };
-
-/// How long to wait before a database that refused the outcome of an attempt is tried again.
-const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
@@ -33,11 +29,7 @@ impl Procedure {
         // Before the attempt is recorded: nothing but its own end may come between it and its state.
         let Some((state, key)) = self.start_delivery(&name).await? else { return Ok(()) };
         let version = key.version;
-        let (reason, renewal) = match (&state.active, &state.last) {
-            (Some(active), _) => (active.reason, active.id),
-            (None, Some(last)) => (last.reason, last.id),
-            (None, None) => (Reason::Manual, 0),
-        };
+        let (reason, renewal) = state.newest_renewal();
         let context = self.context(reason, Step::HandOff, renewal, state.synced_at, begun.protime);
         failpoint::hit("sink:before");
         let outcome = {

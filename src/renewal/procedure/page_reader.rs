@@ -115,10 +115,10 @@ impl<'a> PageReader<'a> {
 
     /// Finds the days that are left.
     fn lay_out(&mut self) {
-        let (Some(filter), to) = (&self.read.filter, self.cursor.began.at) else { return };
+        let (Some(filter), to) = (&self.read.config.filter, self.cursor.began.at) else { return };
         self.left = match self.cursor.days {
             Some(done) => filter.days_after(done, to).into(),
-            None => filter.days(self.from, to, self.read.earliest).into(),
+            None => filter.days(self.from, to, self.read.config.earliest).into(),
         };
         if self.cursor.days.is_none() {
             self.cursor.days = self.left.pop_front();
@@ -307,7 +307,7 @@ impl<'a> PageReader<'a> {
     /// Asks for the page of the place, again if it may help.
     async fn page(&self) -> Result<Page, NoPage> {
         let procedure = self.procedure;
-        let filter = self.read.filter.as_ref().zip(self.cursor.days);
+        let filter = self.read.config.filter.as_ref().zip(self.cursor.days);
         let filter = filter.map(|(filter, days)| filter.fill(self.from, self.cursor.began.at, days));
         let delta = self.read.is_delta();
         let query = match &self.cursor.link {

@@ -5,7 +5,6 @@
 //! delta's link is stored after everything before it was delivered, so that asking it again never
 //! skips a change; what covers time is when the reading *began*, however often it was interrupted.
 
-use jiff::fmt::friendly::SpanPrinter;
 use tokio::{select, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -20,11 +19,12 @@ use crate::{
         filter::Filter,
         key::WebhookKey,
         page_cursor::{Began, DeltaLink, PageCursor, Progress},
-        reason::{Reason, Step},
+        reason::Step,
         state::WebhookState,
         task::{TaskContext, TaskError, TaskErrorKind},
         transition::{Event, later},
     },
+    duration,
     resync::{Outlet, Read, Resync, Target},
     store::{Move, StoreError},
 };
@@ -121,8 +121,8 @@ impl Procedure {
                         output: None,
                         kind: TaskErrorKind::Stopped,
                     }),
-                    () = sleep(read.timeout) => {
-                        let after = SpanPrinter::new().unsigned_duration_to_string(&read.timeout);
+                    () = sleep(read.config.timeout) => {
+                        let after = duration::written(read.config.timeout);
                         return Err(TaskError::new(format!(
                             "reading the collection was not done after {after}; the next attempt goes on from there"
                         )));
@@ -174,7 +174,8 @@ impl Procedure {
         let failure = match self.ask_delta(read, delta, state, stop).await {
             Ok(ReadToEnd { cursor, delta: Some(link), gone: false }) => {
                 let objects = cursor.progress.objects;
-                let counted = matches!(read.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
+                let counted =
+                    matches!(read.config.kind, ReadKind::Delta { audit: true, .. }).then_some(objects);
                 let event = Event::DeltaKeptAlive(covered(cursor.began), counted);
                 let next = DeltaLink { shape: cursor.shape, link };
                 self.record_outcome("delta_kept_alive", &event, &[Move::Delta(next)]).await?;
@@ -214,11 +215,7 @@ impl Procedure {
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
         let began = self.began();
-        let (reason, renewal) = match (&state.active, &state.last) {
-            (Some(active), _) => (active.reason, active.id),
-            (None, Some(last)) => (last.reason, last.id),
-            (None, None) => (Reason::Manual, 0),
-        };
+        let (reason, renewal) = state.newest_renewal();
         let context = self.context(reason, Step::CatchUp, renewal, state.synced_at, began.at);
         let cursor = PageCursor {
             renewal,
@@ -249,7 +246,7 @@ impl Procedure {
 
     /// What is read and for whom, in words: where any of it changes, no earlier place is of use.
     fn shape(&self, read: &Read) -> String {
-        let filter = read.filter.as_ref().map_or_else(String::new, Filter::shape);
+        let filter = read.config.filter.as_ref().map_or_else(String::new, Filter::shape);
         let kind = if read.is_delta() { "delta" } else { "list" };
         let target = &read.target;
         format!(
@@ -273,5 +270,5 @@ fn unsigned() -> TaskError {
 
 /// Whether what is read depends on the gap, so that its delta link is of no use for the next one.
 fn of_one_gap(read: &Read) -> bool {
-    read.is_delta() && read.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
+    read.is_delta() && read.config.filter.as_ref().is_some_and(Filter::depends_on_the_gap)
 }

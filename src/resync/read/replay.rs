@@ -9,19 +9,18 @@
 use std::{fmt, time::Duration};
 
 use futures_util::future::try_join_all;
-use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
-};
+use reqwest::{Method, StatusCode, Url, header::HeaderValue};
 use tokio::time::sleep;
 
 use crate::{
+    config,
     domain::{
         key::WebhookKey,
         object::Object,
         task::{TaskError, TaskErrorKind},
     },
-    http::{BuildError, Outbound, deepest},
+    http::{BuildError, Endpoint, Outbound, deepest, sensitive},
+    redact,
 };
 
 /// So many events are under way at a time.
@@ -33,15 +32,8 @@ const TRIES: u32 = 4;
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Of an answer's body so much is read, to use its connection again.
-const READ_AT_MOST: usize = 64 * 1024;
-
 #[derive(Clone)]
-pub(crate) struct Replay {
-    url: Url,
-    client: Client,
-    timeout: Duration,
-}
+pub(crate) struct Replay(Endpoint);
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,13 +50,13 @@ impl Replay {
     pub(super) fn new(mut url: Url, outbound: &Outbound) -> Result<Self, BuildError> {
         // As user info it would become a second `Authorization` header; removing it does not fail.
         let _always = url.set_username("").and_then(|()| url.set_password(None));
-        let client = outbound.client(&url)?;
-        Ok(Self { url, client, timeout: outbound.request_timeout() })
+        let timeout = outbound.request_timeout();
+        outbound.endpoint(&config::Endpoint { url, token: None, timeout }).map(Self)
     }
 
     /// Where it goes, without what people put secrets into.
     pub(super) fn place(&self) -> String {
-        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
+        redact::without_query(self.0.url())
     }
 
     /// Sends a page; with success every object was answered with a 2xx status.
@@ -85,12 +77,11 @@ impl Replay {
 
     async fn send(&self, key: &WebhookKey, object: &Object) -> Result<(), TaskError> {
         let body = object.event();
-        let unsendable = || TaskError::new("a signature does not fit into a header");
-        let mut signature = HeaderValue::from_str(&key.authorization(&body)).map_err(|_| unsendable())?;
-        signature.set_sensitive(true);
+        let signature = sensitive(&key.authorization(&body))
+            .ok_or_else(|| TaskError::new("a signature does not fit into a header"))?;
         let mut tries = 1;
         loop {
-            let refused = match self.post(body.clone(), &signature).await {
+            let refused = match self.post(&body, &signature).await {
                 Ok(()) => return Ok(()),
                 Err(refused) => refused,
             };
@@ -115,36 +106,17 @@ impl Replay {
         }
     }
 
-    async fn post(&self, body: Vec<u8>, signature: &HeaderValue) -> Result<(), Refused> {
-        let request = self
-            .client
-            .post(self.url.clone())
-            .timeout(self.timeout)
-            .header(AUTHORIZATION, signature)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(body);
-        let response = request.send().await.map_err(|error| Refused {
+    async fn post(&self, body: &[u8], signature: &HeaderValue) -> Result<(), Refused> {
+        let sent = self.0.exchange(&Method::POST, self.0.url(), Some(signature), Some(body), []);
+        let answer = sent.await.map_err(|error| Refused {
             why: if error.is_timeout() { "no answer in time".to_owned() } else { deepest(&error) },
             key_refused: false,
         })?;
-        let status = response.status();
-        read(response).await;
-        if status.is_success() {
+        if answer.status.is_success() {
             return Ok(());
         }
-        let key_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        Err(Refused { why: format!("it answers {status}"), key_refused })
-    }
-}
-
-/// Reads the body to its end, if that is near: the status has said everything.
-async fn read(mut response: Response) {
-    let mut length = 0;
-    while let Ok(Some(chunk)) = response.chunk().await {
-        length += chunk.len();
-        if length > READ_AT_MOST {
-            return;
-        }
+        let key_refused = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        Err(Refused { why: format!("it answers {}", answer.status), key_refused })
     }
 }
 
