@@ -1,6 +1,7 @@
 //! The decisions as a table: one situation a row.
 
 mod cap;
+mod deadlines;
 mod gaps;
 mod keep_alive;
 pub(crate) mod model;
@@ -8,7 +9,6 @@ mod recognised;
 mod settling;
 mod sinks;
 mod states;
-mod steady;
 
 use super::*;
 use crate::domain::{
