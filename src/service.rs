@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-pub(crate) use answers::{Imported, KeyRecord, Keys, PolledTenant, Unavailable, Verdict};
+pub(crate) use answers::{Imported, Keys, PolledTenant, StoredKey, Unavailable, Verdict};
 pub(crate) use import::import_key;
 
 use crate::{
@@ -126,8 +126,7 @@ impl Service {
 
     pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        let keys = self.store.keys(procedure.webhook.id).await?;
-        Ok(Some(Keys { current: keys.current.map(Into::into), previous: keys.previous.map(Into::into) }))
+        Ok(Some(self.store.keys(procedure.webhook.id).await?))
     }
 
     /// Changes whenever a key was rotated: wait for it, then ask for the key again.

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::webhook::WebhookPath,
-    service::{KeyRecord, Keys, Service},
+    service::{Keys, Service, StoredKey},
 };
 
 /// Connections that a user may have at a time: a wait for a key takes one, and there may be a
@@ -99,13 +99,13 @@ async fn known(source: &Source, path: &WebhookPath) -> Result<Keys, Problem> {
     source.service.key(path).await?.ok_or_else(|| Problem::unknown_webhook(path))
 }
 
-fn answer(current: &KeyRecord, keys: &Keys) -> Response {
+fn answer(current: &StoredKey, keys: &Keys) -> Response {
     let previous = keys.previous.as_ref().map(|previous| PreviousKey {
         version: previous.version,
         key: previous.key.expose(),
         retired_at: previous.retired_at,
     });
-    let KeyRecord { version, key, rotated_at, .. } = current;
+    let StoredKey { version, key, rotated_at, .. } = current;
     let answer = KeyAnswer { version: *version, key: key.expose(), rotated_at: *rotated_at, previous };
     let mut response = Json(answer).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::support::{World, pause};
 
-/// Locks the database as another program could, from the moment in which a POST is under way.
-fn with_a_locked_database(world: &World) -> Connection {
+/// Leaves a POST under way, whose answer comes late.
+fn post(world: &World) {
     world
         .sandbox
         .fault(&json!({"endpoint": "create", "times": 1, "action": {"kind": "delay-after", "ms": 1_500}}));
@@ -18,6 +18,11 @@ fn with_a_locked_database(world: &World) -> Connection {
     world.eventually("the POST is under way", || {
         (world.sandbox.creates("clockings").len() > posts).then_some(())
     });
+}
+
+/// Locks the database as another program could, from the moment in which a POST is under way.
+fn with_a_locked_database(world: &World) -> Connection {
+    post(world);
     let connection = Connection::open(world.path("state/state.db")).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").expect("locked");
     connection
@@ -106,14 +111,7 @@ fn limit_files(world: &World, bytes: Option<u64>) {
 /// A daemon with a key that neither the database nor an emergency file takes.
 fn with_a_key_in_memory_only() -> World {
     let world = World::running(&["--lifetime", "1h"], &["clockings"]);
-    world
-        .sandbox
-        .fault(&json!({"endpoint": "create", "times": 1, "action": {"kind": "delay-after", "ms": 1_500}}));
-    let posts = world.sandbox.creates("clockings").len();
-    world.daemon.control.post("/v1/webhooks/acme/clockings/renew");
-    world.eventually("the POST is under way", || {
-        (world.sandbox.creates("clockings").len() > posts).then_some(())
-    });
+    post(&world);
     limit_files(&world, Some(1));
     world.eventually("health says so", || {
         let health = world.daemon.status.try_get("/v1/health").ok()?;
