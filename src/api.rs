@@ -12,8 +12,8 @@
 //! - no client can hold up a stop: long polls are answered, idle connections closed.
 //!
 //! In reading order: [`bind`] puts a socket in place and [`serve`] answers its connections; [`read`] has what
-//! both sockets answer, with [`events`] and [`metrics`]; [`status`] and [`control`] are the two, the second with
-//! [`import`], [`verify`] and [`reload`]. Below them, [`query`] and [`body`] read requests, and [`problem`] makes
+//! both sockets answer, with [`events`]; [`status`] and [`control`] are the two, the second with [`import`] and
+//! [`verify`]. Below them, [`query`] and [`body`] read requests, and [`problem`] makes
 //! the answers that are errors.
 
 pub(crate) mod bind;
@@ -23,11 +23,9 @@ mod events;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod import;
-pub(crate) mod metrics;
 mod problem;
 mod query;
-mod read;
-mod reload;
+pub(crate) mod read;
 pub(crate) mod serve;
 pub(crate) mod status;
 #[cfg(test)]

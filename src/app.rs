@@ -184,9 +184,9 @@ fn serve_metrics(
     serving: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
     let serving = serving.clone();
-    let router = api::metrics::router(service);
+    let router = api::read::metrics_router(service);
     async move {
-        api::serve::answer_all(listener, router, api::metrics::CONNECTIONS, serving.cancelled()).await;
+        api::serve::answer_all(listener, router, api::read::METRICS_CONNECTIONS, serving.cancelled()).await;
     }
 }
 

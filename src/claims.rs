@@ -41,6 +41,10 @@ impl<K: Eq + Hash + Clone> Claims<K> {
 }
 
 impl<K: Eq + Hash> Claims<K> {
+    pub(crate) fn len(&self) -> usize {
+        self.taken().len()
+    }
+
     fn taken(&self) -> MutexGuard<'_, HashSet<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,20 +13,18 @@
 
 mod check;
 mod client;
-mod completions;
 mod demo;
 mod failure;
+mod generated;
 mod history;
 mod init;
 mod key;
 mod lifetime;
-mod man;
 mod moment;
 mod output;
 mod reload;
 mod remote;
 mod renew;
-mod run;
 mod sandbox;
 mod sockets;
 mod status;
@@ -38,12 +36,19 @@ mod verify;
 mod view;
 mod watch;
 
-use std::{future::Future, path::PathBuf, process::ExitCode};
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
+    app,
     config::{self, Config},
+    logging,
     signals::Early,
 };
 
@@ -99,9 +104,9 @@ enum Command {
     /// Write a first configuration, by asking or from flags
     Init(Box<init::Args>),
     /// Print the completions for a shell
-    Completions(completions::Args),
+    Completions(generated::CompletionsArgs),
     /// Print the manual, or write all of its pages
-    Man(man::Args),
+    Man(generated::ManArgs),
     /// Ask the Protime API itself
     Remote(remote::Args),
     /// Simulate a Protime tenant on loopback, to rehearse against
@@ -137,34 +142,59 @@ impl Cli {
         };
         let sockets = || sockets::Sockets::find(&self.config, || Ok(load(&self.config)?));
         match self.command {
-            Command::Run => run::run(config()?, early),
+            Command::Run => daemon(config()?, early),
             Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => {
                 let sockets = sockets()?;
-                Ok(sockets.judged(client(status::run(args, &sockets))?))
+                client(status::run(args, &sockets)).map(|code| sockets.judged(code))
             }
             Command::History(args) => {
                 let sockets = sockets()?;
-                Ok(sockets.judged(client(history::run(args, &sockets))?))
+                client(history::run(args, &sockets)).map(|code| sockets.judged(code))
             }
             Command::Renew(args) => client(renew::run(args, &config()?)),
             Command::Reload => client(reload::run(&self.config, config())),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
             Command::Init(args) => init::run(&args, &self.config),
-            Command::Completions(args) => completions::run(&args, Self::command()),
-            Command::Man(args) => man::run(&args, Self::command()),
+            Command::Completions(args) => generated::completions(&args, Self::command()),
+            Command::Man(args) => generated::man(&args, Self::command()),
             Command::Remote(args) => client(remote::run(args, &config()?)),
-            Command::Sandbox(args) => run::sandbox(*args),
-            Command::Demo(args) => run::runtime()?.block_on(demo::run(args)),
+            Command::Sandbox(args) => {
+                let ended = runtime()?.block_on(sandbox::run(*args));
+                ended.map(|()| ExitCode::SUCCESS).map_err(|error| anyhow::anyhow!("{error:?}"))
+            }
+            Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         }
     }
 }
 
-fn load(file: &std::path::Path) -> Result<Config, failure::Failure> {
+fn load(file: &Path) -> Result<Config, failure::Failure> {
     config::load(file).map_err(|error| {
-        failure::Failure::Configuration(error.render(style::Style::of(&std::io::stderr()).colour))
+        failure::Failure::Configuration(error.render(style::Style::of(&io::stderr()).colour))
     })
+}
+
+fn daemon(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
+    let early = early.map_or_else(Early::catch, Ok)?;
+    check::named(&config)?;
+    logging::init(config.daemon.log_level, config.daemon.log_format);
+    let runtime = runtime()?;
+    let done = runtime.block_on(app::run(config, early));
+    // What still blocks (a DNS query, say) must not hold up the end.
+    runtime.shutdown_background();
+    done?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A runtime of two workers: one stalled task stops no one, and an idle one costs little.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_name("worker")
+        .enable_all()
+        .build()
 }
 
 /// Runs a command that only asks the daemon or Protime: one thread is enough.

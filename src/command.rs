@@ -51,11 +51,7 @@ use crate::{
     duration,
 };
 
-pub(crate) use self::{
-    program::{NotRunnable, find},
-    tail::Tail,
-    task::Program,
-};
+pub(crate) use self::{program::NotRunnable, tail::Tail, task::Program};
 
 /// How long a program has between SIGTERM and SIGKILL when the daemon stops: well within the 20 s
 /// in which the daemon has promised to be gone.

@@ -6,9 +6,10 @@
 //!
 //! * `source` and `layout` know a text and its places, `error` renders, `report` collects, `value` is one value of
 //!   the file;
-//! * `units`, `names`, `address`, `cron`, `forms` and `filter` read single values, each the whole text or saying
-//!   why not (`wrong`); `settings` is what becomes of them;
-//! * `key` says what an entry of the `schema` is; `redact` knows from the schema what must not be shown;
+//! * `units`, `names`, `address`, `cron` and `forms` read single values, each the whole text or saying
+//!   why not; `settings` is what becomes of them;
+//! * `key` says what an entry of the `schema` is, which also makes structs of the tables that become settings as they
+//!   are; `redact` knows from the schema what must not be shown;
 //! * `table` judges a table by the schema, `document` a whole file;
 //! * `shared`, `key_sink`, `resync` (with `length`), `webhook`, `tenant`, `include` and `sections` make the
 //!   [`Config`] of it, and report what only several values together can have wrong, over the whole configuration
@@ -21,7 +22,6 @@ mod address;
 mod cron;
 mod document;
 pub(crate) mod error;
-mod filter;
 mod forms;
 mod include;
 mod key;
@@ -44,7 +44,6 @@ mod tenant;
 mod units;
 mod value;
 mod webhook;
-mod wrong;
 
 #[cfg(test)]
 mod tests;
@@ -58,11 +57,12 @@ use crate::{clock, regular_file};
 use sections::Surroundings;
 
 pub(crate) use error::ConfigError;
+pub(crate) use schema::{Api, Daemon, Metrics};
 pub(crate) use secret::SecretError;
-pub(crate) use sections::usual_sockets;
+pub(crate) use sections::{Config, usual_sockets};
 pub(crate) use settings::{
-    Api, Command, Config, Daemon, Delivery, Endpoint, KeyFormat, KeySink, LogFormat, Metrics, OnFailure,
-    ReadKind, ReadResync, Resync, ResyncKind, SecretSource, Tenant, Webhook,
+    Command, Delivery, Endpoint, KeyFormat, KeySink, LogFormat, OnFailure, ReadKind, ReadResync, Resync,
+    ResyncKind, SecretSource, Tenant, Webhook,
 };
 
 /// Reads and checks a file.
@@ -86,15 +86,15 @@ pub(crate) fn likely_sockets(file: &Path) -> Option<(PathBuf, PathBuf)> {
 
 /// The settings that are different and that only a restart puts in force.
 pub(crate) fn needs_restart(earlier: (&Daemon, &Metrics), config: &Config) -> Vec<String> {
-    let mut settings = schema::program::DAEMON.needing_restart(earlier.0, &config.daemon);
-    settings.extend(schema::program::METRICS.needing_restart(earlier.1, &config.metrics));
+    let mut settings = schema::DAEMON.table.needing_restart(earlier.0, &config.daemon);
+    settings.extend(schema::METRICS.table.needing_restart(earlier.1, &config.metrics));
     settings
 }
 
 fn check(file: &Path, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, ConfigError> {
     let credentials = (surroundings.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let (mut seen, mut included) = (seen::Seen::new(surroundings.now, credentials), Vec::new());
-    let (found, config) = document::read(file, text, 0, &schema::program::ROOT, |root| {
+    let (found, config) = document::read(file, text, 0, &schema::ROOT.table, |root| {
         sections::root(root, file, surroundings, &mut seen, &mut included)
     });
     let mut findings = vec![found];
@@ -120,7 +120,7 @@ fn check(file: &Path, text: &str, surroundings: &Surroundings<'_>) -> Result<Con
 /// Reads a file that must be UTF-8.
 fn read(file: &Path) -> Result<String, ConfigError> {
     let bytes = regular_file::read(file).map_err(|error| unreadable(file, &error))?;
-    document::decode(bytes).map_err(|text| ConfigError::new(vec![document::not_utf8(file, &text, 0)]))
+    String::from_utf8(bytes).map_err(|error| ConfigError::new(vec![document::not_utf8(file, &error, 0)]))
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> ConfigError {

@@ -10,10 +10,10 @@
 //!
 //! In reading order: [`webhook`], [`key`] and [`state`] say who is who and what is known; [`gap`], [`lifetime`],
 //! [`grain`] and [`backoff`] are the arithmetic of time; [`reason`], [`renewal`], [`post`], [`outbox`] and
-//! [`removed`] are the parts of a state; then [`plan`], [`transition`] and [`journal`]. [`object`],
+//! [`removed`] are the parts of a state; then [`plan`], [`transition`], [`onward`] and [`journal`]. [`object`],
 //! [`collection`], [`filter`], [`query`] and [`page_cursor`] serve the reading of a collection, [`task`],
 //! [`event`] and [`report`] are what programs, subscribers and clients are told. [`words`] makes kinds that have
-//! a word each.
+//! a word each, [`wrong`] says why a text is not what it should be.
 
 pub(crate) mod backoff;
 pub(crate) mod collection;
@@ -25,6 +25,7 @@ pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod lifetime;
 pub(crate) mod object;
+pub(crate) mod onward;
 pub(crate) mod outbox;
 pub(crate) mod page_cursor;
 pub(crate) mod plan;
@@ -40,3 +41,4 @@ pub(crate) mod task;
 pub(crate) mod transition;
 pub(crate) mod webhook;
 pub(crate) mod words;
+pub(crate) mod wrong;

@@ -4,25 +4,28 @@
 //! Laws: a delivery may be repeated at will, it has the same effect twice; an older key never replaces a newer
 //! one where that is in our hands; a key is in no argument, environment or log.
 //!
-//! One file a kind, in reading order: [`command`] and [`http`] hand the key over, [`mod@file`] keeps it where a
+//! A program and a server get the JSON object of [`TaskContext::message`] with the key; [`mod@file`] keeps it where a
 //! receiver reads it.
 
-mod command;
 mod file;
-mod http;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 
+use reqwest::Method;
+
 use crate::{
+    command::Program,
     config,
     domain::{
         key::WebhookKey,
         task::{TaskContext, TaskError, TaskOutput},
     },
-    http::{BuildError, Outbound},
+    http::{BuildError, Endpoint, Outbound},
 };
 
-use self::{command::CommandSink, file::FileSink, http::HttpSink};
+use self::file::FileSink;
 
 /// What can be seen to keep a key from such a sink, without touching anything and perhaps as another user than
 /// the daemon's.
@@ -39,10 +42,12 @@ pub(crate) fn objection(config: &config::KeySink) -> Option<String> {
 pub(crate) enum KeySink {
     /// A file, replaced atomically.
     File(FileSink),
-    /// A program that gets the key on standard input.
-    Command(CommandSink),
-    /// A server that gets the key by PUT.
-    Http(HttpSink),
+    /// A program that gets the key on standard input and nowhere else: arguments and environment of a process can
+    /// be read by others.
+    Command(Program),
+    /// A server that gets the key by PUT, with `key_version`: should two requests overtake each other on their way,
+    /// it tells by it which key is newer.
+    Http(Endpoint),
 }
 
 impl KeySink {
@@ -57,8 +62,8 @@ impl KeySink {
             config::KeySink::File { path, format, mode, group } => {
                 Self::File(FileSink::new(path, *format, *mode, group.as_deref()))
             }
-            config::KeySink::Command(command) => Self::Command(CommandSink::new(command, secret_env)),
-            config::KeySink::Http(endpoint) => Self::Http(HttpSink::new(outbound.endpoint(endpoint)?)),
+            config::KeySink::Command(command) => Self::Command(Program::new(command, secret_env)),
+            config::KeySink::Http(endpoint) => Self::Http(outbound.endpoint(endpoint)?),
         })
     }
 
@@ -67,8 +72,8 @@ impl KeySink {
     pub(crate) fn id(&self) -> String {
         match self {
             Self::File(sink) => sink.id(),
-            Self::Command(sink) => sink.id(),
-            Self::Http(sink) => sink.id(),
+            Self::Command(program) => format!("command:{}", program.words()),
+            Self::Http(endpoint) => format!("http:{}", endpoint.url()),
         }
     }
 
@@ -77,8 +82,8 @@ impl KeySink {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::File(sink) => sink.id(),
-            Self::Command(sink) => sink.label(),
-            Self::Http(sink) => sink.label(),
+            Self::Command(program) => format!("command:{}", program.name()),
+            Self::Http(endpoint) => format!("http:{}", endpoint.place()),
         }
     }
 
@@ -93,8 +98,8 @@ impl KeySink {
     pub(crate) async fn preflight(&self, current: Option<(&WebhookKey, u64)>) -> Result<(), TaskError> {
         match self {
             Self::File(sink) => sink.preflight(current).await,
-            Self::Command(sink) => sink.preflight().await,
-            Self::Http(sink) => sink.preflight().await,
+            Self::Command(program) => program.preflight().await,
+            Self::Http(endpoint) => endpoint.preflight().await,
         }
     }
 
@@ -108,7 +113,8 @@ impl KeySink {
     }
 
     /// Delivers `key`, which is number `version` of its webhook. `stop` ends a program; a file is
-    /// finished, which takes no time. The output is the end of what a program wrote.
+    /// finished, which takes no time. Exit status 0 and an answer of 2xx mean that the key is in force. The output
+    /// is the end of what a program wrote.
     pub(crate) async fn deliver(
         &self,
         context: &TaskContext,
@@ -118,8 +124,14 @@ impl KeySink {
     ) -> Result<TaskOutput, TaskError> {
         match self {
             Self::File(sink) => sink.deliver(context, key, version).await,
-            Self::Command(sink) => sink.deliver(context, key, version, stop).await,
-            Self::Http(sink) => sink.deliver(context, key, version, stop).await,
+            Self::Command(program) => {
+                program.invocation(context, Some((key, version))).run(stop).await.into_result()
+            }
+            Self::Http(endpoint) => {
+                let message = context.message(Some((key, version)));
+                let sent = endpoint.send(Method::PUT, endpoint.url(), Some(&message), Some(key.expose()));
+                endpoint.unless(stop, "the request to", sent).await?.into_result()
+            }
         }
     }
 

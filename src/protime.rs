@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, atomic::AtomicBool};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::{
     counters::Counters,
@@ -54,21 +55,13 @@ pub(crate) use wire::{List, Odd};
 const READ_SCOPE: &str = "connector-protimeapi-webhooks.read";
 const WRITE_SCOPE: &str = "connector-protimeapi-webhooks.write";
 
-pub(crate) fn needed_scopes(collections_read: &[&str]) -> Vec<String> {
-    let mut scopes = vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()];
-    for scope in collections_read.iter().copied().map(collection::scope) {
+pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec<String> {
+    let of_webhooks = [READ_SCOPE, WRITE_SCOPE].map(str::to_owned).into_iter();
+    let of_collections = collections_read.iter().copied().map(collection::scope);
+    let mut scopes = Vec::new();
+    for scope in of_webhooks.chain(of_collections).chain(others.iter().cloned()) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
-        }
-    }
-    scopes
-}
-
-pub(crate) fn wanted_scopes(collections_read: &[&str], others: &[String]) -> Vec<String> {
-    let mut scopes = needed_scopes(collections_read);
-    for scope in others {
-        if !scopes.contains(scope) {
-            scopes.push(scope.clone());
         }
     }
     scopes
@@ -150,33 +143,33 @@ impl TenantClient {
     }
 
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
-        self.inner.auth.expires_at()
+        self.inner.auth.known().expires_at
     }
 
     /// The scopes of the newest token, if Protime named them.
     pub(crate) fn granted_scopes(&self) -> Option<Vec<String>> {
-        self.inner.auth.granted()
+        self.inner.auth.known().granted
     }
 
     pub(crate) fn missing_scopes(&self) -> Vec<String> {
-        self.inner.auth.missing()
+        self.inner.auth.known().missing
     }
 
     /// The scope that reading a collection needs, if it was asked for and the newest token lacks it; and since when.
     pub(crate) fn lacks_scope_of(&self, collection: &str) -> Option<(String, Option<Timestamp>)> {
         let scope = collection::scope(collection);
-        self.missing_scopes().contains(&scope).then(|| (scope, self.inner.auth.missing_since()))
+        self.missing_scopes().contains(&scope).then(|| (scope, self.inner.auth.known().missing_since))
     }
 
     /// Protime's clock minus ours by the `Date` of its answers, to about half a second plus half of the
     /// request's time; positive where Protime is ahead. `None` before it is known.
     pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
-        self.inner.http.skew()
+        self.inner.http.clock().skew()
     }
 
     /// The time on Protime's clock, whatever happens to ours; `None` before it is known.
     pub(crate) fn protime_time(&self) -> Option<Timestamp> {
-        self.inner.http.protime_time()
+        self.inner.http.clock().time(Instant::now())
     }
 }
 

@@ -3,22 +3,22 @@
 //! Law: done means that the receiver has everything that had changed when the resync *began*. How
 //! that comes about is the business of the kind that the operator chose; there is one file a kind.
 //!
-//! In reading order: [`command`] and [`http`] leave the work to others; [`read`] takes what the daemon itself
-//! has read, and gives it to a receiver or to a program.
+//! In reading order: a program and [`http`] do the work themselves; [`read`] takes what the daemon has read, and
+//! gives it to a receiver or to a program.
 
-mod command;
 mod http;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 
 use crate::{
+    command::Program,
     config::{self, ResyncKind},
     domain::task::{TaskContext, TaskError, TaskOutput},
-    http::{BuildError, Outbound},
+    http::{BuildError, Endpoint, Outbound},
 };
-
-use self::{command::CommandResync, http::HttpResync};
 
 pub(crate) use read::{Outlet, Read, Target};
 
@@ -45,11 +45,9 @@ impl Resync {
     ) -> Result<Self, BuildError> {
         Ok(match &config.kind {
             ResyncKind::Command(command) => {
-                Self::Task(ResyncTask::Command(CommandResync::new(command, secret_env)))
+                Self::Task(ResyncTask::Command(Program::new(command, secret_env)))
             }
-            ResyncKind::Http(endpoint) => {
-                Self::Task(ResyncTask::Http(HttpResync::new(outbound.endpoint(endpoint)?)))
-            }
+            ResyncKind::Http(endpoint) => Self::Task(ResyncTask::Http(outbound.endpoint(endpoint)?)),
             ResyncKind::Read(read) => Self::Read(Read::new(read, destination_url, secret_env, outbound)?),
             ResyncKind::None => Self::None,
         })
@@ -58,8 +56,11 @@ impl Resync {
 
 #[derive(Debug, Clone)]
 pub(crate) enum ResyncTask {
-    Command(CommandResync),
-    Http(HttpResync),
+    /// A program that is told the gap on standard input and in its environment; exit status 0 is its word that the
+    /// receiver is up to date. A resync has no use for the key, so it does not get it.
+    Command(Program),
+    /// A server that gets the JSON object of a program by POST.
+    Http(Endpoint),
 }
 
 impl ResyncTask {
@@ -70,8 +71,8 @@ impl ResyncTask {
         stop: impl Future<Output = ()>,
     ) -> Result<TaskOutput, TaskError> {
         match self {
-            Self::Command(command) => command.run(context, stop).await,
-            Self::Http(http) => http.run(context, stop).await,
+            Self::Command(program) => program.invocation(context, None).run(stop).await.into_result(),
+            Self::Http(endpoint) => http::run(endpoint, context, stop).await,
         }
     }
 }

@@ -38,11 +38,11 @@ use std::{
 pub(crate) use answers::Answer;
 pub(crate) use changes::Changed;
 use changes::Changes;
-pub(crate) use commit::{Commit, OfTenant};
+pub(crate) use commit::{Commit, Look, OfTenant};
 pub(crate) use configuration::Configured;
 pub(crate) use cursors::Move;
 pub(crate) use keys::{Keys, StoredKey};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use writer::Worker;
 
 use crate::failpoint;
@@ -210,6 +210,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Without it a cached statement is compiled again for every value, in case another plan is better for it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A key that was replaced must not linger in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(64);

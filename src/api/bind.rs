@@ -33,7 +33,6 @@ use crate::unix_group::{self, UnknownGroup};
 
 /// What a Unix socket's address holds at most, without its final NUL (`unix(7)`).
 const LONGEST_ADDRESS: usize = 107;
-/// Marks the name under which a socket is made ready.
 const UNFINISHED: &str = ".new";
 /// So many bytes of a socket's name are in its unfinished name where the whole path would be too long for an
 /// address: what the kernel's own path of an open folder leaves room for.
@@ -50,31 +49,22 @@ pub(crate) enum BindError {
     )]
     TooLong(PathBuf),
     #[error(
-        "the folder {} of the socket {} cannot be made: {source}; make it, writable for this user, \
-         or configure another path",
-        .folder.display(), .path.display()
+        "the folder {folder} of the socket {path} cannot be made: {source}; make it, writable for this user, or configure \
+         another path"
     )]
     Folder { path: PathBuf, folder: PathBuf, source: io::Error },
-    #[error(
-        "{} exists and is not a socket, so it is left alone; move it away or configure another path",
-        .0.display()
-    )]
+    #[error("{0} exists and is not a socket, so it is left alone; move it away or configure another path")]
     NotASocket(PathBuf),
-    #[error(
-        "another process listens on the socket {}; stop it or configure another path",
-        .0.display()
-    )]
+    #[error("another process listens on the socket {0}; stop it or configure another path")]
     InUse(PathBuf),
-    #[error("the socket {} cannot get its group: {source}", .path.display())]
+    #[error("the socket {path} cannot get its group: {source}")]
     Group { path: PathBuf, source: UnknownGroup },
     #[error(
-        "the socket {} cannot be handed to the group '{group}': {source}; the daemon's user must be a member of it",
-        .path.display()
+        "the socket {path} cannot be handed to the group '{group}': {source}; the daemon's user must be a member of it"
     )]
     HandOver { path: PathBuf, group: String, source: io::Error },
     #[error(
-        "cannot {doing} the socket {}: {source}; the daemon's user must be able to write to its folder",
-        .path.display()
+        "cannot {doing} the socket {path}: {source}; the daemon's user must be able to write to its folder"
     )]
     Refused { path: PathBuf, doing: &'static str, source: io::Error },
 }
@@ -122,15 +112,13 @@ pub(crate) fn bind(path: &Path, mode: u32, group: Option<&str>) -> Result<BoundS
         .map_err(|source| BindError::Group { path: path.to_owned(), source })?;
     make_folder(path)?;
     refuse_what_lives(path)?;
-
-    let refused = |doing| move |source| BindError::Refused { path: path.to_owned(), doing, source };
     let unfinished = unfinished(path);
     remove_leftover(&unfinished)?;
 
-    let socket = bound(&unfinished).map_err(refused("make"))?;
+    let socket = bound(&unfinished).map_err(refused(path, "make"))?;
     let finished = finish(&socket, &unfinished, path, mode, group)
-        .and_then(|()| fs::rename(&unfinished, path).map_err(refused("put in place")))
-        .and_then(|()| identity(path).map_err(refused("look at")));
+        .and_then(|()| fs::rename(&unfinished, path).map_err(refused(path, "put in place")))
+        .and_then(|()| identity(path).map_err(refused(path, "look at")));
     match finished {
         Ok(file) => Ok(BoundSocket { listener: UnixListener::from(socket), path: path.to_owned(), file }),
         Err(error) => {
@@ -175,7 +163,6 @@ fn finish(
     mode: u32,
     group: Option<(&str, u32)>,
 ) -> Result<(), BindError> {
-    let refused = |doing| move |source| BindError::Refused { path: path.to_owned(), doing, source };
     if let Some((name, gid)) = group {
         std::os::unix::fs::chown(unfinished, None, Some(gid)).map_err(|source| BindError::HandOver {
             path: path.to_owned(),
@@ -183,8 +170,14 @@ fn finish(
             source,
         })?;
     }
-    fs::set_permissions(unfinished, fs::Permissions::from_mode(mode)).map_err(refused("set the mode of"))?;
-    rustix::net::listen(socket, BACKLOG).map_err(io::Error::from).map_err(refused("listen on"))
+    fs::set_permissions(unfinished, fs::Permissions::from_mode(mode))
+        .map_err(refused(path, "set the mode of"))?;
+    rustix::net::listen(socket, BACKLOG).map_err(io::Error::from).map_err(refused(path, "listen on"))
+}
+
+fn refused(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> BindError {
+    let path = path.to_owned();
+    move |source| BindError::Refused { path, doing, source }
 }
 
 fn make_folder(path: &Path) -> Result<(), BindError> {
@@ -199,10 +192,9 @@ fn make_folder(path: &Path) -> Result<(), BindError> {
 
 /// An error unless the path is free or holds a socket at which no one listens.
 fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
-    let refused = |source| BindError::Refused { path: path.to_owned(), doing: "look at", source };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(refused(error)),
+        Err(error) => return Err(refused(path, "look at")(error)),
         Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(path.to_owned())),
         Ok(_) => {}
     }
@@ -211,7 +203,7 @@ fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
         // A full backlog is a sign of life as well.
         Ok(_) => Err(BindError::InUse(path.to_owned())),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(refused(path, "look at")(error)),
     }
 }
 
@@ -219,11 +211,7 @@ fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
 fn remove_leftover(unfinished: &Path) -> Result<(), BindError> {
     match fs::symlink_metadata(unfinished) {
         Ok(found) if !found.file_type().is_socket() => Err(BindError::NotASocket(unfinished.to_owned())),
-        Ok(_) => fs::remove_file(unfinished).map_err(|source| BindError::Refused {
-            path: unfinished.to_owned(),
-            doing: "remove",
-            source,
-        }),
+        Ok(_) => fs::remove_file(unfinished).map_err(refused(unfinished, "remove")),
         // What else is wrong shows, with a better name, when the socket is made.
         Err(_) => Ok(()),
     }

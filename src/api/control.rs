@@ -21,7 +21,6 @@ use super::{
     problem::Problem,
     query::{self, Named, Parameters},
     read::{self, Audience, Source},
-    reload,
     serve::Stopping,
     verify,
 };
@@ -47,7 +46,7 @@ pub(crate) fn router(service: Service) -> Router {
                 .layer(DefaultBodyLimit::max(usize::try_from(verify::LARGEST_EVENT).unwrap_or(usize::MAX))),
         )
         .route("/v1/poll", post(poll))
-        .route("/v1/reload", post(reload::reload));
+        .route("/v1/reload", post(reload));
     read::served(routes, service, Audience::Operator)
 }
 
@@ -128,4 +127,24 @@ async fn poll(State(source): State<Source>, parameters: Parameters) -> Result<Re
     let tenants: Vec<_> =
         polled.into_iter().map(|polled| json!({ "tenant": polled.tenant, "error": polled.error })).collect();
     Ok(Json(json!({ "tenants": tenants })).into_response())
+}
+
+/// Another configuration is put in force, or is told what is wrong with it.
+async fn reload(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
+    parameters.only([])?;
+    Ok(match source.service.reload().await {
+        Ok(reloaded) => Json(json!({
+            "tenants": reloaded.tenants,
+            "webhooks": reloaded.webhooks,
+            "needs_restart": reloaded.needs_restart,
+            "warnings": reloaded.warnings,
+        }))
+        .into_response(),
+        Err(wrong) => {
+            let problem = Problem::configuration(wrong.message);
+            let mut body = problem.body();
+            body["problems"] = json!(wrong.problems);
+            problem.response(body)
+        }
+    })
 }

@@ -4,7 +4,7 @@
 //! (it was away for too long, or the daemon was restarted), the first event is `reset`: read the
 //! webhooks again. A subscriber that reads slowly holds up no one; it gets a `reset`, too.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use axum::{
     Extension,
@@ -66,21 +66,18 @@ async fn next(subscriber: &mut Subscriber, stopping: &mut Stopping) -> Option<St
 }
 
 fn written(received: Received) -> String {
-    let notices = match received {
-        Received::Notices(notices) => notices,
-        Received::Lagged(id) => {
-            let event = Event {
-                error: Some("events were missed; read the webhooks again".to_owned()),
-                ..Event::new(Kind::Reset, clock::now())
-            };
-            let data = serde_json::to_string(&event).unwrap_or_default();
-            return format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind.as_str());
+    match received {
+        Received::Notices(notices) => {
+            notices.iter().map(|it| one(&it.id, it.kind, &it.data)).collect::<Vec<_>>().concat()
         }
-    };
-    let mut text = String::new();
-    for notice in notices {
-        let _infallible =
-            write!(text, "id: {}\nevent: {}\ndata: {}\n\n", notice.id, notice.kind.as_str(), notice.data);
+        Received::Lagged(id) => {
+            let error = Some("events were missed; read the webhooks again".to_owned());
+            let event = Event { error, ..Event::new(Kind::Reset, clock::now()) };
+            one(&id, event.kind, &serde_json::to_string(&event).unwrap_or_default())
+        }
     }
-    text
+}
+
+fn one(id: &impl Display, kind: Kind, data: &str) -> String {
+    format!("id: {id}\nevent: {}\ndata: {data}\n\n", kind.as_str())
 }

@@ -21,7 +21,6 @@ use crate::{
     service::Imported,
 };
 
-/// The largest body of an import, in bytes.
 pub(super) const LARGEST_BODY: usize = 64 * 1024;
 
 #[derive(Deserialize)]

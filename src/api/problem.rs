@@ -18,97 +18,58 @@ pub(super) struct Problem {
     detail: String,
 }
 
+/// Each problem: its status, its word for programs, its title and its detail.
+macro_rules! problems {
+    ($($name:ident($($given:ident: $type:ty),*) = $status:ident $kind:expr, $title:literal, $detail:expr;)+) => {
+        impl Problem {$(
+            pub(super) fn $name($($given: $type),*) -> Self {
+                Self { status: StatusCode::$status, kind: $kind, title: $title, detail: $detail }
+            }
+        )+}
+    };
+}
+
+problems! {
+    unknown_path(path: &str) = NOT_FOUND "unknown-path", "There is nothing at this path", format!(
+        "'{path}' is not a path of this socket; GET /v1/status and GET /v1/webhooks are good places to start"
+    );
+    method(method: &str, path: &str) = METHOD_NOT_ALLOWED
+        "method-not-allowed", "This path does not take this method",
+        format!("'{path}' does not take {method}; the Allow header says what it takes");
+    control_only(method: &str, path: &str) = FORBIDDEN
+        "control-socket-only", "The status socket is read only and gives out no secret",
+        format!("send {method} {path} to the control socket (control_socket in [daemon])");
+    invalid_name(detail: String) = NOT_FOUND "unknown-webhook", "There is no such webhook", detail;
+    query(detail: String) = BAD_REQUEST "invalid-query", "The query is not understood", detail;
+    body_not_understood(detail: String) = BAD_REQUEST
+        "invalid-body", "The request's body is not understood", detail;
+    // A key cannot be imported while Protime may be giving out another one.
+    post_in_flight(path: &WebhookPath) = CONFLICT "post-in-flight", "A POST to Protime is in flight", format!(
+        "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
+             key in force, and import only if it is wrong"
+    );
+    too_large(limit: u64) = PAYLOAD_TOO_LARGE
+        "too-large", "The request's body is too large", format!("a body may have {limit} bytes");
+    no_key(path: &WebhookPath) = SERVICE_UNAVAILABLE "no-key", "There is no key yet", format!(
+        "'{path}' has no key before its first renewal; ask with ?after=0&wait=30s to wait for it"
+    );
+    stopping() = SERVICE_UNAVAILABLE
+        "stopping", "The daemon is stopping", "connect and ask again once it has started".to_owned();
+    too_many_connections(limit: usize) = SERVICE_UNAVAILABLE
+        "too-many-connections", "Too many connections",
+        format!("a user may have {limit} connections to this socket; close some or reuse them");
+    // An event that is not to be believed, for the reason `malformed` or `mismatch`.
+    not_genuine(reason: &'static str, detail: String) = UNAUTHORIZED
+        reason, "The event is not genuine", detail;
+    configuration(detail: String) = UNPROCESSABLE_ENTITY
+        "configuration", "The configuration is wrong; the one before stays in force", detail;
+    store(error: &Unavailable) = INTERNAL_SERVER_ERROR
+        "store", "The daemon cannot read its state", error.to_string();
+}
+
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Self {
-        Self { status, kind, title, detail }
-    }
-
-    pub(super) fn unknown_path(path: &str) -> Self {
-        let detail = format!(
-            "'{path}' is not a path of this socket; GET /v1/status and GET /v1/webhooks are good places to start"
-        );
-        Self::new(StatusCode::NOT_FOUND, "unknown-path", "There is nothing at this path", detail)
-    }
-
-    pub(super) fn method(method: &str, path: &str) -> Self {
-        let detail = format!("'{path}' does not take {method}; the Allow header says what it takes");
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "This path does not take this method",
-            detail,
-        )
-    }
-
-    pub(super) fn control_only(method: &str, path: &str) -> Self {
-        let detail = format!("send {method} {path} to the control socket (control_socket in [daemon])");
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "control-socket-only",
-            "The status socket is read only and gives out no secret",
-            detail,
-        )
-    }
-
     pub(super) fn unknown_webhook(path: &WebhookPath) -> Self {
         Self::invalid_name(format!("no webhook is configured as '{path}'; GET /v1/webhooks lists them all"))
-    }
-
-    pub(super) fn invalid_name(detail: String) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "unknown-webhook", "There is no such webhook", detail)
-    }
-
-    pub(super) fn query(detail: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid-query", "The query is not understood", detail)
-    }
-
-    pub(super) fn body_not_understood(detail: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid-body", "The request's body is not understood", detail)
-    }
-
-    /// 409: a key cannot be imported while Protime may be giving out another one.
-    pub(super) fn post_in_flight(path: &WebhookPath) -> Self {
-        let detail = format!(
-            "'{path}' is about to get another key from Protime, so the given one is dead or soon will be; look at the \
-                 key in force, and import only if it is wrong"
-        );
-        Self::new(StatusCode::CONFLICT, "post-in-flight", "A POST to Protime is in flight", detail)
-    }
-
-    pub(super) fn too_large(limit: u64) -> Self {
-        let detail = format!("a body may have {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request's body is too large", detail)
-    }
-
-    pub(super) fn no_key(path: &WebhookPath) -> Self {
-        let detail = format!(
-            "'{path}' has no key before its first renewal; ask with ?after=0&wait=30s to wait for it"
-        );
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-key", "There is no key yet", detail)
-    }
-
-    pub(super) fn stopping() -> Self {
-        let detail = "connect and ask again once it has started".to_owned();
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The daemon is stopping", detail)
-    }
-
-    pub(super) fn too_many_connections(limit: usize) -> Self {
-        let detail = format!("a user may have {limit} connections to this socket; close some or reuse them");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-connections", "Too many connections", detail)
-    }
-
-    /// 401: an event that is not to be believed, for the reason `malformed` or `mismatch`.
-    pub(super) fn not_genuine(reason: &'static str, detail: String) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, reason, "The event is not genuine", detail)
-    }
-
-    pub(super) fn configuration(detail: String) -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "configuration",
-            "The configuration is wrong; the one before stays in force",
-            detail,
-        )
     }
 
     pub(super) fn body(&self) -> serde_json::Value {
@@ -123,21 +84,18 @@ impl Problem {
         }
         body
     }
-}
 
-impl From<Unavailable> for Problem {
-    fn from(error: Unavailable) -> Self {
-        let detail = error.to_string();
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "The daemon cannot read its state", detail)
-    }
-}
-
-impl Problem {
     /// The answer with a body that says more than the problem itself.
     pub(super) fn response(&self, body: serde_json::Value) -> Response {
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Self::store(&error)
     }
 }
 

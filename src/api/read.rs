@@ -1,19 +1,26 @@
-//! What both sockets answer: health, status, webhooks and their history.
+//! What both sockets answer: health, status, webhooks and their history, and the metrics, which a loopback address
+//! answers as well if one is configured.
 
 use axum::{
     Json, Router,
     extract::State,
-    http::{Method, StatusCode, Uri},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 
 use super::{
-    events, metrics,
+    events,
     problem::Problem,
     query::{self, Named, Parameters},
 };
 use crate::{domain::report, redact, service::Service};
+
+/// The text format that every version of Prometheus reads.
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Connections to the loopback address at a time: no one knows whose they are, and few scrape.
+pub(crate) const METRICS_CONNECTIONS: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
@@ -42,11 +49,16 @@ pub(super) fn router() -> Router<Source> {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/events", get(events::events))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(metrics))
         .route("/v1/status", get(status))
         .route("/v1/webhooks", get(webhooks))
         .route("/v1/webhooks/{tenant}/{name}", get(webhook))
         .route("/v1/webhooks/{tenant}/{name}/history", get(history))
+}
+
+/// The metrics alone, for a loopback address.
+pub(crate) fn metrics_router(service: Service) -> Router {
+    served(Router::new().route("/metrics", get(metrics)), service, Audience::Anyone)
 }
 
 /// The routes, with an answer to everything that they do not have.
@@ -120,4 +132,11 @@ async fn history(
         }
     }
     Ok(Json(history))
+}
+
+async fn metrics(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
+    parameters.only([])?;
+    let mut response = source.service.metrics().await?.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, METRICS);
+    Ok(response)
 }

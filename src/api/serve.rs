@@ -5,7 +5,7 @@
 //! idle connections at once, ends long polls, lets requests under way finish for a moment and then
 //! drops the rest.
 
-use std::{collections::HashMap, future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, io, os::fd::AsFd, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -19,6 +19,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use rustix::net::SendFlags;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -30,9 +31,7 @@ use super::{bind::BoundSocket, body, problem::Problem, verify::LARGEST_EVENT};
 
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 16 * 1024;
-/// The largest body of a request, in bytes.
 const LARGEST_BODY: u64 = 64 * 1024;
 /// How long requests under way may go on after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -64,55 +63,36 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Where connections come from. Dropping it closes it.
+/// Where connections come from, each with the user at its other end; `None` if that one has gone already.
+/// Dropping it closes it.
 pub(crate) trait Door: Send {
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Stream: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static;
 
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-
-    /// The user at the other end, as the kernel vouches for it; `None` if it has gone already.
-    fn user(stream: &Self::Stream) -> Option<u32>;
-
-    /// Writes what fits without waiting.
-    fn try_write(stream: &Self::Stream, bytes: &[u8]) -> io::Result<usize>;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<u32>)>> + Send;
 }
 
 impl Door for (UnixListener, BoundSocket) {
     type Stream = UnixStream;
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        self.0.accept().await.map(|(stream, _)| stream)
-    }
-
-    fn user(stream: &UnixStream) -> Option<u32> {
-        stream.peer_cred().ok().map(|peer| peer.uid())
-    }
-
-    fn try_write(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
-        stream.try_write(bytes)
+    async fn accept(&self) -> io::Result<(UnixStream, Option<u32>)> {
+        let (stream, _) = self.0.accept().await?;
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
+        Ok((stream, user))
     }
 }
 
 impl Door for TcpListener {
     type Stream = TcpStream;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        TcpListener::accept(self).await.map(|(stream, _)| stream)
-    }
-
-    /// No one knows: all share the connections of one.
-    fn user(_stream: &TcpStream) -> Option<u32> {
-        Some(u32::MAX)
-    }
-
-    fn try_write(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-        stream.try_write(bytes)
+    async fn accept(&self) -> io::Result<(TcpStream, Option<u32>)> {
+        // No one knows whose they are: all share the connections of one.
+        TcpListener::accept(self).await.map(|(stream, _)| (stream, Some(u32::MAX)))
     }
 }
 
 /// Answers every connection with `router` until `shutdown`, then within about a second.
-pub(crate) async fn answer_all<D: Door>(
-    door: D,
+pub(crate) async fn answer_all(
+    door: impl Door,
     router: Router,
     connections_per_user: usize,
     shutdown: impl Future<Output = ()>,
@@ -133,11 +113,11 @@ pub(crate) async fn answer_all<D: Door>(
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
             accepted = door.accept() => match accepted {
-                Ok(stream) => match admit::<D>(&mut users, connections_per_user, &stream) {
+                Ok((stream, user)) => match admit(&mut users, connections_per_user, user) {
                     Some(permit) => {
                         connections.spawn(answer(stream, router.clone(), stopping.clone(), permit));
                     }
-                    None => refuse::<D>(connections_per_user, &stream),
+                    None => refuse(connections_per_user, &stream),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -157,25 +137,24 @@ pub(crate) async fn answer_all<D: Door>(
 }
 
 /// A place among the connections of the peer's user, if there is one left.
-fn admit<D: Door>(
+fn admit(
     users: &mut HashMap<u32, Arc<Semaphore>>,
     limit: usize,
-    stream: &D::Stream,
+    user: Option<u32>,
 ) -> Option<OwnedSemaphorePermit> {
-    let user = D::user(stream)?;
-    let places = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(limit)));
+    let places = users.entry(user?).or_insert_with(|| Arc::new(Semaphore::new(limit)));
     Arc::clone(places).try_acquire_owned().ok()
 }
 
 /// Says why there is no answer. A peer that cannot take even that is not waited for.
-fn refuse<D: Door>(limit: usize, stream: &D::Stream) {
+fn refuse(limit: usize, stream: &impl AsFd) {
     let body = Problem::too_many_connections(limit).body().to_string();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
         body.len()
     );
-    let _ = D::try_write(stream, answer.as_bytes());
+    let _ = rustix::net::send(stream, answer.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
 }
 
 async fn answer(

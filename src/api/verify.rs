@@ -16,7 +16,6 @@ use super::{
 };
 use crate::service::Verdict;
 
-/// The largest event that is judged, in bytes.
 pub(super) const LARGEST_EVENT: u64 = 10 * 1024 * 1024;
 
 const KEY_VERSION: HeaderName = HeaderName::from_static("key-version");

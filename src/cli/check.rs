@@ -2,12 +2,13 @@
 
 mod online;
 
-use std::{fmt::Write as _, io, process::ExitCode};
+use std::{io, process::ExitCode};
 
 use super::{
     failure::Failure,
     output,
-    style::{Paint, Style},
+    remote::access::{Configured, configured},
+    style::Style,
 };
 use crate::{
     config::{Config, KeySink, ResyncKind, Tenant},
@@ -58,38 +59,27 @@ pub(super) fn named(config: &Config) -> Result<(), Failure> {
 
 fn summary(tenants: &[Tenant], warnings: &[String], style: Style) -> String {
     let webhooks: usize = tenants.iter().map(|tenant| tenant.webhooks.len()).sum();
-    let mut text = format!(
-        "configuration is fine: {}, {}\n",
-        counted(tenants.len(), "tenant"),
-        counted(webhooks, "webhook")
-    );
-    for warning in warnings.iter().cloned().chain(of_the_whole(tenants)) {
-        let _ = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
-    }
-    text
+    let warnings = warnings.iter().cloned().chain(of_the_whole(tenants));
+    style.summary("configuration is fine", [tenants.len(), webhooks], warnings)
 }
 
 /// Groups that are not there. No more than a warning, because another machine may be meant, or the group be
 /// made before the daemon starts.
 fn unknown_groups(config: &Config) -> Vec<String> {
-    let of_sockets =
-        config.daemon.socket_group.iter().map(|group| ("[daemon] socket_group".to_owned(), group));
-    let of_sinks = config.tenants.iter().flat_map(|tenant| {
-        tenant.webhooks.iter().flat_map(move |webhook| {
-            webhook.key_sinks.iter().filter_map(move |sink| match sink {
-                KeySink::File { group: Some(group), .. } => {
-                    Some((format!("{}/{}, key_sink", tenant.name, webhook.name), group))
-                }
-                _ => None,
-            })
-        })
-    });
+    let mut named: Vec<_> =
+        config.daemon.socket_group.iter().map(|group| ("[daemon] socket_group".to_owned(), group)).collect();
+    for Configured { tenant, webhook } in configured(config) {
+        for sink in &webhook.key_sinks {
+            if let KeySink::File { group: Some(group), .. } = sink {
+                named.push((format!("{}/{}, key_sink", tenant.name, webhook.name), group));
+            }
+        }
+    }
     let unknown =
         |(place, group): (String, &String)| Some(format!("{place}: {}", unix_group::gid(group).err()?));
-    of_sockets.chain(of_sinks).filter_map(unknown).collect()
+    named.into_iter().filter_map(unknown).collect()
 }
 
-/// What no single line of the file is to blame for.
 fn of_the_whole(tenants: &[Tenant]) -> Vec<String> {
     let mut warnings = Vec::new();
     if tenants.is_empty() {
@@ -110,38 +100,9 @@ fn of_the_whole(tenants: &[Tenant]) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::{
-        config::{OnFailure, Resync, SecretSource, Webhook},
-        domain::{
-            removed::OnRemove,
-            webhook::{Pair, TenantName, WebhookName},
-        },
-    };
-
-    /// A tenant that sends these collections to `https://example.com/`.
-    pub(in crate::cli) fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
-        let url = reqwest::Url::parse("https://example.com/").expect("a URL");
-        let webhook = |name: &&str| Webhook {
-            name: WebhookName::new(name).expect("a name"),
-            pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
-            external_references: Vec::new(),
-            on_remove: OnRemove::Keep,
-            resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
-            key_sinks: Vec::new(),
-        };
-        Tenant {
-            name: TenantName::new(name).expect("a name"),
-            api_origin: url.clone(),
-            token_url: url.clone(),
-            client_id: String::new(),
-            client_secret: SecretSource::Env("SECRET".to_owned()),
-            key_field: None,
-            scopes: Vec::new(),
-            webhooks: webhooks.iter().map(webhook).collect(),
-        }
-    }
+    use crate::cli::tests::tenant;
 
     #[test]
     fn it_counts_and_warns() {

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::{failure::Failure, style::plain, target};
 use crate::{domain::report, unix_group};
 
 /// Long enough for a daemon that waits for its disk.
@@ -26,12 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) enum Verified {
     /// It is, and was signed with this version of the key.
-    Valid {
-        key_version: String,
-    },
-    Not {
-        detail: String,
-    },
+    Valid(String),
+    Not(String),
 }
 
 #[derive(Debug)]
@@ -61,6 +57,11 @@ impl Client {
 
     pub(super) async fn webhooks(&self) -> anyhow::Result<Vec<report::Webhook>> {
         Ok(self.get::<report::Webhooks>("/v1/webhooks").await?.webhooks)
+    }
+
+    /// The full name of the webhook that is meant.
+    pub(super) async fn find(&self, webhook: &str) -> anyhow::Result<String> {
+        Ok(target::full_name(target::find(webhook, &self.webhooks().await?)?))
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
@@ -93,13 +94,11 @@ impl Client {
         let answer = self.ask(request).await?;
         if answer.status() == StatusCode::NO_CONTENT {
             let version = answer.headers().get("key-version").and_then(|value| value.to_str().ok());
-            return Ok(Verified::Valid { key_version: version.unwrap_or("?").to_owned() });
+            return Ok(Verified::Valid(version.unwrap_or("?").to_owned()));
         }
         let status = answer.status();
         match self.understand(path, answer).await {
-            Err(error) if status == StatusCode::UNAUTHORIZED => {
-                Ok(Verified::Not { detail: error.to_string() })
-            }
+            Err(error) if status == StatusCode::UNAUTHORIZED => Ok(Verified::Not(error.to_string())),
             Err(error) => Err(error),
             Ok(_) => anyhow::bail!("the daemon answers {status} to {path}, which is not understood"),
         }
@@ -124,7 +123,7 @@ impl Client {
         }
         let detail = serde_json::from_slice::<Value>(&body)
             .ok()
-            .and_then(|problem| problem["detail"].as_str().map(super::style::plain));
+            .and_then(|problem| problem["detail"].as_str().map(plain));
         match detail {
             Some(detail) if status == StatusCode::UNPROCESSABLE_ENTITY => {
                 Err(Failure::Configuration(format!("error: {detail}")).into())
@@ -163,12 +162,10 @@ impl Client {
                     permission(&self.socket)
                 )
             }
-            _ => match system {
-                Some(system) => {
-                    format!("the daemon does not answer on its {which} socket {socket}: {system}")
-                }
-                None => format!("the daemon does not answer on its {which} socket {socket}: {error}"),
-            },
+            _ => {
+                let why = system.map_or_else(|| error.to_string(), ToString::to_string);
+                format!("the daemon does not answer on its {which} socket {socket}: {why}")
+            }
         };
         Failure::Unreachable(text)
     }

@@ -12,20 +12,20 @@ mod daemon;
 mod facts;
 mod folder;
 mod harness;
-mod resync;
 mod scenario;
 mod screen;
 mod setup;
 mod verdict;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
+use protime_sandbox::receiver::request_resync;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
-use self::{folder::Folder, harness::Harness, screen::Screen, verdict::Verdict};
+use self::{harness::Harness, screen::Screen, verdict::Verdict};
 use crate::cli::{failure::is_closed_pipe, output};
 
 /// Flags of `demo`.
@@ -45,49 +45,44 @@ pub(crate) struct Args {
     resync: Option<String>,
 }
 
-enum End {
-    Told(Verdict),
-    Interrupted(i32),
-}
-
-/// Plays the scenario and cleans up, however it ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(receiver) = &args.resync {
-        return resync::run(receiver).await;
+        return resync(receiver).await;
     }
     // From here on, so that no signal comes between the first child and its end.
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let mut folder = Folder::create(args.keep)?;
-    let mut harness = Harness::start(&folder, Screen::new()).await?;
+    let mut folder = folder::create(args.keep)?;
+    let mut harness = Harness::start(folder.path(), Screen::new()).await?;
+    // What was told, or the signal that came before all was.
     let end = tokio::select! {
         biased;
-        Some(signal) = signals.next() => Ok(End::Interrupted(signal)),
-        told = tell(&mut harness, &folder) => told.map(End::Told),
+        Some(signal) = signals.next() => Ok(Err(signal)),
+        told = tell(&mut harness, folder.path(), args.keep) => told.map(Ok),
     };
-    let log = harness.daemon.log().to_owned();
+    let log = harness.daemon.log.clone();
     harness.stop().await;
     let failed = match &end {
-        Ok(End::Told(verdict)) => !verdict.is_good(),
-        Ok(End::Interrupted(_)) => false,
+        Ok(Ok(verdict)) => !verdict.is_good(),
+        Ok(Err(_)) => false,
         Err(error) => !is_closed_pipe(error),
     };
-    if failed {
-        folder.keep();
-    }
-    let kept = folder.is_kept();
     let path = folder.path().to_owned();
-    folder.end().with_context(|| format!("cannot remove {}", path.display()))?;
+    if args.keep || failed {
+        folder.disable_cleanup(true);
+    } else {
+        folder.close().with_context(|| format!("cannot remove {}", path.display()))?;
+    }
     match end {
-        Ok(End::Told(verdict)) if verdict.is_good() => {
-            if kept {
+        Ok(Ok(_)) if failed => {
+            anyhow::bail!("the demo did not end as it should; the daemon's log is {}", log.display())
+        }
+        Ok(Ok(_)) => {
+            if args.keep {
                 output::print(&format!("everything is in {}\n", path.display()))?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        Ok(End::Told(_)) => {
-            anyhow::bail!("the demo did not end as it should; the daemon's log is {}", log.display())
-        }
-        Ok(End::Interrupted(signal)) => {
+        Ok(Err(signal)) => {
             output::note("\ninterrupted; the daemon is ended")?;
             // As shells say it: 128 and the signal's number.
             Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)))
@@ -97,9 +92,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn tell(harness: &mut Harness, folder: &Folder) -> anyhow::Result<Verdict> {
-    let place = folder.path().display();
-    let fate = if folder.is_kept() { "kept" } else { "removed afterwards" };
+/// Asks the receiver with this origin, with the collection from the daemon's environment.
+async fn resync(receiver: &str) -> anyhow::Result<ExitCode> {
+    let collection = std::env::var("PROTIME_COLLECTION")
+        .context("PROTIME_COLLECTION is not set; this is for the daemon to run, not for a person")?;
+    output::print(&request_resync(receiver, &collection).await?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn tell(harness: &mut Harness, folder: &Path, keep: bool) -> anyhow::Result<Verdict> {
+    let place = folder.display();
+    let fate = if keep { "kept" } else { "removed afterwards" };
     harness.screen.say(&format!(
         "One whole life of two webhooks in less than half a minute: a simulated Protime tenant, a receiver, and \
          the real daemon, which has its files in {place} ({fate})."
@@ -110,8 +113,8 @@ async fn tell(harness: &mut Harness, folder: &Folder) -> anyhow::Result<Verdict>
     part(harness, "4. The comeback", scenario::comeback).await?;
     part(harness, "5. kill -9 in the middle of a renewal", scenario::kill).await?;
     let verdict = part(harness, "6. The end", scenario::end).await?;
-    let table = verdict.render(harness.screen.style());
-    harness.screen.block(&table)?;
+    let table = verdict.render(harness.screen.style);
+    harness.screen.print(&table)?;
     Ok(verdict)
 }
 

@@ -56,7 +56,6 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(failure.map_or(1, Failure::code))
 }
 
-/// An error and its causes, but for those that it tells of itself.
 fn whole(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
         "" => cause,
@@ -65,7 +64,6 @@ fn whole(error: &anyhow::Error) -> String {
     })
 }
 
-/// Whether no one reads any more what is printed.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == ErrorKind::BrokenPipe)

@@ -10,20 +10,17 @@ use super::{
     moment, output,
     sockets::Sockets,
     style::{Paint, Style, plain, plain_lines, wrapped},
-    target,
 };
 use crate::{
     clock,
     domain::report::{History, Renewal, StepRecord},
 };
 
-/// Columns of the line of time.
 const CELLS: usize = 30;
 /// With fewer columns than this, the line of time is left out.
 const NARROW: u16 = 70;
 /// With fewer columns than this, nothing is set under one another.
 const TINY: u16 = 50;
-/// What begins the lines below a step.
 const BELOW: &str = "      ";
 
 #[derive(Debug, clap::Args)]
@@ -45,8 +42,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
     let client = sockets.most_telling()?;
-    let webhooks = client.webhooks().await?;
-    let name = target::full_name(target::find(&args.webhook, &webhooks)?);
+    let name = client.find(&args.webhook).await?;
     let answer: Value = client.get(&format!("/v1/webhooks/{name}/history?limit={}", args.limit)).await?;
     if args.json {
         output::print_json(&answer)?;
@@ -57,7 +53,6 @@ pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of it, the newest renewal first.
 pub(super) fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String {
     if history.renewals.is_empty() {
         return format!("{name} has never been renewed\n");
@@ -67,18 +62,16 @@ pub(super) fn render(name: &str, history: &History, now: Timestamp, style: Style
 }
 
 fn block(renewal: &Renewal, now: Timestamp, style: Style) -> String {
-    let outcome = renewal.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
+    let (sign, paint, outcome) = told(renewal.outcome.as_deref());
     let end = renewal.finished_at.unwrap_or(now);
-    let took = match renewal.finished_at {
-        Some(at) => format!("took {}", moment::took(renewal.started_at, at)),
-        None => format!("for {} so far", moment::took(renewal.started_at, now)),
-    };
-    let mark = mark(renewal.outcome.as_deref());
+    let took = moment::took(renewal.started_at, end);
+    let took =
+        if renewal.finished_at.is_some() { format!("took {took}") } else { format!("for {took} so far") };
     let mut text = format!(
         "{}  {}  {}\n",
         style.paint(Paint::Strong, &format!("#{}", renewal.id)),
         plain(&renewal.reason),
-        style.paint(paint_of(renewal.outcome.as_deref()), &format!("{mark} {outcome}")),
+        style.paint(paint, &format!("{sign} {outcome}")),
     );
     let when = moment::ago(now, renewal.started_at);
     let when = format!("{} ({when}), {took}", moment::exact(renewal.started_at));
@@ -99,11 +92,10 @@ fn push_step(
     (from, until): (Timestamp, Timestamp),
     style: Style,
 ) {
-    let outcome = step.outcome.as_deref().map_or_else(|| "running".to_owned(), plain);
-    let paint = paint_of(step.outcome.as_deref());
-    // Padded before it is coloured: the codes have no width.
-    let sign = style.paint(paint, &mark(step.outcome.as_deref()).to_string());
+    let (sign, paint, outcome) = told(step.outcome.as_deref());
+    let sign = style.paint(paint, &sign.to_string());
     let is_tiny = style.width.is_some_and(|width| width < TINY);
+    // Padded before it is coloured: the codes have no width.
     let outcome = style.paint(paint, &if is_tiny { outcome } else { format!("{outcome:<9}") });
     let end = step.finished_at.unwrap_or(until);
     let took = moment::took(step.started_at, end);
@@ -137,24 +129,15 @@ fn timeline(begun: Timestamp, ended: Timestamp, from: Timestamp, until: Timestam
     (0..CELLS).map(|cell| if (first..last).contains(&cell) { '█' } else { '·' }).collect()
 }
 
-fn mark(outcome: Option<&str>) -> char {
-    match outcome {
-        Some("succeeded") => '✓',
-        Some("skipped" | "postponed") => '–',
-        Some("failed") => '✗',
-        Some(_) => '?',
-        None => '…',
-    }
-}
-
-fn paint_of(outcome: Option<&str>) -> Paint {
-    match outcome {
-        Some("succeeded") => Paint::Good,
-        Some("skipped" | "postponed") => Paint::Faint,
-        Some("failed") => Paint::Bad,
-        Some(_) => Paint::Doubtful,
-        None => Paint::Busy,
-    }
+fn told(outcome: Option<&str>) -> (char, Paint, String) {
+    let (sign, paint) = match outcome {
+        Some("succeeded") => ('✓', Paint::Good),
+        Some("skipped" | "postponed") => ('–', Paint::Faint),
+        Some("failed") => ('✗', Paint::Bad),
+        Some(_) => ('?', Paint::Doubtful),
+        None => ('…', Paint::Busy),
+    };
+    (sign, paint, plain(outcome.unwrap_or("running")))
 }
 
 #[cfg(test)]

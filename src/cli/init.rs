@@ -4,7 +4,6 @@
 //! `check`; a file that is there is replaced only with `--force`, and always as a whole; and the
 //! client secret is never asked for, only where it lies.
 
-mod ask;
 mod draft;
 mod flags;
 mod place;
@@ -20,7 +19,12 @@ use std::{
 use anyhow::Context as _;
 
 use self::{draft::Draft, question::Question};
-use super::{check, failure::Failure, output, style::Style};
+use super::{
+    check,
+    failure::Failure,
+    output,
+    style::{Style, plain},
+};
 use crate::config;
 pub(super) use flags::Args;
 
@@ -81,7 +85,6 @@ fn from_flags(args: &Args) -> Result<(Draft, Vec<Question>), Failure> {
     Err(Failure::Usage(format!("nothing was written:{wrong}{missing}")))
 }
 
-/// The flags of open questions that must be answered.
 fn missing(open: &[Question]) -> Option<String> {
     let flags: Vec<&str> =
         open.iter().filter(|question| !question.is_optional()).map(|question| question.flags()).collect();
@@ -95,9 +98,56 @@ fn dialogue(
     output: &mut impl Write,
 ) -> anyhow::Result<Draft> {
     for question in open {
-        draft = ask::ask(question, &draft, input, output).context("nothing was written")?;
+        draft = ask(question, &draft, input, output).context("nothing was written")?;
     }
     Ok(draft)
+}
+
+/// Asks until the rules of the configuration accept the answer; each refusal says why, and what they
+/// only doubt must be given twice. Enter alone takes what stands in brackets.
+fn ask(
+    question: Question,
+    draft: &Draft,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> anyhow::Result<Draft> {
+    writeln!(output, "{}", question.prompt())?;
+    let default = question.default(draft);
+    // What was kept in spite of a doubt is not doubted again.
+    let known = question::judge(draft).unwrap_or_default();
+    let new = |doubts: Vec<String>| -> Vec<String> {
+        doubts.into_iter().filter(|doubt| !known.contains(doubt)).collect()
+    };
+    let mut doubted = None;
+    loop {
+        match &default {
+            Some(default) => write!(output, "  [{default}] > ")?,
+            None => write!(output, "  > ")?,
+        }
+        output.flush()?;
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            writeln!(output)?;
+            anyhow::bail!("the input ended before every question was answered");
+        }
+        let answer = match (line.trim(), &default) {
+            ("", Some(default)) => default.as_str(),
+            (answer, _) => answer,
+        };
+        let candidate = question.by_text(answer, draft);
+        let objections = match question::judge(&candidate).map(&new) {
+            Ok(doubts) if doubts.is_empty() || doubted.as_deref() == Some(answer) => return Ok(candidate),
+            Ok(mut doubts) => {
+                doubted = Some(answer.to_owned());
+                doubts.push("give the same answer again to keep it".to_owned());
+                doubts
+            }
+            Err(reasons) => reasons,
+        };
+        for objection in objections {
+            writeln!(output, "  {}", plain(&objection))?;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{client::Client, failure::Failure, output, remote::access::configured, target};
@@ -15,6 +16,7 @@ use crate::{
     domain::{
         key::{WebhookKey, imported},
         task::wiped_json,
+        webhook::WebhookPath,
     },
     service::{self, Imported},
 };
@@ -66,11 +68,6 @@ struct Import<'a> {
     key: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
-}
-
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Show { webhook } => show(&webhook, config).await,
@@ -80,9 +77,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 
 async fn show(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let client = Client::control(&config.daemon.control_socket)?;
-    let webhooks = client.webhooks().await?;
-    let webhook = target::find(webhook, &webhooks)?;
-    let path = format!("/v1/webhooks/{}/key", target::full_name(webhook));
+    let path = format!("/v1/webhooks/{}/key", client.find(webhook).await?);
     let key = Zeroizing::new(client.get::<Answer>(&path).await?.key);
     output::print(&Zeroizing::new(format!("{}\n", *key)))?;
     Ok(ExitCode::SUCCESS)
@@ -91,19 +86,18 @@ async fn show(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
 /// Asks the daemon; where none runs, the key goes straight into the database.
 async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let client = Client::control(&config.daemon.control_socket)?;
-    let (name, version, where_to) = match client.webhooks().await {
-        Ok(webhooks) => {
-            let name = target::full_name(target::find(webhook, &webhooks)?);
+    let (name, version, where_to) = match client.find(webhook).await {
+        Ok(name) => {
             let key = key_from_stdin()?;
             let import = wiped_json(&Import { key: key.expose() }, key.expose().len());
             let path = format!("/v1/webhooks/{name}/key");
-            (name, client.post_json::<Version>(&path, &import).await?.version, "")
+            (name, client.post_json::<Value>(&path, &import).await?["version"].clone(), "")
         }
         Err(error) if matches!(error.downcast_ref(), Some(Failure::NotRunning(_))) => {
             let configured = configured(config);
             let path = target::find(webhook, &configured)?.path();
             let version = import_alone(config, &path, key_from_stdin()?).await?;
-            (path.to_string(), version, "; the daemon does not run, and uses it when it starts")
+            (path.to_string(), version.into(), "; the daemon does not run, and uses it when it starts")
         }
         Err(error) => return Err(error),
     };
@@ -111,11 +105,7 @@ async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn import_alone(
-    config: &Config,
-    path: &crate::domain::webhook::WebhookPath,
-    key: WebhookKey,
-) -> anyhow::Result<u64> {
+async fn import_alone(config: &Config, path: &WebhookPath, key: WebhookKey) -> anyhow::Result<u64> {
     match service::import_key(config, path, key).await {
         Ok(Imported::New { version } | Imported::Same { version }) => Ok(version),
         Ok(Imported::PostInFlight) => anyhow::bail!(

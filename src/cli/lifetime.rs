@@ -34,7 +34,6 @@ fn draw(
         .collect()
 }
 
-/// How many of the cells lie before a moment.
 pub(super) fn share(from: Timestamp, until: Timestamp, at: Timestamp, cells: usize) -> usize {
     let whole = i128::from(until.as_millisecond() - from.as_millisecond()).max(1);
     let part = i128::from(at.as_millisecond() - from.as_millisecond()).clamp(0, whole);

@@ -24,7 +24,6 @@ pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
     }
 }
 
-/// When something ends, or that it has ended.
 pub(super) fn expiry(now: Timestamp, at: Timestamp) -> String {
     if at > now { relative(now, at) } else { format!("expired {}", ago(now, at)) }
 }
@@ -42,12 +41,10 @@ pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// When something is to happen, in full and relative to now.
 pub(super) fn both(now: Timestamp, at: Timestamp) -> String {
     format!("{} ({})", exact(at), due(now, at))
 }
 
-/// When something ends or has ended, in full and relative to now.
 pub(super) fn end(now: Timestamp, at: Timestamp) -> String {
     format!("{} ({})", exact(at), expiry(now, at))
 }

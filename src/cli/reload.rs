@@ -1,20 +1,11 @@
 //! `reload`: the daemon reads its configuration again, and the one who asked learns what came of it.
 
-use std::{fmt::Write as _, io, path::Path, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 use serde::Deserialize;
 
-use super::{
-    client::Client,
-    failure::Failure,
-    output,
-    sockets::Sockets,
-    style::{Paint, Style},
-};
-use crate::{
-    config::{self, Config},
-    text::counted,
-};
+use super::{client::Client, failure::Failure, output, sockets::Sockets, style::Style};
+use crate::config::{self, Config};
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -46,17 +37,9 @@ pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow:
 }
 
 fn report(file: &Path, answer: &Answer, style: Style) -> String {
-    let mut text = format!(
-        "reloaded {}: {}, {}\n",
-        file.display(),
-        counted(answer.tenants, "tenant"),
-        counted(answer.webhooks, "webhook")
-    );
     let restart = answer.needs_restart.iter().map(|setting| format!("{setting} takes effect with a restart"));
-    for warning in answer.warnings.iter().cloned().chain(restart) {
-        let _infallible = writeln!(text, "{} {warning}", style.paint(Paint::Doubtful, "warning:"));
-    }
-    text
+    let warnings = answer.warnings.iter().cloned().chain(restart);
+    style.summary(&format!("reloaded {}", file.display()), [answer.tenants, answer.webhooks], warnings)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 pub(super) mod access;
 mod api;
-mod consent;
 mod create;
 mod delete;
 mod list;

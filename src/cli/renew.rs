@@ -20,7 +20,6 @@ use crate::{
 };
 use watch::{Verdict, Watch};
 
-/// How often the daemon is asked how far it is.
 const LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
@@ -84,23 +83,18 @@ async fn wait(client: &Client, mut watches: Vec<Watch>) -> anyhow::Result<ExitCo
             for line in lines {
                 output::note(&format!("{}: {line}", watch.name))?;
             }
-            match verdict {
-                Verdict::Open => open.push(watch),
-                Verdict::Succeeded => {
-                    let good = style.paint(Paint::Good, "succeeded");
-                    output::note(&format!("{}: renewal #{} {good}", watch.name, watch.id))?;
+            let (paint, word, why) = match verdict {
+                Verdict::Open => {
+                    open.push(watch);
+                    continue;
                 }
-                Verdict::Postponed(why) => {
-                    failed = true;
-                    let put_off = style.paint(Paint::Doubtful, "postponed");
-                    output::note(&format!("{}: renewal #{} {put_off}: {why}", watch.name, watch.id))?;
-                }
-                Verdict::Failed(why) => {
-                    failed = true;
-                    let bad = style.paint(Paint::Bad, "failed");
-                    output::note(&format!("{}: renewal #{} {bad}: {why}", watch.name, watch.id))?;
-                }
-            }
+                Verdict::Succeeded => (Paint::Good, "succeeded", String::new()),
+                Verdict::Postponed(why) => (Paint::Doubtful, "postponed", format!(": {why}")),
+                Verdict::Failed(why) => (Paint::Bad, "failed", format!(": {why}")),
+            };
+            failed |= paint != Paint::Good;
+            let word = style.paint(paint, word);
+            output::note(&format!("{}: renewal #{} {word}{why}", watch.name, watch.id))?;
         }
         watches = open;
         if !watches.is_empty() {

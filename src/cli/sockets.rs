@@ -15,9 +15,7 @@ use crate::{
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sockets {
-    /// The one that is read only.
     pub(super) status: PathBuf,
-    /// The one that takes orders.
     pub(super) control: PathBuf,
     /// Whether the file is wrong, and a daemon works on with an earlier one.
     file_is_wrong: bool,
@@ -25,13 +23,15 @@ pub(super) struct Sockets {
 
 impl Sockets {
     pub(super) fn of(config: &Config) -> Self {
-        let (status, control) = (config.daemon.status_socket.clone(), config.daemon.control_socket.clone());
-        Self { status, control, file_is_wrong: false }
+        Self::at((config.daemon.status_socket.clone(), config.daemon.control_socket.clone()))
     }
 
     /// The sockets that a configuration names which says nothing of them.
     pub(super) fn usual() -> Self {
-        let (status, control) = config::usual_sockets();
+        Self::at(config::usual_sockets())
+    }
+
+    fn at((status, control): (PathBuf, PathBuf)) -> Self {
         Self { status, control, file_is_wrong: false }
     }
 
@@ -50,9 +50,7 @@ impl Sockets {
         ))?;
         Ok(sockets)
     }
-}
 
-impl Sockets {
     /// A client that is told as much as this user may know: of the control socket where it may be used, of
     /// the status socket otherwise.
     pub(super) fn most_telling(&self) -> anyhow::Result<Client> {
@@ -84,7 +82,6 @@ impl Sockets {
     }
 }
 
-/// Whether only a permission keeps this user from the file.
 fn is_forbidden(file: &Path) -> bool {
     regular_file::open(file).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }

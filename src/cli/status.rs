@@ -2,7 +2,6 @@
 
 mod card;
 mod overview;
-mod said;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -51,15 +50,14 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
     if args.watch {
-        if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-            let message = "--watch needs a terminal; without one use 'status' or 'status --json'";
-            return Err(Failure::Usage(message.to_owned()).into());
-        }
-        if is_dumb() {
-            let message = "--watch needs a terminal that can be painted, and TERM says 'dumb'; use 'status', or set TERM";
-            return Err(Failure::Usage(message.to_owned()).into());
-        }
-        return watch::run(args.webhook.as_deref(), sockets).await;
+        let missing = if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+            "--watch needs a terminal; without one use 'status' or 'status --json'"
+        } else if is_dumb() {
+            "--watch needs a terminal that can be painted, and TERM says 'dumb'; use 'status', or set TERM"
+        } else {
+            return watch::run(args.webhook.as_deref(), sockets).await;
+        };
+        return Err(Failure::Usage(missing.to_owned()).into());
     }
     let client = Client::status(&sockets.status)?;
     match args.webhook {
@@ -69,8 +67,7 @@ pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCod
 }
 
 async fn one(client: &Client, text: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let webhooks = client.webhooks().await?;
-    let name = target::full_name(target::find(text, &webhooks)?);
+    let name = client.find(text).await?;
     let answer: Value = client.get(&format!("/v1/webhooks/{name}")).await?;
     let health: Health = client.get("/v1/health").await?;
     let webhook: Webhook = serde_json::from_value(answer.clone())?;
@@ -111,7 +108,6 @@ fn exit(healthy: bool) -> ExitCode {
     ExitCode::from(u8::from(!healthy))
 }
 
-/// Whether a problem is one of this webhook, of its tenant or of the whole daemon.
 fn concerns(problem: &Problem, webhook: &Webhook) -> bool {
     match (&problem.webhook, &problem.tenant) {
         (Some(name), _) => *name == target::full_name(webhook),

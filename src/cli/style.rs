@@ -2,9 +2,8 @@
 
 use std::{env, io::IsTerminal, os::fd::AsFd};
 
-use crate::redact::is_unsafe;
+use crate::{redact::is_unsafe, text::counted};
 
-/// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Style {
     pub(super) colour: bool,
@@ -12,12 +11,10 @@ pub(super) struct Style {
     pub(super) width: Option<u16>,
 }
 
-/// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Paint {
     Good,
     Busy,
-    /// Worth a look.
     Doubtful,
     Bad,
     Strong,
@@ -47,9 +44,23 @@ impl Style {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+
+    pub(super) fn warning(self, text: &str) -> String {
+        format!("{} {text}", self.paint(Paint::Doubtful, "warning:"))
+    }
+
+    pub(super) fn summary(
+        self,
+        head: &str,
+        counts: [usize; 2],
+        warnings: impl Iterator<Item = String>,
+    ) -> String {
+        let [tenants, webhooks] = counts;
+        let head = format!("{head}: {}, {}\n", counted(tenants, "tenant"), counted(webhooks, "webhook"));
+        warnings.fold(head, |text, warning| text + &self.warning(&warning) + "\n")
+    }
 }
 
-/// Whether the terminal shows text and nothing else.
 pub(super) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|value| value == "dumb")
 }

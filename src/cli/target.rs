@@ -5,7 +5,6 @@ use crate::domain::report::Webhook;
 
 /// How alike two names must be for one to be offered for the other.
 const ALIKE: f64 = 0.75;
-/// How many webhooks an error lists at most.
 const LISTED: usize = 10;
 
 /// What has a full name: a webhook, as the daemon tells of it or as it is configured.
@@ -69,7 +68,6 @@ fn unknown(text: &str, webhooks: &[impl Named]) -> String {
     format!("there is no webhook '{}'; {help}", text.escape_debug())
 }
 
-/// Names in a sentence, joined with "or".
 pub(super) fn list(names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<String> = names.into_iter().collect();
     if names.len() > LISTED {

@@ -4,7 +4,14 @@ use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 
 use super::Cli;
-use crate::domain::report::StepRecord;
+use crate::{
+    config::{OnFailure, Resync, ResyncKind, SecretSource, Tenant, Webhook},
+    domain::{
+        removed::OnRemove,
+        report::StepRecord,
+        webhook::{Pair, TenantName, WebhookName},
+    },
+};
 
 pub(super) use crate::domain::report::tests::webhook;
 
@@ -25,6 +32,29 @@ pub(super) fn step(name: &str, from: i64, to: Option<i64>, outcome: Option<&str>
         outcome: outcome.map(str::to_owned),
         error: None,
         output: None,
+    }
+}
+
+/// A tenant that sends these collections to `https://example.com/`.
+pub(super) fn tenant(name: &str, webhooks: &[&str]) -> Tenant {
+    let url = reqwest::Url::parse("https://example.com/").expect("a URL");
+    let webhook = |name: &&str| Webhook {
+        name: WebhookName::new(name).expect("a name"),
+        pair: Pair { destination_url: url.to_string(), collection: (*name).to_owned() },
+        external_references: Vec::new(),
+        on_remove: OnRemove::Keep,
+        resync: Resync { kind: ResyncKind::None, on_failure: OnFailure::Hold },
+        key_sinks: Vec::new(),
+    };
+    Tenant {
+        name: TenantName::new(name).expect("a name"),
+        api_origin: url.clone(),
+        token_url: url.clone(),
+        client_id: String::new(),
+        client_secret: SecretSource::Env("SECRET".to_owned()),
+        key_field: None,
+        scopes: Vec::new(),
+        webhooks: webhooks.iter().map(webhook).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     client::{Client, Verified},
-    output, target,
+    output,
 };
 use crate::config::Config;
 
@@ -19,7 +19,6 @@ pub(super) struct Args {
     /// The webhook; NAME alone where only one tenant has it
     #[arg(value_name = "TENANT/NAME")]
     webhook: String,
-
     /// The event's Authorization header
     #[arg(long, value_name = "HEADER")]
     authorization: String,
@@ -27,16 +26,14 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let client = Client::control(&config.daemon.control_socket)?;
-    let webhooks = client.webhooks().await?;
-    let webhook = target::find(&args.webhook, &webhooks)?;
+    let name = client.find(&args.webhook).await?;
     let mut body = Vec::new();
     io::stdin().read_to_end(&mut body)?;
-    let path = format!("/v1/webhooks/{}/verify", target::full_name(webhook));
-    match client.verify(&path, &args.authorization, body).await? {
-        Verified::Valid { key_version } => {
+    match client.verify(&format!("/v1/webhooks/{name}/verify"), &args.authorization, body).await? {
+        Verified::Valid(key_version) => {
             output::print(&format!("valid, signed with key version {key_version}\n"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Verified::Not { detail } => anyhow::bail!("{detail}"),
+        Verified::Not(detail) => anyhow::bail!("{detail}"),
     }
 }

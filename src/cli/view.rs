@@ -10,7 +10,7 @@ use super::{
     target,
 };
 use crate::{
-    domain::report::{ActiveRenewal, Health, KeySink, State, Status, Webhook},
+    domain::report::{ActiveRenewal, Health, State, Status, Webhook},
     text::counted,
 };
 
@@ -19,15 +19,11 @@ pub(super) const FINE: u8 = 3;
 
 #[derive(Debug)]
 pub(super) struct View {
-    /// `GET /v1/status`
     pub(super) status: Status,
-    /// `GET /v1/webhooks`
     pub(super) webhooks: Vec<Webhook>,
-    /// `GET /v1/health`
     pub(super) health: Health,
 }
 
-/// One sentence that answers whether anyone is needed.
 pub(super) fn headline(view: &View, now: Timestamp) -> String {
     let count = view.webhooks.len();
     let webhooks = |count: usize| match count {
@@ -79,29 +75,18 @@ fn states(view: &View) -> Vec<(usize, State)> {
     counts.filter(|(count, _)| *count > 0).collect()
 }
 
-/// The sign of a state, so that colour is not all that tells them apart.
-pub(super) fn sign(state: State) -> char {
+/// The sign of a state and its colour, which is not all that tells them apart.
+pub(super) fn sign(state: State) -> (char, Paint) {
     match state {
-        State::Pending => '○',
-        State::Active => '●',
-        State::Renewing => '◐',
-        State::Retrying => '▲',
-        State::Blocked => '■',
-        State::Contended => '◆',
+        State::Pending => ('○', Paint::Faint),
+        State::Active => ('●', Paint::Good),
+        State::Renewing => ('◐', Paint::Busy),
+        State::Retrying => ('▲', Paint::Doubtful),
+        State::Blocked => ('■', Paint::Bad),
+        State::Contended => ('◆', Paint::Bad),
     }
 }
 
-pub(super) fn paint_of(state: State) -> Paint {
-    match state {
-        State::Pending => Paint::Faint,
-        State::Active => Paint::Good,
-        State::Renewing => Paint::Busy,
-        State::Retrying => Paint::Doubtful,
-        State::Blocked | State::Contended => Paint::Bad,
-    }
-}
-
-/// When a webhook ends at Protime, or what else Protime says of it.
 pub(super) fn expires(webhook: &Webhook, now: Timestamp) -> String {
     match &webhook.remote {
         None if is_unknown(webhook) => "not known yet".to_owned(),
@@ -159,18 +144,11 @@ pub(super) fn problems(webhook: &Webhook, view: &View, now: Timestamp) -> Vec<St
         }
     }
     for sink in &webhook.key_sinks {
-        let told =
-            |error: &String| found.iter().any(|problem| problem.contains(plain(error).trim_end_matches('.')));
-        if !sink.last_error.as_ref().is_some_and(told) {
-            found.extend(failing(sink, now));
+        let Some(error) = sink.last_error.as_ref().map(|error| plain(error)) else { continue };
+        if !found.iter().any(|problem| problem.contains(error.trim_end_matches('.'))) {
+            let retry = sink.retry_at.map(|at| format!("; next try {}", moment::due(now, at)));
+            found.push(format!("key sink {}: {error}{}", plain(&sink.sink), retry.unwrap_or_default()));
         }
     }
     found
-}
-
-/// What is wrong with a key sink that does not take the key.
-fn failing(sink: &KeySink, now: Timestamp) -> Option<String> {
-    let error = plain(sink.last_error.as_ref()?);
-    let retry = sink.retry_at.map(|at| format!("; next try {}", moment::due(now, at))).unwrap_or_default();
-    Some(format!("key sink {}: {error}{retry}", plain(&sink.sink)))
 }

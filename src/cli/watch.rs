@@ -10,7 +10,6 @@
 mod draw;
 mod feed;
 mod input;
-mod message;
 mod model;
 mod rows;
 #[cfg(test)]
@@ -28,16 +27,12 @@ use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::sync::mpsc;
 
-use super::{client::Client, sockets::Sockets, style::plain, target};
+use super::{client::Client, sockets::Sockets, style::plain};
 use crate::{clock, domain::report::History};
-use message::Message;
-use model::{Effect, Model};
+use model::{Effect, Message, Model};
 
-/// The least time between two paintings that no one typed for.
 const PAINT: Duration = Duration::from_millis(250);
-/// The most time between two paintings.
 const BREATH: Duration = Duration::from_secs(1);
-/// How many things may wait to be shown.
 const QUEUE: usize = 256;
 const HISTORY: u32 = 20;
 
@@ -47,17 +42,23 @@ pub(super) async fn run(webhook: Option<&str>, sockets: &Sockets) -> anyhow::Res
     let mut model = Model::default();
     if let Some(text) = webhook {
         // Before the screen is taken: a wrong name is an error like any other.
-        let webhooks = status.webhooks().await?;
-        model.select(target::full_name(target::find(text, &webhooks)?));
+        model.select(status.find(text).await?);
     }
     let mut signals = signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (messages, mut arriving) = mpsc::channel(QUEUE);
     let mut terminal = Screen(ratatui::try_init()?);
     input::listen(messages.clone());
     let feeding = tokio::spawn(feed::run(status, messages.clone()));
-    let asker = Asker { sockets: sockets.clone(), messages };
+    // The daemon is asked for what a key was pressed for; the answer is a message like any other.
+    let ask = |effect| {
+        let (sockets, messages) = (sockets.clone(), messages.clone());
+        tokio::spawn(async move {
+            // No one waits for it once the screen has ended.
+            let _ = messages.send(answer(&sockets, effect).await).await;
+        });
+    };
     let shown = tokio::select! {
-        shown = show(&mut model, &mut terminal, &mut arriving, &asker) => shown,
+        shown = show(&mut model, &mut terminal, &mut arriving, ask) => shown,
         _ = signals.next() => Ok(()),
     };
     feeding.abort();
@@ -70,7 +71,7 @@ async fn show(
     model: &mut Model,
     screen: &mut Screen,
     arriving: &mut mpsc::Receiver<Message>,
-    asker: &Asker,
+    ask: impl Fn(Effect),
 ) -> io::Result<()> {
     let mut painted = Instant::now();
     screen.paint(model)?;
@@ -86,7 +87,7 @@ async fn show(
                 changed = true;
                 match model.update(message, clock::now()) {
                     Some(Effect::Quit) => return Ok(()),
-                    Some(effect) => asker.ask(effect),
+                    Some(effect) => ask(effect),
                     None => {}
                 }
             }
@@ -107,10 +108,7 @@ impl Screen {
     fn paint(&mut self, model: &Model) -> io::Result<()> {
         self.0.draw(|frame| draw::draw(frame, model, clock::now())).map(|_| ())
     }
-}
 
-impl Screen {
-    /// How many columns there are; none where the terminal does not say.
     fn width(&self) -> Option<u16> {
         self.0.size().ok().map(|size| size.width)
     }
@@ -122,33 +120,15 @@ impl Drop for Screen {
     }
 }
 
-/// Asks the daemon for what a key was pressed for; the answer is a message like any other.
-struct Asker {
-    sockets: Sockets,
-    messages: mpsc::Sender<Message>,
-}
-
-impl Asker {
-    fn ask(&self, effect: Effect) {
-        let (sockets, messages) = (self.sockets.clone(), self.messages.clone());
-        tokio::spawn(async move {
-            let answer = answer(&sockets, effect).await;
-            // No one waits for it once the screen has ended.
-            let _ = messages.send(answer).await;
-        });
-    }
-}
-
 async fn answer(sockets: &Sockets, effect: Effect) -> Message {
-    let why = |error: anyhow::Error| plain(&format!("{error:#}"));
     match effect {
         Effect::History(name) => {
-            let history = history(sockets, &name).await.map_err(why);
+            let history = history(sockets, &name).await.map_err(|error| plain(&format!("{error:#}")));
             Message::History(name, history)
         }
-        Effect::Renew(name) => Message::Said(renew(sockets, &name).await.unwrap_or_else(why)),
-        Effect::Poll => Message::Said(poll(sockets).await.unwrap_or_else(why)),
-        Effect::Quit => Message::Said(String::new()),
+        effect => {
+            Message::Said(ordered(sockets, effect).await.unwrap_or_else(|error| plain(&format!("{error:#}"))))
+        }
     }
 }
 
@@ -156,13 +136,17 @@ async fn history(sockets: &Sockets, name: &str) -> anyhow::Result<History> {
     sockets.most_telling()?.get(&format!("/v1/webhooks/{name}/history?limit={HISTORY}")).await
 }
 
-async fn renew(sockets: &Sockets, name: &str) -> anyhow::Result<String> {
+async fn ordered(sockets: &Sockets, effect: Effect) -> anyhow::Result<String> {
     let control = Client::control(&sockets.control)?;
-    let accepted: Value = control.post(&format!("/v1/webhooks/{name}/renew")).await?;
-    Ok(format!("{name}: renewal #{}", accepted["renewal_id"]))
-}
-
-async fn poll(sockets: &Sockets) -> anyhow::Result<String> {
-    let _: Value = Client::control(&sockets.control)?.post("/v1/poll").await?;
-    Ok("every tenant was asked for its webhooks".to_owned())
+    Ok(match effect {
+        Effect::Renew(name) => {
+            let accepted: Value = control.post(&format!("/v1/webhooks/{name}/renew")).await?;
+            format!("{name}: renewal #{}", accepted["renewal_id"])
+        }
+        Effect::Poll => {
+            control.post::<Value>("/v1/poll").await?;
+            "every tenant was asked for its webhooks".to_owned()
+        }
+        Effect::History(_) | Effect::Quit => String::new(),
+    })
 }

@@ -22,7 +22,7 @@ pub(crate) struct NotRunnable {
 /// The file that is run for `program`: itself if it names a path (a relative one starts at `/`,
 /// where programs are run), otherwise the first executable file of that name in `PATH`.
 /// Blocks on the file system.
-pub(crate) fn find(program: &str) -> Result<PathBuf, NotRunnable> {
+pub(super) fn find(program: &str) -> Result<PathBuf, NotRunnable> {
     let not_runnable = |cause| NotRunnable { program: program.to_owned(), cause };
     if program.contains('/') {
         let path = Path::new("/").join(program);

@@ -1,10 +1,13 @@
 //! A program as the configuration names it, and how it is run for a task: with the task's context in
 //! its environment and on its standard input, and with the key there and nowhere else, if it is to have it.
 
-use super::{Invocation, STOP_GRACE};
+use super::{Invocation, STOP_GRACE, program::find};
 use crate::{
     config,
-    domain::{key::WebhookKey, task::TaskContext},
+    domain::{
+        key::WebhookKey,
+        task::{TaskContext, TaskError},
+    },
 };
 
 #[derive(Debug, Clone)]
@@ -27,6 +30,16 @@ impl Program {
     pub(crate) fn words(&self) -> String {
         let words = [&self.command.program].into_iter().chain(&self.command.args);
         words.map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the program exists and may be executed.
+    pub(crate) async fn preflight(&self) -> Result<(), TaskError> {
+        let name = self.name().to_owned();
+        match tokio::task::spawn_blocking(move || find(&name)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(TaskError::new(error.to_string())),
+            Err(error) => Err(TaskError::new(format!("cannot look for '{}': {error}", self.name()))),
+        }
     }
 
     /// A run for this task, with the key and its version where the program is to have them.

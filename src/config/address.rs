@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::wrong::{Wrong, refuse};
+use crate::domain::wrong::{Wrong, refuse};
 
 const EXAMPLE: &str = "write a URL such as \"https://www.your-company.com/protime/clockings\"";
 

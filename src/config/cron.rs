@@ -7,7 +7,7 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 
-use super::wrong::{Wrong, refuse};
+use crate::domain::wrong::{Wrong, refuse};
 
 /// Each field: its name, how its values are written, the first and the last of them.
 const FIELDS: [(&str, &str, (u32, u32)); 6] = [

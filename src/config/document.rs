@@ -1,6 +1,6 @@
 //! A file as TOML: its syntax, and its root table.
 
-use std::path::Path;
+use std::{path::Path, string::FromUtf8Error};
 
 use toml::de::DeTable;
 
@@ -13,29 +13,14 @@ use super::{
     table,
 };
 
-/// Bytes that are not text.
-#[derive(Debug)]
-pub(super) struct NotUtf8 {
-    /// The text that they are nearest to.
-    lossy: String,
-    /// The first byte of it that is not as it was.
-    at: usize,
-}
-
-/// Reads bytes that must be UTF-8.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<String, NotUtf8> {
-    String::from_utf8(bytes).map_err(|error| NotUtf8 {
-        lossy: String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        at: error.utf8_error().valid_up_to(),
-    })
-}
-
 /// What is to be said of a file that is not text.
-pub(super) fn not_utf8(file: &Path, text: &NotUtf8, base: usize) -> Findings {
-    let source = redact::source(file, &text.lossy, base);
+pub(super) fn not_utf8(file: &Path, error: &FromUtf8Error, base: usize) -> Findings {
+    let lossy = String::from_utf8_lossy(error.as_bytes());
+    let source = redact::source(file, &lossy, base);
     let report = Report::new(&source);
+    let at = error.utf8_error().valid_up_to();
     report.problem(
-        source.at(text.at..text.at + char::REPLACEMENT_CHARACTER.len_utf8()),
+        source.at(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),
         "the file is not UTF-8",
         "save it as UTF-8, as TOML demands; here stands the first byte that is not",
     );
@@ -100,22 +85,21 @@ fn syntax_error(message: &str, written: &str) -> (String, String) {
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let help = match (what, expected) {
-        ("string values must be quoted", _) => "put the text in double quotes: \"…\"".to_owned(),
+        ("string values must be quoted", _) => "put the text in double quotes: \"…\"",
         ("invalid float", "`nan`" | "`inf`") => {
-            "put the text in double quotes: \"…\"; what is not to have a value is left out".to_owned()
+            "put the text in double quotes: \"…\"; what is not to have a value is left out"
         }
         ("unexpected leading zero", _) => {
-            "write the number without the 0 before it, and permission bits as a text: \"0640\"".to_owned()
+            "write the number without the 0 before it, and permission bits as a text: \"0640\""
         }
         ("invalid unquoted key", _) => {
             "write `key = value`; a key has letters, digits, `_` and `-`, and a comment begins with #"
-                .to_owned()
         }
         ("missing escaped value" | "too few unicode value digits" | "invalid escape sequence", _) => {
-            "a backslash in double quotes is written twice; in single quotes it is itself".to_owned()
+            "a backslash in double quotes is written twice; in single quotes it is itself"
         }
-        (_, "") => "see https://toml.io for how TOML is written".to_owned(),
-        (_, expected) => format!("TOML expects {expected} here"),
+        (_, "") => "see https://toml.io for how TOML is written",
+        (_, expected) => &format!("TOML expects {expected} here"),
     };
-    (format!("not TOML: {what}"), help)
+    (format!("not TOML: {what}"), help.to_owned())
 }

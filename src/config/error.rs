@@ -1,7 +1,5 @@
 //! What is wrong with a configuration, where, and what would be right, as a person gets to see it.
 
-mod snippet;
-
 use std::{
     fmt::{self, Write as _},
     ops::Range,
@@ -10,13 +8,13 @@ use std::{
 };
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, Report, ThemeCharacters,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents,
+    Report, SourceCode, SourceSpan, SpanContents, ThemeCharacters,
 };
 use serde::Serialize;
 
 use super::source::{self, Shown};
 use crate::text::counted;
-use snippet::{Snippets, file_of};
 
 /// Width at which messages and help are wrapped.
 const WIDTH: usize = 110;
@@ -33,7 +31,6 @@ pub(crate) struct Problem {
     pub(crate) column: Option<usize>,
     /// With the offending text unless that may be a secret.
     pub(crate) message: String,
-    /// What would be right.
     pub(crate) help: String,
     /// The culprit first.
     #[serde(skip)]
@@ -93,7 +90,6 @@ impl ConfigError {
         self.problems.is_empty()
     }
 
-    /// The problems, in the order of the file.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
     }
@@ -109,7 +105,7 @@ impl ConfigError {
         };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_links(false)
-            .with_context_lines(snippet::WITH_CONTEXT)
+            .with_context_lines(WITH_CONTEXT)
             .with_break_words(false)
             .with_width(WIDTH)
             .without_syntax_highlighting();
@@ -159,3 +155,52 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// All files, each found by its offsets.
+#[derive(Debug)]
+struct Snippets(Vec<Shown>);
+
+/// The file that an offset is in.
+fn file_of(files: &[Shown], offset: usize) -> Option<&Shown> {
+    files.iter().rev().find(|file| file.base <= offset)
+}
+
+/// What the renderer asks for when it wants to show a label, and not only to know where it is.
+const WITH_CONTEXT: usize = 1;
+
+// The library's own reader counts the lines from the top of the file, so that it takes two labels far apart
+// for neighbours and prints everything between them; it cuts the first line where the label begins; and it
+// knows one file, while a problem may have to do with two. Neighbouring lines are left out because they are
+// not to blame.
+impl SourceCode for Snippets {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        _context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let file = file_of(&self.0, span.offset()).ok_or(MietteError::OutOfBounds)?;
+        let text = file.text.as_str();
+        let (mut start, mut end) = (span.offset() - file.base, span.offset() - file.base + span.len());
+        let (before, after) = text.get(..start).zip(text.get(end..)).ok_or(MietteError::OutOfBounds)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let mut column = before[line_start..].chars().count();
+        if context_lines_before >= WITH_CONTEXT {
+            // A label that ends with a line's end needs no part of the next line.
+            if !text[start..end].ends_with('\n') {
+                end += after.find('\n').map_or(after.len(), |newline| newline + 1);
+            }
+            start = line_start;
+            column = 0;
+        }
+        let data = &text[start..end];
+        Ok(Box::new(MietteSpanContents::new_named(
+            file.name.clone(),
+            data.as_bytes(),
+            (file.base + start, data.len()).into(),
+            before.matches('\n').count(),
+            column,
+            data.lines().count(),
+        )))
+    }
+}

@@ -1,4 +1,4 @@
-//! Values that are more than one text: a program with its arguments, and what is on or off.
+//! Values that are more than one text: a program with its arguments, what is on or off, and an operator's filter.
 
 use std::time::Duration;
 
@@ -6,6 +6,13 @@ use super::{
     report::Checked,
     units,
     value::{TEXT, Value},
+};
+use crate::domain::{
+    filter::{
+        Filter,
+        check::Use,
+        grammar::{self, Expression},
+    },
     wrong::{Wrong, refuse},
 };
 
@@ -28,7 +35,6 @@ const WARM_EVERY: Duration = Duration::from_hours(24);
 /// The longest time that leaves room for a failure and another try.
 const WARM_AT_LEAST_EVERY: Duration = Duration::from_hours(48);
 
-/// A program and its arguments.
 pub(super) type Program = (String, Vec<String>);
 
 /// A program and its arguments; there is no shell.
@@ -67,7 +73,6 @@ fn argument(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// How often a delta is asked for, if it is.
 pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Duration>> {
     value.switch(wanted, WARM_EVERY, |text| {
         let every = units::positive_duration(text)
@@ -85,4 +90,28 @@ pub(super) fn keep_warm(value: &Value<'_>, wanted: &str) -> Checked<Option<Durat
 pub(super) fn flag(value: &Value<'_>, wanted: &str) -> Checked<bool> {
     let text = |_: &str| refuse("is a text", format!("write {wanted}, without quotes"));
     value.switch(wanted, (), text).map(|flag| flag.is_some())
+}
+
+/// A filter, and what it says.
+pub(super) type Written = (Filter, Expression);
+
+pub(super) fn filter(text: &str) -> Result<Written, Wrong> {
+    if text.chars().any(char::is_control) {
+        return refuse("has a control character in it", "write it on one line, with blanks");
+    }
+    Ok((Filter::parse(text)?, grammar::parse(text)?))
+}
+
+pub(super) fn check_filter(value: &Value<'_>, (filter, expression): Written, wanted: Use) -> Checked<Filter> {
+    if wanted.delta && filter.has_end() {
+        return Err(value.wrong(&Wrong::new(
+            "ends with the gap, and a delta goes on after it",
+            "remove {to} and {to_date}: what changes later would never show",
+        )));
+    }
+    for odd in wanted.check(&expression).map_err(|wrong| value.wrong(&wrong))? {
+        value.warn(&odd);
+    }
+    let filter = filter.looking_back(wanted.lookback.unwrap_or_default());
+    Ok(if wanted.delta { filter.for_delta() } else { filter })
 }

@@ -4,35 +4,34 @@ use std::{
     collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
+    string::FromUtf8Error,
 };
 
 use glob::{MatchOptions, Pattern};
 
 use super::{
-    document::{self, NotUtf8},
+    document,
     error::Findings,
     key, names,
     report::Checked,
-    schema::program::{ROOT, TENANTS},
+    schema::ROOT,
     seen::Seen,
     settings::Tenant,
     tenant,
     value::{TEXT, Value},
-    wrong::Wrong,
 };
-use crate::regular_file;
+use crate::{domain::wrong::Wrong, regular_file};
 
 /// As in a shell: `*` crosses no folder, and finds no hidden file, such as an editor's.
 const AS_IN_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// What an included file may hold.
-static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&TENANTS] };
+static INCLUDED: key::Table = key::Table { name: "an included file", keys: &[&ROOT.tenant] };
 
 #[derive(Debug)]
 pub(super) struct Included {
     pub(super) path: PathBuf,
-    text: Result<String, NotUtf8>,
+    text: Result<String, FromUtf8Error>,
 }
 
 /// Reads the files that `include` names, seen from `main`: in the order of the patterns, by name within one,
@@ -54,7 +53,7 @@ pub(super) fn files(value: &Value<'_>, main: &Path) -> Vec<Included> {
                 continue;
             }
             match regular_file::read(&path) {
-                Ok(bytes) => included.push(Included { path, text: document::decode(bytes) }),
+                Ok(bytes) => included.push(Included { path, text: String::from_utf8(bytes) }),
                 Err(error) => unreadable(&pattern, &path, &error),
             }
         }
@@ -115,10 +114,10 @@ fn unreadable(value: &Value<'_>, path: &Path, error: &io::Error) {
 pub(super) fn read(file: &Included, base: usize, seen: &mut Seen) -> (Findings, Vec<Tenant>) {
     let text = match &file.text {
         Ok(text) => text,
-        Err(text) => return (document::not_utf8(&file.path, text, base), Vec::new()),
+        Err(error) => return (document::not_utf8(&file.path, error, base), Vec::new()),
     };
     let (findings, tenants) = document::read(&file.path, text, base, &INCLUDED, |root| {
-        for key in ROOT.keys.iter().map(|key| key.about().name).filter(|key| !INCLUDED.has(key)) {
+        for key in ROOT.table.keys.iter().map(|key| key.about().name).filter(|key| !INCLUDED.has(key)) {
             root.refuse(
                 key,
                 &format!("`{key}` does not belong into an included file"),

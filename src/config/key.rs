@@ -4,30 +4,67 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use serde::Serialize;
 
-use super::{report::Checked, units, value::Value, wrong::Wrong};
+use super::{
+    report::Checked,
+    units,
+    value::{TEXT, Value},
+};
+use crate::domain::wrong::Wrong;
 
-/// The keys of one table, each a constant and an entry in its list: its documentation, its type, its name, how its
-/// value is written, and of [`About`] what is not as usual.
+/// The keys of one table, each a field of a constant: its documentation, its name, its type (`Key` must be there or has a
+/// default, `Option` may be absent, `Part` is a table), how its value is written, and of [`About`] what is not as usual.
+/// A table that is `read as` a struct becomes one with the values of all its keys.
 macro_rules! table {
-    ($table:ident = $called:literal; $(
-        $(#[doc = $doc:literal])+ $key:ident: $type:ty = $name:literal, $value:expr $(, $field:ident: $is:expr)*;
-    )+) => {
-        $(pub(in crate::config) static $key: $type = $crate::config::key::Entry {
-            about: $crate::config::key::About {
-                name: $name,
-                doc: concat!($($doc),+),
-                $($field: $is,)*
-                ..$crate::config::key::About::USUAL
-            },
-            value: $value,
-        };)+
-        pub(in crate::config) static $table: $crate::config::key::Table =
-            $crate::config::key::Table { name: $called, keys: &[$(&$key),+] };
+    ($table:ident: $keys:ident = $called:literal, read as $settings:ident; $($body:tt)+) => {
+        table! { $table: $keys = $called; $($body)+ }
+        table! { @settings $table $settings $($body)+ }
     };
+    ($table:ident: $keys:ident = $called:literal; $(
+        $(#[doc = $doc:literal])+ $key:ident: $kind:ident $(<$type:ty>)? = $value:expr $(, $field:ident: $is:expr)*;
+    )+) => {
+        pub(super) struct $keys {
+            pub(super) table: Table,
+            $(pub(super) $key: table!(@key $kind $(<$type>)?),)+
+        }
+        pub(super) static $table: $keys = $keys {
+            $($key: key::Entry {
+                about: key::About {
+                    $($field: $is,)*
+                    ..key::About::usual(stringify!($key), concat!($($doc),+), table!(@needed $kind), table!(@part $kind))
+                }
+                .settled(),
+                value: $value,
+            },)+
+            table: Table { name: $called, keys: &[$(&$table.$key),+] },
+        };
+    };
+    (@needed Key) => { true };
+    (@needed $kind:ident) => { false };
+    (@part Part) => { true };
+    (@part $kind:ident) => { false };
+    (@key Part) => { Part };
+    (@key $kind:ident<$type:ty>) => { key::Key<$type> };
+    (@settings $table:ident $settings:ident $(
+        $(#[doc = $doc:literal])+ $key:ident: $kind:ident<$type:ty> = $value:expr $(, $field:ident: $is:expr)*;
+    )+) => {
+        #[derive(Debug, Clone, serde::Serialize)]
+        pub(crate) struct $settings {
+            $(pub(crate) $key: table!(@value $kind<$type>),)+
+        }
+
+        impl $settings {
+            pub(super) fn read(table: &impl key::Values) -> Checked<Self> {
+                Ok(Self { $($key: table!(@read table $kind $table.$key)?,)+ })
+            }
+        }
+    };
+    (@value Key<$type:ty>) => { $type };
+    (@value Option<$type:ty>) => { Option<$type> };
+    (@read $from:ident Key $key:expr) => { $from.get(&$key) };
+    (@read $from:ident Option $key:expr) => { $from.maybe(&$key) };
 }
 pub(super) use table;
 
-/// A table of the file.
 pub(super) struct Table {
     /// What it is called, as it is written.
     pub(super) name: &'static str,
@@ -35,7 +72,6 @@ pub(super) struct Table {
     pub(super) keys: &'static [&'static dyn Described],
 }
 
-/// A key, and what its value is.
 pub(super) struct Entry<V: 'static> {
     pub(super) about: About,
     pub(super) value: V,
@@ -68,17 +104,29 @@ pub(super) struct About {
 }
 
 impl About {
-    /// What most keys are.
-    pub(super) const USUAL: Self = Self {
-        name: "",
-        doc: "",
-        default: None,
-        is_required: false,
-        help: "",
-        kinds: &[],
-        is_discreet: false,
-        needs_restart: false,
-    };
+    /// What is known of most keys.
+    pub(super) const fn usual(
+        name: &'static str,
+        doc: &'static str,
+        is_required: bool,
+        is_discreet: bool,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            default: None,
+            is_required,
+            help: "",
+            kinds: &[],
+            is_discreet,
+            needs_restart: false,
+        }
+    }
+
+    /// The same; what has a default need not be there.
+    pub(super) const fn settled(self) -> Self {
+        Self { is_required: self.is_required && self.default.is_none(), ..self }
+    }
 }
 
 /// How a value is written.
@@ -95,6 +143,11 @@ pub(super) enum Form<T: 'static> {
     Odd(&'static Form<T>, fn(&T) -> Option<String>),
 }
 
+/// A text that has no other form worth saying.
+pub(super) const fn text<T>(read: fn(&str) -> Result<T, Wrong>) -> Form<T> {
+    Form::Text(TEXT, read)
+}
+
 pub(super) const DURATION: Form<Duration> =
     Form::Text("a duration in double quotes, such as \"90s\"", units::duration);
 pub(super) const POSITIVE: Form<Duration> =
@@ -102,11 +155,8 @@ pub(super) const POSITIVE: Form<Duration> =
 pub(super) const MODE: Form<u32> =
     Form::Text("permission bits in octal and in double quotes, such as \"0640\"", units::mode);
 
-/// A key without its type.
 pub(super) trait Described: Sync {
     fn about(&self) -> &About;
-    /// Whether a value that stands in its place may be a secret.
-    fn is_discreet(&self) -> bool;
     /// The words that it takes, if it takes no other.
     fn words(&self) -> Vec<&'static str> {
         vec![]
@@ -118,10 +168,6 @@ pub(super) trait Described: Sync {
 impl<T: Clone + Sync> Described for Key<T> {
     fn about(&self) -> &About {
         &self.about
-    }
-
-    fn is_discreet(&self) -> bool {
-        self.about.is_discreet || matches!(self.value, Form::Discreet(_))
     }
 
     fn words(&self) -> Vec<&'static str> {
@@ -143,16 +189,11 @@ impl Described for Part {
         &self.about
     }
 
-    fn is_discreet(&self) -> bool {
-        true
-    }
-
     // Its reader enters it.
     fn check(&self, _: &Value<'_>) {}
 }
 
 impl<T: Clone> Form<T> {
-    /// The value as it is meant.
     pub(super) fn read(&self, value: &Value<'_>) -> Checked<T> {
         match self {
             Self::Text(wanted, read) => value.parse(wanted, read),
@@ -180,6 +221,13 @@ impl<T: Clone> Form<T> {
             Self::Other(..) => None,
         }
     }
+}
+
+pub(super) trait Values {
+    /// The value of a key, or its default.
+    fn get<T: Clone>(&self, key: &Key<T>) -> Checked<T>;
+    /// The value of a key, if it is there.
+    fn maybe<T: Clone>(&self, key: &Key<T>) -> Checked<Option<T>>;
 }
 
 impl<T: Clone> Key<T> {

@@ -3,41 +3,44 @@
 use reqwest::Url;
 
 use super::{
+    key::Values as _,
     report::Checked,
-    schema::{
-        key_sink::{self as keys, Kind},
-        webhook::KEY_SINKS,
-    },
+    schema::{KEY_SINK, SinkWord, WEBHOOK},
     seen::{self, Seen},
     settings::KeySink,
     shared,
     table::Table,
     value::Firsts,
-    wrong::Wrong,
 };
+use crate::domain::wrong::Wrong;
 
 /// Reads every `[[tenant.webhook.key_sink]]`; none is fine.
 pub(super) fn key_sinks(webhook: &Table<'_>, seen: &mut Seen) -> Checked<Vec<KeySink>> {
     let mut urls = Firsts::default();
-    webhook.parts(&KEY_SINKS, |table| key_sink(table, seen, &mut urls)).unwrap_or_else(|| Ok(Vec::new()))
+    webhook
+        .parts(&WEBHOOK.key_sink, |table| key_sink(table, seen, &mut urls))
+        .unwrap_or_else(|| Ok(Vec::new()))
 }
 
 fn key_sink(table: &Table<'_>, seen: &mut Seen, urls: &mut Firsts<Url>) -> Checked<KeySink> {
-    match table.get(&keys::KIND)? {
-        Kind::Command => shared::command(table, &keys::COMMAND, &keys::TIMEOUT).map(KeySink::Command),
-        Kind::Http => {
-            let endpoint = shared::endpoint(table, (&keys::URL, &keys::TOKEN, &keys::TIMEOUT), seen)?;
+    match table.get(&KEY_SINK.kind)? {
+        SinkWord::Command => {
+            shared::command(table, &KEY_SINK.command, &KEY_SINK.timeout).map(KeySink::Command)
+        }
+        SinkWord::Http => {
+            let endpoint =
+                shared::endpoint(table, (&KEY_SINK.url, &KEY_SINK.token, &KEY_SINK.timeout), seen)?;
             let message = "two key sinks of this webhook send the key to the same address";
-            let (url, value) = table.needed(&keys::URL)?;
+            let (url, value) = table.needed(&KEY_SINK.url)?;
             urls.only(url, &value, message, "keep one of the two")?;
             Ok(KeySink::Http(endpoint))
         }
-        Kind::File => file(table, seen),
+        SinkWord::File => file(table, seen),
     }
 }
 
 fn file(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
-    let (path, value) = table.needed(&keys::PATH)?;
+    let (path, value) = table.needed(&KEY_SINK.path)?;
     if seen.is_the_daemons_own(&path) {
         return Err(value.wrong(&Wrong::new(
             "is a file of the daemon's own",
@@ -55,8 +58,8 @@ fn file(table: &Table<'_>, seen: &mut Seen) -> Checked<KeySink> {
         "give each key a file of its own: the second would overwrite the first",
     );
     seen.sinks.only(seen::real(&path), &value, message, help)?;
-    let group = table.maybe(&keys::GROUP)?;
+    let group = table.maybe(&KEY_SINK.group)?;
     let default_mode = if group.is_none() { 0o600 } else { 0o640 };
-    let mode = table.maybe(&keys::MODE)?.unwrap_or(default_mode);
-    Ok(KeySink::File { path, format: table.get(&keys::FORMAT)?, mode, group })
+    let mode = table.maybe(&KEY_SINK.mode)?.unwrap_or(default_mode);
+    Ok(KeySink::File { path, format: table.get(&KEY_SINK.format)?, mode, group })
 }

@@ -1,11 +1,8 @@
 //! How tables stand one below the other in the text, which the parsed file does not tell.
 
-use std::ops::Range;
-
 /// A line such as `[[tenant.webhook]]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header<'a> {
-    /// Where it begins.
     pub(super) at: usize,
     /// As it is written, with its brackets.
     pub(super) written: &'a str,
@@ -28,32 +25,23 @@ impl<'a> Header<'a> {
         })
     }
 
-    /// Whether it begins with two brackets.
     pub(super) fn is_double(&self) -> bool {
         self.written.starts_with("[[")
     }
 
     /// Whether a place is in it, and not below it.
     pub(super) fn holds(&self, place: usize) -> bool {
-        self.range().contains(&place)
+        (self.at..self.at + self.written.len()).contains(&place)
     }
 
     /// Whether it names a part of what `other` names, both with their brackets.
     pub(super) fn is_part_of(&self, other: &str) -> bool {
-        self.path().strip_prefix(&path(other)).is_some_and(|rest| rest.starts_with('.'))
+        path(self.written).strip_prefix(&path(other)).is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// Whether both begin with the same word.
     pub(super) fn is_akin_to(&self, other: &str) -> bool {
-        self.path().split('.').next() == path(other).split('.').next()
-    }
-
-    fn range(&self) -> Range<usize> {
-        self.at..self.at + self.written.len()
-    }
-
-    fn path(&self) -> String {
-        path(self.written)
+        path(self.written).split('.').next() == path(other).split('.').next()
     }
 }
 

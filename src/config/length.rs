@@ -6,28 +6,24 @@ use super::{
     report::Checked,
     settings::{ReadKind, ReadResync, Resync, ResyncKind},
     value::Value,
-    wrong::Wrong,
 };
 use crate::domain::{
     filter::Filter,
     query::{self, LONGEST},
     webhook::ExternalReference,
+    wrong::Wrong,
 };
 
 /// Counted as they would be written, with the longest value of every placeholder. Only first requests can be:
 /// the links between pages are Protime's own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses<'a> {
-    /// Whose requests they are.
     pub(super) origin: &'a Url,
-    /// What is read.
     pub(super) collection: &'a str,
-    /// What every request names.
     pub(super) references: &'a [ExternalReference],
 }
 
 impl Addresses<'_> {
-    /// Checks that the references fit into the address of a POST.
     pub(super) fn of_post(&self, references: &Value<'_>) -> Checked<()> {
         let query = query::of_references(self.references);
         fits(references, "the POST", self.count("webhooks", query.as_deref()))
@@ -46,7 +42,6 @@ impl Addresses<'_> {
         fits(references, "the resync's first request", self.count(self.collection, query.as_deref()))
     }
 
-    /// Checks that a filter fits into the first address of a resync.
     pub(super) fn of_filter(&self, value: &Value<'_>, filter: &Filter, delta: bool) -> Checked<()> {
         let query = query::of_collection(delta, Some(&filter.longest()), self.references);
         let count = self.count(self.collection, query.as_deref());

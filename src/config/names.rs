@@ -1,26 +1,21 @@
 //! Single values that name something: tenants, webhooks, collections, references, scopes, secrets.
 
-use super::{
-    settings::SecretSource,
-    units,
+use super::{settings::SecretSource, units};
+use crate::domain::{
+    webhook::{ExternalReference, InvalidName, TenantName, WebhookName},
     wrong::{Wrong, refuse},
 };
-use crate::domain::webhook::{ExternalReference, InvalidName, TenantName, WebhookName};
 
-/// A name of a tenant, of the operator's choice.
 pub(super) fn tenant(text: &str) -> Result<TenantName, Wrong> {
     TenantName::new(text).map_err(|rule| invalid(&rule))
 }
 
-/// A name of a webhook, of the operator's choice.
 pub(super) fn webhook(text: &str) -> Result<WebhookName, Wrong> {
     WebhookName::new(text).map_err(|rule| invalid(&rule))
 }
 
-/// How `include` is written.
 pub(super) const PATTERNS: &str = "an array of paths or patterns, such as include = [\"conf.d/*.toml\"]";
 
-/// A path, or a pattern of paths.
 pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
     units::text(text, "write a text, or remove `include`")
 }
@@ -40,7 +35,6 @@ pub(super) fn collection(text: &str) -> Result<String, Wrong> {
     refuse("is not the name of a collection", help)
 }
 
-/// How external references are written.
 pub(super) const REFERENCES: &str = "an array of texts such as [\"people,@badge-number\"]";
 
 /// A reference of a collection; it goes into a query as `(collection,reference)`.
@@ -82,7 +76,6 @@ pub(super) fn credential(text: &str) -> Result<SecretSource, Wrong> {
     source.ok_or_else(|| Wrong::new("is not the name of a systemd credential", help))
 }
 
-/// An environment variable that holds a secret.
 pub(super) fn variable(text: &str) -> Result<SecretSource, Wrong> {
     let fits = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && text.bytes().next().is_some_and(|first| !first.is_ascii_digit());

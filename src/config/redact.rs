@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use super::{
-    schema::{self, secret::SECRET},
+    schema::{self, SECRET},
     source::Source,
 };
 
@@ -33,7 +33,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
         }
         for (at, _) in line.match_indices('=') {
             let key = key_before(&line[..at]);
-            let names_one = key.rsplit('.').next().is_some_and(|last| SECRET.has(last));
+            let names_one = key.rsplit('.').next().is_some_and(|last| SECRET.table.has(last));
             if !names_one && (in_secret_table || sensitive(key)) {
                 value_after(text, start + at + 1, &mut ranges);
             }
@@ -52,7 +52,7 @@ pub(super) fn unparsed(text: &str) -> Vec<Range<usize>> {
         let end = start + line.len();
         if let Some(equals) = line.find('=') {
             let key = key_before(&line[..equals]);
-            if !(schema::is_harmless(key) || SECRET.has(key) || sensitive(key)) {
+            if !(schema::is_harmless(key) || SECRET.table.has(key) || sensitive(key)) {
                 ranges.push(start + equals + 1..end);
             }
         } else if !line.trim_start().starts_with(['[', '#']) {
@@ -117,7 +117,7 @@ fn value_after(text: &str, equals: usize, ranges: &mut Vec<Range<usize>>) {
     let mut at = start + 1;
     for part in text[at..end.max(at)].split(',') {
         match part.split_once('=') {
-            Some((key, _)) if SECRET.has(key_before(key)) => {}
+            Some((key, _)) if SECRET.table.has(key_before(key)) => {}
             Some((key, _)) => ranges.push(at + key.len() + 1..at + part.len()),
             None if part.trim().is_empty() => {}
             None => ranges.push(at..at + part.len()),

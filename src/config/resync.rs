@@ -5,23 +5,21 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::{
-    filter,
+    forms,
+    key::Values as _,
     length::Addresses,
     report::Checked,
-    schema::{
-        resync::{self as keys, Kind},
-        webhook::RESYNC_TABLE,
-    },
+    schema::{RESYNC, ResyncWord, WEBHOOK},
     seen::Seen,
     settings::{Command, Delivery, ReadKind, ReadResync, Resync, ResyncKind},
     shared,
     table::Table,
     units::DATE_HELP,
-    wrong::Wrong,
 };
 use crate::domain::{
     collection::{self, Collection},
     filter::{Filter, check::Use},
+    wrong::Wrong,
 };
 
 /// How many days before the gap the dates begin that the daemon writes itself, unless `lookback` says
@@ -41,18 +39,20 @@ pub(super) struct Of<'a> {
 
 /// Reads `[tenant.webhook.resync]`, which must be there.
 pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checked<Resync> {
-    let read = webhook.part(&RESYNC_TABLE, |table| {
-        let kind = match table.get(&keys::KIND)? {
-            Kind::Command => ResyncKind::Command(shared::command(table, &keys::COMMAND, &keys::TIMEOUT)?),
-            Kind::Http => {
-                let keys = (&keys::URL, &keys::TOKEN, &keys::TIMEOUT);
+    let read = webhook.part(&WEBHOOK.resync, |table| {
+        let kind = match table.get(&RESYNC.kind)? {
+            ResyncWord::Command => {
+                ResyncKind::Command(shared::command(table, &RESYNC.command, &RESYNC.timeout)?)
+            }
+            ResyncWord::Http => {
+                let keys = (&RESYNC.url, &RESYNC.token, &RESYNC.timeout);
                 ResyncKind::Http(shared::endpoint(table, keys, seen)?)
             }
-            Kind::List => ResyncKind::Read(read(table, false, of, seen.today)?),
-            Kind::Delta => ResyncKind::Read(read(table, true, of, seen.today)?),
-            Kind::None => ResyncKind::None,
+            ResyncWord::List => ResyncKind::Read(read(table, false, of, seen.today)?),
+            ResyncWord::Delta => ResyncKind::Read(read(table, true, of, seen.today)?),
+            ResyncWord::None => ResyncKind::None,
         };
-        Ok(Resync { kind, on_failure: table.get(&keys::ON_FAILURE)? })
+        Ok(Resync { kind, on_failure: table.get(&RESYNC.on_failure)? })
     });
     read.unwrap_or_else(|| {
         Err(webhook.missing(
@@ -70,13 +70,13 @@ pub(super) fn resync(webhook: &Table<'_>, of: Of<'_>, seen: &mut Seen) -> Checke
 fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<ReadResync> {
     let collection = of.name.and_then(collection::find);
     let last_year = Date::new(today.year().saturating_sub(1), 1, 1).unwrap_or(today);
-    let (lookback, earliest) = (table.placed(&keys::LOOKBACK), table.placed(&keys::EARLIEST));
+    let (lookback, earliest) = (table.placed(&RESYNC.lookback), table.placed(&RESYNC.earliest));
     let days = lookback.as_ref().map(|(length, _)| in_days(*length));
     let wanted = Use { collection, delta, lookback: days, last_year };
     let filter = filter(table, wanted, of.addresses);
     let begins = filter.as_ref().is_ok_and(|filter| filter.as_ref().is_some_and(Filter::begins_with_a_day));
     if filter.is_ok() && !begins {
-        let help = without_days(delta, collection, table.written(&keys::FILTER).is_some());
+        let help = without_days(delta, collection, table.written(&RESYNC.filter).is_some());
         if let Some((_, value)) = lookback {
             value.key_problem("`lookback` stands without days that it could move", help);
         }
@@ -92,14 +92,14 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
             value.warn(&what);
         }
     }
-    let timeout = table.get(&keys::READ_TIMEOUT);
+    let timeout = table.get(&RESYNC.read_timeout);
     let delivery = delivery(table, timeout.unwrap_or_default());
     let kind =
         if delta { kept(table, filter.as_ref().ok().and_then(Option::as_ref)) } else { Ok(ReadKind::List) };
     Ok(ReadResync {
         kind: kind?,
         filter: filter?,
-        earliest: table.maybe(&keys::EARLIEST)?,
+        earliest: table.maybe(&RESYNC.earliest)?,
         delivery: delivery?,
         timeout: timeout?,
     })
@@ -107,12 +107,12 @@ fn read(table: &Table<'_>, delta: bool, of: Of<'_>, today: Date) -> Checked<Read
 
 /// The filter that is written, or else the one that the daemon writes where the collection demands dates.
 fn filter(table: &Table<'_>, wanted: Use, addresses: Option<&Addresses<'_>>) -> Checked<Option<Filter>> {
-    let Some(value) = table.written(&keys::FILTER) else {
+    let Some(value) = table.written(&RESYNC.filter) else {
         let is_dated = wanted.collection.is_some_and(|collection| collection.dated.is_some());
         let of_dates = || Filter::of_dates(wanted.lookback.unwrap_or(LOOKBACK_DAYS));
         return Ok(is_dated.then(|| if wanted.delta { Filter::of_last_year() } else { of_dates() }));
     };
-    let filter = filter::check(&value, table.get(&keys::FILTER)?, wanted)?;
+    let filter = forms::check_filter(&value, table.get(&RESYNC.filter)?, wanted)?;
     if let Some(addresses) = addresses {
         addresses.of_filter(&value, &filter, wanted.delta)?;
     }
@@ -137,19 +137,19 @@ fn in_days(length: Duration) -> i32 {
 
 /// Where the objects go: by default to the webhook's destination, as events.
 fn delivery(table: &Table<'_>, timeout: Duration) -> Checked<Delivery> {
-    match (table.written(&keys::REPLAY_TO), table.maybe(&keys::PIPE_TO)?) {
+    match (table.written(&RESYNC.replay_to), table.maybe(&RESYNC.pipe_to)?) {
         (Some(value), Some(_)) => Err(value.key_problem(
             "`replay_to` and `pipe_to` exclude each other",
             "keep `replay_to` to send every object as an event, or `pipe_to` to give them to a program",
         )),
         (_, Some((program, args))) => Ok(Delivery::Pipe(Command { program, args, timeout })),
-        (_, None) => table.maybe(&keys::REPLAY_TO).map(Delivery::Replay),
+        (_, None) => table.maybe(&RESYNC.replay_to).map(Delivery::Replay),
     }
 }
 
 /// How a delta is kept between renewals.
 fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
-    if let (Some((Some(_), value)), Some(filter)) = (table.placed(&keys::KEEP_WARM), filter)
+    if let (Some((Some(_), value)), Some(filter)) = (table.placed(&RESYNC.keep_warm), filter)
         && filter.depends_on_the_gap()
     {
         return Err(value.key_problem(
@@ -157,12 +157,12 @@ fn kept(table: &Table<'_>, filter: Option<&Filter>) -> Checked<ReadKind> {
             "write a `filter` without places of the gap, such as {last_year} instead, or remove `keep_warm`",
         ));
     }
-    let keep_warm = table.maybe(&keys::KEEP_WARM)?.flatten();
-    if let (Some((true, value)), None) = (table.placed(&keys::AUDIT), keep_warm) {
+    let keep_warm = table.maybe(&RESYNC.keep_warm)?.flatten();
+    if let (Some((true, value)), None) = (table.placed(&RESYNC.audit), keep_warm) {
         return Err(value.key_problem(
             "`audit` counts what `keep_warm` brings",
             "write keep_warm = true, or remove `audit`",
         ));
     }
-    Ok(ReadKind::Delta { keep_warm, audit: table.maybe(&keys::AUDIT)?.unwrap_or_default() })
+    Ok(ReadKind::Delta { keep_warm, audit: table.maybe(&RESYNC.audit)?.unwrap_or_default() })
 }

@@ -10,7 +10,10 @@ use std::{
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::settings::{Config, KeySink, ResyncKind, SecretSource, Webhook};
+use super::{
+    sections::Config,
+    settings::{KeySink, ResyncKind, SecretSource, Webhook},
+};
 use crate::{
     domain::webhook::{TenantName, WebhookName},
     regular_file,

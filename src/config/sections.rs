@@ -10,11 +10,11 @@ use toml::de::DeTable;
 
 use super::{
     include::{self, Included},
-    key::Key,
+    key::{Key, Values as _},
     report::Checked,
-    schema::program as keys,
+    schema::{API, Api, DAEMON, Daemon, Metrics, RENEWAL, ROOT, Renewal},
     seen::Seen,
-    settings::{Api, Config, Daemon, Metrics, Renewal},
+    settings::Tenant,
     table::Table,
     tenant, units,
 };
@@ -28,6 +28,21 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: Timestamp,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file it was read from; absolute.
+    pub(crate) file: PathBuf,
+    pub(crate) user_agent: String,
+    pub(crate) daemon: Daemon,
+    pub(crate) renewal: Renewal,
+    pub(crate) api: Api,
+    pub(crate) metrics: Metrics,
+    /// Every `[[tenant]]`, in the order of the file, and then of the included files.
+    pub(crate) tenants: Vec<Tenant>,
+    /// What is accepted but looks like a mistake, each with file, line and column.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Reads the root table, and the bytes of the files that it includes: they are judged also where
 /// something in this file is wrong.
 pub(super) fn root(
@@ -38,20 +53,19 @@ pub(super) fn root(
     included: &mut Vec<Included>,
 ) -> Checked<Config> {
     seen.reads(file, "this configuration");
-    let daemon = root.section(&keys::DAEMON_TABLE, |table| daemon(table, surroundings, seen));
-    let renewal = root.section(&keys::RENEWAL_TABLE, renewal);
-    let include = root.written(&keys::INCLUDE);
+    let daemon = root.section(&ROOT.daemon, |table| daemon(table, surroundings, seen));
+    let renewal = root.section(&ROOT.renewal, renewal);
+    let include = root.written(&ROOT.include);
     included.extend(include.iter().flat_map(|value| include::files(value, file)));
     for file in &*included {
         seen.reads(&file.path, "an included file");
     }
-    let api = root.section(&keys::API_TABLE, |table| api(table, seen));
-    let metrics =
-        root.section(&keys::METRICS_TABLE, |table| Ok(Metrics { listen: table.maybe(&keys::LISTEN)? }));
+    let api = root.section(&ROOT.api, |table| api(table, seen));
+    let metrics = root.section(&ROOT.metrics, |table| Metrics::read(table));
     let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-        user_agent: root.get(&keys::USER_AGENT)?,
+        user_agent: root.get(&ROOT.user_agent)?,
         daemon: daemon?,
         renewal: renewal?,
         api: api?,
@@ -62,22 +76,22 @@ pub(super) fn root(
 }
 
 fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -> Checked<Daemon> {
-    let state_dir = match folder(table, surroundings, "STATE_DIRECTORY", &keys::STATE_DIR) {
+    let state_dir = match folder(table, surroundings, "STATE_DIRECTORY", &DAEMON.state_dir) {
         Some(folder) => folder,
-        None => table.get(&keys::STATE_DIR),
+        None => table.get(&DAEMON.state_dir),
     };
     let socket = |key| match folder(table, surroundings, "RUNTIME_DIRECTORY", key) {
         Some(folder) => in_folder(table, &folder?, key),
         None => table.get(key),
     };
-    let (status_socket, control_socket) = (socket(&keys::STATUS_SOCKET), socket(&keys::CONTROL_SOCKET));
+    let (status_socket, control_socket) = (socket(&DAEMON.status_socket), socket(&DAEMON.control_socket));
     seen.state_dir = state_dir.as_ref().ok().cloned();
     for socket in status_socket.iter().chain(&control_socket) {
         seen.reads(socket, "a socket of the daemon's");
     }
     if let (Ok(one), Ok(other)) = (&status_socket, &control_socket)
         && one == other
-        && let Some(culprit) = table.written(&keys::CONTROL_SOCKET).or(table.written(&keys::STATUS_SOCKET))
+        && let Some(culprit) = table.written(&DAEMON.control_socket).or(table.written(&DAEMON.status_socket))
     {
         culprit.problem(
             "`status_socket` and `control_socket` are the same",
@@ -88,12 +102,7 @@ fn daemon(table: &Table<'_>, surroundings: &Surroundings<'_>, seen: &mut Seen) -
         state_dir: state_dir?,
         status_socket: status_socket?,
         control_socket: control_socket?,
-        status_socket_mode: table.get(&keys::STATUS_SOCKET_MODE)?,
-        control_socket_mode: table.get(&keys::CONTROL_SOCKET_MODE)?,
-        socket_group: table.maybe(&keys::SOCKET_GROUP)?,
-        status_poll: table.get(&keys::STATUS_POLL)?,
-        log_level: table.get(&keys::LOG_LEVEL)?.to_owned(),
-        log_format: table.get(&keys::LOG_FORMAT)?,
+        ..Daemon::read(table)?
     })
 }
 
@@ -132,10 +141,10 @@ fn file_name(key: &Key<PathBuf>) -> PathBuf {
 }
 
 fn renewal(table: &Table<'_>) -> Checked<Renewal> {
-    let (initial, max) = (table.get(&keys::RETRY_INITIAL), table.get(&keys::RETRY_MAX));
+    let (initial, max) = (table.get(&RENEWAL.retry_initial), table.get(&RENEWAL.retry_max));
     if let (Ok(from), Ok(to)) = (&initial, &max)
         && from > to
-        && let Some(culprit) = table.written(&keys::RETRY_INITIAL).or(table.written(&keys::RETRY_MAX))
+        && let Some(culprit) = table.written(&RENEWAL.retry_initial).or(table.written(&RENEWAL.retry_max))
     {
         let (first, last) = (duration::written(*from), duration::written(*to));
         culprit.problem(
@@ -143,29 +152,14 @@ fn renewal(table: &Table<'_>) -> Checked<Renewal> {
             "write a `retry_initial` (default 5s) of at most `retry_max` (default 15m)",
         );
     }
-    Ok(Renewal {
-        renew_before: table.get(&keys::RENEW_BEFORE)?,
-        jitter: table.get(&keys::JITTER)?,
-        retry_initial: initial?,
-        retry_max: max?,
-        max_concurrent: table.get(&keys::MAX_CONCURRENT)?,
-        max_unplanned_rotations_per_hour: table.get(&keys::MAX_UNPLANNED_ROTATIONS_PER_HOUR)?,
-        gap_margin: table.get(&keys::GAP_MARGIN)?,
-        previous_key_grace: table.get(&keys::PREVIOUS_KEY_GRACE)?,
-    })
+    Renewal::read(table)
 }
 
 fn api(table: &Table<'_>, seen: &mut Seen) -> Checked<Api> {
-    let ca_file = table.maybe(&keys::CA_FILE)?;
-    if let Some(ca_file) = &ca_file {
-        seen.reads(ca_file, "`ca_file`");
+    if let Ok(Some(ca_file)) = table.maybe(&API.ca_file) {
+        seen.reads(&ca_file, "`ca_file`");
     }
-    Ok(Api {
-        connect_timeout: table.get(&keys::CONNECT_TIMEOUT)?,
-        request_timeout: table.get(&keys::REQUEST_TIMEOUT)?,
-        max_requests_per_minute: table.get(&keys::MAX_REQUESTS_PER_MINUTE)?,
-        ca_file,
-    })
+    Api::read(table)
 }
 
 /// Where the status and the control socket are unless a configuration says otherwise, for when there is
@@ -176,7 +170,7 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
         Some(folder) => Path::new(folder).join(file_name(key)),
         None => key.default_value().unwrap_or_default(),
     };
-    (path(&keys::STATUS_SOCKET), path(&keys::CONTROL_SOCKET))
+    (path(&DAEMON.status_socket), path(&DAEMON.control_socket))
 }
 
 /// Where the sockets are by a text that need not be right otherwise, nor TOML throughout, as far as it says
@@ -185,10 +179,10 @@ pub(crate) fn usual_sockets() -> (PathBuf, PathBuf) {
 pub(super) fn sockets_in(text: &str) -> (PathBuf, PathBuf) {
     let (root, _mistakes) = DeTable::parse_recoverable(text);
     let path = |key: &Key<PathBuf>, usual| {
-        let daemon = root.get_ref().get(keys::DAEMON_TABLE.about.name);
+        let daemon = root.get_ref().get(ROOT.daemon.about.name);
         let path = daemon.and_then(|daemon| daemon.get_ref().get(key.about.name)?.get_ref().as_str());
         path.map(PathBuf::from).filter(|path| path.is_absolute()).unwrap_or(usual)
     };
     let usual = usual_sockets();
-    (path(&keys::STATUS_SOCKET, usual.0), path(&keys::CONTROL_SOCKET, usual.1))
+    (path(&DAEMON.status_socket, usual.0), path(&DAEMON.control_socket, usual.1))
 }

@@ -1,91 +1,27 @@
 //! What becomes of the keys of `schema`: what the program may rely on once the file has been read.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use jiff::civil::Date;
 use reqwest::Url;
-use serde::Serialize;
 
 use crate::domain::{
     filter::Filter,
-    lifetime::Share,
     removed::OnRemove,
     webhook::{ExternalReference, Pair, TenantName, WebhookName},
+    words::words,
 };
 
-#[derive(Debug, Clone)]
-pub(crate) struct Config {
-    /// The file it was read from; absolute.
-    pub(crate) file: PathBuf,
-    pub(crate) user_agent: String,
-    pub(crate) daemon: Daemon,
-    pub(crate) renewal: Renewal,
-    pub(crate) api: Api,
-    pub(crate) metrics: Metrics,
-    /// Every `[[tenant]]`, in the order of the file, and then of the included files.
-    pub(crate) tenants: Vec<Tenant>,
-    /// What is accepted but looks like a mistake, each with file, line and column.
-    pub(crate) warnings: Vec<String>,
+words! {
+    LogFormat("format of the log") {
+        /// Text on a terminal, journald-friendly otherwise.
+        Auto = "auto",
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
 }
 
-// What of `Daemon` and `Metrics` takes a restart is found by the name of its key: see
-// `config::needs_restart`.
-
-/// `[daemon]`: where it lives and how it speaks.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Daemon {
-    pub(crate) state_dir: PathBuf,
-    pub(crate) status_socket: PathBuf,
-    pub(crate) control_socket: PathBuf,
-    pub(crate) status_socket_mode: u32,
-    pub(crate) control_socket_mode: u32,
-    pub(crate) socket_group: Option<String>,
-    /// A cron pattern of six fields, UTC, known to have a next time.
-    pub(crate) status_poll: String,
-    pub(crate) log_level: String,
-    pub(crate) log_format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) enum LogFormat {
-    /// Text on a terminal, journald-friendly otherwise.
-    Auto,
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// `[renewal]`: the policy.
-#[derive(Debug, Clone)]
-pub(crate) struct Renewal {
-    pub(crate) renew_before: Share,
-    pub(crate) jitter: Share,
-    pub(crate) retry_initial: Duration,
-    pub(crate) retry_max: Duration,
-    pub(crate) max_concurrent: usize,
-    pub(crate) max_unplanned_rotations_per_hour: u32,
-    pub(crate) gap_margin: Duration,
-    pub(crate) previous_key_grace: Duration,
-}
-
-/// `[api]`: how to speak with Protime.
-#[derive(Debug, Clone)]
-pub(crate) struct Api {
-    pub(crate) connect_timeout: Duration,
-    pub(crate) request_timeout: Duration,
-    /// Per tenant.
-    pub(crate) max_requests_per_minute: u32,
-    pub(crate) ca_file: Option<PathBuf>,
-}
-
-/// `[metrics]`: where they are besides the sockets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Metrics {
-    /// A loopback address and a port.
-    pub(crate) listen: Option<SocketAddr>,
-}
-
-/// One `[[tenant]]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Tenant {
     /// Unique in the whole configuration.
@@ -119,7 +55,6 @@ pub(crate) enum SecretSource {
     Env(String),
 }
 
-/// One `[[tenant.webhook]]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
     /// Unique in its tenant.
@@ -176,7 +111,6 @@ pub(crate) enum ReadKind {
     },
 }
 
-/// Where the objects of a collection go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// As events to a URL; to the webhook's destination where there is none.
@@ -185,16 +119,16 @@ pub(crate) enum Delivery {
     Pipe(Command),
 }
 
-/// What a failed resync means for the POST.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnFailure {
-    /// No POST before the resync succeeded.
-    Hold,
-    /// POST anyway and keep owing the resync.
-    Proceed,
+words! {
+    /// What a failed resync means for the POST.
+    OnFailure("way to take a failed resync") {
+        /// No POST before the resync succeeded.
+        Hold = "hold",
+        /// POST anyway and keep owing the resync.
+        Proceed = "proceed",
+    }
 }
 
-/// A program to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
     /// An absolute path, or a name found in `PATH`.
@@ -217,7 +151,6 @@ pub(crate) struct Endpoint {
 /// One `[[tenant.webhook.key_sink]]`: who gets the new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySink {
-    /// A file, replaced atomically.
     File {
         /// Unique in the whole configuration.
         path: PathBuf,
@@ -231,11 +164,10 @@ pub(crate) enum KeySink {
     Http(Endpoint),
 }
 
-/// What a key file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyFormat {
-    /// The key and nothing else.
-    Raw,
-    /// A JSON object.
-    Json,
+words! {
+    KeyFormat("format of a key file") {
+        /// The key and nothing else.
+        Raw = "raw",
+        Json = "json",
+    }
 }

@@ -6,15 +6,14 @@ use reqwest::Url;
 
 use super::{
     forms::Program,
-    key::{Key, Part},
+    key::{Key, Part, Values as _},
     report::Checked,
-    schema::secret::{CREDENTIAL, ENV, FILE},
+    schema::SECRET,
     seen::Seen,
     settings::{Command, Endpoint, SecretSource},
     table::Table,
 };
 
-/// Reads a program and how long it may take.
 pub(super) fn command(
     table: &Table<'_>,
     program: &Key<Program>,
@@ -24,7 +23,6 @@ pub(super) fn command(
     Ok(Command { program, args, timeout: table.get(timeout)? })
 }
 
-/// Reads which server it is, how it knows us, and how long it may take.
 pub(super) fn endpoint(
     table: &Table<'_>,
     (url, token, timeout): (&Key<Url>, &Part, &Key<Duration>),
@@ -39,7 +37,7 @@ pub(super) fn secret(table: &Table<'_>, key: &Part, seen: &mut Seen) -> Checked<
     let (name, example) = (key.about.name, key.about.help);
     let read = table.secret(key, |value, table| {
         let mut found = Vec::new();
-        for place in [&CREDENTIAL, &FILE, &ENV].map(|place| table.maybe(place)) {
+        for place in [&SECRET.credential, &SECRET.file, &SECRET.env].map(|place| table.maybe(place)) {
             found.extend(place?);
         }
         let source = match (found.pop(), found.is_empty()) {

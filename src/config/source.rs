@@ -8,7 +8,6 @@ use std::{
 /// How many characters of a value are quoted in a message.
 const QUOTED: usize = 80;
 
-/// A file's text and its name.
 #[derive(Debug)]
 // Offsets are counted through all files of a configuration, as if they stood one behind the other, so that an
 // offset alone says which file it is in.
@@ -23,7 +22,6 @@ pub(super) struct Source<'a> {
     base: usize,
 }
 
-/// A file and what may be shown of it.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     pub(super) name: String,

@@ -5,7 +5,7 @@ use std::{cell::RefCell, ops::Range};
 use toml::de::DeTable;
 
 use super::{
-    key::{self, About, Described, Entry, Key, Part},
+    key::{self, About, Described, Entry, Key, Part, Values},
     layout::Header,
     redact,
     report::{Checked, Report, Reported},
@@ -95,19 +95,6 @@ impl<'a> Table<'a> {
         Ok((key.value.read(&value)?, value))
     }
 
-    /// The value of a key, or its default.
-    pub(super) fn get<T: Clone>(&self, key: &Key<T>) -> Checked<T> {
-        match self.written(key) {
-            Some(value) => key.value.read(&value),
-            None => key.default_value().ok_or_else(|| self.lacks(&key.about)),
-        }
-    }
-
-    /// The value of a key, if it is there.
-    pub(super) fn maybe<T: Clone>(&self, key: &Key<T>) -> Checked<Option<T>> {
-        self.written(key).map(|value| key.value.read(&value)).transpose()
-    }
-
     /// Reads a table of this one, if it is there.
     pub(super) fn part<T>(
         &self,
@@ -173,12 +160,10 @@ impl<'a> Table<'a> {
         Some(enter(&value, key.value, key.about.name, |table| body(&value, table)))
     }
 
-    /// Reports that a key is missing.
     pub(super) fn lacks(&self, key: &About) -> Reported {
         self.missing(&[key.name], &format!("`{}` is missing in {}", key.name, self.name), key.help)
     }
 
-    /// Reports that one of some keys should be there.
     pub(super) fn missing(&self, keys: &[&'static str], message: &str, help: &str) -> Reported {
         self.report.missing(keys, self.span.clone(), message, help)
     }
@@ -231,6 +216,19 @@ impl<'a> Table<'a> {
             reported = Some(value.key_problem(format!("unknown key `{written}` in {}", self.name), help));
         }
         reported
+    }
+}
+
+impl Values for Table<'_> {
+    fn get<T: Clone>(&self, key: &Key<T>) -> Checked<T> {
+        match self.written(key) {
+            Some(value) => key.value.read(&value),
+            None => key.default_value().ok_or_else(|| self.lacks(&key.about)),
+        }
+    }
+
+    fn maybe<T: Clone>(&self, key: &Key<T>) -> Checked<Option<T>> {
+        self.written(key).map(|value| key.value.read(&value)).transpose()
     }
 }
 

@@ -4,8 +4,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::civil::Date;
 
-use super::wrong::{Wrong, refuse};
-use crate::{domain::lifetime::Share, duration};
+use crate::{
+    domain::{
+        lifetime::Share,
+        wrong::{Wrong, refuse},
+    },
+    duration,
+};
 
 /// What would be right where a day is not.
 pub(super) const DATE_HELP: &str = "write a date such as \"2020-01-01\"";
@@ -14,7 +19,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
     duration::parse(text).map_err(|wrong| Wrong::new(wrong.what, wrong.help))
 }
 
-/// A duration that is not zero.
 pub(super) fn positive_duration(text: &str) -> Result<Duration, Wrong> {
     let duration = duration(text)?;
     if duration.is_zero() { refuse("is no time at all", "write a duration above zero") } else { Ok(duration) }

@@ -12,11 +12,11 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
-    report::{Checked, Report, Reported},
+use super::report::{Checked, Report, Reported};
+use crate::domain::{
+    suggestions,
     wrong::{Wrong, refuse},
 };
-use crate::domain::suggestions;
 
 /// What a value must be that is read as a text and has no other form worth saying.
 pub(super) const TEXT: &str = "a text in double quotes";
@@ -59,7 +59,6 @@ impl<'a> Value<'a> {
         Err(self.problem(format!("`{}` {}", self.key, wrong.what), wrong.help))
     }
 
-    /// One of some words.
     pub(super) fn word<T: Clone>(&self, known: &[(&'static str, T)]) -> Checked<T> {
         self.parse(TEXT, |text| {
             if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
@@ -88,7 +87,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A whole number in a range.
     pub(super) fn number(&self, range: &RangeInclusive<u32>) -> Checked<u32> {
         let DeValue::Integer(integer) = self.written.get_ref() else {
             return Err(self.wrong_type(&format!("a whole number such as {}", range.start().max(&10))));
@@ -101,7 +99,6 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// The items of an array.
     pub(super) fn items(&self, wanted: &str) -> Checked<Vec<Value<'a>>> {
         let DeValue::Array(items) = self.written.get_ref() else { return Err(self.wrong_type(wanted)) };
         let item = |item| Value::new(self.report, self.key, self.key_span.clone(), item);
@@ -128,7 +125,6 @@ impl<'a> Value<'a> {
         self.written.get_ref().as_str()
     }
 
-    /// The keys of a table and their values, if it is one.
     pub(super) fn entries(&self) -> Option<&'a DeTable<'a>> {
         self.written.get_ref().as_table()
     }
@@ -158,7 +154,6 @@ impl<'a> Value<'a> {
         self.report.warning(&self.span, &format!("`{}`: {} {what}", self.key, self.quoted()));
     }
 
-    /// Reports that it is of another type.
     pub(super) fn wrong_type(&self, wanted: &str) -> Reported {
         let kind = match self.written.get_ref() {
             DeValue::Array(_) => "an array",

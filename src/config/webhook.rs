@@ -3,12 +3,13 @@
 use reqwest::Url;
 
 use super::{
+    key::Values as _,
     key_sink,
     length::Addresses,
     names,
     report::Checked,
     resync::{self, Of},
-    schema::{tenant::WEBHOOKS, webhook as keys},
+    schema::{TENANT, WEBHOOK},
     seen::Seen,
     settings::{ReadKind, ReadResync, Resync, ResyncKind, Webhook},
     table::Table,
@@ -22,9 +23,7 @@ use crate::domain::{
 /// Whose webhooks they are at Protime, as far as the file says so.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owner<'a> {
-    /// Where the tenant's API is.
     pub(super) origin: Option<&'a Url>,
-    /// Who asks there.
     pub(super) client_id: Option<&'a str>,
 }
 
@@ -37,12 +36,11 @@ struct Siblings {
     deltas: Firsts<String>,
 }
 
-/// Reads every `[[tenant.webhook]]` of a tenant.
 pub(super) fn webhooks(tenant: &Table<'_>, owner: Owner<'_>, seen: &mut Seen) -> Checked<Vec<Webhook>> {
     let missing = "this tenant has no [[tenant.webhook]]";
     let help = "write at least one [[tenant.webhook]] below it, or remove the tenant";
     let mut siblings = Siblings::default();
-    tenant.at_least_one(&WEBHOOKS, (missing, help), |table| webhook(table, owner, &mut siblings, seen))
+    tenant.at_least_one(&TENANT.webhook, (missing, help), |table| webhook(table, owner, &mut siblings, seen))
 }
 
 fn webhook(
@@ -51,11 +49,11 @@ fn webhook(
     siblings: &mut Siblings,
     seen: &mut Seen,
 ) -> Checked<Webhook> {
-    let collection = table.get(&keys::COLLECTION);
+    let collection = table.get(&WEBHOOK.collection);
     let name = name(table, siblings);
     let pair = pair(table, owner.origin, siblings, seen);
-    let written = table.written(&keys::EXTERNAL_REFERENCES);
-    let references = table.maybe(&keys::EXTERNAL_REFERENCES).map(Option::unwrap_or_default);
+    let written = table.written(&WEBHOOK.external_references);
+    let references = table.maybe(&WEBHOOK.external_references).map(Option::unwrap_or_default);
     if let (Some(value), Ok(collection)) = (&written, &collection) {
         expected(value, find(collection));
     }
@@ -74,7 +72,7 @@ fn webhook(
     if let (Ok(resync), Some(value), Some(addresses)) = (&resync, &written, addresses) {
         whole = whole.and(addresses.of_resync(value, resync));
     }
-    let place = table.written(&keys::RESYNC_TABLE);
+    let place = table.written(&WEBHOOK.resync);
     if let (Ok(resync), Some(value), Ok(collection)) = (&resync, place, &collection) {
         whole = whole.and(one_delta(resync, &value, collection, owner, siblings, seen));
     }
@@ -84,7 +82,7 @@ fn webhook(
         name: name?,
         pair: pair?,
         external_references: references?,
-        on_remove: table.get(&keys::ON_REMOVE)?,
+        on_remove: table.get(&WEBHOOK.on_remove)?,
         resync: resync?,
         key_sinks: key_sinks?,
     })
@@ -92,10 +90,10 @@ fn webhook(
 
 /// The name that is written, or else the collection.
 fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
-    let (value, help) = if let Some(value) = table.written(&keys::NAME) {
+    let (value, help) = if let Some(value) = table.written(&WEBHOOK.name) {
         (value, "give each webhook of a tenant a name of its own")
     } else {
-        let (_, value) = table.needed(&keys::COLLECTION)?;
+        let (_, value) = table.needed(&WEBHOOK.collection)?;
         (value, "without `name` it is the collection: give one of them a `name` of its own")
     };
     let name = value.parse(TEXT, names::webhook)?;
@@ -104,8 +102,8 @@ fn name(table: &Table<'_>, siblings: &mut Siblings) -> Checked<WebhookName> {
 }
 
 fn pair(table: &Table<'_>, origin: Option<&Url>, siblings: &mut Siblings, seen: &mut Seen) -> Checked<Pair> {
-    let (destination_url, value) = table.needed(&keys::DESTINATION_URL)?;
-    let pair = Pair { destination_url, collection: table.get(&keys::COLLECTION)? };
+    let (destination_url, value) = table.needed(&WEBHOOK.destination_url)?;
+    let pair = Pair { destination_url, collection: table.get(&WEBHOOK.collection)? };
     let rule = "Protime knows a webhook by its destination URL and collection: keep one of the two";
     // Two spellings of one URL, or of one collection, are one pair in the list, where each would take the
     // other for its own.

@@ -11,6 +11,7 @@ use super::{
 };
 
 words! {
+    #[derive(Default)]
     Kind("kind of an event") {
         RenewalStarted = "renewal_started",
         /// A step of a renewal began or ended.
@@ -20,12 +21,13 @@ words! {
         WebhookState = "webhook_state",
         PollFinished = "poll_finished",
         /// Events were missed: read the webhooks again.
+        #[default]
         Reset = "reset",
     }
 }
 
 /// One event. What does not apply is left out of its JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Event {
     #[serde(skip)]
     pub(crate) kind: Kind,
@@ -60,21 +62,7 @@ pub(crate) struct Event {
 
 impl Event {
     pub(crate) fn new(kind: Kind, at: Timestamp) -> Self {
-        Self {
-            kind,
-            at,
-            webhook: None,
-            tenant: None,
-            renewal_id: None,
-            reason: None,
-            step: None,
-            outcome: None,
-            error: None,
-            state: None,
-            previous_state: None,
-            key_version: None,
-            fingerprint: None,
-        }
+        Self { kind, at, ..Self::default() }
     }
 
     pub(crate) fn of_webhook(kind: Kind, at: Timestamp, path: &WebhookPath) -> Self {

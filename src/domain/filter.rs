@@ -16,14 +16,11 @@ use jiff::{Timestamp, ToSpan as _, civil::Date};
 
 pub(crate) use days::{Days, last_year};
 
-/// Every placeholder, in the order in which messages name them.
-const PLACEHOLDERS: [(&str, Place); 5] = [
-    ("from", Place::From),
-    ("to", Place::To),
-    ("from_date", Place::FromDate),
-    ("to_date", Place::ToDate),
-    ("last_year", Place::LastYear),
-];
+use crate::domain::{
+    suggestions,
+    words::words,
+    wrong::{Wrong, refuse},
+};
 
 /// No time before the year 10000 is written with more characters.
 const LONGEST_TIME: &str = "9999-12-31T23:59:59.999999999Z";
@@ -38,18 +35,20 @@ const YEARS_OF_EVERYTHING: i16 = 10;
 /// How many years after the gap the daemon's own dates end: no one plans an absence further ahead.
 const YEARS_AHEAD: i16 = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The moment at which the gap begins.
-    From,
-    /// The moment at which it ends.
-    To,
-    /// The day of the one.
-    FromDate,
-    /// The day of the other.
-    ToDate,
-    /// 1 January of last year, the earliest day that a delta may begin with.
-    LastYear,
+words! {
+    /// A placeholder, in the order in which messages name them.
+    Place("placeholder of a filter") {
+        /// The moment at which the gap begins.
+        From = "from",
+        /// The moment at which it ends.
+        To = "to",
+        /// The day of the one.
+        FromDate = "from_date",
+        /// The day of the other.
+        ToDate = "to_date",
+        /// 1 January of last year, the earliest day that a delta may begin with.
+        LastYear = "last_year",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +61,7 @@ enum Part {
 }
 
 /// A filter as it stands in the configuration, or as the daemon writes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     written: String,
     parts: Vec<Part>,
@@ -74,35 +73,27 @@ pub(crate) struct Filter {
     delta: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidFilter {
-    #[error("has a placeholder {{{0}}} that is not known")]
-    Unknown(String),
-    #[error("has a brace without its partner")]
-    Unbalanced,
-    #[error("is empty")]
-    Empty,
-}
-
-pub(crate) fn place(name: &str) -> Option<Place> {
-    PLACEHOLDERS.into_iter().find(|(known, _)| *known == name).map(|(_, place)| place)
-}
-
-pub(crate) fn place_names() -> impl Iterator<Item = &'static str> {
-    PLACEHOLDERS.into_iter().map(|(name, _)| name)
+fn unknown(name: &str) -> Wrong {
+    let meant = suggestions::nearest(name, Place::WORDS.iter().map(|(known, _)| *known));
+    let meant = meant.map(|meant| format!("did you mean {{{meant}}}? ")).unwrap_or_default();
+    let what = format!("has a placeholder {{{name}}} that is not known");
+    Wrong::new(what, format!("{meant}There are {}", Filter::known()))
 }
 
 impl Filter {
     /// Reads the places of a filter; Protime's syntax around them is passed on as it is.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidFilter> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Wrong> {
         let mut parts = Vec::new();
         let mut rest = text;
         let mut within_quotes = false;
         while let Some(at) = rest.find(['{', '}']) {
             let (before, after) = rest.split_at(at);
-            let end = after.find('}').filter(|_| after.starts_with('{')).ok_or(InvalidFilter::Unbalanced)?;
+            let Some(end) = after.find('}').filter(|_| after.starts_with('{')) else {
+                let help = format!("a placeholder is written {{from}}; there are {}", Self::known());
+                return refuse("has a brace without its partner", help);
+            };
             let name = &after[1..end];
-            let place = place(name).ok_or_else(|| InvalidFilter::Unknown(name.to_owned()))?;
+            let place = name.parse().map_err(|_| unknown(name))?;
             within_quotes ^= before.matches('\'').count() % 2 == 1;
             let place = if within_quotes { Part::Quoted(place) } else { Part::Bare(place) };
             parts.extend([Part::Text(before.to_owned()), place]);
@@ -110,33 +101,24 @@ impl Filter {
         }
         parts.push(Part::Text(rest.to_owned()));
         if text.trim().is_empty() {
-            return Err(InvalidFilter::Empty);
+            return refuse("is empty", "write a filter in Protime's syntax, or remove `filter`");
         }
         Ok(Self { written: text.to_owned(), parts, lookback: 0, own: false, delta: false })
     }
 
     /// What the daemon writes for the list of a collection that demands dates.
     pub(crate) fn of_dates(lookback: i32) -> Self {
-        let [between, and] = ["date ge ", " and date le "].map(|text| Part::Text(text.to_owned()));
         Self {
-            written: "date ge {from_date} and date le {to_date}".to_owned(),
-            parts: vec![between, Part::Bare(Place::FromDate), and, Part::Bare(Place::ToDate)],
             lookback,
             own: true,
-            delta: false,
+            ..Self::parse("date ge {from_date} and date le {to_date}").unwrap_or_default()
         }
     }
 
     /// What the daemon writes for a delta that demands dates: a start that never becomes too old, and
     /// no end, because what changes later must show.
     pub(crate) fn of_last_year() -> Self {
-        Self {
-            written: "date ge {last_year}".to_owned(),
-            parts: vec![Part::Text("date ge ".to_owned()), Part::Bare(Place::LastYear)],
-            lookback: 0,
-            own: true,
-            delta: true,
-        }
+        Self { own: true, delta: true, ..Self::parse("date ge {last_year}").unwrap_or_default() }
     }
 
     /// The same, with `{from_date}` moved back by so many days.
@@ -159,7 +141,8 @@ impl Filter {
 
     /// What may stand in braces, for messages.
     pub(crate) fn known() -> String {
-        PLACEHOLDERS.map(|(name, _)| format!("{{{name}}}")).join(", ")
+        let each: Vec<String> = Place::WORDS.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+        each.join(", ")
     }
 
     pub(crate) fn is_own(&self) -> bool {

@@ -68,10 +68,8 @@ pub(crate) fn history(journal: &[Entry]) -> Vec<report::Renewal> {
             renewals.push(report::Renewal {
                 id,
                 reason: reason.to_string(),
-                outcome: None,
                 started_at: *at,
-                finished_at: None,
-                steps: Vec::new(),
+                ..Default::default()
             });
             continue;
         }
@@ -80,10 +78,7 @@ pub(crate) fn history(journal: &[Entry]) -> Vec<report::Renewal> {
             What::StepBegan { step, .. } => renewal.steps.push(report::StepRecord {
                 step: step.to_string(),
                 started_at: *at,
-                finished_at: None,
-                outcome: None,
-                error: None,
-                output: None,
+                ..Default::default()
             }),
             What::StepEnded { number, outcome, error, output, .. } => {
                 let step = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));

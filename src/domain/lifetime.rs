@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use serde::Serialize;
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) enum Share {
     /// A fraction from 0 to 1.
     Fraction(f64),
@@ -43,10 +44,7 @@ pub(crate) fn renewal_time(
     let earliest = latest.saturating_sub(spread).max(half);
     let after = earliest + spread.mul_f64(draw.clamp(0.0, 1.0));
     // A lifetime fits into a timestamp's range, and so does every part of it.
-    SignedDuration::try_from(after.min(lifetime))
-        .ok()
-        .and_then(|after| issued_at.checked_add(after).ok())
-        .unwrap_or(valid_until)
+    issued_at.checked_add(after.min(lifetime)).unwrap_or(valid_until)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use std::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An object, or the change of one.
 #[derive(Debug)]
 pub(crate) struct Object {
     raw: Box<RawValue>,
@@ -104,7 +103,6 @@ impl Object {
         !earlier.iter().any(same)
     }
 
-    /// Its id, for messages.
     pub(crate) fn id(&self) -> &str {
         if self.id.is_empty() { "without an id" } else { self.id.trim_matches('"') }
     }

@@ -39,7 +39,6 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaLink {
     pub(crate) shape: String,
-    /// Where to ask what changed.
     pub(crate) link: String,
 }
 
@@ -54,7 +53,6 @@ pub(crate) struct DeltaLife {
 /// What keeping a delta alive between renewals has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audit {
-    /// How often it was asked.
     pub(crate) refreshes: u64,
     /// How many objects were offered to the receiver.
     pub(crate) objects: u64,

@@ -32,8 +32,12 @@ const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// A look comes in time if it comes so much too early, since another one follows, or so much too late.
+const TOO_EARLY: SignedDuration = SignedDuration::from_secs(2);
+const TOO_LATE: SignedDuration = SignedDuration::from_millis(20);
+
 /// The part of the configuration that a plan depends on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Policy {
     /// The external references as they are sent.
     pub(crate) references: String,
@@ -43,6 +47,8 @@ pub(crate) struct Policy {
     pub(crate) longest_retry: Duration,
     /// How often a delta that Protime keeps is asked for between renewals, if it is.
     pub(crate) keep_warm: Option<Duration>,
+    /// Whether anything closes gaps.
+    pub(crate) resyncs: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +64,8 @@ pub(crate) enum Action {
     /// Close the open renewal, which cannot finish, and open another that takes over what it owes.
     Supersede(Reason),
     Resync,
+    /// Go on past a step that has nothing to do.
+    Skip(Step),
     Post {
         /// Whether it counts towards the cap.
         unplanned: bool,
@@ -106,12 +114,19 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
         };
     };
     match active.stage {
+        Stage::Resync if !policy.resyncs => Action::Skip(Step::Resync),
         Stage::Resync => wait_or(waiting, Action::Resync),
-        Stage::Post => wait_or(waiting, Action::Post { unplanned: is_unplanned(state, active.reason, now) })
-            .unless(capped(state, policy, now, active.reason)),
+        Stage::Post => {
+            capped(state, policy, now, active.reason).filter(|_| waiting.is_none()).unwrap_or_else(|| {
+                wait_or(waiting, Action::Post { unplanned: is_unplanned(state, active.reason, now) })
+            })
+        }
         Stage::Posting => wait_or(waiting, Action::ResolveOutcome),
         // An answer waits for nothing that went wrong before it came.
-        Stage::Rotate => wait_or(waiting.filter(|_| failed_at(state, Step::Rotate)), Action::Rotate),
+        Stage::Rotate => {
+            let failed = state.retry.as_ref().is_some_and(|retry| retry.step == Step::Rotate);
+            wait_or(waiting.filter(|_| failed), Action::Rotate)
+        }
         Stage::HandOff | Stage::AwaitingSinks if !settled(state, active.stage) => {
             match due(state, policy, now) {
                 // A sink that does not take the key is no reason to miss the next renewal.
@@ -122,7 +137,11 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
             }
         }
         Stage::HandOff | Stage::AwaitingSinks | Stage::CatchUp => {
-            let usual = if active.stage == Stage::CatchUp { Action::CatchUp } else { Action::Settle };
+            let usual = match active.stage {
+                Stage::CatchUp if policy.resyncs => Action::CatchUp,
+                Stage::CatchUp => Action::Skip(Step::CatchUp),
+                _ => Action::Settle,
+            };
             match due(state, policy, now) {
                 Some(reason)
                     if (waiting.is_some() || key_is_dead(reason))
@@ -133,16 +152,6 @@ fn first(state: &WebhookState, policy: &Policy, now: Now) -> Action {
                 _ if recheck_due(state, now) => Action::Recheck,
                 _ => wait_or(waiting, usual),
             }
-        }
-    }
-}
-
-impl Action {
-    /// A wait takes the place of an effect, not of another wait.
-    fn unless(self, wait: Option<Self>) -> Self {
-        match (&self, wait) {
-            (Self::Wait { .. }, _) | (_, None) => self,
-            (_, Some(wait)) => wait,
         }
     }
 }
@@ -192,13 +201,19 @@ pub(crate) fn is_unplanned(state: &WebhookState, reason: Reason, now: Now) -> bo
     }
 }
 
+/// Whether a look that is planned for `at` is in time for what is to be done at `until`, both on our clock. Protime's
+/// clock is known to a second or so, and where it is computed again a deadline need not be written again.
+pub(crate) fn is_in_time(at: Option<Timestamp>, until: Option<Timestamp>, now: Now) -> bool {
+    let Some((at, until)) = at.zip(until) else { return at == until };
+    if at <= now.local { until <= now.local } else { (until - TOO_EARLY..=until + TOO_LATE).contains(&at) }
+}
+
 /// The gap that a renewal beginning now has to close.
 ///
 /// It begins where the last complete resync began, or, if that is later, `margin` before the last proof
 /// of delivery: so long Protime may have been retrying what it then gave up. What is owed already is
 /// part of it. With neither resync nor proof it is everything.
 pub(crate) fn gap(state: &WebhookState, margin: Duration, now: Now) -> Gap {
-    let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::MAX);
     let proven = state.proven_at.and_then(|at| at.checked_sub(margin).ok());
     let gap = Gap { from: state.synced_at.max(proven), to: now.protime };
     state.owed.map_or(gap, |owed| owed.merge(gap))
@@ -259,10 +274,6 @@ fn capped(state: &WebhookState, policy: &Policy, now: Now, reason: Reason) -> Op
     Some(Action::Wait { until, contended: true })
 }
 
-fn failed_at(state: &WebhookState, step: Step) -> bool {
-    state.retry.as_ref().is_some_and(|retry| retry.step == step)
-}
-
 /// What failed later than now failed on another clock, and so did what is to be retried later than it can be.
 fn retry_after(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
     let retry = state.retry.as_ref().filter(|retry| retry.at <= now.local)?;
@@ -275,7 +286,6 @@ fn retry_after(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timest
 /// can were written on another clock.
 fn keep_alive_at(state: &WebhookState, policy: &Policy, now: Now) -> Option<Timestamp> {
     let (delta, every) = state.delta.zip(policy.keep_warm)?;
-    let every = SignedDuration::try_from(every).unwrap_or(HOUR);
     let longest = SignedDuration::try_from(policy.longest_retry).unwrap_or(HOUR);
     let asked_at = delta.asked_at.min(now.local);
     let retry_at = delta.retry_at.filter(|retry_at| retry_at.duration_since(now.local) <= longest);

@@ -4,9 +4,12 @@
 //! Law: nothing that is asked can turn an address into another one: all but RFC 3986's unreserved
 //! characters is percent-encoded.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::webhook::ExternalReference;
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const IN_REFERENCES: &AsciiSet = &UNRESERVED.remove(b'@');
 
 /// The API's root below a tenant's origin.
 pub(crate) const ROOT: &str = "/connector/protimeapi/api/v1/";
@@ -23,15 +26,13 @@ pub(crate) const LONGEST: usize = 4096;
 
 /// `externalReferences=(people,@badge-number)(…)`, if there are any, written as in Protime's guide.
 pub(crate) fn of_references(references: &[ExternalReference]) -> Option<String> {
-    let mut query = String::from("externalReferences=");
-    for one in references {
-        query.extend(["(", &encoded(&one.collection, "@"), ",", &encoded(&one.reference, "@"), ")"]);
-    }
-    (!references.is_empty()).then_some(query)
+    let part = |text| utf8_percent_encode(text, IN_REFERENCES);
+    let each = references.iter().map(|one| format!("({},{})", part(&one.collection), part(&one.reference)));
+    (!references.is_empty()).then(|| format!("externalReferences={}", each.collect::<String>()))
 }
 
 pub(crate) fn of_filter(filter: &str) -> String {
-    format!("filter={}", encoded(filter, ""))
+    format!("filter={}", encoded(filter))
 }
 
 /// For the first page of a collection's list, or of a fresh delta of it.
@@ -48,24 +49,16 @@ pub(crate) fn of_collection(
     (!parts.is_empty()).then(|| parts.join("&"))
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.
-pub(crate) fn encoded(text: &str, kept: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let plain =
-            byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
-        if plain {
-            result.push(char::from(byte));
-        } else {
-            // Writing into a String does not fail.
-            let _ = write!(result, "%{byte:02X}");
-        }
-    }
-    result
+/// Percent-encodes all but RFC 3986's unreserved characters.
+pub(crate) fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, UNRESERVED)
 }
 
 /// How many characters the address of what stands below the root has, for an origin without the slash at
 /// its end.
 pub(crate) fn length(origin: &str, below: &str, query: Option<&str>) -> usize {
-    origin.len() + ROOT.len() + encoded(below, "").len() + query.map_or(0, |query| 1 + query.len())
+    origin.len()
+        + ROOT.len()
+        + encoded(below).map(str::len).sum::<usize>()
+        + query.map_or(0, |query| 1 + query.len())
 }

@@ -16,7 +16,6 @@ pub(crate) struct ActiveRenewal {
     pub(crate) reason: Reason,
     pub(crate) stage: Stage,
     pub(crate) started_at: Timestamp,
-    /// How many steps were begun.
     pub(crate) steps: u32,
     /// How often each step was begun, in their order.
     pub(crate) begun: [u32; 5],
@@ -32,7 +31,6 @@ pub(crate) struct ActiveRenewal {
 }
 
 impl ActiveRenewal {
-    /// How often the step of its stage was begun.
     pub(crate) fn attempts(&self) -> u32 {
         self.begun[self.stage.step() as usize]
     }

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::page_cursor::{Audit, Progress};
 use super::words::words;
+pub(crate) use super::{
+    gap::Gap as OwedResync,
+    page_cursor::{Audit, Progress},
+};
 
 words! {
     State("state of a webhook") {
@@ -66,7 +69,6 @@ pub(crate) struct Webhook {
     /// What a delta brought that was asked for while the webhook delivered; null where none is counted.
     #[serde(default)]
     pub(crate) audit: Option<Audit>,
-    /// What is worth knowing and no problem.
     #[serde(default)]
     pub(crate) note: Option<String>,
 }
@@ -127,13 +129,6 @@ pub(crate) struct LastRenewal {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OwedResync {
-    /// Its beginning; null for everything.
-    pub(crate) from: Option<Timestamp>,
-    pub(crate) to: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LastError {
     pub(crate) at: Timestamp,
     pub(crate) step: String,
@@ -154,7 +149,7 @@ pub(crate) struct History {
     pub(crate) renewals: Vec<Renewal>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Renewal {
     pub(crate) id: i64,
     pub(crate) reason: String,
@@ -168,7 +163,7 @@ pub(crate) struct Renewal {
 }
 
 /// One attempt at a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StepRecord {
     pub(crate) step: String,
     pub(crate) started_at: Timestamp,

@@ -130,12 +130,7 @@ impl WebhookState {
     /// The state with what its tenant's last list adds to it, which is stored once for all webhooks of the tenant.
     pub(crate) fn seen_in(mut self, list: LastList) -> Self {
         if self.standing != Standing::No {
-            match &mut self.remote {
-                Remote::NeverAsked => {}
-                Remote::Absent { seen_at } | Remote::Listed(ListedWebhook { seen_at, .. }) => {
-                    *seen_at = list.asked_at;
-                }
-            }
+            self.remote = self.remote.seen(list.asked_at);
         }
         if self.standing == Standing::Proven {
             self.proven_at = self.proven_at.max(list.asked_at_protime);
@@ -216,16 +211,20 @@ pub(crate) enum Remote {
 }
 
 impl Remote {
+    /// The same, seen at another time.
+    fn seen(&self, seen_at: Timestamp) -> Self {
+        match self.clone() {
+            Self::NeverAsked => Self::NeverAsked,
+            Self::Absent { .. } => Self::Absent { seen_at },
+            Self::Listed(listed) => Self::Listed(ListedWebhook { seen_at, ..listed }),
+        }
+    }
+
     /// The same, seen when another was.
     pub(crate) fn seen_as(&self, other: &Self) -> Self {
-        let seen = match other {
-            Self::NeverAsked => return self.clone(),
-            Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) => *seen_at,
-        };
-        match self {
-            Self::NeverAsked => Self::NeverAsked,
-            Self::Absent { .. } => Self::Absent { seen_at: seen },
-            Self::Listed(listed) => Self::Listed(ListedWebhook { seen_at: seen, ..listed.clone() }),
+        match other {
+            Self::NeverAsked => self.clone(),
+            Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) => self.seen(*seen_at),
         }
     }
 }
@@ -249,7 +248,7 @@ pub(crate) struct ListedWebhook {
 pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a rotation stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Registration {
     /// Protime's id; `None` where the answer had none and no list has shown it yet.
     pub(crate) id: Option<String>,

@@ -16,8 +16,8 @@ use super::{
     webhook::{TenantName, WebhookName},
 };
 
-/// For which webhook, why and for which span of time something is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// For which webhook, why and for which span of time something is to be done; in the order of the contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct TaskContext {
     pub(crate) tenant: TenantName,
     pub(crate) webhook: WebhookName,
@@ -31,18 +31,11 @@ pub(crate) struct TaskContext {
     pub(crate) to: Timestamp,
 }
 
-/// The JSON object, in the order of the contract.
+/// The JSON object.
 #[derive(Serialize)]
 struct Message<'a> {
-    tenant: &'a TenantName,
-    webhook: &'a WebhookName,
-    collection: &'a str,
-    destination_url: &'a str,
-    reason: Reason,
-    step: Step,
-    renewal_id: i64,
-    from: Option<Timestamp>,
-    to: Timestamp,
+    #[serde(flatten)]
+    context: &'a TaskContext,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,15 +62,7 @@ impl TaskContext {
     /// message is to have it. The bytes are wiped when dropped, and were never moved in memory.
     pub(crate) fn message(&self, key: Option<(&WebhookKey, u64)>) -> Zeroizing<Vec<u8>> {
         let message = Message {
-            tenant: &self.tenant,
-            webhook: &self.webhook,
-            collection: &self.collection,
-            destination_url: &self.destination_url,
-            reason: self.reason,
-            step: self.step,
-            renewal_id: self.renewal_id,
-            from: self.from,
-            to: self.to,
+            context: self,
             key: key.map(|(key, _)| key.expose()),
             key_version: key.map(|(_, version)| version),
         };

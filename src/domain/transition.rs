@@ -24,7 +24,7 @@ mod tests;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub(crate) use self::{
     closing::Covered,
@@ -57,6 +57,11 @@ pub(crate) struct Transition {
 pub(crate) struct NewKey(pub(crate) WebhookKey);
 
 impl Transition {
+    /// Nothing has become of it yet.
+    pub(crate) fn none(state: &WebhookState) -> Self {
+        Self { state: state.clone(), journal: Vec::new(), key: None, spent: None }
+    }
+
     /// Whether there is anything to be committed.
     pub(crate) fn changes(&self, before: &WebhookState) -> bool {
         self.state.revision != before.revision
@@ -119,6 +124,7 @@ impl Change {
             }
             Event::Hurry => self.hurry(),
             Event::StepBegan(step) => self.begin_step(*step),
+            Event::StepSkipped(step) => self.skip(*step),
             Event::PostBegan { post, unplanned } => self.begin_post(*post, *unplanned),
             Event::HandOffSettled => self.settle(),
             Event::StepFailed(attempt, setback, output) => {
@@ -256,6 +262,11 @@ impl Change {
         }
     }
 
+    fn running(&self) -> Option<Attempt> {
+        let active = self.state.active.as_ref()?;
+        Some(Attempt { renewal: active.id, step: active.running.as_ref()?.number })
+    }
+
     fn cut_off_step(&mut self) {
         let running = self.state.active.as_mut().and_then(|active| active.running.take());
         if let Some(running) = running {
@@ -354,8 +365,5 @@ impl Change {
 
 /// A time that comes later, on our clock.
 pub(crate) fn later(now: Now, delay: Duration) -> Timestamp {
-    SignedDuration::try_from(delay)
-        .ok()
-        .and_then(|delay| now.local.checked_add(delay).ok())
-        .unwrap_or(now.local)
+    now.local.checked_add(delay).unwrap_or(now.local)
 }

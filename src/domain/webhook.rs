@@ -22,46 +22,36 @@ fn checked_name(text: &str) -> Result<String, InvalidName> {
     if fits { Ok(text.to_owned()) } else { Err(InvalidName) }
 }
 
-/// The name of a tenant: one Protime customer environment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub(crate) struct TenantName(String);
+macro_rules! name {
+    ($(#[doc = $doc:literal] $name:ident),+) => {$(
+        #[doc = $doc]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub(crate) struct $name(String);
 
-/// The name of a webhook, unique in its tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub(crate) struct WebhookName(String);
+        impl $name {
+            pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
+                checked_name(text).map(Self)
+            }
 
-impl TenantName {
-    pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
-        checked_name(text).map(Self)
-    }
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
 }
 
-impl WebhookName {
-    pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {
-        checked_name(text).map(Self)
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TenantName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for WebhookName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+name! {
+    /// The name of a tenant: one Protime customer environment.
+    TenantName,
+    /// The name of a webhook, unique in its tenant.
+    WebhookName
 }
 
 /// A webhook's full name, written `tenant/name`.

@@ -13,6 +13,9 @@ macro_rules! words {
         pub(crate) enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
+            /// Each with its word, in their order.
+            pub(crate) const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+
             pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -28,10 +31,8 @@ macro_rules! words {
             type Err = $crate::domain::words::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::domain::words::UnknownWord(text.to_owned(), $what)),
-                }
+                let known = Self::WORDS.iter().find(|(word, _)| *word == text).map(|(_, it)| *it);
+                known.ok_or_else(|| $crate::domain::words::UnknownWord(text.to_owned(), $what))
             }
         }
     };

@@ -70,8 +70,7 @@ impl DeliveryWorkers {
         let setup = self.engine.setup();
         let now = clock::now();
         let store = &self.engine.shared.store;
-        let longest = setup.procedures.values().map(|procedure| procedure.webhook.policy.longest_retry).max();
-        let longest = SignedDuration::try_from(longest.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
+        let longest = SignedDuration::try_from(setup.longest_retry).unwrap_or(SignedDuration::MAX);
         let latest = now.checked_add(longest).unwrap_or(now);
         for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
             let Some((procedure, sink)) = find(&setup, id, &name) else { continue };

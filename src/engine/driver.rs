@@ -25,7 +25,7 @@ use super::{
     Engine, LONGEST_SLEEP,
     delivery_workers::DeliveryWorkers,
     parts::{Parts, note},
-    scheduler::{self, Cron, Sweep},
+    scheduler::{Cron, Sweep, Ticks},
     service_manager::ServiceManager,
 };
 use crate::{
@@ -46,8 +46,8 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// So late a tick of the cron may be before it counts as lost.
 const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
-/// So many webhooks are taken up at a time.
-const BATCH: u32 = 500;
+/// The tenants are looked at at most so often.
+const TEND: Duration = Duration::from_millis(100);
 
 /// How long a webhook is left alone after a panic: whatever led to it may still be there.
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
@@ -58,6 +58,8 @@ pub(crate) struct Driver {
     manager: ServiceManager,
     cron: Cron,
     pattern: String,
+    ticks: Ticks,
+    tended_at: Option<Instant>,
     running: Claims<WebhookId>,
     permits: Arc<Semaphore>,
     max_concurrent: usize,
@@ -75,6 +77,8 @@ impl Driver {
             manager: ServiceManager::new(),
             cron,
             pattern: setup.daemon.status_poll.clone(),
+            ticks: Ticks::of(&setup.daemon.status_poll),
+            tended_at: None,
             running: Claims::new(Arc::clone(&engine.shared.wake)),
             permits: Arc::new(Semaphore::new(setup.max_concurrent)),
             max_concurrent: setup.max_concurrent,
@@ -93,7 +97,6 @@ impl Driver {
         while !stop.is_cancelled() {
             self.follow_the_configuration().await;
             self.watch_the_clock().await;
-            self.retry_polls();
             let sleep = match self.take_up(&stop).await {
                 Ok(sleep) => sleep,
                 Err(error) => {
@@ -125,9 +128,16 @@ impl Driver {
         if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
             return Ok(LONGEST_SLEEP);
         }
-        let setup = self.engine.setup();
-        let now = clock::now();
-        for id in self.engine.shared.store.due(now, BATCH).await? {
+        self.manager.describe(&self.engine).await?;
+        let until_poll = self.tend_tenants();
+        let free = self.permits.available_permits();
+        if free == 0 {
+            // The end of one of them wakes us.
+            return Ok(until_poll);
+        }
+        let (setup, now) = (self.engine.setup(), clock::now());
+        // Those that are claimed are still due, and the first of all.
+        for id in self.engine.shared.store.due(now, self.running.len() + free).await? {
             let Some(procedure) = setup.procedures.get(&id) else { continue };
             if let Some(claim) = self.running.claim(id) {
                 let permits = Arc::clone(&self.permits);
@@ -135,20 +145,11 @@ impl Driver {
                 self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
             }
         }
-        self.manager.describe(&self.engine).await?;
         let next = self.engine.shared.store.next_due(now).await?;
         let until_due = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
         });
-        let until_poll = setup
-            .tenants
-            .iter()
-            .filter_map(|tenant| tenant.polls().failing)
-            .map(|failing| failing.retry_at.saturating_duration_since(Instant::now()))
-            // A poll that is due is under way; its end wakes us.
-            .filter(|delay| !delay.is_zero())
-            .min();
-        Ok(until_due.min(until_poll.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP))
+        Ok(until_due.min(until_poll))
     }
 
     /// Puts in force what a reload has changed of the loop's own settings.
@@ -161,6 +162,7 @@ impl Driver {
         }
         if setup.daemon.status_poll != self.pattern {
             self.pattern.clone_from(&setup.daemon.status_poll);
+            self.ticks = Ticks::of(&self.pattern);
             self.rearm().await;
         }
     }
@@ -197,22 +199,38 @@ impl Driver {
         }
     }
 
-    /// Asks tenants again whose list could not be read, and all of them if the cron has gone silent.
-    fn retry_polls(&mut self) {
+    /// Asks tenants again whose list could not be read, and all of them if the cron has gone silent; returns how
+    /// long nothing of that is due.
+    fn tend_tenants(&mut self) -> Duration {
+        // Every webhook that comes to rest wakes us, and there may be many tenants.
+        let rest = self.tended_at.map_or(Duration::ZERO, |at| TEND.saturating_sub(at.elapsed()));
+        if !rest.is_zero() {
+            return rest;
+        }
+        self.tended_at = Some(Instant::now());
         let setup = self.engine.setup();
-        for tenant in setup.tenants.iter().filter(|tenant| tenant.wants_retry()) {
-            let tenant = Arc::clone(tenant);
-            self.tasks.spawn(async move { tenant.retry().await });
+        let mut next = LONGEST_SLEEP;
+        for tenant in &setup.tenants {
+            let Some(failing) = tenant.polls().failing else { continue };
+            let delay = failing.retry_at.saturating_duration_since(Instant::now());
+            if !delay.is_zero() {
+                next = next.min(delay);
+            } else if tenant.wants_retry() {
+                // The end of one that is under way wakes us.
+                let tenant = Arc::clone(tenant);
+                self.tasks.spawn(async move { tenant.retry().await });
+            }
         }
         // A tenant that is new is asked by the sweep of its reload.
         let asked_at = |tenant: &Arc<Tenant>| tenant.polls().last_attempt.unwrap_or(setup.loaded_at);
         let oldest = setup.tenants.iter().map(asked_at).min();
         let silent = oldest
-            .and_then(|oldest| scheduler::next_tick(&self.pattern, oldest))
+            .and_then(|oldest| self.ticks.next(oldest))
             .is_some_and(|tick| clock::now().duration_since(tick) > GRACE);
         if silent && self.engine.sweep.try_send(Sweep).is_ok() {
             tracing::warn!("the cron has gone silent; polling without it");
         }
+        next
     }
 }
 
@@ -249,15 +267,9 @@ async fn work(
     stop: CancellationToken,
     permits: Arc<Semaphore>,
 ) {
-    let store = &engine.shared.store;
-    if permits.available_permits() == 0 {
-        // It is due although nothing of it was written.
-        store.look_at(id);
-    }
     // The semaphore is never closed; without a permit there is nothing to do.
     let Ok(_permit) = permits.acquire().await else { return };
     let halt = CancellationToken::new();
-    let mut acted = false;
     loop {
         // Each step is done with what is in force when it begins.
         match engine.setup().procedures.get(&id) {
@@ -277,15 +289,8 @@ async fn work(
             }
         };
         match outcome {
-            Ok(Advance::Acted) => acted = true,
-            Ok(Advance::Waiting) => {
-                if !acted {
-                    // Nothing was written, and what it waits for may have changed with time alone.
-                    store.look_at(id);
-                }
-                break;
-            }
-            Err(StoreError::Closed) => break,
+            Ok(Advance::Acted) => {}
+            Ok(Advance::Waiting) | Err(StoreError::Closed) => break,
             Err(error) => {
                 tracing::error!(webhook = %procedure.webhook.path, %error, "the database refuses; nothing is done for this webhook until it takes writes again");
                 tokio::select! {

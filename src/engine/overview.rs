@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     domain::{
@@ -16,6 +16,9 @@ use crate::{
     renewal::procedure::Procedure,
     views::{health, webhook as webhook_view},
 };
+
+/// So long after it is due a webhook is judged again if nothing has happened to it: too many others are due.
+const TAKING_UP: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Overview {
@@ -41,9 +44,9 @@ impl Overview {
     ) -> (report::Webhook, Option<State>) {
         let view = webhook_view::webhook(state, procedure);
         let problem = health::of_webhook(state, procedure, &view);
-        // One that is at rest is due at its end, and judged when the driver takes it up.
-        let is_at_rest = view.state == State::Active;
-        let deadline = if is_at_rest { None } else { next_end(state, procedure.tenant.now()) };
+        let now = procedure.tenant.now();
+        let taken_up = state.next_action_at.filter(|at| now.local < *at + TAKING_UP);
+        let deadline = [next_end(state, now), taken_up.map(|at| at + TAKING_UP)].into_iter().flatten().min();
         let glance = Glance { state: view.state, next_renewal_at: view.next_renewal_at, deadline };
         let before = self.webhooks.insert(state.id, glance);
         self.deadlines.extend(deadline.map(|deadline| (deadline, state.id)));

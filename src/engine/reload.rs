@@ -69,7 +69,7 @@ impl Engine {
             needs_restart: config::needs_restart((&earlier.daemon, &earlier.metrics), &config),
             warnings: config.warnings,
         };
-        if let Err(error) = logging::set_level(&setup.daemon.log_level) {
+        if let Err(error) = logging::set_level(setup.daemon.log_level) {
             tracing::warn!(%error, "the log level could not be changed");
         }
         self.put_in_force(setup);

@@ -44,12 +44,20 @@ impl Cron {
     }
 }
 
-/// The first tick of a pattern after a moment, so that a cron that went silent is noticed.
-pub(crate) fn next_tick(pattern: &str, after: Timestamp) -> Option<Timestamp> {
-    let pattern = croner::Cron::from_str(pattern).ok()?;
-    let after = DateTime::<Utc>::from_timestamp_millis(after.as_millisecond())?;
-    let next = pattern.find_next_occurrence(&after, false).ok()?;
-    Timestamp::from_millisecond(next.timestamp_millis()).ok()
+/// The ticks of a pattern, so that a cron that went silent is noticed. None, if the cron would not take it either.
+pub(crate) struct Ticks(Option<croner::Cron>);
+
+impl Ticks {
+    pub(crate) fn of(pattern: &str) -> Self {
+        Self(croner::Cron::from_str(pattern).ok())
+    }
+
+    /// The first one after a moment.
+    pub(crate) fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        let after = DateTime::<Utc>::from_timestamp_millis(after.as_millisecond())?;
+        let next = self.0.as_ref()?.find_next_occurrence(&after, false).ok()?;
+        Timestamp::from_millisecond(next.timestamp_millis()).ok()
+    }
 }
 
 fn job(pattern: &str, sweeps: &mpsc::Sender<Sweep>) -> Result<Job, JobSchedulerError> {

@@ -2,7 +2,12 @@
 
 mod error;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -24,7 +29,7 @@ use crate::{
     protime::{self, TenantClient},
     renewal::{poller::Tenant, procedure::Procedure, timing::Timing, webhook::Webhook},
     resync::Resync,
-    store::{Configured, Store, StoreError},
+    store::{Configured, StoreError},
 };
 
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub(crate) struct Setup {
     /// `[metrics]`, which only a restart changes.
     pub(crate) metrics: config::Metrics,
     pub(crate) max_concurrent: usize,
+    /// No retry is put off for longer.
+    pub(crate) longest_retry: std::time::Duration,
     /// How long `verify` accepts the previous key.
     pub(crate) previous_key_grace: std::time::Duration,
     /// After this a request has ended.
@@ -71,13 +78,14 @@ impl Setup {
         let equipment: Vec<Vec<Equipment>> =
             config.tenants.iter().map(|tenant| builder.equip(tenant)).collect::<Result<_, _>>()?;
         // The last thing that may fail or wait: what is in the database is in force.
-        let ids = sync_configuration(config, &equipment, &shared.store).await?;
+        let ids = builder.sync_configuration(config, &equipment).await?;
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
             daemon: config.daemon.clone(),
             metrics: config.metrics.clone(),
             max_concurrent: config.renewal.max_concurrent,
+            longest_retry: builder.longest_retry(),
             previous_key_grace: config.renewal.previous_key_grace,
             request_timeout: builder.timing.request_timeout,
             tenants: Vec::new(),
@@ -159,6 +167,10 @@ impl Equipment {
 }
 
 impl Builder {
+    fn longest_retry(&self) -> std::time::Duration {
+        self.timing.backoff.max().max(http::LONGEST_WAIT)
+    }
+
     fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
         let of = |webhook: &config::Webhook| {
             let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
@@ -177,6 +189,44 @@ impl Builder {
         tenant.webhooks.iter().map(webhook).collect()
     }
 
+    async fn sync_configuration(
+        &self,
+        config: &Config,
+        equipment: &[Vec<Equipment>],
+    ) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
+        let of = |tenant, webhook: &config::Webhook, equipment: &Equipment| {
+            let (path, sinks) = (path(tenant, webhook), equipment.sink_ids());
+            let mut hasher = DefaultHasher::new();
+            // Another version may decide otherwise. Where the hash of one thing is another one, it costs a look.
+            (env!("CARGO_PKG_VERSION"), path.name.as_str(), webhook.on_remove.as_str()).hash(&mut hasher);
+            (&sinks, self.policy(webhook)).hash(&mut hasher);
+            let fingerprint = Some(hasher.finish().cast_signed());
+            let (pair, on_remove) = (webhook.pair.clone(), webhook.on_remove);
+            Configured { path, pair, on_remove, sinks, fingerprint }
+        };
+        let webhooks = config
+            .tenants
+            .iter()
+            .flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
+        let configured: Vec<Configured> = webhooks
+            .zip(equipment.iter().flatten())
+            .map(|((tenant, webhook), equipment)| of(tenant, webhook, equipment))
+            .collect();
+        let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
+        let ids = self.shared.store.sync_configuration(configured, clock::now()).await?;
+        Ok(paths.into_iter().zip(ids).collect())
+    }
+
+    fn policy(&self, webhook: &config::Webhook) -> Policy {
+        Policy {
+            references: ExternalReference::all(&webhook.external_references),
+            max_unplanned_per_hour: self.max_unplanned_per_hour,
+            longest_retry: self.longest_retry(),
+            keep_warm: keep_warm(&webhook.resync.kind),
+            resyncs: !matches!(webhook.resync.kind, ResyncKind::None),
+        }
+    }
+
     fn webhook(
         &self,
         tenant: &config::Tenant,
@@ -185,12 +235,6 @@ impl Builder {
         ids: &HashMap<WebhookPath, WebhookId>,
     ) -> Result<Webhook, StoreError> {
         let path = path(tenant, webhook);
-        let policy = Policy {
-            references: ExternalReference::all(&webhook.external_references),
-            max_unplanned_per_hour: self.max_unplanned_per_hour,
-            longest_retry: self.timing.backoff.max().max(http::LONGEST_WAIT),
-            keep_warm: keep_warm(&webhook.resync.kind),
-        };
         let id = *ids
             .get(&path)
             .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
@@ -199,7 +243,7 @@ impl Builder {
             path,
             pair: webhook.pair.clone(),
             references: webhook.external_references.clone(),
-            policy,
+            policy: self.policy(webhook),
             resync,
             proceed: webhook.resync.on_failure == OnFailure::Proceed,
             sinks,
@@ -228,28 +272,6 @@ fn keep_warm(kind: &ResyncKind) -> Option<std::time::Duration> {
         ResyncKind::Read(ReadResync { kind: ReadKind::Delta { keep_warm, .. }, .. }) => *keep_warm,
         ResyncKind::Read(_) | ResyncKind::Command(_) | ResyncKind::Http(_) | ResyncKind::None => None,
     }
-}
-
-async fn sync_configuration(
-    config: &Config,
-    equipment: &[Vec<Equipment>],
-    store: &Store,
-) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
-    let of = |tenant, webhook: &config::Webhook, equipment: &Equipment| Configured {
-        path: path(tenant, webhook),
-        pair: webhook.pair.clone(),
-        on_remove: webhook.on_remove,
-        sinks: equipment.sink_ids(),
-    };
-    let webhooks =
-        config.tenants.iter().flat_map(|tenant| tenant.webhooks.iter().map(move |webhook| (tenant, webhook)));
-    let configured: Vec<Configured> = webhooks
-        .zip(equipment.iter().flatten())
-        .map(|((tenant, webhook), equipment)| of(tenant, webhook, equipment))
-        .collect();
-    let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
-    let ids = store.sync_configuration(configured, clock::now()).await?;
-    Ok(paths.into_iter().zip(ids).collect())
 }
 
 /// What can be seen to keep keys from the sinks of a configuration, by this user and without touching anything.

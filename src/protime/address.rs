@@ -39,12 +39,12 @@ impl Addresses {
     }
 
     pub(super) fn list(&self, filter: Option<&str>) -> Result<Url, ApiError> {
-        self.with_query(filter.map(query::of_filter).as_deref())
+        of_fitting_length(self.at(WEBHOOKS, filter.map(query::of_filter).as_deref()))
     }
 
     /// For creating or renewing: `?externalReferences=(people,@badge-number)(…)`, written as in Protime's guide.
     pub(super) fn post(&self, references: &[ExternalReference]) -> Result<Url, ApiError> {
-        self.with_query(query::of_references(references).as_deref())
+        of_fitting_length(self.at(WEBHOOKS, query::of_references(references).as_deref()))
     }
 
     pub(super) fn collection(
@@ -54,10 +54,8 @@ impl Addresses {
         filter: Option<&str>,
         references: &[ExternalReference],
     ) -> Result<Url, ApiError> {
-        let mut url = self.webhooks.clone();
-        url.set_path(&format!("{ROOT}{}", encoded(name, "")));
-        url.set_query(query::of_collection(fresh_delta, filter, references).as_deref());
-        of_fitting_length(url)
+        let query = query::of_collection(fresh_delta, filter, references);
+        of_fitting_length(self.at(&format!("{ROOT}{}", encoded(name)), query.as_deref()))
     }
 
     /// Of a link that was stored, to a next page or to a delta; only on the tenant's own origin, which may have changed since.
@@ -82,9 +80,7 @@ impl Addresses {
         if matches!(id, "" | "." | "..") {
             return Err(ApiError::needs_operator(format!("'{id}' is not the id of a webhook")));
         }
-        let mut url = self.webhooks.clone();
-        url.set_path(&format!("{WEBHOOKS}/{}", encoded(id, "")));
-        of_fitting_length(url)
+        of_fitting_length(self.at(&format!("{WEBHOOKS}/{}", encoded(id)), None))
     }
 
     pub(super) fn same_origin(&self, other: &Self) -> bool {
@@ -112,9 +108,7 @@ impl Addresses {
         if below.is_empty() {
             return Err("it is empty; write a path such as webhooks/ID".to_owned());
         }
-        let mut url = self.webhooks.clone();
-        url.set_path(&format!("{ROOT}{below}"));
-        url.set_query(query);
+        let url = self.at(&format!("{ROOT}{below}"), query);
         if !url.path().starts_with(ROOT) {
             return Err("it leads out of the API".to_owned());
         }
@@ -136,16 +130,15 @@ impl Addresses {
         let elsewhere = next.origin() != self.webhooks.origin()
             || !next.username().is_empty()
             || next.password().is_some();
-        let mut url = self.webhooks.clone();
-        url.set_path(next.path());
-        url.set_query(next.query());
+        let url = self.at(next.path(), next.query());
         Ok(Link { url, named: elsewhere.then(|| redact::origin(&next)) })
     }
 
-    fn with_query(&self, query: Option<&str>) -> Result<Url, ApiError> {
+    fn at(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.webhooks.clone();
+        url.set_path(path);
         url.set_query(query);
-        of_fitting_length(url)
+        url
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -18,7 +19,6 @@ const KEY_NAMES: [&str; 5] = ["key", "webhookKey", "privateKey", "privateWebhook
 
 /// The raw 2xx answer of a POST. Its body is a secret: it is wiped when dropped and never printed.
 pub(crate) struct PostAnswer {
-    /// The status, 200 to 299.
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     /// The body, byte for byte.
@@ -38,7 +38,6 @@ impl fmt::Debug for PostAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issued {
     pub(crate) key: WebhookKey,
-    /// Protime's id of the webhook.
     pub(crate) id: Option<String>,
     /// Until when it delivers, in whole milliseconds; absent also if it is not readable: the list will tell.
     pub(crate) valid_until: Option<Timestamp>,
@@ -147,15 +146,8 @@ fn id_of_location(location: &str) -> Option<String> {
 
 /// A segment of a path without its percent-encoding; nothing, if that is not text.
 fn unescaped(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = tail.get(..2).filter(|hex| *first == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
-        let byte = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+    let text = percent_decode_str(segment).decode_utf8().ok()?;
+    (!text.chars().any(char::is_control)).then(|| text.into_owned())
 }
 
 /// Names of string properties, at most 40 of at most 64 characters: an answer is not ours to trust.

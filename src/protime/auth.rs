@@ -21,8 +21,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::{Method, StatusCode, Url, header::HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use reqwest::{Method, StatusCode, header::HeaderValue};
+use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -33,8 +33,8 @@ use self::{
 };
 use super::{
     Settings,
-    error::{ApiError, Endpoint, Refusal},
-    http::{Answer, Content, Http, NoAnswer, Outgoing, SMALL_ANSWER},
+    error::{ApiError, Endpoint, PostError, Refusal},
+    http::{Answer, Content, Http, Outgoing},
     webhooks::whole,
 };
 use crate::clock;
@@ -46,7 +46,8 @@ const JUST_NOW: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub(super) struct Token {
-    header: HeaderValue,
+    /// The `Authorization` header, marked sensitive.
+    pub(super) header: HeaderValue,
     /// Counts up by one per token; names a token without being one.
     pub(super) number: u64,
     obtained: Instant,
@@ -61,11 +62,6 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// The `Authorization` header, marked sensitive.
-    pub(super) fn header(&self) -> HeaderValue {
-        self.header.clone()
-    }
-
     /// The token itself, for blotting it out of messages.
     pub(super) fn expose(&self) -> &str {
         self.header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default()
@@ -83,16 +79,12 @@ struct State {
     issued: u64,
     /// The scopes to do with, where the endpoint refuses some.
     narrowed: Option<Narrowed>,
-    /// The newest failure and its number.
     failure: Option<(u64, ApiError)>,
 }
 
 #[derive(Debug)]
 pub(super) struct Auth {
-    url: Url,
-    client_id: String,
-    client_secret: SecretString,
-    scopes: Vec<String>,
+    settings: Settings,
     state: tokio::sync::Mutex<State>,
     failures: AtomicU64,
     known: Mutex<Known>,
@@ -102,10 +94,7 @@ pub(super) struct Auth {
 impl Auth {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            url: settings.token_url.clone(),
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
-            scopes: settings.scopes.clone(),
+            settings: settings.clone(),
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
             known: Mutex::default(),
@@ -114,31 +103,11 @@ impl Auth {
     }
 
     pub(super) fn client_id(&self) -> &str {
-        &self.client_id
+        &self.settings.client_id
     }
 
     pub(super) fn client_secret(&self) -> &str {
-        self.client_secret.expose_secret()
-    }
-
-    pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.known().expires_at
-    }
-
-    pub(super) fn granted(&self) -> Option<Vec<String>> {
-        self.known().granted
-    }
-
-    pub(super) fn missing(&self) -> Vec<String> {
-        self.known().missing
-    }
-
-    pub(super) fn missing_since(&self) -> Option<Timestamp> {
-        self.known().missing_since
-    }
-
-    pub(super) fn has(&self, scope: &str) -> bool {
-        self.known().has(scope)
+        self.settings.client_secret.expose_secret()
     }
 
     /// Whether another token may get an answer other than `status` from a request that needs one of `scopes`.
@@ -151,16 +120,12 @@ impl Auth {
         is_refused && may && !self.in_vain().was(scopes, Instant::now())
     }
 
-    /// Notes that a new token got no other answer from a request that needs one of `scopes`.
-    pub(super) fn did_not_help(&self, scopes: &[&str]) {
-        self.in_vain().note(scopes, Instant::now());
-    }
-
-    fn in_vain(&self) -> MutexGuard<'_, InVain> {
+    /// When a new token got no other answer.
+    pub(super) fn in_vain(&self) -> MutexGuard<'_, InVain> {
         self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self) -> Known {
+    pub(super) fn known(&self) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -199,8 +164,8 @@ impl Auth {
     async fn request(&self, http: &Http, number: u64, scopes: &[String]) -> Result<Token, Refused> {
         let fields = [
             ("grant_type", "client_credentials"),
-            ("client_id", &self.client_id),
-            ("client_secret", self.client_secret.expose_secret()),
+            ("client_id", &self.settings.client_id),
+            ("client_secret", self.settings.client_secret.expose_secret()),
             ("scope", &scopes.join(" ")),
         ];
         let fields = fields.map(|(name, value)| (name, Zeroizing::new(value.to_owned())));
@@ -208,13 +173,8 @@ impl Auth {
         let (obtained, obtained_at) = (Instant::now(), clock::now());
         let answer = http
             .send(Outgoing {
-                endpoint: Endpoint::Token,
-                method: Method::POST,
-                url: self.url.clone(),
-                authorization: None,
                 content: Content::Form(fields.into()),
-                limit: SMALL_ANSWER,
-                scopes: Vec::new(),
+                ..Outgoing::new(Endpoint::Token, Method::POST, self.settings.token_url.clone())
             })
             .await
             .map_err(unanswered)?;
@@ -227,7 +187,7 @@ impl Auth {
                 "{what} is not usable: {wrong}; check token_url, and whether a proxy answers in Protime's place"
             ))
         })?;
-        self.remember(Known::of(&self.scopes, scopes, granted, obtained_at, life));
+        self.remember(Known::of(&self.settings.scopes, scopes, granted, obtained_at, life));
         Ok(Token {
             header,
             number,
@@ -244,10 +204,10 @@ impl Auth {
 
     /// Once for each change of what is missing.
     fn log_missing(&self, before: &[String]) {
-        let missing = self.missing();
+        let missing = self.known().missing;
         if !missing.is_empty() && missing != before {
             tracing::warn!(
-                client_id = self.client_id,
+                client_id = self.settings.client_id,
                 missing = missing.join(" "),
                 "Protime granted fewer scopes than were asked for; ask Protime to grant them"
             );
@@ -255,15 +215,15 @@ impl Auth {
     }
 
     fn refused(&self, answer: &Answer, scopes: &[String]) -> Refused {
-        let detail = answer.detail(&[self.client_secret.expose_secret()]);
+        let detail = answer.detail(&[self.settings.client_secret.expose_secret()]);
         let error = Refusal {
             status: answer.status,
             detail: detail.text.as_deref(),
             oauth: detail.oauth.as_deref(),
-            location: answer.location_without_query(&self.url).as_deref(),
+            location: answer.location_without_query(&self.settings.token_url).as_deref(),
             retry_after: answer.retry_after,
             missing_scopes: scopes,
-            ..Refusal::new(Endpoint::Token, &self.client_id)
+            ..Refusal::new(Endpoint::Token, &self.settings.client_id)
         }
         .decide();
         Refused { for_its_scopes: detail.oauth.as_deref() == Some("invalid_scope"), error }
@@ -283,12 +243,10 @@ impl From<ApiError> for Refused {
 }
 
 /// Whether the request arrived does not matter: an unused token does no harm.
-fn unanswered(none: NoAnswer) -> ApiError {
-    let (message, retry_after) = match none {
-        NoAnswer::NotSent { message, retry_after } => (message, retry_after),
-        NoAnswer::Lost { message } => (message, None),
-    };
-    ApiError::Transient { message: format!("no token: {message}"), status: None, retry_after }
+fn unanswered(error: PostError) -> ApiError {
+    let error = ApiError::from(error);
+    let message = format!("no token: {error}");
+    ApiError::Transient { message, status: None, retry_after: error.retry_after() }
 }
 
 #[cfg(test)]

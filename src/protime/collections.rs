@@ -21,12 +21,7 @@ use crate::domain::{object::Object, query::is_delta_link, webhook::ExternalRefer
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Query<'a> {
     /// The first page of a list, or of a fresh delta, which ends the one before it.
-    First {
-        delta: bool,
-        /// The filter, in Protime's syntax.
-        filter: Option<&'a str>,
-        references: &'a [ExternalReference],
-    },
+    First { delta: bool, filter: Option<&'a str>, references: &'a [ExternalReference] },
     /// The page that an earlier one named.
     Link(&'a str),
 }

@@ -48,12 +48,11 @@ impl Sighting {
         elapsed: Duration,
         taken: Instant,
     ) -> Option<Self> {
-        let signed = |duration| SignedDuration::try_from(duration).ok();
-        let date = date.checked_add(signed(age)?).ok()?;
-        let slack = signed(elapsed / 2)?;
+        let date = date.checked_add(age).ok()?;
+        let slack = SignedDuration::try_from(elapsed / 2).ok()?;
         let measured = date.duration_since(sent_at) + SignedDuration::from_millis(500) - slack;
         let believed = if measured.abs() < SMALLEST_SKEW { SignedDuration::ZERO } else { measured };
-        let local = sent_at.checked_add(signed(elapsed)?).ok()?;
+        let local = sent_at.checked_add(elapsed).ok()?;
         let protime = local.checked_add(believed).ok()?;
         Some(Self { skew: measured, protime, taken, slack })
     }
@@ -109,8 +108,7 @@ impl ProtimeClock {
 
     pub(super) fn time(&self, now: Instant) -> Option<Timestamp> {
         let believed = self.believed?;
-        let passed = SignedDuration::try_from(now.saturating_duration_since(believed.taken)).ok()?;
-        let time = believed.protime.checked_add(passed).ok()?;
+        let time = believed.protime.checked_add(now.saturating_duration_since(believed.taken)).ok()?;
         Timestamp::from_millisecond(time.as_millisecond()).ok()
     }
 

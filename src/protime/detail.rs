@@ -51,7 +51,7 @@ fn of_error(error: &Map<String, Value>) -> String {
     if reasons.is_empty() { head } else { joined(" ", [Some(head), Some(format!("({reasons})"))]) }
 }
 
-fn joined<const N: usize>(separator: &str, parts: [Option<String>; N]) -> String {
+fn joined(separator: &str, parts: impl IntoIterator<Item = Option<String>>) -> String {
     let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     parts.join(separator)
 }
@@ -61,19 +61,17 @@ fn said(value: &Value, depth: u8) -> String {
     if depth > 4 {
         return String::new();
     }
-    let all =
-        |parts: Vec<String>| parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => all(items.iter().map(|item| said(item, depth + 1)).collect()),
-        Value::Object(object) => all(object
-            .iter()
-            .map(|(name, value)| match said(value, depth + 1) {
-                text if text.is_empty() => text,
-                text => format!("{name}: {text}"),
-            })
-            .collect()),
+        Value::Array(items) => joined("; ", items.iter().map(|item| Some(said(item, depth + 1)))),
+        Value::Object(object) => {
+            let one = |(name, value)| {
+                let said = said(value, depth + 1);
+                (!said.is_empty()).then(|| format!("{name}: {said}"))
+            };
+            joined("; ", object.iter().map(one))
+        }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }

@@ -4,7 +4,7 @@
 //! worth another try; a POST is only called "not processed" where that is certain; no message holds
 //! a token or a secret.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 
@@ -43,7 +43,8 @@ impl ApiError {
     }
 }
 
-/// Why a POST gave no key: whether Protime may have processed it decides what happens next.
+/// Why there is no answer, or none that a POST was to bring: whether Protime may have processed the request decides what
+/// happens next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PostError {
     /// Protime did certainly not process it: the old key is as good as before.
@@ -52,6 +53,15 @@ pub(crate) enum PostError {
     /// Protime may have processed it: the old key may be dead, and the list will tell.
     #[error("the outcome of the POST is unknown: {0}")]
     Unknown(ApiError),
+}
+
+impl From<PostError> for ApiError {
+    /// Where it does not matter whether it was processed.
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::NotProcessed(error) | PostError::Unknown(error) => error,
+        }
+    }
 }
 
 words! {
@@ -137,9 +147,7 @@ impl<'a> Refusal<'a> {
             scopes_are_known: true,
         }
     }
-}
 
-impl Refusal<'_> {
     pub(super) fn decide(&self) -> ApiError {
         let status = Some(self.status.as_u16());
         let message = self.message();
@@ -177,16 +185,9 @@ impl Refusal<'_> {
     }
 
     fn message(&self) -> String {
-        let mut text = format!("Protime does not {} ({})", self.endpoint.purpose(), self.status);
-        if let Some(advice) = self.advice() {
-            text.push_str(": ");
-            text.push_str(&advice);
-        }
-        if let Some(detail) = self.detail {
-            text.push_str(". Protime says: ");
-            text.push_str(detail);
-        }
-        text
+        let advice = self.advice().map(|advice| format!(": {advice}")).unwrap_or_default();
+        let detail = self.detail.map(|detail| format!(". Protime says: {detail}")).unwrap_or_default();
+        format!("Protime does not {} ({}){advice}{detail}", self.endpoint.purpose(), self.status)
     }
 
     fn advice(&self) -> Option<String> {
@@ -259,20 +260,15 @@ impl Refusal<'_> {
     }
 
     fn token_refused_advice(&self) -> String {
-        let mut text =
+        let of_scope = |scope| {
+            format!("; Protime does not say which scopes it granted, so check also that it granted {scope}")
+        };
+        let scope = self.scope.filter(|_| !self.scopes_are_known).map(of_scope).unwrap_or_default();
+        let besides = self.besides.map(|_| format!("; {}", self.advice_on_another())).unwrap_or_default();
+        format!(
             "it refuses a new token too; check that api_origin and token_url belong to the same tenant and \
-                        environment"
-                .to_owned();
-        if let Some(scope) = self.scope.filter(|_| !self.scopes_are_known) {
-            let _infallible = write!(
-                text,
-                "; Protime does not say which scopes it granted, so check also that it granted {scope}"
-            );
-        }
-        if self.besides.is_some() {
-            let _infallible = write!(text, "; {}", self.advice_on_another());
-        }
-        text
+             environment{scope}{besides}"
+        )
     }
 
     fn scope_advice(&self) -> Option<String> {

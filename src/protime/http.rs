@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     header::{self, HeaderMap, HeaderValue},
@@ -21,7 +21,7 @@ use super::{
     BuildError, Settings, body,
     date::{Heard, ProtimeClock, Sighting},
     detail::{self, Detail},
-    error::Endpoint,
+    error::{ApiError, Endpoint, PostError},
     limit::{Cooldown, Limiter},
 };
 use crate::{
@@ -34,7 +34,6 @@ use crate::{
 
 /// Answers of which a token, a webhook or an error is read.
 pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
-/// A page of a list.
 pub(super) const LARGE_ANSWER: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
@@ -48,6 +47,20 @@ pub(super) struct Outgoing {
     pub(super) limit: usize,
     /// The scopes without which it is refused: first the one that is documented, then what may be needed besides.
     pub(super) scopes: Vec<String>,
+}
+
+impl Outgoing {
+    pub(super) fn new(endpoint: Endpoint, method: Method, url: Url) -> Self {
+        Self {
+            endpoint,
+            method,
+            url,
+            authorization: None,
+            content: Content::Empty,
+            limit: SMALL_ANSWER,
+            scopes: Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -64,7 +77,6 @@ impl std::fmt::Debug for Content {
     }
 }
 
-/// What came back, of whatever status.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -83,14 +95,6 @@ impl Answer {
         let target = url.join(http::header(&self.headers, &header::LOCATION)?).ok()?;
         Some(redact::sanitize(&redact::without_query(&target), &[]))
     }
-}
-
-#[derive(Debug)]
-pub(super) enum NoAnswer {
-    /// Nothing was sent.
-    NotSent { message: String, retry_after: Option<Duration> },
-    /// It was sent at least in part, and may have been processed.
-    Lost { message: String },
 }
 
 #[derive(Debug)]
@@ -120,20 +124,8 @@ impl Http {
         })
     }
 
-    pub(super) fn skew(&self) -> Option<SignedDuration> {
-        self.clock().skew()
-    }
-
-    pub(super) fn protime_time(&self) -> Option<Timestamp> {
-        self.clock().time(Instant::now())
-    }
-
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    pub(super) fn wants_a_witness(&self) -> bool {
-        self.clock().wants_a_witness()
     }
 
     pub(super) fn continue_from(&self, earlier: &Self) {
@@ -141,12 +133,12 @@ impl Http {
         *self.clock() = known;
     }
 
-    fn clock(&self) -> MutexGuard<'_, ProtimeClock> {
+    pub(super) fn clock(&self) -> MutexGuard<'_, ProtimeClock> {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one request and reads its answer, waiting for its turn first.
-    pub(super) async fn send(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
+    pub(super) async fn send(&self, request: Outgoing) -> Result<Answer, PostError> {
         self.not_cooling_down()?;
         self.limiter.turn().await;
         // Another request's answer may have asked to wait while this one stood in the queue.
@@ -157,38 +149,34 @@ impl Http {
         let outcome = self.exchange(request).await;
         let code = match &outcome {
             Ok(answer) => answer.status.as_str().to_owned(),
-            Err(NoAnswer::NotSent { .. }) => "not_sent".to_owned(),
-            Err(NoAnswer::Lost { .. }) => "lost".to_owned(),
+            Err(PostError::NotProcessed(_)) => "not_sent".to_owned(),
+            Err(PostError::Unknown(_)) => "lost".to_owned(),
         };
-        self.observe(endpoint, &code, &method, &url, began.elapsed());
-        outcome
-    }
-
-    /// The one place that every request passes, with its endpoint and what came of it.
-    fn observe(&self, endpoint: Endpoint, code: &str, method: &Method, url: &Url, elapsed: Duration) {
-        self.counters.request(self.tenant.as_str(), endpoint.as_str(), code);
+        self.counters.request(self.tenant.as_str(), endpoint.as_str(), &code);
         tracing::debug!(
             tenant = %self.tenant,
             endpoint = endpoint.as_str(),
             %method,
             path = url.path(),
             code,
-            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request to Protime"
         );
+        outcome
     }
 
-    fn not_cooling_down(&self) -> Result<(), NoAnswer> {
+    fn not_cooling_down(&self) -> Result<(), PostError> {
         match self.cooldown.rest(Instant::now()) {
             None => Ok(()),
-            Some(rest) => Err(NoAnswer::NotSent {
+            Some(rest) => Err(PostError::NotProcessed(ApiError::Transient {
                 message: format!("Protime asked not to be asked for another {} s", rest.as_secs().max(1)),
+                status: None,
                 retry_after: Some(rest),
-            }),
+            })),
         }
     }
 
-    async fn exchange(&self, request: Outgoing) -> Result<Answer, NoAnswer> {
+    async fn exchange(&self, request: Outgoing) -> Result<Answer, PostError> {
         let client = if request.endpoint == Endpoint::Token { &self.token } else { &self.api };
         let place = redact::origin(&request.url);
         let mut builder = client.request(request.method, request.url).timeout(self.request_timeout);
@@ -260,20 +248,15 @@ impl Http {
         }
     }
 
-    fn no_answer(&self, error: &reqwest::Error, place: &str) -> NoAnswer {
+    fn no_answer(&self, error: &reqwest::Error, place: &str) -> PostError {
+        let not_sent = |message| PostError::NotProcessed(ApiError::transient(message));
         if error.is_connect() {
-            return NoAnswer::NotSent {
-                message: format!("cannot connect to {place}: {}", not_connected(error)),
-                retry_after: None,
-            };
+            return not_sent(format!("cannot connect to {place}: {}", not_connected(error)));
         }
         if error.is_builder() {
-            return NoAnswer::NotSent {
-                message: format!("the request cannot be made: {}", deepest(error)),
-                retry_after: None,
-            };
+            return not_sent(format!("the request cannot be made: {}", deepest(error)));
         }
-        NoAnswer::Lost { message: format!("no answer from {place}: {}", self.broken(error)) }
+        PostError::Unknown(ApiError::transient(format!("no answer from {place}: {}", self.broken(error))))
     }
 
     fn broken(&self, error: &reqwest::Error) -> String {

@@ -26,16 +26,11 @@ fn with_plain_escapes(url: &str) -> String {
         match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
                 plain.push(char::from(byte));
-                plain.extend(part.get(2..));
+                plain.push_str(&part[2..]);
             }
-            Some(_) => {
-                plain.push('%');
-                plain.push_str(&hex.unwrap_or_default().to_ascii_uppercase());
-                plain.extend(part.get(2..));
-            }
-            None => {
-                plain.push('%');
-                plain.push_str(part);
+            _ => {
+                let hex = hex.unwrap_or_default();
+                plain.extend(["%", &hex.to_ascii_uppercase(), &part[hex.len()..]]);
             }
         }
     }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::{
     TenantClient,
     error::{ApiError, Endpoint},
-    http::{Content, LARGE_ANSWER, Outgoing},
-    webhooks::{Failure, needed},
+    http::{LARGE_ANSWER, Outgoing},
+    webhooks::reading,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -32,18 +32,8 @@ impl TenantClient {
     /// What is at a path below the API's root, such as `webhooks/ID` or `people?filter=…`.
     pub(crate) async fn read_path(&self, path: &str) -> Result<Reading, ReadingError> {
         let url = self.inner.addresses.below_root(path).map_err(ReadingError::Path)?;
-        let request = Outgoing {
-            endpoint: Endpoint::Path,
-            method: Method::GET,
-            scopes: needed(Endpoint::Path, &url),
-            url,
-            authorization: None,
-            content: Content::Empty,
-            limit: LARGE_ANSWER,
-        };
-        let (answer, token) = self.authorized(request.clone()).await.map_err(|failure| match failure {
-            Failure::NotSent(error) | Failure::Lost(error) => error,
-        })?;
+        let request = Outgoing { limit: LARGE_ANSWER, ..reading(Endpoint::Path, Method::GET, url) };
+        let (answer, token) = self.authorized(request.clone()).await.map_err(ApiError::from)?;
         let refusal = (!answer.status.is_success()).then(|| self.refused(&request, &answer, &token, &[]));
         match (answer.body, refusal) {
             (Ok(body), refusal) => Ok(Reading { body, refusal }),

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use self::server::Server;
-use super::{Settings, TenantClient, needed_scopes};
+use super::{Settings, TenantClient, wanted_scopes};
 use crate::{
     domain::webhook::{Pair, TenantName},
     http::tests::outbound_with,
@@ -28,7 +28,7 @@ fn settings(api: &Server, token: &Server) -> Settings {
         token_url: token.origin().join("/tenants/acme/connect/token").unwrap(),
         client_id: "my-client".to_owned(),
         client_secret: SecretString::from(SECRET),
-        scopes: needed_scopes(&[]),
+        scopes: wanted_scopes(&[], &[]),
         max_requests_per_minute: 6000,
         outbound: Arc::new(outbound_with("WebhookRenewal/v1 (Your Company)", |_| {})),
         counters: crate::counters::Counters::default(),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, Url, header};
+use tokio::time::Instant;
 
 use super::{
     TenantClient,
@@ -17,7 +18,7 @@ use super::{
     auth::Token,
     body::bare,
     error::{ApiError, Endpoint, PostError, Refusal},
-    http::{Answer, Content, LARGE_ANSWER, NoAnswer, Outgoing, SMALL_ANSWER},
+    http::{Answer, Content, LARGE_ANSWER, Outgoing, SMALL_ANSWER},
     wire::{self, List, Odd},
 };
 use crate::domain::{
@@ -65,7 +66,7 @@ impl TenantClient {
 
     /// Asks for a page again if nothing else tells what time it is at Protime: a list is judged by that.
     async fn hear_a_witness(&self, url: &Url) {
-        if self.inner.http.wants_a_witness() {
+        if self.inner.http.clock().wants_a_witness() {
             // Only its Date is of interest, which an error has as well.
             let _page = self.page(url, 0).await;
         }
@@ -114,19 +115,12 @@ impl TenantClient {
             )))
         })?;
         let request = Outgoing {
-            endpoint: Endpoint::Post,
-            method: Method::POST,
-            url,
-            authorization: None,
             content: Content::Json(json),
-            limit: SMALL_ANSWER,
             // Some pages of Protime's say that a POST needs the collection's own scope as well.
             scopes: vec![super::WRITE_SCOPE.to_owned(), collection::scope(&pair.collection)],
+            ..Outgoing::new(Endpoint::Post, Method::POST, url)
         };
-        let (answer, token) = self.authorized(request.clone()).await.map_err(|failure| match failure {
-            Failure::NotSent(error) => PostError::NotProcessed(error),
-            Failure::Lost(error) => PostError::Unknown(error),
-        })?;
+        let (answer, token) = self.authorized(request.clone()).await?;
         let status = answer.status;
         if !status.is_success() {
             let error = self.refused(&request, &answer, &token, &confidential_parts(pair));
@@ -158,34 +152,28 @@ impl TenantClient {
         url: Url,
         limit: usize,
     ) -> Result<Answer, ApiError> {
-        let scopes = needed(endpoint, &url);
-        let request =
-            Outgoing { endpoint, method, url, authorization: None, content: Content::Empty, limit, scopes };
-        match self.authorized(request.clone()).await {
-            Ok((answer, _)) if answer.status.is_success() => Ok(answer),
-            Ok((answer, token)) => Err(self.refused(&request, &answer, &token, &[])),
-            Err(Failure::NotSent(error) | Failure::Lost(error)) => Err(error),
+        let request = Outgoing { limit, ..reading(endpoint, method, url) };
+        let (answer, token) = self.authorized(request.clone()).await?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.refused(&request, &answer, &token, &[]))
         }
     }
 
     /// Sends a request with a token; with a new one if the first is refused and another may help.
-    pub(super) async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), Failure> {
+    pub(super) async fn authorized(&self, mut request: Outgoing) -> Result<(Answer, Token), PostError> {
         let inner = &self.inner;
         let scopes = request.scopes.clone();
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let mut refused = None;
         loop {
-            let token = inner.auth.token(&inner.http, refused).await.map_err(Failure::NotSent)?;
-            request.authorization = Some(token.header());
-            let answer = inner.http.send(request.clone()).await.map_err(|none| match none {
-                NoAnswer::NotSent { message, retry_after } => {
-                    Failure::NotSent(ApiError::Transient { message, status: None, retry_after })
-                }
-                NoAnswer::Lost { message } => Failure::Lost(ApiError::transient(message)),
-            })?;
+            let token = inner.auth.token(&inner.http, refused).await.map_err(PostError::NotProcessed)?;
+            request.authorization = Some(token.header.clone());
+            let answer = inner.http.send(request.clone()).await?;
             if refused.is_some() {
                 if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-                    inner.auth.did_not_help(&scopes);
+                    inner.auth.in_vain().note(&scopes, Instant::now());
                 }
                 return Ok((answer, token));
             }
@@ -205,6 +193,7 @@ impl TenantClient {
         confidential: &[String],
     ) -> ApiError {
         let auth = &self.inner.auth;
+        let known = auth.known();
         let mut secrets = vec![token.expose(), auth.client_secret()];
         secrets.extend(confidential.iter().map(String::as_str));
         let detail = answer.detail(&secrets);
@@ -216,9 +205,9 @@ impl TenantClient {
             location: answer.location_without_query(&request.url).as_deref(),
             retry_after: answer.retry_after,
             scope: scope.map(String::as_str),
-            besides: besides.map(String::as_str).filter(|scope| !auth.has(scope)),
-            missing_scopes: &auth.missing(),
-            scopes_are_known: auth.granted().is_some(),
+            besides: besides.map(String::as_str).filter(|scope| !known.has(scope)),
+            missing_scopes: &known.missing,
+            scopes_are_known: known.granted.is_some(),
             ..Refusal::new(request.endpoint, auth.client_id())
         }
         .decide()
@@ -273,13 +262,6 @@ impl TenantClient {
     }
 }
 
-pub(super) enum Failure {
-    /// Nothing was sent to the API.
-    NotSent(ApiError),
-    /// It may have been processed.
-    Lost(ApiError),
-}
-
 /// The whole body of an answer that is called `what`, as JSON begins; one that broke off says nothing about
 /// Protime.
 pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiError> {
@@ -289,16 +271,18 @@ pub(super) fn whole<'a>(answer: &'a Answer, what: &str) -> Result<&'a [u8], ApiE
     }
 }
 
-pub(super) fn needed(endpoint: Endpoint, url: &Url) -> Vec<String> {
+/// A request that only asks, with the scopes that its address needs.
+pub(super) fn reading(endpoint: Endpoint, method: Method, url: Url) -> Outgoing {
     let of_collection = match endpoint {
-        Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(url),
+        Endpoint::Collection | Endpoint::Delta | Endpoint::Path => Addresses::collection_at(&url),
         _ => None,
     };
     let of_collection = of_collection.map(|name| match name {
         "webhooks" => super::READ_SCOPE.to_owned(),
         name => collection::scope(name),
     });
-    endpoint.scope().map(str::to_owned).or(of_collection).into_iter().collect()
+    let scopes = endpoint.scope().map(str::to_owned).or(of_collection).into_iter().collect();
+    Outgoing { scopes, ..Outgoing::new(endpoint, method, url) }
 }
 
 fn undocumented(wrong: &str) -> ApiError {

@@ -132,24 +132,24 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), Odd> {
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => text(object, "id"),
     };
-    let fields = [
-        ("id", id),
-        ("destinationUrl", text(object, "destinationUrl")),
-        ("collectionName", text(object, "collectionName")),
-        ("status", text(object, "status")),
-    ];
-    let missing: Vec<&str> =
-        fields.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
-    let wrong = (!missing.is_empty()).then(|| format!("has no {}", missing.join(", no ")));
-    let [(_, id), (_, destination_url), (_, collection), (_, status)] = fields;
+    let [destination_url, collection, status] =
+        ["destinationUrl", "collectionName", "status"].map(|name| text(object, name));
     let odd = |wrong: String| Odd {
         wrong,
         id: id.clone(),
         destination_url: destination_url.clone(),
         collection: collection.clone(),
     };
-    if let Some(wrong) = wrong {
-        return Err(odd(wrong));
+    let fields = [
+        ("id", &id),
+        ("destinationUrl", &destination_url),
+        ("collectionName", &collection),
+        ("status", &status),
+    ];
+    let missing: Vec<&str> =
+        fields.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+    if !missing.is_empty() {
+        return Err(odd(format!("has no {}", missing.join(", no "))));
     }
     let valid_until = match object.get("validUntil") {
         None | Some(Value::Null) => None,

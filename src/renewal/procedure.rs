@@ -11,18 +11,19 @@ use tracing::Instrument as _;
 use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook};
 use crate::{
     domain::{
-        plan::{Action, Policy, next_look, plan},
+        plan::{Action, Policy, is_in_time, next_look, plan},
         post::PostId,
         reason::{Reason, RenewalOutcome, Step},
         renewal::{RetryKind, Stage},
         state::{Now, WebhookState},
         task::{TaskContext, TaskError, TaskErrorKind},
-        transition::{Attempt, Event, Setback, Transition, apply, later},
+        transition::{Attempt, Event, Setback, Transition, later},
     },
-    store::{Commit, Move, Store, StoreError},
+    store::{Look, Store, StoreError},
 };
 
 mod closing;
+mod committing;
 mod delivery;
 pub(crate) mod import;
 mod page_reader;
@@ -78,9 +79,13 @@ impl Procedure {
         if stop.is_cancelled() && !matches!(plan, Action::Rotate) {
             return Ok(Advance::Waiting);
         }
-        // Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level
-        // `info` lines speak for themselves.
-        let span = state.active.as_ref().map_or_else(tracing::Span::none, |active| {
+        self.carry_out(plan, &state, now, stop).instrument(self.span(&state)).await
+    }
+
+    /// Every line of a renewal tells whose it is: those of rooms, too, that do not know. At the level `info`
+    /// lines speak for themselves.
+    fn span(&self, state: &WebhookState) -> tracing::Span {
+        state.active.as_ref().map_or_else(tracing::Span::none, |active| {
             tracing::debug_span!(
                 "renewal",
                 tenant = %self.webhook.path.tenant,
@@ -88,8 +93,7 @@ impl Procedure {
                 renewal = active.id,
                 reason = %active.reason,
             )
-        });
-        self.carry_out(plan, &state, now, stop).instrument(span).await
+        })
     }
 
     async fn carry_out(
@@ -104,14 +108,23 @@ impl Procedure {
                 if contended {
                     tracing::error!(webhook = %self.webhook.path, "contended: someone else keeps renewing this webhook, or it is disabled again and again; waiting");
                 }
-                let scheduled = self.store.schedule(self.webhook.id, until, state.revision).await?;
+                if is_in_time(state.next_action_at, until, now) {
+                    return Ok(Advance::Waiting);
+                }
+                let scheduled =
+                    self.store.schedule(Look { id: state.id, at: until, revision: state.revision }).await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
-            Action::Begin(Reason::ReferencesChanged) => self.change_references().await?,
-            Action::Begin(reason) => self.begin(state, reason, now).await?,
+            Action::Begin(Reason::ReferencesChanged) => self.change_references(stop).await?,
+            Action::Begin(reason) => self.begin(state, reason, now, stop).await?,
             Action::Supersede(reason) => self.supersede(state, reason).await?,
             Action::Resync => return self.resync(state, stop).await,
-            Action::Post { unplanned } => self.post(state, unplanned, stop).await?,
+            Action::Skip(which) => {
+                self.decide("skip", state, &Event::StepSkipped(which)).await?;
+            }
+            Action::Post { unplanned } => {
+                self.post(state, Transition::none(state), unplanned, stop).await?;
+            }
             Action::ResolveOutcome => self.resolve_outcome(state).await?,
             Action::Rotate => self.rotate(state).await?,
             Action::Settle => {
@@ -122,50 +135,6 @@ impl Procedure {
             Action::KeepDeltaAlive => return self.keep_delta_alive(state, stop).await,
         }
         Ok(Advance::Acted)
-    }
-
-    /// Commits a decision that was made on this state; nothing if something has happened to the webhook since, for
-    /// then it is decided again. `name` is the failpoint's.
-    async fn decide(
-        &self,
-        name: &'static str,
-        state: &WebhookState,
-        decision: &Event,
-    ) -> Result<Option<Transition>, StoreError> {
-        let transition = apply(state, decision, self.tenant.now());
-        if !transition.changes(state) {
-            return Ok(None);
-        }
-        let committed = self.store.commit(name, vec![transition.clone().into()], None).await?;
-        if !committed {
-            tracing::debug!(webhook = %self.webhook.path, ?decision, "not done: something has happened since");
-        }
-        Ok(committed.then_some(transition))
-    }
-
-    /// Applies an outcome to the state as it is by now, with the places that move with it, and returns what
-    /// became of it.
-    async fn record_outcome(
-        &self,
-        name: &'static str,
-        outcome: &Event,
-        moves: &[Move],
-    ) -> Result<WebhookState, StoreError> {
-        loop {
-            let state = self.store.state(self.webhook.id).await?;
-            let transition = apply(&state, outcome, self.tenant.now());
-            if !transition.changes(&state) {
-                for one in moves {
-                    self.store.move_cursor(self.webhook.id, one.clone()).await?;
-                }
-                return Ok(state);
-            }
-            let state = transition.state.clone();
-            let commit = Commit { transition, moves: moves.to_vec() };
-            if self.store.commit(name, vec![commit], None).await? {
-                return Ok(state);
-            }
-        }
     }
 
     /// Records that a step starts; `None` if something has happened since it was decided on.
@@ -189,7 +158,7 @@ impl Procedure {
                 (None, _) => self.beginning(&state, Reason::Manual, now),
             };
             if let Some(transition) = self.decide("renew_now", &state, &decision).await? {
-                let renewal = transition.state.active.map_or(0, |active| active.id);
+                let (_, renewal) = transition.state.newest_renewal();
                 tracing::info!(webhook = %self.webhook.path, renewal, "a renewal was asked for");
                 return Ok(renewal);
             }
@@ -200,22 +169,31 @@ impl Procedure {
         Event::Begin { renewal: self.store.new_renewal(), reason, gap: self.gap(state, now) }
     }
 
-    async fn begin(&self, state: &WebhookState, reason: Reason, now: Now) -> Result<(), StoreError> {
-        let begun = self.decide("begin", state, &self.beginning(state, reason, now)).await?;
-        if let Some(active) = begun.and_then(|transition| transition.state.active) {
-            tracing::info!(webhook = %self.webhook.path, renewal = active.id, %reason, "renewal started");
+    async fn begin(
+        &self,
+        state: &WebhookState,
+        reason: Reason,
+        now: Now,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let begun = self.apply(state, &self.beginning(state, reason, now));
+        if let Action::Post { unplanned } = plan(&begun.state, &self.webhook.policy, now) {
+            // Nothing lies between the two: they are recorded together.
+            let span = self.span(&begun.state);
+            return Box::pin(self.post(state, begun, unplanned, stop)).instrument(span).await;
         }
+        self.commit_decision("begin", state, begun).await?;
         Ok(())
     }
 
-    async fn change_references(&self) -> Result<(), StoreError> {
+    async fn change_references(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         // Protime is asked first: a fresh list may show that it has the wanted references already, as it does for a
         // webhook that was taken over from someone else. A failure is noted with the tenant, and the renewal meets it
         // again.
         let _noted = self.tenant.poll().await;
         let (state, now) = (self.store.state(self.webhook.id).await?, self.tenant.now());
         match plan(&state, &self.webhook.policy, now) {
-            Action::Begin(reason) => self.begin(&state, reason, now).await,
+            Action::Begin(reason) => self.begin(&state, reason, now, stop).await,
             _ => Ok(()),
         }
     }
@@ -236,10 +214,7 @@ impl Procedure {
         reason: Reason,
     ) -> Result<(), StoreError> {
         let decision = self.take_over(state, outcome, error, reason, self.tenant.now());
-        let begun = self.decide("supersede", state, &decision).await?;
-        if let Some(active) = begun.and_then(|transition| transition.state.active) {
-            tracing::warn!(webhook = %self.webhook.path, renewal = active.id, %reason, "renewal started in place of one that could not finish");
-        }
+        self.decide("supersede", state, &decision).await?;
         Ok(())
     }
 
@@ -296,6 +271,10 @@ impl Procedure {
     }
 
     async fn fail(&self, attempt: Attempt, step: Step, failure: TaskError) -> Result<(), StoreError> {
+        self.set_back("step_failed", &self.failed(attempt, step, failure)).await
+    }
+
+    fn failed(&self, attempt: Attempt, step: Step, failure: TaskError) -> Event {
         let (kind, wait) = match failure.kind {
             TaskErrorKind::NeedsOperator => (RetryKind::NeedsOperator, None),
             TaskErrorKind::Later(wait) => (RetryKind::Transient, Some(wait)),
@@ -304,21 +283,24 @@ impl Procedure {
             }
         };
         let setback = self.setback(step, failure.message, kind, wait);
-        let state = self
-            .record_outcome("step_failed", &Event::StepFailed(attempt, setback, failure.output), &[])
-            .await?;
-        self.tell_failure(&state);
-        Ok(())
+        Event::StepFailed(attempt, setback, failure.output)
     }
 
-    fn setback(&self, step: Step, message: String, kind: RetryKind, at_least: Option<Duration>) -> Setback {
-        Setback { step, message, kind, at_least, retry: self.timing.retry() }
+    /// Records that a step failed, and says so.
+    async fn set_back(&self, name: &'static str, failure: &Event) -> Result<(), StoreError> {
+        let state = self.record_outcome(name, failure, &[]).await?;
+        self.tell_failure(&state);
+        Ok(())
     }
 
     fn tell_failure(&self, state: &WebhookState) {
         if let Some(retry) = &state.retry {
             tracing::warn!(webhook = %self.webhook.path, step = %retry.step, attempts = retry.attempts, retry_at = %retry.retry_at, error = %retry.message, "a step failed");
         }
+    }
+
+    fn setback(&self, step: Step, message: String, kind: RetryKind, at_least: Option<Duration>) -> Setback {
+        Setback { step, message, kind, at_least, retry: self.timing.retry() }
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) async fn import_key(
         pair: webhook.pair.clone(),
         on_remove: webhook.on_remove,
         sinks: Vec::new(),
+        fingerprint: None,
     };
     let id = store.add_configured(configured, now.local).await?;
     let references = ExternalReference::all(&webhook.external_references);

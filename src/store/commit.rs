@@ -4,6 +4,7 @@
 //! Law: all of it or nothing. A state that is not the one any more from which a transition was computed takes
 //! nothing; its caller computes it again.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
@@ -37,9 +38,19 @@ impl From<Transition> for Commit {
     }
 }
 
+/// When to look at a webhook again, unless something has happened to it since this revision: then it is looked at
+/// anyway.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) id: WebhookId,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) revision: i64,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum OfTenant {
-    Listed(TenantName, LastList),
+    /// When its list was asked for last, and when to look again at those of whom it says nothing new.
+    Listed(TenantName, LastList, Vec<Look>),
     /// It renews webhooks only after their end, or before it after all.
     AfterEnd(TenantName, bool),
 }
@@ -64,7 +75,8 @@ impl Store {
             }
             match &tenant {
                 None => {}
-                Some(OfTenant::Listed(tenant, list)) => {
+                Some(OfTenant::Listed(tenant, list, looks)) => {
+                    looks.iter().try_for_each(|look| schedule(connection, *look).map(drop))?;
                     connection
                         .prepare_cached(
                             "INSERT INTO tenant (tenant, list) VALUES (?1, ?2) \
@@ -86,6 +98,14 @@ impl Store {
         };
         self.write(name, change).await
     }
+}
+
+/// Whether it was the revision.
+pub(super) fn schedule(connection: &Connection, Look { id, at, revision }: Look) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached("UPDATE webhook SET next_action_at = ?2 WHERE id = ?1 AND revision = ?3")?
+        .execute((id.0, at.map(millis), revision))?;
+    Ok(changed == 1)
 }
 
 /// Whether a state's predecessor is what is stored.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use super::{
-    Changed, Store, StoreError,
+    Changed, Look, Store, StoreError, commit,
     state::{self, millis, optional_moment},
 };
 use crate::domain::{
@@ -44,14 +44,14 @@ impl Store {
     }
 
     /// The webhooks to look at by now, the longest due first.
-    pub(crate) async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<WebhookId>, StoreError> {
+    pub(crate) async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<WebhookId>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id FROM webhook WHERE configured = 1 AND next_action_at <= ?1 \
                  ORDER BY next_action_at LIMIT ?2",
             )?;
-            let ids =
-                statement.query_map([millis(now), i64::from(limit)], |row| row.get(0).map(WebhookId))?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let ids = statement.query_map([millis(now), limit], |row| row.get(0).map(WebhookId))?;
             Ok(ids.collect::<Result<_, _>>()?)
         })
         .await
@@ -106,19 +106,11 @@ impl Store {
         .await
     }
 
-    /// Sets when to look at a webhook again, unless something happened to it since `revision` was read: then it
-    /// answers false, and the decision must be taken again.
-    pub(crate) async fn schedule(
-        &self,
-        id: WebhookId,
-        at: Option<Timestamp>,
-        revision: i64,
-    ) -> Result<bool, StoreError> {
+    /// Sets when to look at a webhook again; false if something happened to it since `look.revision` was read: then
+    /// the decision must be taken again.
+    pub(crate) async fn schedule(&self, look: Look) -> Result<bool, StoreError> {
         self.write("schedule", move |connection| {
-            let changed = connection
-                .prepare_cached("UPDATE webhook SET next_action_at = ?2 WHERE id = ?1 AND revision = ?3")?
-                .execute((id.0, at.map(millis), revision))?;
-            Ok((changed == 1, Some(Changed::default())))
+            Ok((commit::schedule(connection, look)?, Some(Changed::default())))
         })
         .await
     }

@@ -45,6 +45,7 @@ fn configured(name: &str, collection: &str, sinks: &[&str]) -> Configured {
         },
         on_remove: OnRemove::Keep,
         sinks: sinks.iter().map(|&sink| sink.to_owned()).collect(),
+        fingerprint: None,
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
         next_renewal_at: state.next_renewal_at,
         renewal: state.active.as_ref().map(active),
         last_renewal: state.last.as_ref().map(last),
-        owed_resync: state.owed.map(|gap| report::OwedResync { from: gap.from, to: gap.to }),
+        owed_resync: state.owed,
         last_error: state
             .retry
             .as_ref()

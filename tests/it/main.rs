@@ -24,6 +24,7 @@ mod commands;
 mod completions;
 mod conformance;
 mod contract_tenants;
+mod costs;
 mod created;
 mod events;
 mod failpoints;

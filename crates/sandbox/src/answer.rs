@@ -83,3 +83,10 @@ impl Answer {
         self
     }
 }
+
+/// What is wrong with a request, in words.
+impl From<String> for Answer {
+    fn from(reason: String) -> Self {
+        Self::broken_rule(&reason)
+    }
+}

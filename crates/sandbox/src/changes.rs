@@ -30,16 +30,13 @@ const TOUCHED: [(&str, u64); 4] =
 pub struct ChangeRequest {
     pub collection: String,
     /// The object; a new one, or for a deletion the oldest one, where this is absent.
-    #[serde(default)]
     pub id: Option<u64>,
     #[serde(default)]
     pub kind: WantedKind,
     #[serde(default = "one")]
     pub count: usize,
     /// The day that the object is of; today for a new one, unchanged for another, where this is absent.
-    #[serde(default)]
     pub date: Option<String>,
-    #[serde(default)]
     pub person: Option<u64>,
     /// Other properties by their paths, such as `terminal.id`.
     #[serde(default)]

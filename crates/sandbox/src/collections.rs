@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::Bound};
 
 use jiff::Timestamp;
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -63,12 +64,7 @@ impl Object {
 
     fn keep(&mut self, data: Map<String, Value>) {
         let filters = self.facts.list.filters.iter().chain(&self.facts.delta.filters);
-        let datum = |property: &str| match values::get(&data, property)? {
-            Value::Number(number) => number.as_i64().map(Datum::Integer),
-            Value::String(text) => Some(Datum::Text(text.clone())),
-            Value::Bool(value) => Some(Datum::Boolean(*value)),
-            _ => None,
-        };
+        let datum = |property: &str| Datum::deserialize(values::get(&data, property)?).ok();
         self.fields =
             filters.filter_map(|(name, field)| Some((name.as_str(), datum(&field.property)?))).collect();
         self.text = Value::Object(data).to_string().into();

@@ -8,19 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{secret, time::later};
 
-/// Where the reading of the list of webhooks is: its `continuationToken`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListToken {
-    /// As it was sent.
-    pub(crate) filter: String,
-    /// The number of the last webhook that was shown.
-    pub(crate) after: Option<usize>,
-    /// Whether this page is one of the empty ones in between.
-    pub(crate) blank: bool,
-}
-
-/// Where the reading of a collection is: a `continuationToken`.
+/// Where the reading of a collection, or of the list of webhooks, is: a `continuationToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Continuation {
     pub(crate) collection: String,
@@ -32,6 +20,14 @@ pub(crate) struct Continuation {
     /// Whether this page is one of the empty ones in between.
     pub(crate) blank: bool,
     pub(crate) until: Timestamp,
+}
+
+impl Continuation {
+    /// The beginning of a list; it is no link, so that it does not expire.
+    pub(crate) fn first(collection: &str, filter: String, references: String) -> Self {
+        let (collection, until) = (collection.to_owned(), Timestamp::MAX);
+        Self { collection, filter, references, after: None, blank: false, until }
+    }
 }
 
 /// Where a delta is: a `deltaToken`.

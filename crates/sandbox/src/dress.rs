@@ -1,9 +1,9 @@
 //! What other servers do to JSON of the API: a byte order mark, compression, other links, no empty lists.
 
-use axum::{
-    body::Bytes,
-    http::{HeaderValue, header},
-};
+use std::io::{self, Write as _};
+
+use axum::http::{HeaderValue, header};
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -15,9 +15,6 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A host that no one can reach: the name is reserved for that.
 const INTERNAL: &str = "https://protimeapi-7.internal.invalid:8443";
-
-/// The longest block of bytes that DEFLATE takes as they are.
-const LONGEST_BLOCK: usize = 65_535;
 
 /// The answer as these settings want it; `origin` and `host` are those of the API.
 pub(crate) fn dressed(mut answer: Answer, settings: &Settings, origin: &str, host: &str) -> Answer {
@@ -48,8 +45,10 @@ pub(crate) fn dressed(mut answer: Answer, settings: &Settings, origin: &str, hos
     if settings.bom.yes() {
         answer.body = [BOM, &answer.body].concat().into();
     }
-    if settings.gzip.yes() {
-        answer.body = gzip(&answer.body);
+    if settings.gzip.yes()
+        && let Ok(file) = gzip(&answer.body)
+    {
+        answer.body = file.into();
         answer.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     }
     answer
@@ -68,32 +67,10 @@ fn begin_link(body: &mut Map<String, Value>, settings: &Settings, origin: &str, 
     true
 }
 
-/// A gzip file of these bytes, which are stored and not made smaller.
-fn gzip(bytes: &[u8]) -> Bytes {
-    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    let mut blocks = bytes.chunks(LONGEST_BLOCK).peekable();
-    while let Some(block) = blocks.next() {
-        let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
-        file.push(u8::from(blocks.peek().is_none()));
-        file.extend(length.to_le_bytes());
-        file.extend((!length).to_le_bytes());
-        file.extend(block);
-    }
-    file.extend(crc32(bytes).to_le_bytes());
-    // The length counts modulo 2^32, so that cutting off is what the format asks for.
-    file.extend(bytes.len().to_le_bytes().iter().take(4));
-    file.into()
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc: u32, byte| {
-        (0..8).fold(
-            crc ^ u32::from(*byte),
-            |crc, _| {
-                if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
-            },
-        )
-    })
+fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::fast());
+    file.write_all(bytes)?;
+    file.finish()
 }
 
 #[cfg(test)]
@@ -146,7 +123,8 @@ mod tests {
         assert!(packed.headers.iter().any(|(name, value)| name == "content-encoding" && value == "gzip"));
         let html = Answer::html(502, "x");
         assert_eq!(dressed(html.clone(), &both, "", ""), html);
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let file = gzip(b"123456789").unwrap();
+        assert_eq!(file[file.len() - 8..file.len() - 4], 0xcbf4_3926_u32.to_le_bytes());
     }
 
     #[test]
@@ -154,7 +132,7 @@ mod tests {
         let bytes = "0123456789".repeat(20_000);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("packed.gz");
-        std::fs::write(&file, gzip(bytes.as_bytes())).unwrap();
+        std::fs::write(&file, gzip(bytes.as_bytes()).unwrap()).unwrap();
         let read = std::process::Command::new("gzip").arg("-dc").arg(&file).output().unwrap();
         assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
         assert_eq!(read.stdout, bytes.as_bytes());

@@ -1,16 +1,11 @@
 //! `validUntil`: how exact it is, and how the answers write it.
 
-use jiff::{Timestamp, tz};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit, tz};
 
 use crate::{
     settings::{ListedEnd, PostedEnd, Settings},
     time::with_offset,
 };
-
-const SECOND: i128 = 1_000_000_000;
-
-/// What .NET counts in.
-const TICK: i128 = 100;
 
 /// What `datetime` of SQL Server counts in: so many a second.
 const SQL_TICKS: i128 = 300;
@@ -18,19 +13,19 @@ const SQL_TICKS: i128 = 300;
 /// Never before the lifetime is over: an end without a fraction is the next whole second. A fraction has
 /// seven digits, as many as .NET keeps, so that every rounding of a list shows.
 pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
-    let ms = i128::from(settings.lifetime_ms) * 1_000_000;
-    let end = now.as_nanosecond().saturating_add(ms);
-    let end = if is_exact(settings) { end / TICK * TICK } else { up_to_second(end) };
-    Timestamp::from_nanosecond(end).unwrap_or(Timestamp::MAX)
+    let end = i128::from(settings.lifetime_ms) * 1_000_000 + now.as_nanosecond();
+    let Ok(end) = Timestamp::from_nanosecond(end) else { return Timestamp::MAX };
+    let (unit, count, mode) = if is_exact(settings) {
+        (Unit::Nanosecond, 100, RoundMode::Trunc)
+    } else {
+        (Unit::Second, 1, RoundMode::Ceil)
+    };
+    rounded(end, unit, count, mode)
 }
 
 fn is_exact(settings: &Settings) -> bool {
     let rounded = !matches!(settings.listed_end, ListedEnd::Exact | ListedEnd::NoOffset);
     settings.valid_until_fraction.yes() || rounded
-}
-
-fn up_to_second(nanos: i128) -> i128 {
-    nanos.div_euclid(SECOND) * SECOND + if nanos.rem_euclid(SECOND) == 0 { 0 } else { SECOND }
 }
 
 pub(crate) fn posted(end: Timestamp, settings: &Settings) -> String {
@@ -44,13 +39,13 @@ pub(crate) fn listed(end: Timestamp, settings: &Settings) -> String {
     match settings.listed_end {
         ListedEnd::Exact => with_offset(end),
         ListedEnd::NoOffset => local(end),
-        ListedEnd::Centisecond => with_offset(rounded(end, SECOND / 100)),
-        ListedEnd::Second => with_offset(rounded(end, SECOND)),
-        ListedEnd::Minute => with_offset(rounded(end, 60 * SECOND)),
+        ListedEnd::Centisecond => nearest(end, Unit::Millisecond, 10),
+        ListedEnd::Second => nearest(end, Unit::Second, 1),
+        ListedEnd::Minute => nearest(end, Unit::Minute, 1),
         ListedEnd::Sql => {
-            let ticks = nearest(end.as_nanosecond() * SQL_TICKS, SECOND);
-            let ms = nearest(ticks * 1_000, SQL_TICKS);
-            with_offset(Timestamp::from_nanosecond(ms * 1_000_000).unwrap_or(end))
+            let ticks = (2 * end.as_nanosecond() * SQL_TICKS + 1_000_000_000).div_euclid(2_000_000_000);
+            let at = Timestamp::from_nanosecond(ticks * 1_000_000_000 / SQL_TICKS).unwrap_or(end);
+            nearest(at, Unit::Millisecond, 1)
         }
     }
 }
@@ -59,13 +54,12 @@ fn local(end: Timestamp) -> String {
     tz::offset(2).to_datetime(end).to_string()
 }
 
-fn rounded(end: Timestamp, unit: i128) -> Timestamp {
-    Timestamp::from_nanosecond(nearest(end.as_nanosecond(), unit) * unit).unwrap_or(end)
+fn nearest(end: Timestamp, unit: Unit, count: i64) -> String {
+    with_offset(rounded(end, unit, count, RoundMode::HalfExpand))
 }
 
-/// The quotient, rounded half up.
-fn nearest(value: i128, by: i128) -> i128 {
-    (2 * value + by).div_euclid(2 * by)
+fn rounded(at: Timestamp, unit: Unit, count: i64, mode: RoundMode) -> Timestamp {
+    at.round(TimestampRound::new().smallest(unit).increment(count).mode(mode)).unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
     journal::Request,
     tenant::Tenant,
     time::{http_date, later},
-    wire::{Reply, Shape},
+    wire::Reply,
     words::ADMIN_ROOT,
 };
 
@@ -31,7 +31,7 @@ struct Exchange {
 /// Answers a request of the client or of a test.
 pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
     if let Some(below) = call.path.strip_prefix(ADMIN_ROOT).and_then(|rest| rest.strip_prefix('/')) {
-        return Reply::Answer(admin::answer(core, below, &call), Shape::Whole);
+        return Some((admin::answer(core, below, &call), None));
     }
     let route = Route::of(&call);
     let (seq, fault) = core.with(|tenant, _| begin(tenant, &route, &call));
@@ -41,7 +41,7 @@ pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
     // answer gets lost while its effect stays.
     core.spawn(exchange.answer(fault, reply));
     // The task ends without a reply only when the sandbox does.
-    answered.await.unwrap_or(Reply::Reset)
+    answered.await.ok().flatten()
 }
 
 fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action>) {
@@ -55,64 +55,57 @@ fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action
         method: call.method.to_string(),
         path: call.path.clone(),
         query: call.query.clone(),
-        endpoint: endpoint.as_str(),
+        endpoint,
         collection,
         status: None,
         processed_at: None,
         processed_status: None,
-        fault: fault.as_ref().map(Action::as_str),
+        fault: fault.as_ref().and_then(Action::kind),
     });
     (seq, fault)
 }
 
 impl Exchange {
     async fn answer(self, fault: Option<Action>, reply: oneshot::Sender<Reply>) {
-        let whole = |answer| Reply::Answer(answer, Shape::Whole);
-        let done = |shape| Reply::Answer(self.process(), shape);
-        let sent = match fault {
-            None => done(Shape::Whole),
+        let wait = |ms: &u64| sleep(Duration::from_millis(*ms));
+        let sent = match &fault {
             Some(Action::Status(other)) => {
                 if other.processed {
                     self.process();
                 }
-                whole(self.instead(&other))
+                Some(self.instead(other))
             }
-            Some(Action::ResetBefore) => Reply::Reset,
+            Some(Action::ResetBefore) => None,
             Some(Action::ResetAfter) => {
                 self.process();
-                Reply::Reset
+                None
             }
             Some(Action::ProcessLate { ms }) => {
-                self.finish(&Reply::Reset);
-                let _ = reply.send(Reply::Reset);
-                sleep(Duration::from_millis(ms)).await;
+                self.finish(None);
+                let _ = reply.send(None);
+                wait(ms).await;
                 self.process();
                 return;
             }
             Some(Action::DelayBefore { ms }) => {
-                sleep(Duration::from_millis(ms)).await;
-                done(Shape::Whole)
+                wait(ms).await;
+                Some(self.process())
             }
             Some(Action::DelayAfter { ms }) => {
-                let sent = done(Shape::Whole);
-                sleep(Duration::from_millis(ms)).await;
-                sent
+                let done = self.process();
+                wait(ms).await;
+                Some(done)
             }
-            Some(Action::Truncate { bytes }) => done(Shape::Truncated(bytes)),
-            Some(Action::ContentLength { delta }) => done(Shape::WrongLength(delta)),
-            Some(Action::Huge { mib }) => done(Shape::Huge(mib)),
-            Some(Action::Dribble { ms, bytes }) => done(Shape::Dribbled(bytes, Duration::from_millis(ms))),
-            Some(Action::NotJson { body }) => whole(not_json(&self.process(), body)),
-            Some(Action::NoKey) => whole(self.process_with_key(None)),
-            Some(Action::KeyField { name }) => whole(self.process_with_key(Some(&name))),
+            Some(Action::NotJson { body }) => Some(not_json(&self.process(), body.clone())),
+            Some(Action::NoKey) => Some(self.process_with_key(None)),
+            Some(Action::KeyField { name }) => Some(self.process_with_key(Some(name))),
+            // What the others damage, they damage on the wire.
+            _ => Some(self.process()),
         };
-        let sent = match sent {
-            Reply::Answer(answer, shape) => Reply::Answer(self.dressed(answer), shape),
-            Reply::Reset => Reply::Reset,
-        };
-        self.finish(&sent);
+        let sent = sent.map(|answer| self.dressed(answer));
+        self.finish(sent.as_ref().map(|answer| answer.status));
         // The client has gone; what was done stays done.
-        let _ = reply.send(sent);
+        let _ = reply.send(sent.map(|answer| (answer, fault)));
     }
 
     fn dressed(&self, answer: Answer) -> Answer {
@@ -175,11 +168,7 @@ impl Exchange {
         answer
     }
 
-    fn finish(&self, sent: &Reply) {
-        let status = match sent {
-            Reply::Answer(answer, _) => Some(answer.status),
-            Reply::Reset => None,
-        };
+    fn finish(&self, status: Option<u16>) {
         self.core.with(|tenant, _| tenant.journal.answered(self.seq, status));
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::filter::Field;
 
@@ -46,7 +47,8 @@ pub(crate) struct Property {
     pub(crate) presence: Presence,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     Version,
     Integer,
@@ -54,6 +56,7 @@ pub(crate) enum Kind {
     /// `YYYY-MM-DD`.
     Date,
     /// Minutes since midnight.
+    #[serde(rename = "minutes of day")]
     MinutesOfDay,
     /// A duration in minutes.
     Minutes,
@@ -64,7 +67,9 @@ pub(crate) enum Kind {
     Request,
     /// Texts by language.
     Translations,
+    #[serde(skip)]
     OneOf(Vec<String>),
+    #[serde(skip)]
     SomeOf(Vec<String>),
 }
 
@@ -84,23 +89,10 @@ impl TryFrom<String> for Property {
     fn try_from(text: String) -> Result<Self, String> {
         let (kind, presence) = text.split_once(" if ").unwrap_or((&text, ""));
         let words = |text: &str| text.split('|').map(str::to_owned).collect();
-        let kind = match kind {
-            "version" => Kind::Version,
-            "integer" => Kind::Integer,
-            "text" => Kind::Text,
-            "date" => Kind::Date,
-            "minutes of day" => Kind::MinutesOfDay,
-            "minutes" => Kind::Minutes,
-            "number" => Kind::Number,
-            "boolean" => Kind::Boolean,
-            "guid" => Kind::Guid,
-            "request" => Kind::Request,
-            "translations" => Kind::Translations,
-            other => match (other.strip_prefix("one of "), other.strip_prefix("some of ")) {
-                (Some(of), _) => Kind::OneOf(words(of)),
-                (_, Some(of)) => Kind::SomeOf(words(of)),
-                _ => return Err(format!("`{other}` is not a valid type")),
-            },
+        let kind = match (kind.strip_prefix("one of "), kind.strip_prefix("some of ")) {
+            (Some(of), _) => Kind::OneOf(words(of)),
+            (_, Some(of)) => Kind::SomeOf(words(of)),
+            _ => Kind::deserialize(json!(kind)).map_err(|error| error.to_string())?,
         };
         let presence = match presence {
             "" => Presence::Always,
@@ -127,6 +119,12 @@ impl Facts {
 // mistake in a fact must be made twice to pass a test. What no page shows is left out, and refused.
 static ALL: LazyLock<BTreeMap<String, Facts>> =
     LazyLock::new(|| serde_json::from_str(include_str!("facts.json")).expect("facts.json is well formed"));
+
+/// Whether Protime defines a reference of this name; every name without an `@` is a customer's own.
+pub(crate) fn is_predefined(reference: &str) -> bool {
+    let related = ALL.values().flat_map(|facts| facts.references.values());
+    related.flat_map(|related| &related.predefined).any(|known| known == reference)
+}
 
 pub(crate) fn of(collection: &str) -> Option<&'static Facts> {
     ALL.get(collection)

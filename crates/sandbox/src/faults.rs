@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,18 +29,16 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::List => "list",
-            Self::Get => "get",
-            Self::Create => "create",
-            Self::Delete => "delete",
-            Self::Collection => "collection",
-            Self::Delta => "delta",
-            Self::Any => "any",
-        }
-    }
+    const ALL: [Self; 8] = [
+        Self::Token,
+        Self::List,
+        Self::Get,
+        Self::Create,
+        Self::Delete,
+        Self::Collection,
+        Self::Delta,
+        Self::Any,
+    ];
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +46,11 @@ impl Endpoint {
 pub struct OtherAnswer {
     pub(crate) status: u16,
     /// Its body; otherwise an error of a documented shape, or HTML for 502 to 504.
-    #[serde(default)]
     pub(crate) body: Option<String>,
-    #[serde(default)]
     pub(crate) content_type: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     /// `Retry-After` in seconds.
-    #[serde(default)]
     pub(crate) retry_after: Option<u32>,
     /// Whether `Retry-After` is written as an HTTP date.
     #[serde(default)]
@@ -101,7 +97,6 @@ pub enum Action {
     /// Closes the connection in the middle of the body.
     Truncate {
         /// How much of the body is sent; half of it where this is absent.
-        #[serde(default)]
         bytes: Option<usize>,
     },
     /// A `Content-Length` that is wrong by so much.
@@ -122,7 +117,6 @@ pub enum Action {
     /// Does what was asked and answers with the right status and a body that is not JSON.
     NotJson {
         /// The body; otherwise a page of HTML.
-        #[serde(default)]
         body: Option<String>,
     },
     NoKey,
@@ -136,22 +130,9 @@ fn one() -> usize {
 }
 
 impl Action {
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Status(_) => "status",
-            Self::DelayBefore { .. } => "delay-before",
-            Self::DelayAfter { .. } => "delay-after",
-            Self::ResetBefore => "reset-before",
-            Self::ResetAfter => "reset-after",
-            Self::ProcessLate { .. } => "process-late",
-            Self::Truncate { .. } => "truncate",
-            Self::ContentLength { .. } => "content-length",
-            Self::Huge { .. } => "huge",
-            Self::Dribble { .. } => "dribble",
-            Self::NotJson { .. } => "not-json",
-            Self::NoKey => "no-key",
-            Self::KeyField { .. } => "key-field",
-        }
+    /// Its name, as it is written in a rule.
+    pub(crate) fn kind(&self) -> Option<String> {
+        json!(self)["kind"].as_str().map(str::to_owned)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -170,7 +151,6 @@ impl Action {
 pub struct Rule {
     pub(crate) endpoint: Endpoint,
     /// Only those that concern this collection.
-    #[serde(default)]
     pub collection: Option<String>,
     /// How many matching requests pass unharmed first.
     #[serde(default)]
@@ -241,8 +221,6 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

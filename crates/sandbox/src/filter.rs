@@ -24,6 +24,8 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    const ALL: [Self; 4] = [Self::Eq, Self::Ge, Self::Le, Self::In];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Eq => "eq",
@@ -34,17 +36,18 @@ impl Op {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Type {
     Integer,
+    #[default]
     Text,
     /// A day, written as a text.
     Date,
     Boolean,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Field {
     pub(crate) property: String,
@@ -65,7 +68,8 @@ pub(crate) struct Field {
 pub(crate) type Fields = BTreeMap<String, Field>;
 
 /// What a field of an object holds, or is compared with.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum Datum {
     Integer(i64),
     Text(String),
@@ -104,18 +108,8 @@ pub(crate) enum Filter {
 impl Filter {
     /// Reads a filter on fields that hold texts.
     pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
-        let field = |name: &&str| {
-            let field = Field {
-                property: (*name).to_owned(),
-                holds: Type::Text,
-                operators: vec![Op::Eq, Op::In],
-                multiple: true,
-                values: Vec::new(),
-                lists: Vec::new(),
-            };
-            ((*name).to_owned(), field)
-        };
-        Self::read(text, &names.iter().map(field).collect())
+        let field = Field { operators: vec![Op::Eq, Op::In], multiple: true, ..Field::default() };
+        Self::read(text, &names.iter().map(|name| ((*name).to_owned(), field.clone())).collect())
     }
 
     /// Reads a filter on these fields; the error says what is wrong with it.

@@ -1,4 +1,5 @@
-//! The truth: what happened at the tenant, in the order in which it happened.
+//! The truth: what happened at the tenant, in the order in which it happened: `seq` is the place in the order of
+//! everything.
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::clock;
+use crate::{clock, faults::Endpoint};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,7 +19,6 @@ pub enum ChangeKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Place in the order of everything.
     pub seq: u64,
     /// When, on the tenant's clock: the gaps that a resync closes are spans of it.
     pub at: Timestamp,
@@ -36,7 +36,6 @@ pub struct Change {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Request {
-    /// Place in the order of everything.
     pub(crate) seq: u64,
     /// When it had been read.
     pub(crate) at: Timestamp,
@@ -45,7 +44,7 @@ pub struct Request {
     /// Its query as it was sent; empty if there was none.
     pub(crate) query: String,
     /// What was asked, in the words of the fault rules.
-    pub(crate) endpoint: &'static str,
+    pub(crate) endpoint: Endpoint,
     pub(crate) collection: Option<String>,
     /// The status it was answered with; null while it runs, and for ever if it was reset.
     pub status: Option<u16>,
@@ -53,12 +52,11 @@ pub struct Request {
     pub processed_at: Option<Timestamp>,
     /// The status that doing it led to, also where the client never learnt it.
     pub(crate) processed_status: Option<u16>,
-    pub fault: Option<&'static str>,
+    pub fault: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
-    /// Place in the order of everything.
     pub seq: u64,
     /// When it was signed and sent.
     pub at: Timestamp,
@@ -81,7 +79,6 @@ pub struct Delivery {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transition {
-    /// Place in the order of everything.
     pub seq: u64,
     pub at: Timestamp,
     pub destination_url: String,
@@ -215,7 +212,7 @@ impl Journal {
             .take(200)
             .collect();
         let mut result = status.map_or_else(|| "connection reset".to_owned(), |status| status.to_string());
-        if let Some(fault) = request.fault {
+        if let Some(fault) = &request.fault {
             result.push_str(", fault ");
             result.push_str(fault);
         }

@@ -59,7 +59,9 @@ pub mod webhooks;
 mod wire;
 pub mod words;
 
-use std::{fmt, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::net::TcpListener;
 
 pub use self::secret::token as new_secret;
 
@@ -92,19 +94,6 @@ impl Default for SandboxConfig {
     }
 }
 
-impl fmt::Debug for SandboxConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SandboxConfig")
-            .field("listen", &self.listen)
-            .field("tenant", &self.tenant)
-            .field("client_id", &self.client_id)
-            .field("client_secret", &"[redacted]")
-            .field("settings", &self.settings)
-            .field("faults", &self.faults)
-            .finish_non_exhaustive()
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// It would be reachable from elsewhere.
@@ -133,8 +122,9 @@ impl Sandbox {
         config.settings.check().map_err(SandboxError::Invalid)?;
         config.faults.iter().try_for_each(Rule::check).map_err(SandboxError::Invalid)?;
         let client = deliveries::client().map_err(SandboxError::Client)?;
-        let (listener, addr) =
-            wire::bind(config.listen).await.map_err(|error| SandboxError::Listen(config.listen, error))?;
+        let taken = |error| SandboxError::Listen(config.listen, error);
+        let listener = TcpListener::bind(config.listen).await.map_err(taken)?;
+        let addr = listener.local_addr().map_err(taken)?;
         let tenant = tenant::Tenant {
             name: config.tenant,
             client_id: config.client_id,

@@ -1,11 +1,12 @@
 //! External references: `?externalReferences=(people,@badge-number)(activity-definitions,actDef)`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
     facts::{self, Facts},
     settings::ListedReferences,
-    words::PREDEFINED_REFERENCES,
 };
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl References {
             if collection.is_empty() || reference.is_empty() || reference.contains(',') {
                 return Err(format!("`({inner})` is not of the form (collection,reference)"));
             }
-            if reference.starts_with('@') && !PREDEFINED_REFERENCES.contains(&reference) {
+            if reference.starts_with('@') && !facts::is_predefined(reference) {
                 return Err(format!("`{reference}` is not a predefined reference"));
             }
             all.push((collection.to_owned(), reference.to_owned()));
@@ -64,16 +65,12 @@ impl References {
         if self.0.is_empty() {
             return None;
         }
-        let mut by_collection: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut by_collection = BTreeMap::<&str, Vec<&str>>::new();
         for (collection, reference) in &self.0 {
-            match by_collection.iter_mut().find(|(other, _)| other == collection) {
-                Some((_, references)) => references.push(reference),
-                None => by_collection.push((collection, vec![reference])),
-            }
+            by_collection.entry(collection).or_default().push(reference);
         }
         let object = |inside: fn(&[&str]) -> Value| {
-            let shown = by_collection.iter();
-            Value::Object(shown.map(|(name, all)| ((*name).to_owned(), inside(all))).collect())
+            by_collection.iter().map(|(name, all)| ((*name).to_owned(), inside(all))).collect()
         };
         match shape {
             ListedReferences::Lists => Some(object(|all| json!(all))),

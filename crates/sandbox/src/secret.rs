@@ -1,6 +1,6 @@
 //! The sandbox's own random texts and its own HMAC, not the client's.
 
-use std::{fmt::Write as _, iter};
+use std::iter;
 
 use base64::{
     Engine as _,
@@ -26,17 +26,7 @@ pub fn token() -> String {
 
 /// A new id in the form of a UUID of version 4.
 pub(crate) fn id() -> String {
-    let mut raw = bytes(16);
-    raw[6] = raw[6] & 0x0f | 0x40;
-    raw[8] = raw[8] & 0x3f | 0x80;
-    let mut text = String::with_capacity(36);
-    for (at, byte) in raw.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }
 
 /// The first 8 hex digits of a key's SHA-256.

@@ -3,120 +3,23 @@
 mod switches;
 
 use axum::http::HeaderValue;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::switches::{
-    ActivityChangeVersion, ClockingDeletion, DeleteStatus, DeltaPer, EmptyList, ListedEnd, ListedId,
-    ListedReferences, ListedStatus, ListedUrl, Location, LocationId, MissingScope, NextLinkHost,
-    OldAfterRenewal, OlderDeltaLink, PostWhileEnabled, PostedEnd, RenewalStatus, RenewedId, RetryKey, Switch,
-    UnknownScope, YesNo,
-};
+pub use self::switches::*;
 use crate::words;
 
 const TEN_YEARS_MS: u64 = 10 * 366 * 24 * 3_600 * 1_000;
-
-/// What a POST with other external references than the existing webhook's does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OtherReferences {
-    /// It is answered with 400 and changes nothing.
-    Refuse,
-    /// It renews the webhook, which keeps the references it has.
-    Ignore,
-}
-
-/// The settings: each with its default, which is left out where it is that of its type.
-macro_rules! settings {
-    (@default $type:ty) => { <$type>::default() };
-    (@default $type:ty, $default:expr) => { $default };
-    ($($(#[doc = $doc:literal])* $name:ident: $type:ty $(= $default:expr)?,)+) => {
-        /// The behaviour of the tenant. Protime leaves most of this open; each setting covers one reading.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct Settings {
-            $($(#[doc = $doc])* pub $name: $type,)+
-        }
-
-        impl Default for Settings {
-            fn default() -> Self {
-                Self { $($name: settings!(@default $type $(, $default)?),)+ }
-            }
-        }
-    };
-}
-
-settings! {
-    /// Lifetime of a webhook from its POST on, in milliseconds.
-    lifetime_ms: u64 = 60_000,
-    /// Lifetime of an access token, in seconds.
-    token_lifetime_seconds: u64 = 1_800,
-    /// Attempts at an event after the first one failed; then the webhook is disabled.
-    retries: u32 = 3,
-    /// Delay before the first retry in milliseconds; every further one is twice as long, at most 60 s.
-    retry_delay_ms: u64 = 1_000,
-    /// How long a receiver may take to answer, in milliseconds.
-    delivery_timeout_ms: u64 = 10_000,
-    /// How many events of one webhook are under way at a time; above 1 they overtake each other.
-    parallel_deliveries: usize = 4,
-    /// The name of the key's property in the answer to a POST.
-    key_field: String = "webhookKey".to_owned(),
-    post_while_enabled: PostWhileEnabled,
-    old_after_renewal: OldAfterRenewal,
-    renewed_id: RenewedId,
-    missing_scope: MissingScope,
-    unknown_scope: UnknownScope,
-    /// Whether a POST for a collection needs the collection's own `.read` as well.
-    post_needs_read: YesNo,
-    listed_references: ListedReferences,
-    location: Location,
-    renewal_status: RenewalStatus,
-    delete_status: DeleteStatus,
-    /// Whether deleted webhooks stay listed, with the status `Deleted`.
-    list_deleted: YesNo,
-    retry_key: RetryKey,
-    valid_until_fraction: YesNo,
-    event_content_type: String = "application/json".to_owned(),
-    listed_id: ListedId,
-    location_id: LocationId,
-    post_body_id: YesNo = YesNo::Yes,
-    listed_end: ListedEnd,
-    posted_end: PostedEnd,
-    /// How long lists still show what was before a POST, in milliseconds.
-    list_lag_ms: u64 = 0,
-    listed_url: ListedUrl,
-    listed_status: ListedStatus,
-    /// Whether the JSON of the API begins with a byte order mark.
-    bom: YesNo,
-    /// Whether answers of the API are compressed although no one asked for it.
-    gzip: YesNo,
-    next_link_host: NextLinkHost,
-    empty_list: EmptyList,
-    /// Items on a page of any list.
-    page_size: usize = 100,
-    /// Whether an empty page that is not the last stands between any two pages.
-    empty_pages: bool = false,
-    /// How far the tenant's clock is ahead of the machine's, in milliseconds.
-    clock_offset_ms: i64 = 0,
-    /// The scopes that the client may have; null stands for all that exist.
-    allowed_scopes: Option<Vec<String>>,
-    /// The status of an `invalid_client` answer: 400 or 401.
-    invalid_client_status: u16 = 400,
-    other_references: OtherReferences = OtherReferences::Refuse,
-    /// How long a delta lives after its last request, in milliseconds.
-    delta_lifetime_ms: u64 = 72 * 3_600 * 1_000,
-    /// How long the link to the next page of a collection can be asked for, in milliseconds.
-    paging_token_lifetime_ms: u64 = 3_600 * 1_000,
-    clocking_deletion: ClockingDeletion,
-    activity_change_version: ActivityChangeVersion,
-    delta_per: DeltaPer,
-    older_delta_link: OlderDeltaLink,
-}
 
 impl Settings {
     /// The settings with some of them replaced; the error names what is wrong. Then none is replaced, so that
     /// a misspelt setting cannot pass a test.
     pub fn patched(&self, patch: Value) -> Result<Self, String> {
+        let new = self.with(patch)?;
+        new.check().map(|()| new)
+    }
+
+    /// The same without a look at whether they are in their range.
+    pub fn with(&self, patch: Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else {
             return Err("settings are a JSON object".to_owned());
         };
@@ -129,7 +32,7 @@ impl Settings {
             }
             new = serde_json::from_value(all).map_err(|error| format!("{name}: {error}"))?;
         }
-        new.check().map(|()| new)
+        Ok(new)
     }
 
     /// Says which setting is out of its range.

@@ -39,8 +39,7 @@ pub(crate) fn is_day(text: &str) -> bool {
 
 /// How long until a time; zero if it has passed.
 pub(crate) fn until(now: Timestamp, then: Timestamp) -> Duration {
-    let ms = then.as_millisecond().saturating_sub(now.as_millisecond());
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    Duration::try_from(then.duration_since(now)).unwrap_or_default()
 }
 
 /// The time as the guide shows it: ISO 8601 with an offset that is not UTC.

@@ -1,6 +1,6 @@
 //! Connections: answers put on the wire as they should be, or damaged, or not at all.
 
-use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, io, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -14,28 +14,12 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{answer::Answer, api::Call, core::Core, exchange, time::http_date};
+use crate::{answer::Answer, api::Call, core::Core, exchange, faults::Action, time::http_date};
 
 const LONGEST_BODY: usize = 1 << 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Whole,
-    /// The connection closes after so many bytes, or after half of them.
-    Truncated(Option<usize>),
-    /// The `Content-Length` is wrong by so much.
-    WrongLength(i64),
-    /// So many MiB of white space come first.
-    Huge(u32),
-    /// So many bytes at a time, with a pause between.
-    Dribbled(usize, Duration),
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Reply {
-    Answer(Answer, Shape),
-    Reset,
-}
+/// An answer and what damages it; nothing stands for a reset.
+pub(crate) type Reply = Option<(Answer, Option<Action>)>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is to be reset")]
@@ -84,7 +68,7 @@ fn respond(
         let (head, body) = request.into_parts();
         let Ok(body) = axum::body::to_bytes(Body::new(body), LONGEST_BODY).await else {
             let answer = Answer::error(413, "TooLarge", "The body is too long, or did not arrive whole.");
-            return Ok(written(&core, answer, Shape::Whole));
+            return Ok(written(&core, answer, None));
         };
         let call = Call {
             method: head.method,
@@ -93,29 +77,29 @@ fn respond(
             headers: head.headers,
             body,
         };
-        match exchange::run(&core, call).await {
-            Reply::Answer(answer, shape) => Ok(written(&core, answer, shape)),
-            Reply::Reset => Err(ResetConnection),
-        }
+        let (answer, damage) = exchange::run(&core, call).await.ok_or(ResetConnection)?;
+        Ok(written(&core, answer, damage.as_ref()))
     }
     .boxed()
 }
 
-fn written(core: &Core, answer: Answer, shape: Shape) -> Response<Body> {
+fn written(core: &Core, answer: Answer, damage: Option<&Action>) -> Response<Body> {
     let length = answer.body.len();
-    let (length, body) = match shape {
-        Shape::Whole => (None, Body::from(answer.body)),
-        Shape::Truncated(bytes) => {
+    let (length, body) = match damage {
+        Some(Action::Truncate { bytes }) => {
             // One byte less than all at most: otherwise nothing would be missing.
             let kept = bytes.unwrap_or(length / 2).min(length.saturating_sub(1));
             (Some(length), ended(answer.body.slice(..kept)))
         }
-        Shape::WrongLength(delta) => {
-            let wrong = i64::try_from(length).unwrap_or(i64::MAX).saturating_add(delta).max(0);
+        Some(Action::ContentLength { delta }) => {
+            let wrong = i64::try_from(length).unwrap_or(i64::MAX).saturating_add(*delta).max(0);
             (Some(usize::try_from(wrong).unwrap_or(0)), ended(answer.body))
         }
-        Shape::Huge(mib) => (None, padded(mib, answer.body)),
-        Shape::Dribbled(piece, pause) => (Some(length), dribbled(answer.body, piece, pause)),
+        Some(Action::Huge { mib }) => (None, padded(*mib, answer.body)),
+        Some(Action::Dribble { ms, bytes }) => {
+            (Some(length), dribbled(answer.body, *bytes, Duration::from_millis(*ms)))
+        }
+        _ => (None, Body::from(answer.body)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
@@ -156,11 +140,4 @@ fn dribbled(bytes: Bytes, piece: usize, pause: Duration) -> Body {
         let next = rest.split_to(piece.min(rest.len()));
         Some((Ok::<_, Infallible>(next), rest))
     }))
-}
-
-/// Binds, and answers with the port that was chosen.
-pub(crate) async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(listen).await?;
-    let addr = listener.local_addr()?;
-    Ok((listener, addr))
 }

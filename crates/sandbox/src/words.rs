@@ -28,18 +28,6 @@ pub const COLLECTIONS: [&str; 18] = [
     "work-interruptions",
 ];
 
-/// The references that Protime defines; every other name without an `@` is a customer's own.
-pub(crate) const PREDEFINED_REFERENCES: [&str; 8] = [
-    "@absence-code",
-    "@badge-number",
-    "@counter-code",
-    "@data-entry-code",
-    "@employee-number",
-    "@external-code",
-    "@external-reference",
-    "@shift-code",
-];
-
 /// Allows to list webhooks.
 pub(crate) const WEBHOOKS_READ: &str = "connector-protimeapi-webhooks.read";
 

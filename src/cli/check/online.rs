@@ -22,7 +22,6 @@ use crate::{
     text::counted,
 };
 
-/// A difference of the clocks that is a problem.
 const TOO_FAR: SignedDuration = SignedDuration::from_secs(30);
 
 struct Answer<'c> {
@@ -32,11 +31,9 @@ struct Answer<'c> {
     missing: Vec<String>,
     skew: Option<SignedDuration>,
     listed: Result<List, ApiError>,
-    /// The collections that cannot be read, and why.
     unreadable: Vec<(&'c str, ApiError)>,
 }
 
-/// How a line is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Good,
@@ -116,18 +113,11 @@ fn render(tenant: &Tenant, lines: &[(Mark, String)], style: Style) -> String {
 
 fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
     let mut lines = Vec::new();
-    let listed = match (&answer.listed, answer.token_until) {
-        (Err(error), None) => {
-            lines.push((Mark::Wrong, format!("token: {error}")));
-            return lines;
-        }
-        (listed, until) => {
-            let until = until.map(|at| format!(", valid {}", until_in(now, at))).unwrap_or_default();
-            lines
-                .push((Mark::Good, format!("token: granted to client '{}'{until}", answer.tenant.client_id)));
-            listed
-        }
-    };
+    if let (Err(error), None) = (&answer.listed, answer.token_until) {
+        return vec![(Mark::Wrong, format!("token: {error}"))];
+    }
+    let until = valid_until(now, answer.token_until);
+    lines.push((Mark::Good, format!("token: granted to client '{}'{until}", answer.tenant.client_id)));
     lines.extend(scopes(answer));
     if let Some(skew) = answer.skew.filter(|skew| skew.abs() > TOO_FAR) {
         let seconds = skew.abs().as_secs();
@@ -138,10 +128,9 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
     for (collection, error) in &answer.unreadable {
         lines.push((Mark::Wrong, format!("collection '{collection}' cannot be read: {error}")));
     }
-    match listed {
+    match &answer.listed {
         Err(error) => lines.push((Mark::Wrong, format!("list: {error}"))),
-        Ok(listed) => {
-            let (listed, odd) = (&listed.webhooks, &listed.odd);
+        Ok(List { webhooks: listed, odd }) => {
             lines.push((Mark::Good, format!("list: {} at Protime", counted(listed.len(), "webhook"))));
             lines.extend(answer.tenant.webhooks.iter().map(|webhook| found(webhook, listed, now)));
             lines.extend(odd.iter().map(|odd| strange_entry(answer.tenant, odd)));
@@ -151,8 +140,8 @@ fn judge(answer: &Answer<'_>, now: Timestamp) -> Vec<(Mark, String)> {
     lines
 }
 
-fn until_in(now: Timestamp, at: Timestamp) -> String {
-    format!("until {}", moment::end(now, at))
+fn valid_until(now: Timestamp, at: Option<Timestamp>) -> String {
+    at.map(|at| format!(", valid until {}", moment::end(now, at))).unwrap_or_default()
 }
 
 /// Granted against wanted. What is missing is said with what it is needed for.
@@ -160,38 +149,32 @@ fn scopes(answer: &Answer<'_>) -> Vec<(Mark, String)> {
     let tenant = answer.tenant;
     let wanted = wanted_scopes(&tenant.collections_read(), &tenant.scopes).join(", ");
     let explained = |missing: &String| {
-        let client = &tenant.client_id;
-        let purpose = purpose(tenant, missing);
+        let (client, purpose) = (&tenant.client_id, purpose(tenant, missing));
         let text =
             format!("scope {missing} is missing, so {purpose}; ask Protime to grant it to client '{client}'");
         (Mark::Wrong, text)
     };
-    let missing: Vec<_> = answer.missing.iter().map(explained).collect();
-    match (&answer.granted, missing.is_empty()) {
-        (_, false) => missing,
-        (None, true) => {
+    match &answer.granted {
+        _ if !answer.missing.is_empty() => answer.missing.iter().map(explained).collect(),
+        None => {
             let text = format!("scopes: Protime does not say which it granted; needed are {wanted}");
             vec![(Mark::Note, text)]
         }
-        (Some(_), true) => vec![(Mark::Good, format!("scopes: {wanted}"))],
+        Some(_) => vec![(Mark::Good, format!("scopes: {wanted}"))],
     }
 }
 
 fn purpose(tenant: &Tenant, missing: &str) -> String {
-    match missing.strip_prefix("connector-protimeapi-") {
-        Some("webhooks.read") => return "webhooks cannot be listed".to_owned(),
-        Some("webhooks.write") => return "webhooks cannot be created, renewed or deleted".to_owned(),
-        _ => {}
-    }
     let read = tenant.collections_read();
     let collection = read.into_iter().find(|collection| collection::scope(collection) == missing);
-    collection.map_or_else(
-        || "what the tenant's `scopes` asks for is not granted".to_owned(),
-        |collection| format!("collection '{collection}' cannot be read, which a resync does"),
-    )
+    match (missing.strip_prefix("connector-protimeapi-"), collection) {
+        (Some("webhooks.read"), _) => "webhooks cannot be listed".to_owned(),
+        (Some("webhooks.write"), _) => "webhooks cannot be created, renewed or deleted".to_owned(),
+        (_, Some(collection)) => format!("collection '{collection}' cannot be read, which a resync does"),
+        (_, None) => "what the tenant's `scopes` asks for is not granted".to_owned(),
+    }
 }
 
-/// What Protime says of a configured webhook.
 fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, String) {
     let name = &webhook.name;
     let wanted = normalized(&webhook.pair);
@@ -200,12 +183,14 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
     let Some(ours) = ours else {
         return (Mark::Note, format!("{name}: not at Protime; the daemon creates it"));
     };
-    let end = ours.valid_until.map(|at| format!(", valid {}", until_in(now, at))).unwrap_or_default();
+    let end = valid_until(now, ours.valid_until);
     let status = plain(ours.status.as_str());
+    let wanted = ExternalReference::all(&webhook.external_references);
+    let has = |theirs: &[_]| ExternalReference::are_the_same(&ExternalReference::all(theirs), &wanted);
     let is_over = ours.valid_until.is_some_and(|at| at <= now);
     match &ours.status {
         RemoteStatus::Enabled if !is_over => match &ours.references {
-            Some(theirs) if have_others(theirs, webhook) => {
+            Some(theirs) if !has(theirs) => {
                 let theirs = plain(&ExternalReference::all(theirs));
                 let text = format!(
                     "{name}: {status}{end}, with other external references ({}); if the daemon knows no better, it \
@@ -221,12 +206,6 @@ fn found(webhook: &Webhook, listed: &[RemoteWebhook], now: Timestamp) -> (Mark, 
         }
         _ => (Mark::Wrong, format!("{name}: {status}{end}: it delivers nothing before the daemon renews it")),
     }
-}
-
-fn have_others(theirs: &[ExternalReference], webhook: &Webhook) -> bool {
-    let (theirs, ours) =
-        (ExternalReference::all(theirs), ExternalReference::all(&webhook.external_references));
-    !ExternalReference::are_the_same(&theirs, &ours)
 }
 
 /// An entry that is not as documented: the daemon leaves it out, unless it is of a configured webhook.
@@ -266,7 +245,7 @@ fn strangers(tenant: &Tenant, listed: &[RemoteWebhook]) -> Vec<(Mark, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::check::tests::tenant, domain::webhook::Pair, protime::needed_scopes};
+    use crate::{cli::tests::tenant, domain::webhook::Pair};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -285,7 +264,7 @@ mod tests {
     }
 
     fn answer(tenant: &Tenant, listed: Vec<RemoteWebhook>) -> Answer<'_> {
-        let needed = needed_scopes(&[]);
+        let needed = wanted_scopes(&[], &[]);
         let token_until = Some(NOW);
         Answer {
             tenant,
@@ -327,7 +306,7 @@ mod tests {
     fn missing_scopes_and_refusals_are_wrong() {
         let tenant = tenant("acme", &["people"]);
         let mut lacking = answer(&tenant, Vec::new());
-        lacking.missing = needed_scopes(&["people"]);
+        lacking.missing = wanted_scopes(&["people"], &[]);
         let lines = judge(&lacking, NOW);
         for purpose in ["cannot be listed", "cannot be created", "`scopes` asks for is not granted"] {
             assert!(

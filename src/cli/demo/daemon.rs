@@ -1,7 +1,7 @@
 //! The real daemon, as a child process of the demo.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
@@ -22,7 +22,7 @@ const NOT_FOR_IT: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
 pub(super) struct Daemon {
     program: PathBuf,
     config: PathBuf,
-    log: PathBuf,
+    pub(super) log: PathBuf,
     child: Option<Child>,
 }
 
@@ -32,18 +32,18 @@ impl Daemon {
         Self { program, config, log, child: None }
     }
 
-    pub(super) fn log(&self) -> &std::path::Path {
-        &self.log
-    }
-
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
-        let log = self.open_log().with_context(|| format!("cannot write {}", self.log.display()))?;
+        let open = || -> io::Result<_> {
+            let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log)?;
+            Ok((log.try_clone()?, log))
+        };
+        let (out, err) = open().with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.config).arg("run");
         // It must not outlive the demo: killed when this is dropped, and in the demo's process group, so that
         // what a terminal sends reaches both. Only a demo that is itself killed with SIGKILL leaves it
         // behind.
-        command.stdin(Stdio::null()).stdout(log.0).stderr(log.1).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(out).stderr(err).kill_on_drop(true);
         for name in NOT_FOR_IT {
             command.env_remove(name);
         }
@@ -75,10 +75,5 @@ impl Daemon {
         kill_process(pid.context("the daemon ended by itself")?, Signal::TERM)?;
         let ended = timeout(patience, child.wait()).await;
         Ok(ended.with_context(|| format!("the daemon runs on {} s after SIGTERM", patience.as_secs()))??)
-    }
-
-    fn open_log(&self) -> io::Result<(File, File)> {
-        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log)?;
-        Ok((log.try_clone()?, log))
     }
 }

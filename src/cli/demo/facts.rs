@@ -30,7 +30,6 @@ pub(super) fn renewed_in_time(
     })
 }
 
-/// Events that the receiver refused because of their signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) events: usize,
@@ -52,11 +51,8 @@ pub(super) fn refused(deliveries: &[Delivery]) -> Refused {
         });
         accepted.and_then(|delivery| delivery.finished_at).map(|then| then.duration_since(*at))
     });
-    Refused { events: first.len(), longest: waits.collect::<Option<Vec<_>>>().and_then(longest) }
-}
-
-fn longest(waits: Vec<SignedDuration>) -> Option<SignedDuration> {
-    waits.into_iter().max()
+    let longest = waits.collect::<Option<Vec<_>>>().and_then(|waits| waits.into_iter().max());
+    Refused { events: first.len(), longest }
 }
 
 /// The steps of a renewal with their durations; none if one of the five has not ended well.

@@ -1,6 +1,6 @@
 //! Everything that runs in the demo, and how the scenario waits for what is to happen.
 
-use std::{cell::RefCell, fs, time::Duration};
+use std::{cell::RefCell, fs, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use protime_sandbox::{
@@ -17,9 +17,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     daemon::Daemon,
-    folder::Folder,
     screen::Screen,
-    setup::{self, CLIENT, COLLECTIONS, Named, STOCK, TENANT},
+    setup::{self, CLIENT, COLLECTIONS, STOCK, TENANT},
 };
 use crate::{
     cli::client::Client,
@@ -31,9 +30,7 @@ use crate::{
     durable_file,
 };
 
-/// Between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(40);
-/// Between two states of the moving line.
 const REPAINT: Duration = Duration::from_millis(120);
 
 pub(super) struct Harness {
@@ -47,24 +44,6 @@ pub(super) struct Harness {
     socket_error: RefCell<Option<String>>,
 }
 
-/// The fingerprints of one webhook's key at the three places where it is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Keys {
-    /// What the daemon answers on its control socket.
-    pub(super) daemon: Option<String>,
-    /// What the receiver reads in the key file.
-    pub(super) file: Option<String>,
-    /// What the tenant signs with.
-    pub(super) tenant: Option<String>,
-}
-
-impl Keys {
-    /// Whether there is one key and all three have it.
-    pub(super) fn agree(&self) -> bool {
-        self.tenant.is_some() && self.daemon == self.tenant && self.file == self.tenant
-    }
-}
-
 #[derive(Deserialize)]
 struct KeyAnswer {
     key: String,
@@ -72,7 +51,7 @@ struct KeyAnswer {
 
 impl Harness {
     /// Starts the tenant and the receiver, and prepares a daemon that does not run yet.
-    pub(super) async fn start(folder: &Folder, screen: Screen) -> anyhow::Result<Self> {
+    pub(super) async fn start(path: &Path, screen: Screen) -> anyhow::Result<Self> {
         let secret = new_secret();
         let sandbox = Sandbox::start(SandboxConfig {
             tenant: TENANT.to_owned(),
@@ -89,7 +68,6 @@ impl Harness {
                 .map_err(|why| anyhow::anyhow!("the stock of {collection}: {why}"))?;
         }
 
-        let path = folder.path();
         let keys = path.join("keys");
         fs::create_dir(&keys)?;
         let source = Source::new(&origin, &setup::token_url(&origin), CLIENT, &secret)?;
@@ -100,17 +78,16 @@ impl Harness {
         }
 
         let program = std::env::current_exe().context("where this program is")?;
-        let named = Named { folder: path, program: &program, tenant: &origin, receiver: receiver.origin() };
+        let configuration = setup::configuration(path, &program, &origin, receiver.origin())?;
         let file = path.join("config.toml");
         durable_file::write(&path.join("client-secret"), secret.as_bytes(), false)?;
-        durable_file::write(&file, setup::configuration(&named)?.as_bytes(), false)?;
+        durable_file::write(&file, configuration.as_bytes(), false)?;
         let config = config::load(&file).map_err(|error| anyhow::anyhow!("{}", error.render(false)))?;
         let client = Client::control(&config.daemon.control_socket)?;
         let daemon = Daemon::new(program, file, path.join("daemon.log"));
         Ok(Self { tenant, receiver, daemon, screen, sandbox, client, socket_error: RefCell::default() })
     }
 
-    /// Ends everything, the daemon first.
     pub(super) async fn stop(mut self) {
         if let Err(error) = self.daemon.kill().await {
             tracing::warn!(%error, "the daemon could not be killed");
@@ -130,9 +107,8 @@ impl Harness {
         if let Some(found) = self.until_or_never(what, within, look).await? {
             return Ok(found);
         }
-        let socket_error = self.socket_error.take();
-        let said =
-            socket_error.map(|error| format!("; the daemon's socket said: {error}")).unwrap_or_default();
+        let said = self.socket_error.take().map(|error| format!("; the daemon's socket said: {error}"));
+        let said = said.unwrap_or_default();
         anyhow::bail!("timed out after {} s of waiting until {what}{said}", within.as_secs())
     }
 
@@ -156,8 +132,9 @@ impl Harness {
             }
             if Instant::now() >= next_line {
                 next_line = Instant::now() + REPAINT;
-                let line = self.moving_line(what);
-                self.screen.moving(&line)?;
+                let Fate { changes, missing, .. } = self.fate();
+                let delivered = changes - missing;
+                self.screen.moving(&format!("until {what} · {changes} changes, {delivered} delivered"))?;
             }
             sleep(LOOK).await;
         }
@@ -170,27 +147,21 @@ impl Harness {
 
     /// What the daemon's control socket answers; none if it does not answer with that.
     pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        let (answer, socket_error) = match self.client.get(path).await {
-            Ok(answer) => (Some(answer), None),
-            Err(error) => (None, Some(format!("{error:#}"))),
-        };
-        self.socket_error.replace(socket_error);
-        answer
+        let answer = self.client.get(path).await;
+        self.socket_error.replace(answer.as_ref().err().map(|error| format!("{error:#}")));
+        answer.ok()
     }
 
-    /// A webhook as the daemon sees it.
     pub(super) async fn webhook(&self, collection: &str) -> Option<report::Webhook> {
         self.ask(&format!("/v1/webhooks/{TENANT}/{collection}")).await
     }
 
-    /// The renewals of a webhook, newest first.
     pub(super) async fn renewals(&self, collection: &str) -> Option<Vec<report::Renewal>> {
         let history: report::History =
             self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/history")).await?;
         Some(history.renewals)
     }
 
-    /// A webhook as the tenant sees it.
     pub(super) fn at_tenant(&self, collection: &str) -> Option<WebhookView> {
         let mut webhooks = self.tenant.webhooks().into_iter();
         webhooks.find(|webhook| webhook.collection == collection && !webhook.deleted)
@@ -200,13 +171,15 @@ impl Harness {
         self.receiver.fingerprint(collection)
     }
 
-    pub(super) async fn keys(&self, collection: &str) -> Keys {
+    pub(super) fn file_agrees(&self, collection: &str) -> bool {
+        let file = self.key_in_file(collection);
+        file.is_some() && file == self.at_tenant(collection).map(|webhook| webhook.fingerprint)
+    }
+
+    pub(super) async fn keys_agree(&self, collection: &str) -> bool {
         let answer: Option<KeyAnswer> = self.ask(&format!("/v1/webhooks/{TENANT}/{collection}/key")).await;
-        Keys {
-            daemon: answer.and_then(|answer| WebhookKey::new(answer.key)).map(|key| key.fingerprint()),
-            file: self.key_in_file(collection),
-            tenant: self.at_tenant(collection).map(|webhook| webhook.fingerprint),
-        }
+        let daemon = answer.and_then(|answer| WebhookKey::new(answer.key)).map(|key| key.fingerprint());
+        daemon == self.key_in_file(collection) && self.file_agrees(collection)
     }
 
     /// Whether every webhook is active, owes nothing, and has one key everywhere.
@@ -215,15 +188,10 @@ impl Harness {
             let Some(webhook) = self.webhook(collection).await else { return false };
             let idle = webhook.renewal.is_none() && webhook.owed_resync.is_none();
             let delivers = self.at_tenant(collection).is_some_and(|webhook| webhook.status == "Enabled");
-            if webhook.state != State::Active || !idle || !delivers || !self.keys(collection).await.agree() {
+            if webhook.state != State::Active || !idle || !delivers || !self.keys_agree(collection).await {
                 return false;
             }
         }
         true
-    }
-
-    fn moving_line(&self, what: &str) -> String {
-        let Fate { changes, missing, .. } = self.fate();
-        format!("until {what} · {changes} changes, {} delivered", changes - missing)
     }
 }

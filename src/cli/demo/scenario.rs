@@ -27,7 +27,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long the answer to the POST in the fifth part is kept back: longer than it takes to see the POST.
 const ANSWER_KEPT_BACK: Duration = Duration::from_secs(20);
 
-/// The daemon is started, and Protime knows no webhook yet.
 pub(super) async fn creation(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.say(&format!(
         "The tenant has {} objects and no webhook. The daemon starts with two webhooks in its \
@@ -55,7 +54,6 @@ pub(super) async fn creation(harness: &mut Harness) -> anyhow::Result<()> {
     ))
 }
 
-/// The planned renewal, before the end of the lifetime.
 pub(super) async fn renewal(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.say(&format!(
         "Each POST lets a webhook live for {} s. Renewed after two thirds of that, it never stops; but it \
@@ -102,7 +100,6 @@ pub(super) async fn renewal(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.reached(&text)
 }
 
-/// The receiver goes down for so long that Protime gives up.
 pub(super) async fn outage(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.say(
         "The receiver answers 503 to everything. Protime sends each event again a few times, then disables \
@@ -125,10 +122,7 @@ pub(super) async fn outage(harness: &mut Harness) -> anyhow::Result<()> {
         .until("the daemon has noticed", SOON, async |harness| {
             for collection in COLLECTIONS {
                 let webhook = harness.webhook(collection).await?;
-                let error = webhook.last_error.filter(|_| webhook.renewal.is_some())?;
-                if error.step != "resync" {
-                    return None;
-                }
+                webhook.renewal.and(webhook.last_error).filter(|error| error.step == "resync")?;
             }
             Some(())
         })
@@ -139,7 +133,6 @@ pub(super) async fn outage(harness: &mut Harness) -> anyhow::Result<()> {
     )
 }
 
-/// The receiver is there again.
 pub(super) async fn comeback(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.say("The receiver is up again. No one tells the daemon; it tries again by itself.")?;
     let (brought, up) = (harness.fate().by_resync, clock::now());
@@ -177,7 +170,7 @@ pub(super) async fn kill(harness: &mut Harness) -> anyhow::Result<()> {
     harness
         .until("the next renewal's POST is processed", LATER, async |harness| {
             let kept_back = |request: &Request| {
-                request.fault == Some("delay-after")
+                request.fault.as_deref() == Some("delay-after")
                     && request.processed_at.is_some()
                     && request.status.is_none()
             };
@@ -219,7 +212,6 @@ pub(super) async fn kill(harness: &mut Harness) -> anyhow::Result<()> {
     harness.screen.reached(&format!("{collection}, {renewal}"))
 }
 
-/// The changes stop, everything arrives, and the daemon is asked to end.
 pub(super) async fn end(harness: &mut Harness) -> anyhow::Result<Verdict> {
     harness
         .screen
@@ -238,7 +230,7 @@ pub(super) async fn end(harness: &mut Harness) -> anyhow::Result<Verdict> {
             .reached("everything has arrived, nothing is owed, every key is the same everywhere")?;
     } else {
         for collection in COLLECTIONS {
-            keys_agreed &= harness.keys(collection).await.agree();
+            keys_agreed &= harness.keys_agree(collection).await;
         }
     }
     let status = harness.daemon.terminate(SOON).await?;
@@ -246,11 +238,7 @@ pub(super) async fn end(harness: &mut Harness) -> anyhow::Result<Verdict> {
     harness.screen.reached("asked with SIGTERM, the daemon has ended with exit code 0")?;
 
     // A renewal may have begun after all was well; then its key must be in the file by now.
-    let in_file = |name| {
-        let file = harness.key_in_file(name);
-        file.is_some() && file == harness.at_tenant(name).map(|webhook| webhook.fingerprint)
-    };
-    let keys_agree = keys_agreed && COLLECTIONS.into_iter().all(in_file);
+    let keys_agree = keys_agreed && COLLECTIONS.into_iter().all(|name| harness.file_agrees(name));
     let changes = harness.tenant.changes(0);
     Ok(harness.receiver.holding(|held| Verdict {
         fates: COLLECTIONS.map(|name| (name, audit::of(name, &changes, held))).to_vec(),

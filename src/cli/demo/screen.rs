@@ -19,24 +19,18 @@ const SENTENCE: &str = "   ";
 /// The width of what stands before something reached: sign and time.
 const REACHED: usize = 14;
 
-/// Standard output, as a person watches it.
 pub(super) struct Screen {
-    style: Style,
+    pub(super) style: Style,
     live: bool,
     began: Instant,
     moving: usize,
 }
 
 impl Screen {
-    /// The screen of this process; its time begins now.
     pub(super) fn new() -> Self {
         let stdout = io::stdout();
         let live = stdout.is_terminal();
         Self { style: Style::of(&stdout), live, began: Instant::now(), moving: 0 }
-    }
-
-    pub(super) fn style(&self) -> Style {
-        self.style
     }
 
     pub(super) fn title(&mut self, text: &str) -> anyhow::Result<()> {
@@ -62,12 +56,6 @@ impl Screen {
         self.print(&text)
     }
 
-    /// A text that has its own lines.
-    pub(super) fn block(&mut self, text: &str) -> anyhow::Result<()> {
-        self.print(text)
-    }
-
-    /// Replaces the moving line, if there is one.
     pub(super) fn moving(&mut self, text: &str) -> anyhow::Result<()> {
         if !self.live {
             return Ok(());
@@ -80,7 +68,7 @@ impl Screen {
         output::print(&format!("\r{}{rest}", self.style.paint(Paint::Faint, &text)))
     }
 
-    fn print(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(super) fn print(&mut self, text: &str) -> anyhow::Result<()> {
         let moving = std::mem::take(&mut self.moving);
         match moving {
             0 => output::print(text),

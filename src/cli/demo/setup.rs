@@ -1,33 +1,23 @@
 //! How the demo is set up: what takes months at Protime takes seconds here, and the rest keeps pace.
 
-use std::{path::Path, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use protime_sandbox::{load::Load, settings::Settings};
 
 use crate::text::quoted;
 
-/// The tenant's name, in the configuration and in the token endpoint's path.
 pub(super) const TENANT: &str = "acme";
-
 /// The OAuth client of the daemon and of the receiver.
 pub(super) const CLIENT: &str = "demo-client";
-
 /// The collections; each has a webhook of that name, and its key a file of that name.
 pub(super) const COLLECTIONS: [&str; 2] = ["clockings", READ];
-
 /// The collection that the daemon reads itself for a resync. A list does not show what was deleted in a gap,
 /// so nothing is.
 pub(super) const READ: &str = "people";
-
 /// What the daemon calls itself: the receiver tells by it what is a replay.
 pub(super) const AGENT: &str = "ProtimeDemo/v1 (Your Company)";
-
-/// How long a webhook lives from each POST on.
 pub(super) const LIFETIME: Duration = Duration::from_secs(6);
-
-/// How many objects of each collection are there before the daemon is.
 pub(super) const STOCK: usize = 30;
-
 pub(super) const CHANGES_PER_SECOND: f64 = 40.0;
 
 /// The simulated tenant. It tries an event four times within a second and a half. Small pages and empty
@@ -55,20 +45,18 @@ pub(super) fn load() -> Load {
     }
 }
 
-pub(super) struct Named<'a> {
-    pub(super) folder: &'a Path,
-    /// This program.
-    pub(super) program: &'a Path,
-    pub(super) tenant: &'a str,
-    pub(super) receiver: &'a str,
-}
-
 pub(super) fn token_url(origin: &str) -> String {
     format!("{origin}/tenants/{TENANT}/connect/token")
 }
 
-pub(super) fn configuration(named: &Named<'_>) -> anyhow::Result<String> {
-    let file = |name: &str| quoted_path(&named.folder.join(name));
+/// The daemon's, with its files in `folder`, for a tenant and a receiver of these origins.
+pub(super) fn configuration(
+    folder: &Path,
+    program: &Path,
+    tenant: &str,
+    receiver: &str,
+) -> anyhow::Result<String> {
+    let file = |name: &str| quoted_path(&folder.join(name));
     let mut text = format!(
         r#"# Written by `protime-webhookd demo`: webhooks that live for {lifetime} seconds instead of months.
 user_agent = "{AGENT}"
@@ -105,38 +93,33 @@ client_secret = {{ file = {secret} }}
         status = file("status.sock")?,
         control = file("control.sock")?,
         tenant = quoted(TENANT),
-        origin = quoted(named.tenant),
-        token_url = quoted(&token_url(named.tenant)),
+        origin = quoted(tenant),
+        token_url = quoted(&token_url(tenant)),
         client = quoted(CLIENT),
         secret = file("client-secret")?,
     );
     for collection in COLLECTIONS {
-        text.push_str(&webhook(named, collection)?);
-    }
-    Ok(text)
-}
-
-fn webhook(named: &Named<'_>, collection: &str) -> anyhow::Result<String> {
-    let resync = if collection == READ {
-        r#"# The daemon reads the list itself and sends every object to the receiver as an event.
+        let resync = if collection == READ {
+            r#"# The daemon reads the list itself and sends every object to the receiver as an event.
 [tenant.webhook.resync]
 kind = "list""#
-            .to_owned()
-    } else {
-        format!(
-            r#"# This program again: it asks the receiver to read the collection's list.
+                .to_owned()
+        } else {
+            format!(
+                r#"# This program again: it asks the receiver to read the collection's list.
 [tenant.webhook.resync]
 kind = "command"
 command = [{program}, "demo", "--resync", {receiver}]
 timeout = "15s""#,
-            program = quoted_path(named.program)?,
-            receiver = quoted(named.receiver),
-        )
-    };
-    Ok(format!(
-        r#"
+                program = quoted_path(program)?,
+                receiver = quoted(receiver),
+            )
+        };
+        let _infallible = write!(
+            text,
+            r#"
 [[tenant.webhook]]
-collection = {collection}
+collection = {name}
 destination_url = {destination}
 
 {resync}
@@ -145,10 +128,12 @@ destination_url = {destination}
 kind = "file"
 path = {key}
 "#,
-        destination = quoted(&format!("{}/events/{collection}", named.receiver)),
-        key = quoted_path(&named.folder.join("keys").join(collection))?,
-        collection = quoted(collection),
-    ))
+            destination = quoted(&format!("{receiver}/events/{collection}")),
+            key = file(&format!("keys/{collection}"))?,
+            name = quoted(collection),
+        );
+    }
+    Ok(text)
 }
 
 fn quoted_path(path: &Path) -> anyhow::Result<String> {
@@ -166,13 +151,8 @@ mod tests {
     fn the_configuration_is_one_that_the_daemon_takes() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("a \"program\"");
-        let text = configuration(&Named {
-            folder: folder.path(),
-            program: &program,
-            tenant: "http://127.0.0.1:1",
-            receiver: "http://127.0.0.1:2",
-        })
-        .unwrap();
+        let text =
+            configuration(folder.path(), &program, "http://127.0.0.1:1", "http://127.0.0.1:2").unwrap();
         let file = folder.path().join("config.toml");
         crate::durable_file::write(&file, text.as_bytes(), false).unwrap();
         let config = config::load(&file).unwrap();

@@ -7,7 +7,6 @@ use protime_sandbox::{audit::Fate, journal::Change};
 
 use crate::cli::style::{Paint, Style};
 
-/// So many lost changes are named.
 const NAMED: usize = 5;
 
 const HEADINGS: [&str; 5] = ["collection", "changes made", "by event", "by resync", "lost"];
@@ -19,7 +18,6 @@ pub(super) struct Verdict {
     pub(super) lost: Vec<Change>,
     /// Whether, once nothing changed any more, everything arrived and the daemon owed nothing.
     pub(super) settled: bool,
-    /// Whether daemon, key files and tenant had the same keys.
     pub(super) keys_agree: bool,
 }
 

@@ -22,13 +22,11 @@ pub(super) const KINDS: [(&str, &str); 3] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) user_agent: String,
-    /// `name` of the tenant
     pub(super) tenant: String,
     pub(super) address: Address,
     pub(super) client_id: String,
     /// Where the client secret is: `credential`, `file` or `env`, and which.
     pub(super) secret: (&'static str, String),
-    /// A webhook for each.
     pub(super) collections: Vec<String>,
     /// `destination_url`, perhaps with [`PLACEHOLDER`].
     pub(super) destination_url: String,
@@ -43,22 +41,17 @@ pub(super) enum Address {
     Own { api_origin: String, token_url: String },
 }
 
-/// How a gap is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Resync {
-    /// A program and its arguments.
     Command(Vec<String>),
-    /// A kind that needs nothing but its name.
     Kind(String),
 }
 
-/// The values of `--resync`.
 pub(super) fn kinds() -> PossibleValuesParser {
     PossibleValuesParser::new(KINDS.map(|(word, does)| PossibleValue::new(word).help(does)))
 }
 
 impl Draft {
-    /// One that is right, for a start.
     pub(super) fn sample() -> Self {
         Self {
             user_agent: "WebhookRenewal/v1 (Your Company)".to_owned(),
@@ -152,7 +145,6 @@ impl Draft {
     }
 }
 
-/// An answer for one collection.
 fn filled(text: &str, collection: &str) -> String {
     text.replace(PLACEHOLDER, collection)
 }

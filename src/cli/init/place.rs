@@ -12,7 +12,6 @@ use tempfile::NamedTempFile;
 
 use crate::{cli::failure::Failure, durable_file, unix_group};
 
-/// The group of the service, which must be able to read the file.
 const GROUP: &str = "protime-webhookd";
 
 /// Refuses early what [`write()`] would refuse.

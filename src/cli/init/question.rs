@@ -36,7 +36,6 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// All of them, in the order in which they are asked.
     pub(super) const ALL: [Self; 9] = [
         Self::UserAgent,
         Self::Address,
@@ -63,7 +62,6 @@ impl Question {
         }
     }
 
-    /// Whether a file does without it.
     pub(super) fn is_optional(self) -> bool {
         self == Self::KeyFile
     }
@@ -81,12 +79,9 @@ impl Question {
             Self::Collections => "Collections to watch, separated by spaces",
             Self::Destination => "URL that Protime sends events to; {collection} stands for the collection",
             Self::Resync => {
-                let kinds: Vec<String> =
-                    KINDS.iter().map(|(word, does)| format!("{word} ({does})")).collect();
+                let kinds = KINDS.map(|(word, does)| format!(", or {word} ({does})")).concat();
                 return format!(
-                    "Resync: the program that brings the receiver up to date after a gap, with its arguments, \
-                     or {}",
-                    kinds.join(", or ")
+                    "Resync: the program that brings the receiver up to date after a gap, with its arguments{kinds}"
                 );
             }
             Self::KeyFile => "File for the key, for the receiver to read; empty for none",
@@ -94,7 +89,6 @@ impl Question {
         text.to_owned()
     }
 
-    /// The answer that Enter alone gives.
     pub(super) fn default(self, draft: &Draft) -> Option<String> {
         match self {
             Self::Address => Some("production".to_owned()),
@@ -104,7 +98,6 @@ impl Question {
         }
     }
 
-    /// The draft with the flags' answer, if they give one.
     pub(super) fn by_flags(self, args: &Args, draft: &Draft) -> Option<Draft> {
         let mut draft = draft.clone();
         match self {
@@ -126,8 +119,7 @@ impl Question {
                     ("file", &args.client_secret_file),
                     ("env", &args.client_secret_env),
                 ];
-                let mut given = given.into_iter().filter_map(|(source, name)| Some((source, name.clone()?)));
-                draft.secret = given.next()?;
+                draft.secret = given.into_iter().find_map(|(source, name)| Some((source, name.clone()?)))?;
             }
             Self::Collections if args.collection.is_empty() => return None,
             Self::Collections => draft.collections.clone_from(&args.collection),
@@ -141,7 +133,6 @@ impl Question {
         Some(draft)
     }
 
-    /// The draft with a person's answer.
     pub(super) fn by_text(self, text: &str, draft: &Draft) -> Draft {
         let mut draft = draft.clone();
         let words = || text.split_whitespace().map(str::to_owned).collect();

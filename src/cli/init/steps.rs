@@ -4,10 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use crate::config::{Config, KeySink, SecretSource};
 
-/// What the service reads.
 const SERVICE_CONFIG: &str = "/etc/protime-webhookd/config.toml";
 
-/// What is left to do until the daemon runs with this configuration.
 pub(super) fn after(config: &Config) -> String {
     let for_service = config.file == Path::new(SERVICE_CONFIG);
     let lines = if for_service { service(config) } else { foreground(config) };
@@ -46,7 +44,6 @@ fn service(config: &Config) -> Vec<String> {
 
 struct Service {
     lines: Vec<String>,
-    /// Settings of `[Service]`.
     drop_in: Vec<String>,
 }
 
@@ -105,7 +102,6 @@ impl Service {
     }
 }
 
-/// A word for a shell, in quotes where it needs them.
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
     if word.chars().all(plain) && !word.is_empty() {

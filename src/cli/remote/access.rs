@@ -1,8 +1,13 @@
-//! Tenants and webhooks of the configuration, found by what a person types; and their clients.
+//! Tenants and webhooks of the configuration, found by what a person types; their clients; and a person's word
+//! for what kills a key or deletes a webhook.
+
+use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::{
     cli::{
         failure::Failure,
+        output,
+        style::Style,
         target::{self, Named},
     },
     config::{self, Config, Tenant},
@@ -11,19 +16,16 @@ use crate::{
     protime::{TenantClient, normalized},
 };
 
-/// One webhook at Protime.
 #[derive(Debug, clap::Args)]
 pub(super) struct One {
     /// The tenant
     #[arg(value_name = "TENANT")]
     pub(super) tenant: String,
-
     /// Protime's id of the webhook, as `remote list` shows it
     #[arg(value_name = "ID")]
     pub(super) id: String,
 }
 
-/// A configured webhook and whose it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configured<'c> {
     pub(crate) tenant: &'c Tenant,
@@ -72,9 +74,22 @@ pub(crate) fn client(config: &Config, tenant: &Tenant, also: &[&str]) -> Result<
     setup::client(config, tenant, &collections).map_err(|error| Failure::Configuration(error.to_string()))
 }
 
-/// The configured webhook of this pair.
 pub(crate) fn of_pair<'c>(tenant: &'c Tenant, pair: &Pair) -> Option<Configured<'c>> {
     let wanted = normalized(pair);
     let webhook = tenant.webhooks.iter().find(|webhook| normalized(&webhook.pair) == wanted)?;
     Some(Configured { tenant, webhook })
+}
+
+/// Warns a person, and asks the one who is there; a script is not asked, and everything but a yes is a no.
+pub(super) fn agreed(warning: &str, question: &str, unasked: bool) -> anyhow::Result<bool> {
+    output::note(&Style::of(&io::stderr()).warning(warning))?;
+    if unasked || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

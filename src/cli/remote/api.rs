@@ -27,7 +27,6 @@ pub(super) struct Args {
     /// The tenant
     #[arg(value_name = "TENANT")]
     tenant: String,
-
     /// Such as webhooks/ID or people?delta
     #[arg(value_name = "PATH")]
     path: String,

@@ -1,23 +1,16 @@
 //! `remote create`: POSTs a configured pair by hand, and prints the key.
 
-use std::{
-    io::{self, ErrorKind},
-    os::unix::net::UnixStream,
-    process::ExitCode,
-};
+use std::{io::ErrorKind, os::unix::net::UnixStream, process::ExitCode};
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{
-    access::{self, Configured},
-    consent::{confirmed, is_attended},
-};
+use super::access::{self, Configured, agreed};
 use crate::{
     cli::{
         failure::Failure,
         moment, output,
-        style::{Paint, Style, plain},
+        style::plain,
         target::{self, full_name},
     },
     clock,
@@ -39,11 +32,9 @@ pub(super) struct Args {
     /// The webhook; NAME alone where only one tenant has it
     #[arg(value_name = "TENANT/NAME")]
     webhook: String,
-
     /// Do it without asking although a key is in force; a script is not asked
     #[arg(long)]
     force: bool,
-
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -53,26 +44,24 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let all = access::configured(config);
     let target = *target::find(&args.webhook, &all)?;
     let name = full_name(&target);
-    let style = Style::of(&io::stderr());
+    let refused = || Failure::Usage("nothing was done".to_owned());
     if daemon_runs(config) {
-        output::note(&format!(
-            "{} the daemon runs, and creating {name} here kills the key that it holds: it will see a foreign renewal \
-             and renew again; 'protime-webhookd renew {name}' spares both",
-            style.paint(Paint::Doubtful, "warning:")
-        ))?;
-        if !args.force && is_attended() && !confirmed("create it all the same?")? {
-            return Err(Failure::Usage("nothing was done".to_owned()).into());
+        let warning = format!(
+            "the daemon runs, and creating {name} here kills the key that it holds: it will see a foreign renewal and \
+             renew again; 'protime-webhookd renew {name}' spares both"
+        );
+        if !agreed(&warning, "create it all the same?", args.force)? {
+            return Err(refused().into());
         }
     }
     let client = access::client(config, target.tenant, &[])?;
     if let Some(existing) = existing(&client, &target).await? {
         let status = plain(existing.status.as_str());
-        output::note(&format!(
-            "{} Protime has {name} already ({status}): this gives it a new key, and its old one is dead at once",
-            style.paint(Paint::Doubtful, "warning:")
-        ))?;
-        if !args.force && is_attended() && !confirmed("give it a new key?")? {
-            return Err(Failure::Usage("nothing was done".to_owned()).into());
+        let warning = format!(
+            "Protime has {name} already ({status}): this gives it a new key, and its old one is dead at once"
+        );
+        if !agreed(&warning, "give it a new key?", args.force)? {
+            return Err(refused().into());
         }
     }
     let answer = client
@@ -177,6 +166,8 @@ fn unrecognised(no_key: &NoKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

@@ -1,18 +1,10 @@
 //! `remote delete`: a webhook away from Protime, by its id.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
-use super::{
-    access::{self, One},
-    consent::{confirmed, is_attended},
-};
+use super::access::{self, One, agreed};
 use crate::{
-    cli::{
-        failure::Failure,
-        output,
-        style::{Paint, Style, plain},
-        target::full_name,
-    },
+    cli::{failure::Failure, output, style::plain, target::full_name},
     config::Config,
 };
 
@@ -27,7 +19,6 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     one: One,
-
     /// Delete it without asking although it is configured; a script is not asked
     #[arg(long)]
     yes: bool,
@@ -44,9 +35,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             full_name(&configured),
             config.file.display()
         );
-        let style = Style::of(&io::stderr());
-        output::note(&format!("{} {warning}", style.paint(Paint::Doubtful, "warning:")))?;
-        if !args.yes && is_attended() && !confirmed("delete it all the same?")? {
+        if !agreed(&warning, "delete it all the same?", args.yes)? {
             return Err(Failure::Usage("it was not deleted".to_owned()).into());
         }
     }

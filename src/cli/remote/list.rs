@@ -5,7 +5,7 @@ use std::{io, process::ExitCode};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{access, show::Shown};
 use crate::{
@@ -30,11 +30,9 @@ pub(super) struct Args {
     /// Only this tenant
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-
     /// Only webhooks that Protime selects by this expression
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
-
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,16 +50,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     for tenant in tenants {
         clients.push((tenant, access::client(config, tenant, &[])?));
     }
-    let ask = |(tenant, client): &(&Tenant, TenantClient)| {
-        let (tenant, client, filter) = (tenant.name.clone(), client.clone(), args.filter.clone());
-        async move { (tenant, client.list_webhooks_filtered(filter.as_deref()).await) }
-    };
-    let answers = join_all(clients.iter().map(ask)).await;
+    let filter = args.filter.as_deref();
+    let answers = join_all(clients.iter().map(|(_, client)| client.list_webhooks_filtered(filter))).await;
 
     let mut webhooks: Vec<Shown> = Vec::new();
     let mut errors: Vec<(String, ApiError)> = Vec::new();
     let mut odd: Vec<(String, String)> = Vec::new();
-    for ((tenant, _), (name, answer)) in clients.iter().zip(answers) {
+    for ((tenant, _), answer) in clients.iter().zip(answers) {
+        let name = &tenant.name;
         match answer {
             Ok(listed) => {
                 webhooks.extend(listed.webhooks.iter().map(|webhook| Shown::new(tenant, webhook)));
@@ -71,11 +67,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         }
     }
     if args.json {
-        let errors: Vec<_> = errors
+        let errors: Value = errors
             .iter()
             .map(|(tenant, error)| json!({"tenant": tenant, "error": error.to_string()}))
             .collect();
-        let odd: Vec<_> =
+        let odd: Value =
             odd.iter().map(|(tenant, problem)| json!({"tenant": tenant, "problem": problem})).collect();
         output::print_json(&json!({"webhooks": webhooks, "not_understood": odd, "errors": errors}))?;
     } else if errors.len() < clients.len() {
@@ -83,10 +79,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     let style = Style::of(&io::stderr());
     for (tenant, problem) in &odd {
-        let warning = style.paint(Paint::Doubtful, "warning:");
-        output::note(&format!(
-            "{warning} tenant '{tenant}': Protime's list is not as documented, {problem}"
-        ))?;
+        let warning = format!("tenant '{tenant}': Protime's list is not as documented, {problem}");
+        output::note(&style.warning(&warning))?;
     }
     for (tenant, error) in &errors {
         output::note(&format!("{} tenant '{tenant}': {error}", style.paint(Paint::Bad, "error:")))?;

@@ -17,7 +17,6 @@ use crate::{
     domain::webhook::RemoteWebhook,
 };
 
-/// Columns that the labels take.
 const LABEL: usize = 14;
 
 #[derive(Debug, clap::Args)]
@@ -26,13 +25,11 @@ const LABEL: usize = 14;
 pub(super) struct Args {
     #[command(flatten)]
     one: One,
-
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A webhook as Protime has it, and as what it is configured here.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     pub(super) tenant: String,
@@ -40,16 +37,13 @@ pub(super) struct Shown {
     pub(super) collection: String,
     pub(super) destination_url: String,
     pub(super) status: String,
-    /// Until when it delivers, if Protime says.
     pub(super) valid_until: Option<Timestamp>,
     /// `collection,reference` each, if Protime says.
     pub(super) external_references: Option<Vec<String>>,
-    /// `tenant/name`, if it is configured.
     pub(super) configured_as: Option<String>,
 }
 
 impl Shown {
-    /// Compares a webhook of Protime's with the configuration.
     pub(super) fn new(tenant: &Tenant, webhook: &RemoteWebhook) -> Self {
         let references = webhook.references.as_ref();
         Self {
@@ -77,8 +71,9 @@ impl Shown {
             Some(all) => plain(&all.join(" ")),
         };
         let configured = self.configured_as.clone().unwrap_or_else(|| "not configured here".to_owned());
-        let mut text =
-            format!("{}  {}\n", style.paint(Paint::Strong, &plain(&self.id)), painted(&self.status, style));
+        let paint = if self.status == "Enabled" { Paint::Good } else { Paint::Bad };
+        let (id, status) = (style.paint(Paint::Strong, &plain(&self.id)), plain(&self.status));
+        let mut text = format!("{id}  {}\n", style.paint(paint, &status));
         for (label, value) in [
             ("tenant", self.tenant.clone()),
             ("collection", plain(&self.collection)),
@@ -92,11 +87,6 @@ impl Shown {
         }
         text
     }
-}
-
-fn painted(status: &str, style: Style) -> String {
-    let paint = if status == "Enabled" { Paint::Good } else { Paint::Bad };
-    style.paint(paint, &plain(status))
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {

@@ -17,21 +17,16 @@ pub(super) enum Verdict {
     Succeeded,
     /// Protime does not renew it now: why.
     Postponed(String),
-    /// Something failed: what, and when it is tried again.
     Failed(String),
 }
 
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The webhook's full name.
     pub(super) name: String,
     pub(super) id: i64,
     old_error: Option<LastError>,
-    /// Attempts that had ended before.
     old: usize,
-    /// Attempts whose beginning was told.
     begun: usize,
-    /// Attempts whose end was told.
     ended: usize,
     /// Looks at a webhook that needs an operator, since the last step began.
     stuck: u32,
@@ -45,7 +40,6 @@ impl Watch {
         Self { name: full_name(webhook), id, old_error, old, begun: old, ended: old, stuck: 0 }
     }
 
-    /// What is new, and whether that decides.
     pub(super) fn look(
         &mut self,
         renewal: Option<&Renewal>,
@@ -57,16 +51,13 @@ impl Watch {
         if !lines.is_empty() {
             self.stuck = 0;
         }
+        let why = steps.iter().rev().find_map(|step| step.error.as_deref());
         let verdict = match renewal.and_then(|renewal| renewal.outcome.as_deref()) {
             Some("succeeded") => Verdict::Succeeded,
             Some("postponed") => {
-                let why = steps.iter().rev().find_map(|step| step.error.as_deref());
                 Verdict::Postponed(plain(why.unwrap_or("Protime renews it only after its end")))
             }
-            Some(outcome) => {
-                let why = steps.iter().rev().find_map(|step| step.error.as_deref());
-                Verdict::Failed(plain(why.unwrap_or(outcome)))
-            }
+            Some(outcome) => Verdict::Failed(plain(why.unwrap_or(outcome))),
             None => self.failure(steps, webhook, now),
         };
         (lines, verdict)

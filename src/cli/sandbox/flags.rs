@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use protime_sandbox::{faults::Rule, settings::Settings, words};
 
-use super::switches::{LeftOpen, SeenElsewhere, ms};
+use super::switches::{Switches, ms};
 use crate::duration;
 
 const AFTER_HELP: &str = "\
@@ -75,9 +75,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SPEC")]
     pub(super) fault: Vec<Rule>,
     #[command(flatten)]
-    left_open: LeftOpen,
-    #[command(flatten)]
-    seen_elsewhere: SeenElsewhere,
+    switches: Switches,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -109,7 +107,7 @@ fn offset(text: &str) -> Result<i64, String> {
 
 impl Args {
     pub(super) fn settings(&self) -> Settings {
-        let mut settings = Settings {
+        Settings {
             lifetime_ms: ms(self.lifetime),
             token_lifetime_seconds: self.token_lifetime.as_secs(),
             retries: self.retries,
@@ -117,11 +115,8 @@ impl Args {
             page_size: self.page_size,
             empty_pages: self.empty_pages,
             clock_offset_ms: self.clock_offset,
-            ..Settings::default()
-        };
-        self.left_open.apply(&mut settings);
-        self.seen_elsewhere.apply(&mut settings);
-        settings
+            ..self.switches.0.clone()
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn spawn(
             printed = write(&written(&line, style));
         }
         if let Err(error) = printed
-            && !reader_is_gone(&error)
+            && error.kind() != io::ErrorKind::BrokenPipe
         {
             tracing::warn!(%error, "cannot write to standard output; the sandbox goes on in silence");
         }
@@ -41,10 +41,6 @@ fn write(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
-}
-
-fn reader_is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn written(line: &LogLine, style: Style) -> String {

@@ -9,26 +9,21 @@ use crate::{
         lifetime, moment,
         style::{Paint, Style, plain, wrapped},
         target::full_name,
-        view::{is_unknown, paint_of, sign, under_way},
+        view::{is_unknown, sign, under_way},
     },
-    domain::report::{KeySink, Problem, State, Webhook},
+    domain::report::{KeySink, Problem, Webhook},
     text::counted,
 };
 
-/// Columns that the labels take.
 const LABEL: usize = 14;
-/// Columns before a value.
 const INDENT: usize = LABEL + 3;
-/// Columns of the bar, where there is room.
 const BAR: usize = 24;
 
 /// Everything that is known of a webhook, a line each, broken to the terminal; what does not apply is left out.
 pub(super) fn render(webhook: &Webhook, problems: &[&Problem], now: Timestamp, style: Style) -> String {
-    let mut text = format!(
-        "{}  {}\n",
-        style.paint(Paint::Strong, &full_name(webhook)),
-        style.paint(paint_of(webhook.state), &signed(webhook.state))
-    );
+    let (sign, paint) = sign(webhook.state);
+    let state = style.paint(paint, &format!("{sign} {}", webhook.state.as_str()));
+    let mut text = format!("{}  {state}\n", style.paint(Paint::Strong, &full_name(webhook)));
     let bar = style.width.map_or(BAR, |width| usize::from(width).saturating_sub(INDENT).clamp(1, BAR));
     for (mut label, value) in lines(webhook, problems, now, bar) {
         for line in wrapped(&value, style, INDENT) {
@@ -116,11 +111,6 @@ fn lines(
     lines
 }
 
-fn signed(state: State) -> String {
-    format!("{} {}", sign(state), state.as_str())
-}
-
-/// What a key sink has, and what keeps it from more.
 fn outbox(sink: &KeySink, now: Timestamp) -> String {
     let mut text = plain(&sink.sink);
     match sink.version {

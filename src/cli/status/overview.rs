@@ -1,16 +1,17 @@
 //! All webhooks: a headline that is the answer, then the tenants, those with problems first.
+//!
+//! What is said of a tenant is said of its webhooks no more: a sentence that repeats hides the others.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::said;
 use crate::{
     cli::{
         lifetime, moment,
         style::{Paint, Style, plain, wrapped},
         target::full_name,
-        view::{FINE, View, expires, headline, paint_of, problems, rank, sign, under_way},
+        view::{FINE, View, expires, headline, problems, rank, sign, under_way},
     },
     domain::report::{RemovedWebhook, Tenant, Webhook},
 };
@@ -19,8 +20,11 @@ use crate::{
 const MANY: usize = 40;
 /// Widths of the bar, the widest that fits is taken.
 const BARS: [usize; 4] = [24, 16, 8, 0];
-/// What begins the lines below a webhook.
 const BELOW: &str = "      ";
+/// Seconds by which clocks may differ without a word.
+const CLOSE_ENOUGH: f64 = 5.0;
+/// What begins a sentence about a difference of the clocks, here and in `health`.
+const CLOCK: &str = "this machine's clock";
 
 struct Line<'a> {
     webhook: &'a Webhook,
@@ -34,13 +38,38 @@ struct Group<'a> {
     name: String,
     notes: Vec<String>,
     lines: Vec<Line<'a>>,
-    /// Columns of the longest name.
     widest: usize,
-    /// Whether any lifetime is known.
     bars: bool,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    fn new(name: &str, view: &'a View, now: Timestamp, style: Style) -> Self {
+        let tenant = view.status.tenants.iter().find(|tenant| tenant.name == name);
+        let poll_error = tenant.and_then(|tenant| tenant.last_poll_error.as_ref()).map(|error| plain(error));
+        let mut notes = tenant.map(|tenant| of_tenant(tenant, now)).unwrap_or_default();
+        for problem in view.health.problems.iter().filter(|problem| problem.webhook.is_none()) {
+            let text = plain(&problem.problem);
+            // The notes tell of these two what else is known.
+            let told = text.starts_with(CLOCK) || poll_error.as_ref().is_some_and(|it| text.ends_with(it));
+            if problem.tenant.as_deref() == Some(name) && !told {
+                notes.push(format!("{text} (since {})", moment::ago(now, problem.since)));
+            }
+        }
+        let line = |webhook| {
+            let mut problems = problems(webhook, view, now);
+            if let Some(error) = poll_error.as_ref().filter(|_| style.width.is_some()) {
+                refer(&mut problems, error);
+            }
+            Line { webhook, rank: rank(webhook, !problems.is_empty()), times: times(webhook, now), problems }
+        };
+        let mut lines: Vec<_> =
+            view.webhooks.iter().filter(|webhook| webhook.tenant == name).map(line).collect();
+        lines.sort_by_key(|line| line.rank);
+        let widest = lines.iter().map(|line| own_name(line.webhook, style).chars().count()).max();
+        let bars = lines.iter().any(|line| lifetime::bar(line.webhook, now, 1).is_some());
+        Self { name: plain(name), notes, lines, widest: widest.unwrap_or_default(), bars }
+    }
+
     /// Where it stands among the others: the less, the worse.
     fn rank(&self) -> u8 {
         let worst = self.lines.first().map_or(FINE, |line| line.rank);
@@ -52,77 +81,65 @@ impl Group<'_> {
 /// unless `all` asks for more; a pipe gets every webhook with its full name and all that is wrong with it on
 /// one line.
 pub(super) fn render(view: &View, now: Timestamp, style: Style, all: bool) -> String {
-    let mut groups = groups(view, now, style);
+    let mut names: Vec<&str> = Vec::new();
+    let of_webhooks = view.webhooks.iter().map(|webhook| &webhook.tenant);
+    for name in view.status.tenants.iter().map(|tenant| &tenant.name).chain(of_webhooks) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let mut groups: Vec<Group<'_>> =
+        names.into_iter().map(|name| Group::new(name, view, now, style)).collect();
     // Stable: among equals the order of the configuration stays.
     groups.sort_by_key(Group::rank);
     let brief = style.width.is_some() && !all && view.webhooks.len() > MANY;
-    let bar = widest_bar(&groups, now, style, brief);
-    let mut text = format!("{}\n", style.paint(tone(view), &headline(view, now)));
-    push(&mut text, &daemon(view, now), "", Paint::Faint, style);
+    let tone = if view.health.healthy { Paint::Strong } else { Paint::Bad };
+    let text = format!("{}\n", style.paint(tone, &headline(view, now)));
+    let mut page = Page { text, now, style, brief, bar: BARS[1] };
+    page.bar = page.widest_bar(&groups);
+    page.push(&daemon(view, now), "", Paint::Faint);
     for problem in daemon_problems(view, now) {
-        push(&mut text, &format!("! {problem}"), "", Paint::Bad, style);
+        page.push(&format!("! {problem}"), "", Paint::Bad);
     }
     for group in &groups {
-        push_group(&mut text, group, now, style, brief, bar);
+        page.push_group(group);
     }
     for removed in &view.status.removed_webhooks {
-        push(&mut text, &format!("! {}", left(removed, now)), "", Paint::Doubtful, style);
+        page.push(&format!("! {}", left(removed, now)), "", Paint::Doubtful);
     }
-    if brief && groups.iter().any(|group| group.lines.iter().any(|line| line.rank == FINE)) {
-        push(&mut text, "--all shows every webhook", "", Paint::Faint, style);
+    if brief && groups.iter().flat_map(|group| &group.lines).any(|line| line.rank == FINE) {
+        page.push("--all shows every webhook", "", Paint::Faint);
     }
-    text
+    page.text
 }
 
-fn groups<'a>(view: &'a View, now: Timestamp, style: Style) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group<'a>> =
-        view.status.tenants.iter().map(|tenant| new_group(tenant, now)).collect();
-    for webhook in &view.webhooks {
-        let mut problems = problems(webhook, view, now);
-        if style.width.is_some() {
-            said::refer(&mut problems, said::poll_error(view, &webhook.tenant));
-        }
-        let line =
-            Line { webhook, rank: rank(webhook, !problems.is_empty()), times: times(webhook, now), problems };
-        let name = plain(&webhook.tenant);
-        match groups.iter_mut().find(|group| group.name == name) {
-            Some(group) => group.lines.push(line),
-            None => groups.push(Group { name, notes: Vec::new(), lines: vec![line], widest: 0, bars: false }),
-        }
+/// What is known of a tenant that is worth a word.
+fn of_tenant(tenant: &Tenant, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(error) = &tenant.last_poll_error {
+        let last = tenant.last_poll_at.map_or_else(
+            || "Protime has never answered".to_owned(),
+            |at| format!("Protime last answered {}", moment::ago(now, at)),
+        );
+        lines.push(format!("the list of webhooks cannot be read: {} ({last})", plain(error)));
     }
-    for problem in &view.health.problems {
-        let Some(tenant) = problem.tenant.as_ref().filter(|_| problem.webhook.is_none()) else { continue };
-        let text = plain(&problem.problem);
-        // The notes tell of these two what else is known.
-        let told = text.starts_with(said::CLOCK)
-            || said::poll_error(view, tenant).is_some_and(|error| text.ends_with(&error));
-        if let Some(group) = groups.iter_mut().find(|group| group.name == plain(tenant))
-            && !told
-        {
-            group.notes.push(format!("{text} (since {})", moment::ago(now, problem.since)));
-        }
+    if let Some(skew) = tenant.clock_skew_seconds.filter(|skew| skew.abs() >= CLOSE_ENOUGH) {
+        let direction = if skew > 0.0 { "behind" } else { "ahead of" };
+        lines.push(format!(
+            "{CLOCK} is {:.0} s {direction} Protime's; check the time service here",
+            skew.abs()
+        ));
     }
-    for group in &mut groups {
-        group.lines.sort_by_key(|line| line.rank);
-        group.widest =
-            group.lines.iter().map(|line| name(line.webhook, style).chars().count()).max().unwrap_or(0);
-        group.bars = group.lines.iter().any(|line| lifetime::bar(line.webhook, now, 1).is_some());
-    }
-    groups
+    lines
 }
 
-fn new_group<'a>(tenant: &Tenant, now: Timestamp) -> Group<'a> {
-    Group {
-        name: plain(&tenant.name),
-        notes: said::of_tenant(tenant, now),
-        lines: Vec::new(),
-        widest: 0,
-        bars: false,
+/// What is said of a tenant already is not said of each of its webhooks again.
+fn refer(problems: &mut [String], said: &str) {
+    for problem in problems {
+        if let Some(head) = problem.strip_suffix(said) {
+            *problem = format!("{}, see above", head.trim_end_matches([':', ' ']));
+        }
     }
-}
-
-fn tone(view: &View) -> Paint {
-    if view.health.healthy { Paint::Strong } else { Paint::Bad }
 }
 
 fn daemon(view: &View, now: Timestamp) -> String {
@@ -183,118 +200,100 @@ fn times(webhook: &Webhook, now: Timestamp) -> String {
     }
 }
 
-/// The widest bar with which every line that is shown fits the terminal.
-fn widest_bar(groups: &[Group<'_>], now: Timestamp, style: Style, brief: bool) -> usize {
-    let Some(width) = style.width else { return BARS[1] };
-    let lines = || groups.iter().flat_map(|group| shown(group, brief).map(move |line| (group, line)));
-    let fits = |bar: &&usize| {
-        lines()
-            .all(|(group, line)| head(group, line, now, style, **bar).chars().count() <= usize::from(width))
-    };
-    BARS.iter().find(fits).copied().unwrap_or(0)
-}
-
-fn shown<'b>(group: &'b Group<'_>, brief: bool) -> impl Iterator<Item = &'b Line<'b>> {
-    group.lines.iter().filter(move |line| !brief || line.rank < FINE)
-}
-
-/// The first line of a webhook, without colours.
-fn head(group: &Group<'_>, line: &Line<'_>, now: Timestamp, style: Style, bar: usize) -> String {
-    let width = group.widest;
-    let drawn = if bar > 0 && group.bars {
-        let drawn = lifetime::bar(line.webhook, now, bar).unwrap_or_default();
-        format!("{drawn:<bar$}  ")
-    } else {
-        String::new()
-    };
-    let indent = if style.width.is_some() { "  " } else { "" };
-    format!(
-        "{indent}{} {:<width$}  {:<9}  {drawn}{}",
-        sign(line.webhook.state),
-        name(line.webhook, style),
-        line.webhook.state.as_str(),
-        line.times
-    )
-}
-
 /// Below a tenant's name its own is enough; a pipe gets both.
-fn name(webhook: &Webhook, style: Style) -> String {
+fn own_name(webhook: &Webhook, style: Style) -> String {
     plain(&if style.width.is_some() { webhook.name.clone() } else { full_name(webhook) })
 }
 
-fn push_group(text: &mut String, group: &Group<'_>, now: Timestamp, style: Style, brief: bool, bar: usize) {
-    if style.width.is_none() {
-        for note in &group.notes {
-            let _ = writeln!(text, "! {}: {note}", group.name);
-        }
-        for line in &group.lines {
-            let _ = writeln!(text, "{}", whole(group, line, now, style, bar));
-        }
-        return;
-    }
-    let _ = writeln!(text, "\n{}", style.paint(Paint::Strong, &group.name));
-    for note in &group.notes {
-        push(text, &format!("! {note}"), "  ", Paint::Bad, style);
-    }
-    if group.lines.is_empty() {
-        push(text, "no webhooks", "  ", Paint::Faint, style);
-    }
-    for line in shown(group, brief) {
-        push_line(text, group, line, now, style, bar);
-    }
-    let fine: Vec<&Line<'_>> = group.lines.iter().filter(|line| brief && line.rank == FINE).collect();
-    if !fine.is_empty() {
-        push(text, &summary(&fine, now), "  ", Paint::Good, style);
-    }
-}
-
-fn whole(group: &Group<'_>, line: &Line<'_>, now: Timestamp, style: Style, bar: usize) -> String {
-    let head = head(group, line, now, style, bar);
-    if line.problems.is_empty() { head } else { format!("{head}: {}", line.problems.join("; ")) }
-}
-
-fn push_line(
-    text: &mut String,
-    group: &Group<'_>,
-    line: &Line<'_>,
+struct Page {
+    text: String,
     now: Timestamp,
     style: Style,
+    brief: bool,
     bar: usize,
-) {
-    let whole = head(group, line, now, style, bar);
-    let fits = style.width.is_none_or(|width| whole.chars().count() <= usize::from(width));
-    let state = format!("{} ", sign(line.webhook.state));
-    let painted = style.paint(paint_of(line.webhook.state), state.trim_end());
-    if fits {
-        let _ = writeln!(text, "{}", whole.replacen(state.trim_end(), &painted, 1).trim_end());
-    } else {
-        let head = format!("{} {}", name(line.webhook, style), line.webhook.state.as_str());
-        let _ = writeln!(text, "  {painted} {head}");
-        push(text, &line.times, BELOW, Paint::Faint, style);
+}
+
+impl Page {
+    fn widest_bar(&self, groups: &[Group<'_>]) -> usize {
+        let Some(width) = self.style.width else { return BARS[1] };
+        let fits = |bar: &usize| {
+            let short = |group, line| self.head(group, line, *bar).chars().count() <= usize::from(width);
+            groups.iter().all(|group| self.shown(group).all(|line| short(group, line)))
+        };
+        BARS.into_iter().find(fits).unwrap_or(0)
     }
-    for problem in &line.problems {
-        push(text, problem, BELOW, paint_of(line.webhook.state), style);
+
+    fn shown<'b>(&self, group: &'b Group<'_>) -> impl Iterator<Item = &'b Line<'b>> + use<'b> {
+        let brief = self.brief;
+        group.lines.iter().filter(move |line| !brief || line.rank < FINE)
+    }
+
+    /// The first line of a webhook, without colours.
+    fn head(&self, group: &Group<'_>, line: &Line<'_>, bar: usize) -> String {
+        let (webhook, width) = (line.webhook, group.widest);
+        let drawn = lifetime::bar(webhook, self.now, bar).unwrap_or_default();
+        let drawn = if bar > 0 && group.bars { format!("{drawn:<bar$}  ") } else { String::new() };
+        let indent = if self.style.width.is_some() { "  " } else { "" };
+        let (sign, name) = (sign(webhook.state).0, own_name(webhook, self.style));
+        format!("{indent}{sign} {name:<width$}  {:<9}  {drawn}{}", webhook.state.as_str(), line.times)
+    }
+
+    fn push_group(&mut self, group: &Group<'_>) {
+        if self.style.width.is_none() {
+            for note in &group.notes {
+                let _ = writeln!(self.text, "! {}: {note}", group.name);
+            }
+            for line in &group.lines {
+                let head = self.head(group, line, self.bar);
+                let colon = if line.problems.is_empty() { "" } else { ": " };
+                let _ = writeln!(self.text, "{head}{colon}{}", line.problems.join("; "));
+            }
+            return;
+        }
+        let _ = writeln!(self.text, "\n{}", self.style.paint(Paint::Strong, &group.name));
+        for note in &group.notes {
+            self.push(&format!("! {note}"), "  ", Paint::Bad);
+        }
+        if group.lines.is_empty() {
+            self.push("no webhooks", "  ", Paint::Faint);
+        }
+        for line in self.shown(group) {
+            self.push_line(group, line);
+        }
+        let fine = || group.lines.iter().filter(|line| line.rank == FINE).map(|line| line.webhook);
+        if self.brief && fine().next().is_some() {
+            self.push(&summary(fine, self.now), "  ", Paint::Good);
+        }
+    }
+
+    fn push_line(&mut self, group: &Group<'_>, line: &Line<'_>) {
+        let whole = self.head(group, line, self.bar);
+        let (sign, paint) = sign(line.webhook.state);
+        let painted = self.style.paint(paint, &sign.to_string());
+        if self.style.width.is_none_or(|width| whole.chars().count() <= usize::from(width)) {
+            let _ = writeln!(self.text, "{}", whole.replacen(sign, &painted, 1).trim_end());
+        } else {
+            let (name, state) = (own_name(line.webhook, self.style), line.webhook.state.as_str());
+            let _ = writeln!(self.text, "  {painted} {name} {state}");
+            self.push(&line.times, BELOW, Paint::Faint);
+        }
+        for problem in &line.problems {
+            self.push(problem, BELOW, paint);
+        }
+    }
+
+    fn push(&mut self, paragraph: &str, indent: &str, paint: Paint) {
+        for line in wrapped(paragraph, self.style, indent.len()) {
+            let _ = writeln!(self.text, "{indent}{}", self.style.paint(paint, &line));
+        }
     }
 }
 
-/// What many healthy webhooks are together.
-fn summary(fine: &[&Line<'_>], now: Timestamp) -> String {
-    let next = fine.iter().filter_map(|line| line.webhook.next_renewal_at).min();
-    let ends = |line: &&Line<'_>| line.webhook.remote.as_ref().and_then(|remote| remote.valid_until);
-    let end = fine.iter().filter_map(ends).min();
-    let mut text = format!("● {} healthy", fine.len());
-    if let Some(at) = next {
-        let _ = write!(text, "; the first renews {}", moment::relative(now, at));
-    }
-    if let Some(at) = end {
-        let _ = write!(text, "; the first expires {}", moment::relative(now, at));
-    }
-    text
-}
-
-/// A paragraph, broken to the terminal.
-fn push(text: &mut String, paragraph: &str, indent: &str, paint: Paint, style: Style) {
-    for line in wrapped(paragraph, style, indent.len()) {
-        let _ = writeln!(text, "{indent}{}", style.paint(paint, &line));
-    }
+fn summary<'a, W: Iterator<Item = &'a Webhook>>(fine: impl Fn() -> W, now: Timestamp) -> String {
+    let first = |what: &str, at: Option<Timestamp>| {
+        at.map(|at| format!("; the first {what} {}", moment::relative(now, at))).unwrap_or_default()
+    };
+    let renews = fine().filter_map(|webhook| webhook.next_renewal_at).min();
+    let ends = fine().filter_map(|webhook| webhook.remote.as_ref()?.valid_until).min();
+    format!("● {} healthy{}{}", fine().count(), first("renews", renews), first("expires", ends))
 }

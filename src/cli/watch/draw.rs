@@ -21,11 +21,9 @@ use crate::cli::{
 
 /// With fewer columns than this not all keys are named at the foot.
 const NARROW: u16 = 54;
-/// Columns of the time of an event.
 const TIME: u16 = 10;
 /// Rows of the log at least, on a terminal that is high enough.
 const LOG: u16 = 8;
-/// Rows for what the selected webhook needs.
 const DETAILS: u16 = 3;
 /// With fewer rows than this there is no log.
 const LOW: u16 = 14;
@@ -112,7 +110,6 @@ fn fitted(text: &str, width: u16) -> Vec<String> {
     wrapped(text, crate::cli::style::Style { colour: false, width: Some(width) }, 0)
 }
 
-/// How many rows a sentence takes, one at least.
 fn rows(text: &str, width: u16) -> u16 {
     u16::try_from(fitted(text, width).len()).unwrap_or(u16::MAX).max(1)
 }
@@ -200,7 +197,6 @@ fn draw_over(frame: &mut Frame<'_>, model: &Model) {
     );
 }
 
-/// A box in the middle, no larger than the screen.
 fn centred(area: Rect, width: usize, height: usize) -> Rect {
     let width = u16::try_from(width).unwrap_or(u16::MAX).min(area.width);
     let height = u16::try_from(height).unwrap_or(u16::MAX).min(area.height);

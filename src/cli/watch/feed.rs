@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::message::{Event, Message};
+use super::model::{Event, Message};
 use crate::{
     cli::{client::Client, style::plain, view::View},
     domain::report::Webhook,
@@ -130,7 +130,7 @@ mod tests {
                 stream.chunks(size).flat_map(|piece| lines.push(piece).expect("short")).collect();
             let kinds: Vec<&str> = found.iter().map(|event| event.kind.as_str()).collect();
             assert_eq!(kinds, ["renewal_step", "reset"], "{size}");
-            assert_eq!(found[0].facts.step.as_deref(), Some("post"));
+            assert_eq!(found[0].facts["step"], "post");
         }
     }
 

@@ -3,7 +3,7 @@
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 
-use super::message::{Key, Message};
+use super::model::{Key, Message};
 
 /// Sends what is typed until no one listens, or the terminal is gone.
 pub(super) fn listen(messages: mpsc::Sender<Message>) {

@@ -1,10 +1,10 @@
-//! What the screen shows, and what follows from what was typed or has happened. Pure.
+//! What reaches the screen, what it shows, and what follows from what was typed or has happened. Pure.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::message::{Event, Facts, Key, Message};
 use crate::{
     cli::{
         history,
@@ -15,15 +15,52 @@ use crate::{
     domain::report::{History, Webhook},
 };
 
-/// How many lines of the log are kept.
 const LOG: usize = 500;
-/// The kind of an event that tells of a step, and the outcome of one that has none yet.
 const STEP: &str = "renewal_step";
 const STARTED: &str = "started";
-/// Columns of a history at most.
 const WIDEST: u16 = 76;
-/// How many lines a page is.
 const PAGE: usize = 10;
+
+#[derive(Debug)]
+pub(super) enum Message {
+    /// The whole view; `events` says whether the daemon tells of changes itself.
+    View {
+        view: Box<View>,
+        events: bool,
+    },
+    Happened(Box<Event>),
+    Lost(String),
+    Typed(Key),
+    Resized,
+    Said(String),
+    History(String, Result<History, String>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Renew,
+    History,
+    Poll,
+    Help,
+    Yes,
+    /// Leave what is open, or else the screen.
+    Leave,
+    /// Leave the screen, whatever is open.
+    Quit,
+    Other,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub(super) kind: String,
+    pub(super) facts: Value,
+}
 
 /// What is to be asked of the daemon; a webhook is named in full.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +68,6 @@ pub(super) enum Effect {
     Renew(String),
     Poll,
     History(String),
-    /// Nothing: the screen ends.
     Quit,
 }
 
@@ -41,13 +77,11 @@ pub(super) enum Over {
     #[default]
     Nothing,
     Help,
-    /// Whether to renew this webhook.
     Confirm(String),
     /// The history of a webhook, scrolled down by so many lines. It is open from the moment it is asked
     /// for: a key that is typed before the answer comes means what it means to an open history.
     History {
         name: String,
-        /// As text, once it has come.
         text: Option<String>,
         down: usize,
     },
@@ -58,12 +92,9 @@ pub(super) struct Model {
     pub(super) view: Option<View>,
     /// Since when the daemon does not answer, and why.
     pub(super) lost: Option<(Timestamp, String)>,
-    /// What happened, the newest last.
     pub(super) log: VecDeque<(Timestamp, String)>,
     pub(super) over: Over,
-    /// A sentence for the person who pressed a key.
     pub(super) said: String,
-    /// Columns of the terminal, where they are known.
     pub(super) width: Option<u16>,
     selected: Option<String>,
 }
@@ -83,14 +114,14 @@ impl Model {
         self.view.as_ref().map_or(&[], |view| &view.webhooks)
     }
 
-    /// Takes in what is new, and says what is to be asked of the daemon.
     pub(super) fn update(&mut self, message: Message, now: Timestamp) -> Option<Effect> {
         match message {
             Message::View { view, events } => self.look(*view, events, now),
             Message::Happened(event) => {
                 self.forget_start(&event);
                 if let Some(line) = tell(&event) {
-                    self.note(event.facts.at.unwrap_or(now), line);
+                    let at = event.facts["at"].as_str().and_then(|at| at.parse().ok());
+                    self.note(at.unwrap_or(now), line);
                 }
             }
             Message::Lost(why) => {
@@ -141,11 +172,12 @@ impl Model {
 
     /// Once a step has ended, that it had started is nothing to read any more.
     fn forget_start(&mut self, event: &Event) {
-        if event.kind != STEP || event.facts.outcome.as_deref().is_none_or(|outcome| outcome == STARTED) {
+        if event.kind != STEP || event.facts["outcome"].as_str().is_none_or(|outcome| outcome == STARTED) {
             return;
         }
-        let facts = Facts { outcome: Some(STARTED.to_owned()), error: None, ..event.facts.clone() };
-        let start = tell(&Event { kind: STEP.to_owned(), facts });
+        let mut start = event.clone();
+        start.facts["outcome"] = json!(STARTED);
+        let start = tell(&start);
         if let Some(at) = self.log.iter().rposition(|(_, line)| Some(line) == start.as_ref()) {
             self.log.remove(at);
         }
@@ -232,43 +264,40 @@ fn moved(from: usize, key: Key, last: usize) -> usize {
     to.min(last)
 }
 
-/// An event as a sentence; none for those that say nothing to a person.
 fn tell(event: &Event) -> Option<String> {
-    let facts = &event.facts;
-    let word = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
-    let name = match (&facts.tenant, &facts.webhook) {
-        (Some(tenant), Some(webhook)) if !webhook.contains('/') => plain(&format!("{tenant}/{webhook}")),
-        (_, Some(webhook)) => plain(webhook),
-        (Some(tenant), None) => plain(tenant),
+    let fact = |name: &str| event.facts[name].as_str().map(plain);
+    let word = |name: &str| fact(name).unwrap_or_default();
+    let name = match (fact("tenant"), fact("webhook")) {
+        (Some(tenant), Some(webhook)) if !webhook.contains('/') => format!("{tenant}/{webhook}"),
+        (_, Some(name)) | (Some(name), None) => name,
         (None, None) => "daemon".to_owned(),
     };
-    let number = facts.renewal_id.map(|id| format!(" #{id}")).unwrap_or_default();
-    let error = facts.error.as_ref().map(|error| format!(": {}", plain(error))).unwrap_or_default();
+    let number = event.facts["renewal_id"].as_i64().map(|id| format!(" #{id}")).unwrap_or_default();
+    let error = fact("error").map(|error| format!(": {error}")).unwrap_or_default();
     let what = match event.kind.as_str() {
-        "renewal_started" => format!("renewal{number} begins: {}", word(&facts.reason)),
-        STEP => match facts.outcome.as_deref() {
-            Some(STARTED) => format!("{} …", word(&facts.step)),
+        "renewal_started" => format!("renewal{number} begins: {}", word("reason")),
+        STEP => match word("outcome").as_str() {
+            STARTED => format!("{} …", word("step")),
             // The renewal has no need of it.
-            Some("skipped") => return None,
-            _ => format!("{} {}{error}", word(&facts.step), word(&facts.outcome)),
+            "skipped" => return None,
+            outcome => format!("{} {outcome}{error}", word("step")),
         },
-        "renewal_finished" => format!("renewal{number} {}{error}", word(&facts.outcome)),
+        "renewal_finished" => format!("renewal{number} {}{error}", word("outcome")),
         "key_rotated" => {
-            let version = facts.key_version.map(|version| format!(" version {version}")).unwrap_or_default();
-            format!("new key{version} ({})", word(&facts.fingerprint))
+            let version = event.facts["key_version"].as_u64().map(|version| format!(" version {version}"));
+            format!("new key{} ({})", version.unwrap_or_default(), word("fingerprint"))
         }
-        "webhook_state" => match &facts.previous_state {
-            Some(previous) => format!("{} → {}", plain(previous), word(&facts.state)),
-            None => word(&facts.state),
+        "webhook_state" => match fact("previous_state") {
+            Some(previous) => format!("{previous} → {}", word("state")),
+            None => word("state"),
         },
-        "poll_finished" if facts.error.is_some() => format!("poll failed{error}"),
+        "poll_finished" if !error.is_empty() => format!("poll failed{error}"),
         "reset" => return Some("some events were missed".to_owned()),
         _ => return None,
     };
     Some(format!("{name}  {what}"))
 }
 
-/// What changed from one view to the next, in sentences.
 fn differences(old: &[Webhook], new: &[Webhook]) -> Vec<String> {
     let mut lines = Vec::new();
     for webhook in new {

@@ -11,7 +11,7 @@ use crate::{
         lifetime, moment,
         style::{Paint, plain},
         target::full_name,
-        view::{expires, paint_of, sign, under_way},
+        view::{expires, sign, under_way},
     },
     domain::report::Webhook,
 };
@@ -21,14 +21,11 @@ const SIGN: usize = 2;
 const GAP: usize = 2;
 /// Columns of a state in words, the longest of which is `contended`.
 const STATE: usize = 9;
-/// Columns of a name at least.
 const SHORTEST: usize = 8;
 
-/// What rows show besides sign and name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
     name: usize,
-    /// Columns of the lifetime.
     bar: usize,
     /// Whether the state is in words; its sign and colour are always there.
     state: bool,
@@ -54,20 +51,18 @@ impl Columns {
         fits.unwrap_or_else(|| Self { name: room(&least).max(SHORTEST).min(name), ..least })
     }
 
-    /// Columns of everything but name and times.
     fn besides(&self) -> usize {
         let with_gap = |columns: usize| if columns > 0 { columns + GAP } else { 0 };
         SIGN + GAP + with_gap(if self.state { STATE } else { 0 }) + with_gap(self.bar)
     }
 
     pub(super) fn row(&self, webhook: &Webhook, now: Timestamp) -> Line<'static> {
-        let colour = colour(paint_of(webhook.state));
+        let (sign, paint) = sign(webhook.state);
+        let colour = colour(paint);
         let (width, bar) = (self.name, self.bar);
         let name = end_of(&plain(&full_name(webhook)), width);
-        let mut spans = vec![
-            Span::styled(format!("{} ", sign(webhook.state)), colour),
-            Span::raw(format!("{name:<width$}  ")),
-        ];
+        let mut spans =
+            vec![Span::styled(format!("{sign} "), colour), Span::raw(format!("{name:<width$}  "))];
         if self.state {
             spans.push(Span::styled(format!("{:<STATE$}  ", webhook.state.as_str()), colour));
         }
@@ -80,7 +75,6 @@ impl Columns {
     }
 }
 
-/// What is under way or comes next; if there is no room, only the first of it.
 fn times(webhook: &Webhook, brief: bool, now: Timestamp) -> String {
     match (&webhook.renewal, webhook.next_renewal_at) {
         (Some(renewal), _) if brief => format!("at {}", plain(&renewal.step)),

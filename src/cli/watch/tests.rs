@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::{
     draw::draw,
-    message::{Event, Key, Message},
-    model::{Effect, Model},
+    model::{Effect, Event, Key, Message, Model},
 };
 use crate::{
     cli::{

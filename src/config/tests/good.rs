@@ -19,7 +19,7 @@ fn a_small_file_gets_the_defaults_of_the_contract() {
     assert_eq!((daemon.status_socket_mode, daemon.control_socket_mode), (0o666, 0o660));
     assert_eq!(daemon.socket_group, None);
     assert_eq!(daemon.status_poll, "0 */5 * * * *");
-    assert_eq!((daemon.log_level.as_str(), daemon.log_format), ("info", LogFormat::Auto));
+    assert_eq!((daemon.log_level, daemon.log_format), ("info", LogFormat::Auto));
     let renewal = &config.renewal;
     assert_eq!(renewal.renew_before, Share::Fraction(1.0 / 3.0));
     assert_eq!(renewal.jitter, Share::Fraction(0.05));

@@ -7,11 +7,12 @@ use jiff::{ToSpan as _, civil::Date};
 
 use super::{
     Place,
-    grammar::{Condition, Constant, Expression, Objection, Operator},
+    grammar::{Condition, Constant, Expression, Operator},
 };
 use crate::domain::{
     collection::{Collection, Field, Form},
     suggestions,
+    wrong::{Wrong, refuse},
 };
 
 /// What a filter is for.
@@ -36,7 +37,7 @@ enum Bound {
 
 impl Use {
     /// What Protime would not take, or else what it may not take and what the filter leaves out.
-    pub(crate) fn check(self, expression: &Expression) -> Result<Vec<String>, Objection> {
+    pub(crate) fn check(self, expression: &Expression) -> Result<Vec<String>, Wrong> {
         if let Some(fields) = self.collection.and_then(|it| it.fields(self.delta)) {
             self.fields_of(expression, fields)?;
         }
@@ -60,7 +61,7 @@ impl Use {
     }
 
     /// Checks that every field exists and is compared as it can be.
-    fn fields_of(self, expression: &Expression, fields: &'static [Field]) -> Result<(), Objection> {
+    fn fields_of(self, expression: &Expression, fields: &'static [Field]) -> Result<(), Wrong> {
         match expression {
             Expression::Condition(condition) => self.field_of(condition, fields),
             Expression::All(all) => all.iter().try_for_each(|one| self.fields_of(one, fields)),
@@ -72,18 +73,18 @@ impl Use {
                 };
                 match flattened(any).into_iter().find(single) {
                     None => Ok(()),
-                    Some(Condition { field, .. }) => Err(Objection::new(
+                    Some(Condition { field, .. }) => refuse(
                         format!(
                             "joins conditions of `{field}` by `or`, which Protime takes for lists of words only"
                         ),
                         "put what `or` joins into parentheses, such as (kind eq 'InOut' or kind eq 'Reason')",
-                    )),
+                    ),
                 }
             }
         }
     }
 
-    fn field_of(self, condition: &Condition, fields: &'static [Field]) -> Result<(), Objection> {
+    fn field_of(self, condition: &Condition, fields: &'static [Field]) -> Result<(), Wrong> {
         let name = condition.field.as_str();
         match fields.iter().find(|field| field.name == name) {
             Some(field) => compared(condition, field.form),
@@ -91,11 +92,11 @@ impl Use {
         }
     }
 
-    fn no_field(self, name: &str, fields: &'static [Field]) -> Objection {
+    fn no_field(self, name: &str, fields: &'static [Field]) -> Wrong {
         let collection = self.collection.map_or("this collection", |collection| collection.name);
         let what = if self.delta { "the delta" } else { "the list" };
         if self.delta && name == "person" {
-            return Objection::new(
+            return Wrong::new(
                 "filters a delta by `person`, which Protime does not allow",
                 "remove that condition, or write kind = \"list\"",
             );
@@ -109,28 +110,28 @@ impl Use {
         let compared = self.collection.and_then(|it| it.dated).filter(|dated| dated.property == name);
         let meant = compared.map(|_| "date").or_else(|| suggestions::nearest(name, names.iter().copied()));
         let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-        Objection::new(
+        Wrong::new(
             format!("filters by `{name}`, which {what} of {collection} does not know"),
             format!("{meant}{known}"),
         )
     }
 
     /// Checks that the days begin, and that they are not more than Protime takes.
-    fn range(self, begin: Option<Bound>, end: Option<Bound>) -> Result<(), Objection> {
+    fn range(self, begin: Option<Bound>, end: Option<Bound>) -> Result<(), Wrong> {
         let collection = self.collection.map_or("", |collection| collection.name);
         let both = "date ge {from_date} and date le {to_date}";
         let Some(begin) = begin else {
             let written = if self.delta { "date ge {last_year}" } else { both };
-            return Err(Objection::new(
+            return refuse(
                 format!("lacks `date ge …`, which Protime demands of {collection}"),
                 format!(
                     "write `{written}`, joined by `and`; or remove `filter`, and the daemon writes the dates itself"
                 ),
-            ));
+            );
         };
         let too_long = match (begin, end) {
             (Bound::Day(first), Some(Bound::Day(last))) if last < first => {
-                return Err(Objection::new("ends before it begins", "give `date le …` the later day"));
+                return refuse("ends before it begins", "give `date le …` the later day");
             }
             (Bound::Day(first), Some(Bound::Day(last))) => last > first.saturating_add(1.year()),
             (Bound::Place(Place::LastYear), Some(Bound::Day(last))) => {
@@ -146,7 +147,7 @@ impl Use {
             } else {
                 format!("write `{both}`, which the daemon asks for year by year")
             };
-            return Err(Objection::new("spans more than a year, and Protime takes no more at a time", help));
+            return refuse("spans more than a year, and Protime takes no more at a time", help);
         }
         Ok(())
     }
@@ -200,7 +201,7 @@ impl Use {
 }
 
 /// Checks the operator and the values of one condition.
-fn compared(condition: &Condition, form: Form) -> Result<(), Objection> {
+fn compared(condition: &Condition, form: Form) -> Result<(), Wrong> {
     let Condition { field, operator, list, constants } = condition;
     // That ids are compared with `eq`, words with `in` and days with both is not shown, nor excluded.
     let fits = match form {
@@ -214,25 +215,22 @@ fn compared(condition: &Condition, form: Form) -> Result<(), Objection> {
             Form::Flag => format!("write `{field} eq true`"),
             Form::Day | Form::Word => format!("write `{field} eq '…'`, and `or` between several"),
         };
-        return Err(Objection::new(
-            format!("compares `{field}` by `{}`, which it cannot be", operator.word()),
-            right,
-        ));
+        return refuse(format!("compares `{field}` by `{}`, which it cannot be", operator.as_str()), right);
     }
     if let (Form::Ids(known), Some(list)) = (form, list)
         && !known.is_empty()
         && !known.contains(&list.as_str())
     {
         let what = format!("names the list `{list}` of `{field}`, which Protime does not have");
-        return Err(Objection::new(what, format!("there are {}", suggestions::all(known))));
+        return refuse(what, format!("there are {}", suggestions::all(known)));
     }
     constants.iter().try_for_each(|constant| valued(field, form, constant))
 }
 
-fn valued(field: &str, form: Form, constant: &Constant) -> Result<(), Objection> {
+fn valued(field: &str, form: Form, constant: &Constant) -> Result<(), Wrong> {
     let day = |what: String| {
         let help = format!("write a day such as '2026-01-31', or {{from_date}}: `{field} ge {{from_date}}`");
-        Err(Objection::new(what, help))
+        refuse(what, help)
     };
     match (form, constant) {
         (Form::Day, Constant::Place(Place::From | Place::To)) => {
@@ -246,18 +244,18 @@ fn valued(field: &str, form: Form, constant: &Constant) -> Result<(), Objection>
         (Form::Day, Constant::Integer(_) | Constant::Flag(_)) => {
             day(format!("compares `{field}` with what is not a day"))
         }
-        (Form::Ids(_), Constant::Text(_) | Constant::Flag(_) | Constant::Place(_)) => Err(Objection::new(
+        (Form::Ids(_), Constant::Text(_) | Constant::Flag(_) | Constant::Place(_)) => refuse(
             format!("compares `{field}` with what is not a whole number"),
             format!("write ids as numbers, without quotes: `{field} in (1, 2)`"),
-        )),
-        (Form::Word, Constant::Integer(_) | Constant::Flag(_)) => Err(Objection::new(
+        ),
+        (Form::Word, Constant::Integer(_) | Constant::Flag(_)) => refuse(
             format!("compares `{field}` with what is not a text"),
             format!("write the word in single quotes: `{field} eq '…'`"),
-        )),
-        (Form::Flag, Constant::Integer(_) | Constant::Text(_) | Constant::Place(_)) => Err(Objection::new(
+        ),
+        (Form::Flag, Constant::Integer(_) | Constant::Text(_) | Constant::Place(_)) => refuse(
             format!("compares `{field}` with what is neither true nor false"),
             format!("write `{field} eq true`, without quotes"),
-        )),
+        ),
         _ => Ok(()),
     }
 }

@@ -12,7 +12,13 @@
 //! is not asked here. Laws: what is refused is named, with what would be right; nothing recurses deeper
 //! than a bound, whatever is written.
 
-use super::{Place, place};
+use std::{iter::Peekable, vec::IntoIter};
+
+use super::Place;
+use crate::domain::{
+    words::words,
+    wrong::{Wrong, refuse},
+};
 
 /// Parentheses within parentheses, at most: nothing sensible has more.
 const DEEPEST: usize = 32;
@@ -58,12 +64,13 @@ pub(crate) struct Condition {
     pub(crate) constants: Vec<Constant>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    Eq,
-    Ge,
-    Le,
-    In,
+words! {
+    Operator("operator of a filter") {
+        Eq = "eq",
+        Ge = "ge",
+        Le = "le",
+        In = "in",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,38 +84,13 @@ pub(crate) enum Constant {
     Place(Place),
 }
 
-/// Why a text is not a filter of Protime's, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Objection {
-    /// What is wrong, to follow the text in a sentence.
-    pub(crate) what: String,
-    pub(crate) help: String,
-}
-
-impl Objection {
-    pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { what: what.into(), help: help.into() }
-    }
-}
-
-impl Operator {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Ge => "ge",
-            Self::Le => "le",
-            Self::In => "in",
-        }
-    }
-}
-
 /// Reads a filter; its placeholders must be known ones already.
-pub(crate) fn parse(text: &str) -> Result<Expression, Objection> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+pub(crate) fn parse(text: &str) -> Result<Expression, Wrong> {
+    let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), depth: 0 };
     let expression = parser.expression()?;
-    match parser.next() {
+    match parser.tokens.next() {
         None => Ok(expression),
-        Some(Token::Close) => Err(Objection::new("closes a parenthesis that is not open", "remove `)`")),
+        Some(Token::Close) => refuse("closes a parenthesis that is not open", "remove `)`"),
         Some(other) => Err(other.instead_of_joint()),
     }
 }
@@ -122,7 +104,7 @@ enum Token {
     Comma,
 }
 
-fn tokens(text: &str) -> Result<Vec<Token>, Objection> {
+fn tokens(text: &str) -> Result<Vec<Token>, Wrong> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -133,7 +115,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, Objection> {
             '\'' => quoted(&rest[1..])?,
             '"' | '`' | '‘' | '’' | '“' | '”' => {
                 let help = "put texts and days into single quotes: '2026-01-31'";
-                return Err(Objection::new("has a text in other quotes than single ones", help));
+                return refuse("has a text in other quotes than single ones", help);
             }
             _ => {
                 let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '\'' | '"');
@@ -148,11 +130,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, Objection> {
 }
 
 /// The text up to the quote that closes it; two quotes are one within a text.
-fn quoted(text: &str) -> Result<(Token, &str), Objection> {
+fn quoted(text: &str) -> Result<(Token, &str), Wrong> {
     let (mut value, mut rest) = (String::new(), text);
     loop {
         let Some((before, after)) = rest.split_once('\'') else {
-            return Err(Objection::new("has a quote that is not closed", "write ' behind the text as well"));
+            return refuse("has a quote that is not closed", "write ' behind the text as well");
         };
         value.push_str(before);
         match after.strip_prefix('\'') {
@@ -176,118 +158,107 @@ impl Token {
         }
     }
 
-    fn instead_of_joint(&self) -> Objection {
+    fn instead_of_joint(&self) -> Wrong {
         match self {
             Self::Word(word) if word == "not" => no_operator(word, OTHERS),
             Self::Word(word) if word == "&&" || word.eq_ignore_ascii_case("and") => in_its_words(word, "and"),
             Self::Word(word) if word == "||" || word.eq_ignore_ascii_case("or") => in_its_words(word, "or"),
             other => {
                 let help = "write `and` between two conditions; a text with blanks stands in single quotes";
-                Objection::new(format!("goes on with {} behind a condition", other.shown()), help)
+                Wrong::new(format!("goes on with {} behind a condition", other.shown()), help)
             }
         }
     }
 }
 
-fn no_operator(word: &str, help: &str) -> Objection {
-    Objection::new(format!("has the operator `{word}`, which Protime does not know"), help)
+fn no_operator(word: &str, help: &str) -> Wrong {
+    Wrong::new(format!("has the operator `{word}`, which Protime does not know"), help)
 }
 
-fn in_its_words(word: &str, meant: &str) -> Objection {
-    Objection::new(format!("has `{word}`, which Protime writes otherwise"), format!("write `{meant}`"))
+fn in_its_words(word: &str, meant: &str) -> Wrong {
+    Wrong::new(format!("has `{word}`, which Protime writes otherwise"), format!("write `{meant}`"))
 }
 
 struct Parser {
-    tokens: Vec<Token>,
-    at: usize,
+    tokens: Peekable<IntoIter<Token>>,
     depth: usize,
 }
 
 impl Parser {
-    fn next(&mut self) -> Option<Token> {
-        let token = self.tokens.get(self.at).cloned();
-        self.at += 1;
-        token
-    }
-
     fn takes(&mut self, wanted: &Token) -> bool {
-        let there = self.tokens.get(self.at) == Some(wanted);
-        self.at += usize::from(there);
-        there
+        self.tokens.next_if_eq(wanted).is_some()
     }
 
-    fn takes_word(&mut self, word: &str) -> bool {
-        self.takes(&Token::Word(word.to_owned()))
+    fn expression(&mut self) -> Result<Expression, Wrong> {
+        self.joined("or", Self::term, Expression::Any)
     }
 
-    fn expression(&mut self) -> Result<Expression, Objection> {
-        let mut terms = vec![self.term()?];
-        while self.takes_word("or") {
-            terms.push(self.term()?);
+    fn term(&mut self) -> Result<Expression, Wrong> {
+        self.joined("and", Self::condition, Expression::All)
+    }
+
+    fn joined(
+        &mut self,
+        by: &str,
+        part: fn(&mut Self) -> Result<Expression, Wrong>,
+        several: fn(Vec<Expression>) -> Expression,
+    ) -> Result<Expression, Wrong> {
+        let mut parts = vec![part(self)?];
+        while self.takes(&Token::Word(by.to_owned())) {
+            parts.push(part(self)?);
         }
-        Ok(if terms.len() == 1 { terms.swap_remove(0) } else { Expression::Any(terms) })
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { several(parts) })
     }
 
-    fn term(&mut self) -> Result<Expression, Objection> {
-        let mut conditions = vec![self.condition()?];
-        while self.takes_word("and") {
-            conditions.push(self.condition()?);
-        }
-        Ok(if conditions.len() == 1 { conditions.swap_remove(0) } else { Expression::All(conditions) })
-    }
-
-    fn condition(&mut self) -> Result<Expression, Objection> {
+    fn condition(&mut self) -> Result<Expression, Wrong> {
         let whole = "a condition is written: date ge '2026-01-31'";
-        match self.next() {
+        match self.tokens.next() {
             Some(Token::Open) => self.group(),
             Some(Token::Word(word)) if word == "not" || word == "!" => Err(no_operator(&word, OTHERS)),
             Some(Token::Word(word)) if is_name(&word) => self.comparison(word).map(Expression::Condition),
-            Some(other) => {
-                Err(Objection::new(format!("has {} where a field should stand", other.shown()), whole))
-            }
-            None => Err(Objection::new("ends where a condition should follow", whole)),
+            Some(other) => refuse(format!("has {} where a field should stand", other.shown()), whole),
+            None => refuse("ends where a condition should follow", whole),
         }
     }
 
-    fn group(&mut self) -> Result<Expression, Objection> {
+    fn group(&mut self) -> Result<Expression, Wrong> {
         self.depth += 1;
         if self.depth > DEEPEST {
             let what = format!("has more than {DEEPEST} parentheses within each other");
-            return Err(Objection::new(what, "remove those that are not needed"));
+            return refuse(what, "remove those that are not needed");
         }
         let expression = self.expression()?;
         self.depth -= 1;
-        match self.next() {
+        match self.tokens.next() {
             Some(Token::Close) => Ok(expression),
             Some(other) => Err(other.instead_of_joint()),
-            None => Err(Objection::new("has a parenthesis that is not closed", "write `)`")),
+            None => refuse("has a parenthesis that is not closed", "write `)`"),
         }
     }
 
-    fn comparison(&mut self, field: String) -> Result<Condition, Objection> {
-        let operator = match self.next() {
+    fn comparison(&mut self, field: String) -> Result<Condition, Wrong> {
+        let operator = match self.tokens.next() {
             Some(Token::Word(word)) => operator(&word, &field)?,
             Some(other) => {
                 let what = format!("has {} where an operator should follow `{field}`", other.shown());
-                return Err(Objection::new(what, "write eq, ge, le or in"));
+                return refuse(what, "write eq, ge, le or in");
             }
             None => {
                 let what = format!("ends where an operator should follow `{field}`");
-                return Err(Objection::new(what, "write eq, ge, le or in, and a value"));
+                return refuse(what, "write eq, ge, le or in, and a value");
             }
         };
         if operator != Operator::In {
             let constants = vec![self.constant(&field, operator)?];
             return Ok(Condition { field, operator, list: None, constants });
         }
-        let list = match self.tokens.get(self.at) {
-            Some(Token::Word(word)) if is_name(word) => Some(word.clone()),
+        let list = match self.tokens.next_if(|token| matches!(token, Token::Word(word) if is_name(word))) {
+            Some(Token::Word(word)) => Some(word),
             _ => None,
         };
-        self.at += usize::from(list.is_some());
         if !self.takes(&Token::Open) {
             let help = format!("write `{field} in (1, 2)`, or a list with its name, such as circle(2, 8)");
-            return Err(Objection::new("has no list behind `in`", help));
+            return refuse("has no list behind `in`", help);
         }
         let mut constants = Vec::new();
         loop {
@@ -297,45 +268,38 @@ impl Parser {
             }
             if !self.takes(&Token::Comma) {
                 let help = "write commas between its values, and `)` behind them";
-                return Err(Objection::new(
-                    format!("has a list of `{field}` that does not go on well"),
-                    help,
-                ));
+                return refuse(format!("has a list of `{field}` that does not go on well"), help);
             }
         }
     }
 
-    fn constant(&mut self, field: &str, operator: Operator) -> Result<Constant, Objection> {
+    fn constant(&mut self, field: &str, operator: Operator) -> Result<Constant, Wrong> {
         let wanted = "write a whole number, a text or a day in single quotes, true or false";
-        match self.next() {
+        match self.tokens.next() {
             Some(Token::Text(text)) => Ok(braced(&text).map_or(Constant::Text(text), Constant::Place)),
             Some(Token::Word(word)) => constant(&word, field, operator),
             Some(other) => {
                 let what = format!("has {} where a value of `{field}` should stand", other.shown());
-                Err(Objection::new(what, wanted))
+                refuse(what, wanted)
             }
-            None => Err(Objection::new(format!("ends where a value of `{field}` should follow"), wanted)),
+            None => refuse(format!("ends where a value of `{field}` should follow"), wanted),
         }
     }
 }
 
-fn operator(word: &str, field: &str) -> Result<Operator, Objection> {
-    let known = [Operator::Eq, Operator::Ge, Operator::Le, Operator::In];
-    if let Some(operator) = known.into_iter().find(|operator| operator.word() == word) {
-        return Ok(operator);
-    }
+fn operator(word: &str, field: &str) -> Result<Operator, Wrong> {
     let small = word.to_lowercase();
-    if let Some(operator) = known.into_iter().find(|operator| operator.word() == small) {
-        return Err(in_its_words(word, operator.word()));
+    if let Ok(operator) = small.parse::<Operator>() {
+        return if small == word { Ok(operator) } else { Err(in_its_words(word, operator.as_str())) };
     }
     if let Some((_, help)) = NO_OPERATORS.into_iter().find(|(other, _)| *other == small) {
         return Err(no_operator(word, help));
     }
     let what = format!("has `{word}` where an operator should follow `{field}`");
-    Err(Objection::new(what, "write eq, ge, le or in"))
+    refuse(what, "write eq, ge, le or in")
 }
 
-fn constant(word: &str, field: &str, operator: Operator) -> Result<Constant, Objection> {
+fn constant(word: &str, field: &str, operator: Operator) -> Result<Constant, Wrong> {
     let digits = word.strip_prefix('-').unwrap_or(word);
     match word {
         "true" => return Ok(Constant::Flag(true)),
@@ -352,14 +316,14 @@ fn constant(word: &str, field: &str, operator: Operator) -> Result<Constant, Obj
     let kind = if looks_like_a_day { "a day" } else { "a text" };
     let written = match operator {
         Operator::In => format!("{field} in ('{word}')"),
-        _ => format!("{field} {} '{word}'", operator.word()),
+        _ => format!("{field} {} '{word}'", operator.as_str()),
     };
-    Err(Objection::new(format!("has {kind} without quotes: {word}"), format!("write `{written}`")))
+    refuse(format!("has {kind} without quotes: {word}"), format!("write `{written}`"))
 }
 
 /// The placeholder that a text is, and nothing else.
 fn braced(text: &str) -> Option<Place> {
-    place(text.strip_prefix('{')?.strip_suffix('}')?)
+    text.strip_prefix('{')?.strip_suffix('}')?.parse().ok()
 }
 
 fn is_name(word: &str) -> bool {

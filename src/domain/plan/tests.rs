@@ -33,6 +33,7 @@ fn policy() -> Policy {
         max_unplanned_per_hour: 2,
         longest_retry: Duration::from_mins(15),
         keep_warm: None,
+        resyncs: true,
     }
 }
 

@@ -36,6 +36,17 @@ impl Change {
         }
     }
 
+    pub(super) fn skip(&mut self, step: Step) {
+        let everywhere = self.state.is_known_everywhere();
+        self.begin_step(step);
+        let Some(attempt) = self.running() else { return };
+        match step {
+            Step::Resync => self.resynced(attempt, StepOutcome::Skipped, None, None),
+            Step::CatchUp => self.caught_up(attempt, StepOutcome::Skipped, None, None, everywhere),
+            Step::Post | Step::Rotate | Step::HandOff => {}
+        }
+    }
+
     pub(super) fn pass_resync_over(&mut self, attempt: Attempt, error: &String, output: Option<&String>) {
         if self.end_step(attempt, StepOutcome::Failed, Some(error), output) {
             self.past_resync();

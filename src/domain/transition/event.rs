@@ -74,20 +74,13 @@ pub(crate) enum Event {
         gap: Option<Gap>,
     },
     /// Decision: the open renewal ends as it is, and another one takes over what it owes.
-    Supersede {
-        /// The number of the other.
-        renewal: i64,
-        /// Why the other runs.
-        reason: Reason,
-        gap: Option<Gap>,
-        /// How the open one ended.
-        outcome: RenewalOutcome,
-        error: String,
-    },
+    Supersede { renewal: i64, reason: Reason, gap: Option<Gap>, outcome: RenewalOutcome, error: String },
     /// Someone asks for it: what waits is tried at once, with the number of attempts as it is.
     Hurry,
     /// Decision: a step of the open renewal starts.
     StepBegan(Step),
+    /// Decision: a resync has nothing to do.
+    StepSkipped(Step),
     /// Decision: a POST is about to be sent.
     PostBegan {
         post: PostId,

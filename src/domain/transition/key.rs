@@ -21,7 +21,6 @@ use crate::domain::{
 /// A POST of unknown outcome that began so long ago does not make a later difference our own doing.
 const SUSPECTED: SignedDuration = SignedDuration::from_hours(1);
 
-/// What the answer of a POST says.
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
     pub(crate) key: WebhookKey,
@@ -75,12 +74,10 @@ impl Change {
                 valid_until: rotation.valid_until,
                 at: rotation.issued_at,
                 references: rotation.references.clone(),
-                key_version: 0,
-                fingerprint: String::new(),
                 rotated_at: now.local,
                 local_end: rotation.local_end,
-                grain: grain.unwrap_or(Grain::Minute),
-                shown: None,
+                grain: grain.unwrap_or_default(),
+                ..Registration::default()
             },
         );
         self.state.list_grains = ListGrains { before: self.state.list_grains.since, since: Grain::Minute };
@@ -160,20 +157,16 @@ impl Change {
         // before half of the time that is left. What Protime last said is older than this; it is asked at once, also
         // for the id and the end.
         let now = self.now;
-        let grain = self.state.registration.as_ref().map_or(Grain::Minute, |registration| registration.grain);
+        let grain =
+            self.state.registration.as_ref().map(|registration| registration.grain).unwrap_or_default();
         self.take_key(
             key,
             Registration {
-                id: None,
-                valid_until: None,
                 at: now.protime,
                 references: references.to_owned(),
-                key_version: 0,
-                fingerprint: String::new(),
                 rotated_at: now.local,
-                local_end: false,
                 grain,
-                shown: None,
+                ..Registration::default()
             },
         );
         self.state.post_marks += 1;
@@ -192,10 +185,5 @@ impl Change {
             self.stage(Stage::HandOff);
             self.state.retry = None;
         }
-    }
-
-    fn running(&self) -> Option<super::Attempt> {
-        let active = self.state.active.as_ref()?;
-        Some(super::Attempt { renewal: active.id, step: active.running.as_ref()?.number })
     }
 }

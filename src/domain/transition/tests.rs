@@ -5,6 +5,8 @@ mod laws;
 mod lists;
 mod sinks;
 
+use jiff::SignedDuration;
+
 use super::*;
 use crate::domain::{
     backoff::Backoff,

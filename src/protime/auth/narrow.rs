@@ -31,26 +31,19 @@ impl Narrowed {
 impl Auth {
     /// A token with as many of the wanted scopes as there are to be had.
     pub(super) async fn obtain(&self, http: &Http, state: &mut State) -> Result<Token, ApiError> {
-        let missing_before = self.missing();
+        let missing_before = self.known().missing;
         let number = state.issued + 1;
-        if let Some(narrowed) = state.narrowed.take_if(|narrowed| narrowed.holds_for(HOLDS_FOR)) {
+        state.narrowed.take_if(|narrowed| !narrowed.holds_for(HOLDS_FOR));
+        if let Some(narrowed) = &state.narrowed {
             match self.request(http, number, &narrowed.scopes).await {
-                Ok(token) => {
-                    state.narrowed = Some(narrowed);
-                    return Ok(token);
-                }
                 // What was granted before is not any more.
-                Err(refused) if refused.for_its_scopes => {}
-                Err(refused) => {
-                    state.narrowed = Some(narrowed);
-                    return Err(refused.error);
-                }
+                Err(refused) if refused.for_its_scopes => state.narrowed = None,
+                outcome => return outcome.map_err(|refused| refused.error),
             }
         }
-        state.narrowed = None;
-        let outcome = match self.request(http, number, &self.scopes).await {
+        let outcome = match self.request(http, number, &self.settings.scopes).await {
             Ok(token) => Ok(token),
-            Err(refused) if refused.for_its_scopes && self.scopes.len() > 1 => {
+            Err(refused) if refused.for_its_scopes && self.settings.scopes.len() > 1 => {
                 self.narrow(http, state, refused.error).await
             }
             Err(refused) => Err(refused.error),
@@ -62,8 +55,11 @@ impl Auth {
     /// Adds one scope after the other to those that are granted. The error is of all of them, if none is.
     async fn narrow(&self, http: &Http, state: &mut State, error: ApiError) -> Result<Token, ApiError> {
         let number = state.issued + 1;
-        let (webhooks, others): (Vec<&String>, Vec<&String>) =
-            self.scopes.iter().partition(|scope| [READ_SCOPE, WRITE_SCOPE].contains(&scope.as_str()));
+        let (webhooks, others): (Vec<&String>, Vec<&String>) = self
+            .settings
+            .scopes
+            .iter()
+            .partition(|scope| [READ_SCOPE, WRITE_SCOPE].contains(&scope.as_str()));
         let mut best: Option<Token> = None;
         let mut granted: Vec<String> = Vec::new();
         let mut left = Vec::new();

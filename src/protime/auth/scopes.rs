@@ -9,12 +9,12 @@ use tokio::time::Instant;
 const IN_VAIN_FOR: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known {
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) granted: Option<Vec<String>>,
+pub(in crate::protime) struct Known {
+    pub(in crate::protime) expires_at: Option<Timestamp>,
+    pub(in crate::protime) granted: Option<Vec<String>>,
     /// The wanted scopes that it lacks for certain.
-    pub(super) missing: Vec<String>,
-    pub(super) missing_since: Option<Timestamp>,
+    pub(in crate::protime) missing: Vec<String>,
+    pub(in crate::protime) missing_since: Option<Timestamp>,
     asked: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Known {
     }
 
     /// Whether it was asked for with this scope and is not known to lack it.
-    pub(super) fn has(&self, scope: &str) -> bool {
+    pub(in crate::protime) fn has(&self, scope: &str) -> bool {
         let is_it = |one: &String| one == scope;
         match &self.granted {
             Some(granted) => granted.iter().any(is_it),
@@ -65,7 +65,7 @@ impl Known {
 
 /// When a new token did not help, by the scopes that a request needed.
 #[derive(Debug, Default)]
-pub(super) struct InVain(HashMap<String, Instant>);
+pub(in crate::protime) struct InVain(HashMap<String, Instant>);
 
 impl InVain {
     /// Whether that was just now for one of these.
@@ -75,7 +75,7 @@ impl InVain {
     }
 
     /// It was for these. There are as many different ones as there are kinds of requests.
-    pub(super) fn note(&mut self, scopes: &[&str], now: Instant) {
+    pub(in crate::protime) fn note(&mut self, scopes: &[&str], now: Instant) {
         self.0.retain(|_, at| now.saturating_duration_since(*at) < IN_VAIN_FOR);
         self.0.insert(scopes.join(" "), now);
     }

@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use super::Tenant;
 use crate::{
     domain::{
-        plan::{Action, plan},
+        onward::onward,
+        plan::{Action, is_in_time, plan},
         state::{LastList, Remote, WebhookId, WebhookState},
         transition::{Event, Seen, apply},
         webhook::{ExternalReference, RemoteWebhook},
     },
     renewal::{listing::Listing, webhook::Webhook},
-    store::{Commit, OfTenant, StoreError},
+    store::{Commit, Look, OfTenant, StoreError},
 };
 
 impl Tenant {
@@ -40,31 +41,27 @@ impl Tenant {
                 }
                 None => self.of_removed(listing, &state, &pairs, list),
             };
-            let mut transition = apply(&state, &event, now);
+            let transition = apply(&state, &event, now);
             let changes = transition.changes(&state);
-            let next = webhook.and_then(|webhook| {
-                let state = if changes { transition.state.clone() } else { state.clone().seen_in(list) };
-                match plan(&state, &webhook.policy, now) {
-                    Action::Wait { until, .. } => until,
-                    _ => Some(now.local),
-                }
-            });
+            let Some(webhook) = webhook else {
+                commits.extend(changes.then(|| transition.into()));
+                continue;
+            };
             if changes {
-                transition.state.next_action_at = next;
-                commits.push(transition.into());
-            } else if next != state.next_action_at {
-                looks.push((state.id, next, state.revision));
+                commits.push(onward(transition, &state, &webhook.policy, now).into());
+                continue;
+            }
+            let (id, revision, at) = (state.id, state.revision, state.next_action_at);
+            let next = match plan(&state.seen_in(list), &webhook.policy, now) {
+                Action::Wait { until, .. } => until,
+                _ => Some(now.local),
+            };
+            if !is_in_time(at, next, now) {
+                looks.push(Look { id, at: next, revision });
             }
         }
-        let of_tenant = OfTenant::Listed(self.name.clone(), list);
-        if !self.store.commit("apply_list", commits, Some(of_tenant)).await? {
-            return Ok(false);
-        }
-        for (id, next, revision) in looks {
-            // If it is refused, something happened to the webhook and it is looked at anyway.
-            self.store.schedule(id, next, revision).await?;
-        }
-        Ok(true)
+        let of_tenant = OfTenant::Listed(self.name.clone(), list, looks);
+        self.store.commit("apply_list", commits, Some(of_tenant)).await
     }
 
     fn seen(&self, entry: Option<RemoteWebhook>, post_marks: u64, listing: &Listing, list: LastList) -> Seen {

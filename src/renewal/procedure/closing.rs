@@ -85,9 +85,7 @@ impl Procedure {
                 let everywhere = state.is_known_everywhere();
                 let event = Event::CaughtUp(attempt, outcome, covered, output, everywhere);
                 let state = self.record_outcome("caught_up", &event, &[]).await?;
-                if state.last.as_ref().is_some_and(|last| last.id == active.id) {
-                    tracing::info!(webhook = %self.webhook.path, renewal = active.id, reason = %active.reason, "renewal succeeded");
-                } else {
+                if state.last.as_ref().is_none_or(|last| last.id != active.id) {
                     tracing::warn!(webhook = %self.webhook.path, renewal = active.id, "caught up, and once more when the last key sink has the key");
                 }
             }

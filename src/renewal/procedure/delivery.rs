@@ -4,7 +4,7 @@
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
 //! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
 
-use futures_util::future::{Either, select};
+use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 use super::Procedure;
@@ -13,7 +13,7 @@ use crate::{
         reason::Step,
         state::WebhookState,
         task::{TaskError, TaskErrorKind},
-        transition::{Event, apply},
+        transition::Event,
     },
     failpoint,
     handoff::KeySink,
@@ -50,13 +50,9 @@ impl Procedure {
                 };
                 Event::DeliveryGivenUp(name, why, failure.output)
             }
-            Err(failure) => self.undelivered(sink, version, failure),
+            Err(failure) => return self.undelivered(sink, version, failure, stop).await,
         };
-        let state = self.insist(&event, stop).await?;
-        if matches!(event, Event::Undelivered(..)) {
-            self.tell_undelivered(sink, &state);
-        }
-        Ok(())
+        self.insist(&event, stop).await.map(drop)
     }
 
     /// Records that a sink is about to get the current key; `None` if it has it, or gets it already.
@@ -65,11 +61,11 @@ impl Procedure {
         loop {
             let state = self.store.state(self.webhook.id).await?;
             let Some(key) = self.store.keys(self.webhook.id).await?.current else { return Ok(None) };
-            let transition = apply(&state, &begun, self.tenant.now());
+            let transition = self.apply(&state, &begun);
             if !transition.changes(&state) {
                 return Ok(None);
             }
-            if self.store.commit("start_delivery", vec![transition.into()], None).await? {
+            if self.commit("start_delivery", transition.into()).await? {
                 return Ok(Some((state, key)));
             }
         }
@@ -100,30 +96,33 @@ impl Procedure {
     ) -> Result<(), StoreError> {
         let Some(current) = self.store.keys(self.webhook.id).await?.current else { return Ok(()) };
         let failure = TaskError::new("the delivery ended abnormally; the log says more");
-        let event = self.undelivered(sink, current.version, failure);
+        self.undelivered(sink, current.version, failure, stop).await
+    }
+
+    /// Records that an attempt failed, and says so.
+    async fn undelivered(
+        &self,
+        sink: &KeySink,
+        version: u64,
+        failure: TaskError,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let TaskError { message, output, .. } = failure;
+        let event = Event::Undelivered(sink.id(), version, message, output, self.timing.retry());
         let state = self.insist(&event, stop).await?;
-        self.tell_undelivered(sink, &state);
-        Ok(())
-    }
-
-    fn undelivered(&self, sink: &KeySink, version: u64, failure: TaskError) -> Event {
-        Event::Undelivered(sink.id(), version, failure.message, failure.output, self.timing.retry())
-    }
-
-    fn tell_undelivered(&self, sink: &KeySink, state: &WebhookState) {
         let outbox = state.sinks.iter().find(|outbox| outbox.sink == sink.id());
         if let Some((outbox, failure)) = outbox.and_then(|it| Some((it, it.failure.as_ref()?))) {
             let retry_at = outbox.retry_at.unwrap_or(failure.at);
             tracing::warn!(webhook = %self.webhook.path, sink = %sink.label(), attempts = outbox.attempts, %retry_at, error = %failure.message, "a key sink does not take the key");
         }
+        Ok(())
     }
 
     /// Ready when an attempt with this version of the key is of no use any more.
     async fn given_up(&self, version: u64, stop: &CancellationToken) {
-        let newer = std::pin::pin!(self.newer_than(version));
-        let stopped = std::pin::pin!(stop.cancelled());
-        match select(newer, stopped).await {
-            Either::Left(_) | Either::Right(_) => {}
+        select! {
+            () = self.newer_than(version) => {}
+            () = stop.cancelled() => {}
         }
     }
 

@@ -199,12 +199,7 @@ impl<'a> PageReader<'a> {
     async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let mut behind = 0;
-        while let Some(page) = procedure
-            .store
-            .stored_changes(procedure.webhook.id, behind)
-            .await
-            .map_err(|error| TaskError::from_store(&error))?
-        {
+        while let Some(page) = procedure.store.stored_changes(procedure.webhook.id, behind).await? {
             behind = page.id;
             let objects = Object::changes(&page.changes).map_err(|wrong| {
                 TaskError::new(format!("a stored page of the delta cannot be read: {wrong}"))
@@ -222,11 +217,7 @@ impl<'a> PageReader<'a> {
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
         let next = page.next.clone().or_else(|| page.delta.clone());
         let told = Move::Told(changes, next);
-        procedure
-            .store
-            .move_cursor(procedure.webhook.id, told)
-            .await
-            .map_err(|error| TaskError::from_store(&error))
+        Ok(procedure.store.move_cursor(procedure.webhook.id, told).await?)
     }
 
     /// Forgets what was stored, unless only the end of a program says that it has arrived.
@@ -235,17 +226,12 @@ impl<'a> PageReader<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        let arrived = procedure.store.move_cursor(procedure.webhook.id, Move::Arrived).await;
-        arrived.map_err(|error| TaskError::from_store(&error))
+        Ok(procedure.store.move_cursor(procedure.webhook.id, Move::Arrived).await?)
     }
 
     async fn still_wanted(&self) -> Result<(), TaskError> {
         let procedure = self.procedure;
-        let state = procedure
-            .store
-            .state(procedure.webhook.id)
-            .await
-            .map_err(|error| TaskError::from_store(&error))?;
+        let state = procedure.store.state(procedure.webhook.id).await?;
         match superseded(&state, &procedure.webhook.policy, procedure.tenant.now()) {
             Some(reason) => Err(TaskError::new(format!(
                 "reading the collection was ended for another renewal, whose reason is {reason}"
@@ -264,7 +250,7 @@ impl<'a> PageReader<'a> {
         let event = Event::PageDelivered { renewal, step, progress };
         let recorded =
             procedure.record_outcome("page_read", &event, &[Move::PageCursor(self.cursor.clone())]).await;
-        recorded.map(drop).map_err(|error| TaskError::from_store(&error))
+        Ok(recorded.map(drop)?)
     }
 
     fn follow(&mut self, next: String) -> Result<(), TaskError> {
@@ -288,7 +274,7 @@ impl<'a> PageReader<'a> {
             tracing::warn!(webhook = %procedure.webhook.path, %error, "Protime does not know the place in the collection any more; reading it from its beginning, which does not show what was deleted meanwhile");
         }
         if self.read.is_delta() {
-            procedure.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
+            procedure.forget_delta().await?;
         }
         self.cursor.began = procedure.began();
         self.cursor.link = None;

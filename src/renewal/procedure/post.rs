@@ -15,7 +15,8 @@ use crate::{
         reason::{Reason, RenewalOutcome, Step},
         renewal::RetryKind,
         state::{ListedWebhook, Registration, Remote, WebhookState},
-        transition::{Attempt, Event, Rotation, apply},
+        task::TaskError,
+        transition::{Attempt, Event, Rotation, Transition},
         webhook::ExternalReference,
     },
     failpoint,
@@ -31,18 +32,20 @@ const LATEST: i32 = 10;
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
 impl Procedure {
+    /// Sends a POST; `decided` is what was decided of the state before that, and is recorded with it.
     pub(super) async fn post(
         &self,
         state: &WebhookState,
+        decided: Transition,
         unplanned: bool,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = self.unready(state).await? {
-            let Some(attempt) = self.start(state, Step::Post).await? else { return Ok(()) };
-            return self.fail(attempt, Step::Post, failure).await;
+        if let Some(failure) = self.unready(&decided.state).await? {
+            return self.not_ready(state, decided, failure).await;
         }
         let (begun, post) = (self.tenant.now(), new_post());
-        if self.decide("start_post", state, &Event::PostBegan { post, unplanned }).await?.is_none() {
+        let decided = decided.then(state, &Event::PostBegan { post, unplanned }, begun);
+        if self.commit_decision("start_post", state, decided).await?.is_none() {
             return Ok(());
         }
         match self.send(state).await {
@@ -66,12 +69,25 @@ impl Procedure {
             }
             Err(PostError::NotProcessed(error)) => self.refused(post, &error).await,
             Err(PostError::Unknown(error)) => {
-                let event = Event::PostUnknown(post, self.api_setback(&error));
-                let state = self.record_outcome("post_unknown", &event, &[]).await?;
-                self.tell_failure(&state);
-                Ok(())
+                self.set_back("post_unknown", &Event::PostUnknown(post, self.api_setback(&error))).await
             }
         }
+    }
+
+    async fn not_ready(
+        &self,
+        state: &WebhookState,
+        decided: Transition,
+        failure: TaskError,
+    ) -> Result<(), StoreError> {
+        let now = self.tenant.now();
+        let begun = decided.then(state, &Event::StepBegan(Step::Post), now);
+        let Some(attempt) = begun.attempt() else { return Ok(()) };
+        let failed = begun.then(state, &self.failed(attempt, Step::Post, failure), now);
+        if let Some(failed) = self.commit_decision("step_failed", state, self.onward(failed, state)).await? {
+            self.tell_failure(&failed.state);
+        }
+        Ok(())
     }
 
     async fn send(&self, state: &WebhookState) -> Result<(protime::PostAnswer, Awaited), PostError> {
@@ -161,34 +177,25 @@ impl Procedure {
     /// What the arrival of an answer makes of the webhook: the key in it becomes current; where none is found,
     /// what came is stored to be looked at.
     fn outcome(&self, answer: &Answer) -> Event {
-        match protime::interpret(answer.location.as_deref(), &answer.body, self.webhook.key_field.as_deref())
-        {
-            Ok(issued) => Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))),
-            Err(_) => Event::Answered(answer.post),
-        }
+        self.rotated(answer).unwrap_or(Event::Answered(answer.post))
+    }
+
+    fn rotated(&self, answer: &Answer) -> Result<Event, protime::NoKey> {
+        let key_field = self.webhook.key_field.as_deref();
+        let issued = protime::interpret(answer.location.as_deref(), &answer.body, key_field)?;
+        Ok(Event::Rotated(answer.post, Box::new(self.rotation(answer, issued))))
     }
 
     async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
         let state = self.store.state(self.webhook.id).await?;
-        let now = self.tenant.now();
-        let transition = apply(&state, outcome, now);
-        let state = transition.state.clone();
-        if self.store.store_answer(answer.clone(), transition.into(), now.local).await? {
-            self.tell_rotation(outcome, &state);
+        let transition = self.apply(&state, outcome);
+        let told = transition.clone();
+        if self.store.store_answer(answer.clone(), transition.into(), self.tenant.now().local).await? {
+            self.tell(&told);
             return Ok(());
         }
-        let state = self.record_outcome("answered", outcome, &[]).await?;
-        self.tell_rotation(outcome, &state);
+        self.record_outcome("answered", outcome, &[]).await?;
         Ok(())
-    }
-
-    fn tell_rotation(&self, outcome: &Event, state: &WebhookState) {
-        if let (Event::Rotated(..), Some(registration), Some(active)) =
-            (outcome, &state.registration, &state.active)
-        {
-            self.rotations.send_modify(|count| *count += 1);
-            tracing::info!(webhook = %self.webhook.path, renewal = active.id, key_version = registration.key_version, "key rotated");
-        }
     }
 
     /// Finds out what became of a POST whose answer never came.
@@ -198,9 +205,7 @@ impl Procedure {
             let message =
                 format!("it is unknown whether the POST was processed, and Protime does not say: {error}");
             let setback = self.setback(Step::Post, message, error.kind(), error.retry_after());
-            let state = self.record_outcome("hindered", &Event::Hindered(setback), &[]).await?;
-            self.tell_failure(&state);
-            return Ok(());
+            return self.set_back("hindered", &Event::Hindered(setback)).await;
         }
         let state = self.store.state(self.webhook.id).await?;
         let had_effect = match (&state.remote, &state.registration) {
@@ -229,12 +234,9 @@ impl Procedure {
             return self.replace(state, RenewalOutcome::Interrupted, error, Reason::Interrupted).await;
         };
         let Some(attempt) = self.start(state, Step::Rotate).await? else { return Ok(()) };
-        match protime::interpret(answer.location.as_deref(), &answer.body, self.webhook.key_field.as_deref())
-        {
-            Ok(issued) => {
-                let event = Event::Rotated(answer.post, Box::new(self.rotation(&answer, issued)));
-                let state = self.record_outcome("rotate", &event, &[]).await?;
-                self.tell_rotation(&event, &state);
+        match self.rotated(&answer) {
+            Ok(event) => {
+                self.record_outcome("rotate", &event, &[]).await?;
                 Ok(())
             }
             Err(no_key) => self.no_key(attempt, &answer, &no_key).await,
@@ -271,8 +273,6 @@ impl Procedure {
             let setback = self.setback(Step::Post, no_key.to_string(), RetryKind::Transient, None);
             ("no_answer", Event::NoAnswer(attempt, setback, answer.location.is_some()))
         };
-        let state = self.record_outcome(name, &event, &[]).await?;
-        self.tell_failure(&state);
-        Ok(())
+        self.set_back(name, &event).await
     }
 }

@@ -29,9 +29,9 @@ use crate::{
     store::{Move, StoreError},
 };
 
-impl TaskError {
-    /// The database refused within a step; the step is done again.
-    pub(super) fn from_store(error: &StoreError) -> Self {
+/// The database refused within a step; the step is done again.
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
         Self::new(error.to_string())
     }
 }
@@ -47,7 +47,7 @@ impl Procedure {
         stop: &CancellationToken,
     ) -> Result<Ran, TaskError> {
         if context.step == Step::Resync && of_one_gap(read) {
-            self.forget_delta().await.map_err(|error| TaskError::from_store(&error))?;
+            self.forget_delta().await?;
         }
         let key = match self.signing_key(read, state).await? {
             Signing::With(key) => Some(key),
@@ -61,13 +61,12 @@ impl Procedure {
             Signing::NotEverywhere(_) | Signing::NotYet => return Err(unsigned()),
         };
         let purpose = if key.is_some() { Purpose::Resumable } else { Purpose::AllOrNothing };
-        let cursor =
-            self.place(read, context, began, purpose).await.map_err(|error| TaskError::from_store(&error))?;
+        let cursor = self.place(read, context, began, purpose).await?;
         let page_reader = PageReader::new(self, read, context.from, purpose, cursor);
         let (ReadToEnd { cursor, delta, .. }, output) =
             self.carry(read, key.as_ref(), context, page_reader, stop).await?;
         if read.is_delta() {
-            self.keep_delta(cursor.shape, delta).await.map_err(|error| TaskError::from_store(&error))?;
+            self.keep_delta(cursor.shape, delta).await?;
         }
         Ok(Ran::Through { output: Some(output), began: cursor.began, from: context.from })
     }
@@ -236,7 +235,7 @@ impl Procedure {
             return Ok(Signing::NotNeeded);
         }
         let everyone_has_it = state.is_known_everywhere();
-        let keys = self.store.keys(self.webhook.id).await.map_err(|error| TaskError::from_store(&error))?;
+        let keys = self.store.keys(self.webhook.id).await?;
         Ok(match keys.current {
             Some(current) if everyone_has_it => Signing::With(current.key),
             Some(current) => Signing::NotEverywhere(current.key),

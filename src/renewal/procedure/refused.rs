@@ -62,9 +62,7 @@ impl Procedure {
                 Refused::Otherwise => {}
             }
         }
-        let state = self.record_outcome("post_refused", &Event::PostRefused(post, setback), &[]).await?;
-        self.tell_failure(&state);
-        Ok(())
+        self.set_back("post_refused", &Event::PostRefused(post, setback)).await
     }
 
     /// Records for all webhooks of the tenant whether it renews them only after their end; and with that what it

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use super::*;
 use crate::{
     domain::journal::What,
-    store::{Changed, commit::RENEWALS_IN_HISTORY},
+    store::{Changed, Look, commit::RENEWALS_IN_HISTORY},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,7 +119,7 @@ async fn what_has_changed_is_known_once_it_is_on_disk() {
 
     let late = apply(&before, &Event::Hurry, now(1));
     assert!(!bench.store.commit("test", vec![late.into()], None).await.expect("reads"), "it came too late");
-    bench.store.schedule(bench.id, None, revision).await.expect("writes");
+    bench.store.schedule(Look { id: bench.id, at: None, revision }).await.expect("writes");
     assert!(!changes.has_changed().expect("open"), "neither has changed a state");
 
     // No one waits for it: it is on disk all the same.

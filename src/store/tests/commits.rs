@@ -133,10 +133,11 @@ async fn a_decision_on_an_old_state_does_not_put_a_webhook_to_sleep() {
     let bench = Bench::new(&[]).await;
     let old = bench.state().await.revision;
     bench.begin(Reason::Manual, None, 50).await;
-    assert!(!bench.store.schedule(bench.id, Some(at(9_000)), old).await.expect("answers"));
+    let look = |revision| Look { id: bench.id, at: Some(at(9_000)), revision };
+    assert!(!bench.store.schedule(look(old)).await.expect("answers"));
     assert_eq!(bench.store.due(at(50), 10).await.expect("reads"), [bench.id]);
     let new = bench.state().await.revision;
-    assert!(bench.store.schedule(bench.id, Some(at(9_000)), new).await.expect("answers"));
+    assert!(bench.store.schedule(look(new)).await.expect("answers"));
     assert_eq!(bench.store.next_due(at(50)).await.expect("reads"), Some(at(9_000)));
     bench.store.clock_set(at(60)).await.expect("writes");
     assert_eq!(bench.store.due(at(60), 10).await.expect("reads"), [bench.id]);

@@ -114,3 +114,16 @@ async fn a_migration_leaves_no_log_behind() {
     let log = fs::metadata(dir.path().join("state.db-wal")).expect("a log");
     assert_eq!(log.len(), 0, "a disk that is small would be full of it");
 }
+
+#[tokio::test]
+async fn a_statement_is_compiled_once_whatever_its_values() {
+    let bench = Bench::new(&[]).await;
+    let connection = connect(&bench.dir.path().join("state.db")).expect("opens");
+    for value in [1, 1_000, i64::MAX] {
+        let mut statement = connection
+            .prepare_cached("SELECT id FROM webhook WHERE configured = ? AND next_action_at <= 9")
+            .expect("compiles");
+        let _rows = statement.query_map([value], |row| row.get::<_, i64>(0)).expect("runs").count();
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "at {value}");
+    }
+}

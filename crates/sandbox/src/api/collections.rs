@@ -9,7 +9,7 @@ use crate::{
     answer::Answer,
     collections::{Life, Object, Shown},
     deltas::{Continuation, DeltaToken, decode, encode},
-    facts::{self, Facts, Reading},
+    facts::{self, Reading},
     filter::{Filter, Op},
     references::References,
     settings::OlderDeltaLink,
@@ -41,18 +41,8 @@ pub(crate) fn list(
     collection: &'static str,
     call: &Call,
 ) -> Result<Answer, Answer> {
-    let asked = asked(tenant, now, collection, call)?;
-    Ok(page(tenant, now, asked))
-}
-
-fn asked(
-    tenant: &mut Tenant,
-    now: Timestamp,
-    collection: &'static str,
-    call: &Call,
-) -> Result<Asked, Answer> {
     if let Some((name, _)) = call.parameters().iter().find(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
-        return Err(Answer::broken_rule(&format!("`{name}` is not a parameter of a list")));
+        return Err(format!("`{name}` is not a parameter of a list").into());
     }
     let asked = match call.parameter("continuationToken") {
         None => first_page(tenant, now, collection, call)?,
@@ -63,7 +53,7 @@ fn asked(
     {
         return Err(gone());
     }
-    Ok(asked)
+    Ok(page(tenant, now, asked))
 }
 
 fn first_page(
@@ -78,17 +68,9 @@ fn first_page(
     let delta = call.parameter("delta").is_some();
     let filter = call.parameter("filter").unwrap_or_default();
     let references = call.parameter("externalReferences").unwrap_or_default();
-    let place = Continuation {
-        collection: collection.to_owned(),
-        filter: filter.clone(),
-        references: references.clone(),
-        after: None,
-        blank: false,
-        until: now,
-    };
+    let place = Continuation::first(collection, filter.clone(), references.clone());
     let mut asked = understood(collection, place, None, delta)?;
-    check(&asked.filter, reading(facts_of(collection)?, delta), delta, now)
-        .map_err(|why| Answer::broken_rule(&why))?;
+    check(&asked.filter, reading(collection, delta)?, delta, now)?;
     asked.first = true;
     // From the version at its start on: a change while it is read is told again by the kept delta, so that
     // one may show twice and never not at all.
@@ -127,24 +109,19 @@ fn understood(
     delta: Option<DeltaToken>,
     of_delta: bool,
 ) -> Result<Asked, Answer> {
-    let fields = &reading(facts_of(collection)?, of_delta).filters;
-    let filter = Filter::read(&place.filter, fields).map_err(|why| Answer::broken_rule(&why))?;
+    let filter = Filter::read(&place.filter, &reading(collection, of_delta)?.filters)?;
     let references = references(&place.references, collection)?;
     Ok(Asked { collection, place, filter, references, delta, first: false })
 }
 
-fn facts_of(collection: &str) -> Result<&'static Facts, Answer> {
-    facts::of(collection).ok_or_else(|| Answer::not_found("resource"))
+fn reading(collection: &str, delta: bool) -> Result<&'static Reading, Answer> {
+    let facts = facts::of(collection).ok_or_else(|| Answer::not_found("resource"))?;
+    Ok(if delta { &facts.delta } else { &facts.list })
 }
 
-fn reading(facts: &Facts, delta: bool) -> &Reading {
-    if delta { &facts.delta } else { &facts.list }
-}
-
-fn references(text: &str, collection: &str) -> Result<References, Answer> {
-    let references = References::parse(text).map_err(|why| Answer::broken_rule(&why))?;
-    references.check(collection).map_err(|why| Answer::broken_rule(&why))?;
-    Ok(references)
+fn references(text: &str, collection: &str) -> Result<References, String> {
+    let references = References::parse(text)?;
+    references.check(collection).map(|()| references)
 }
 
 /// Whether a filter has what the collection demands, within its limits.
@@ -197,7 +174,7 @@ fn page(tenant: &mut Tenant, now: Timestamp, asked: Asked) -> Answer {
 }
 
 /// A path with the filter as a person writes it, with spaces and apostrophes.
-fn next_link(place: &Continuation, delta: Option<&DeltaToken>) -> String {
+pub(super) fn next_link(place: &Continuation, delta: Option<&DeltaToken>) -> String {
     let parameters = [
         ("filter", raw(&place.filter)),
         ("externalReferences", raw(&place.references)),
@@ -235,8 +212,7 @@ pub(crate) fn delta(
     if token.link < latest && tenant.settings.older_delta_link == OlderDeltaLink::Gone {
         return Err(gone());
     }
-    let filter = Filter::read(&token.filter, &facts_of(collection)?.delta.filters)
-        .map_err(|why| Answer::broken_rule(&why))?;
+    let filter = Filter::read(&token.filter, &reading(collection, true)?.filters)?;
     let references = references(&token.references, collection)?;
     let how = Shown { references: &references, versions: tenant.settings.versions(collection) };
     let of_it = |object: &&Object| {

@@ -1,7 +1,7 @@
 //! How a webhook looks in an answer, under every position of the switches.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     ends,
@@ -12,17 +12,26 @@ use crate::{
 
 /// As the answer to a POST shows it, with its key.
 pub(crate) fn posted(webhook: &Webhook, settings: &Settings) -> Value {
-    let mut fields = Map::new();
+    let end = ends::posted(webhook.valid_until, settings);
+    let mut shown = body(webhook, &end, webhook.status(), &webhook.pair.destination_url, settings);
     if settings.post_body_id.yes() {
-        fields.insert("id".to_owned(), json!(webhook.id));
+        shown["id"] = json!(webhook.id);
     }
-    fields.insert("validUntil".to_owned(), json!(ends::posted(webhook.valid_until, settings)));
-    fields.insert("status".to_owned(), json!(webhook.status()));
-    fields.insert("destinationUrl".to_owned(), json!(webhook.pair.destination_url));
-    fields.insert("collectionName".to_owned(), json!(webhook.pair.collection));
-    add_references(&mut fields, webhook, settings);
-    fields.insert(settings.key_field.clone(), json!(webhook.key));
-    Value::Object(fields)
+    shown[&settings.key_field] = json!(webhook.key);
+    shown
+}
+
+fn body(webhook: &Webhook, end: &str, status: &str, destination: &str, settings: &Settings) -> Value {
+    let mut body = json!({
+        "validUntil": end,
+        "status": status,
+        "destinationUrl": destination,
+        "collectionName": webhook.pair.collection,
+    });
+    if let Some(references) = webhook.references.listed(settings.listed_references) {
+        body["externalReferences"] = references;
+    }
+    body
 }
 
 /// As a list that may lag behind shows it; none if it does not.
@@ -31,15 +40,15 @@ pub(crate) fn in_list(webhook: &Webhook, settings: &Settings, now: Timestamp) ->
         return None;
     }
     let face = webhook.face_in_list(settings.list_lag_ms, now)?;
-    Some(Value::Object(listed(webhook, &face, settings)))
+    Some(listed(webhook, &face, settings))
 }
 
 /// As it is now.
-pub(crate) fn alone(webhook: &Webhook, settings: &Settings) -> Map<String, Value> {
+pub(crate) fn alone(webhook: &Webhook, settings: &Settings) -> Value {
     listed(webhook, &webhook.face(), settings)
 }
 
-fn listed(webhook: &Webhook, face: &Face, settings: &Settings) -> Map<String, Value> {
+fn listed(webhook: &Webhook, face: &Face, settings: &Settings) -> Value {
     let id = match settings.listed_id {
         ListedId::AsIssued => face.id.clone(),
         ListedId::Upper => face.id.to_ascii_uppercase(),
@@ -61,21 +70,9 @@ fn listed(webhook: &Webhook, face: &Face, settings: &Settings) -> Map<String, Va
         ListedUrl::Normalized => normal_form(destination),
         ListedUrl::MaskedQuery => masked(destination),
     };
-    let mut fields = Map::from_iter([
-        ("id".to_owned(), json!(id)),
-        ("validUntil".to_owned(), json!(ends::listed(face.valid_until, settings))),
-        ("status".to_owned(), json!(status)),
-        ("destinationUrl".to_owned(), json!(destination)),
-        ("collectionName".to_owned(), json!(webhook.pair.collection)),
-    ]);
-    add_references(&mut fields, webhook, settings);
-    fields
-}
-
-fn add_references(fields: &mut Map<String, Value>, webhook: &Webhook, settings: &Settings) {
-    if let Some(references) = webhook.references.listed(settings.listed_references) {
-        fields.insert("externalReferences".to_owned(), references);
-    }
+    let mut shown = body(webhook, &ends::listed(face.valid_until, settings), &status, &destination, settings);
+    shown["id"] = json!(id);
+    shown
 }
 
 /// What `Location` says; none if it is left out.

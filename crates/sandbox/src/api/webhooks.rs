@@ -4,20 +4,23 @@ use axum::http::header;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Call, shown};
+use super::{Call, collections::next_link, shown};
 use crate::{
     answer::Answer,
-    deltas::{ListToken, decode, encode},
+    deltas::{Continuation, decode},
     filter::Filter,
     journal,
     references::References,
     settings::{DeleteStatus, PostWhileEnabled, RenewalStatus},
     tenant::Tenant,
     webhooks::{Pair, PostRefused, Poster},
-    words::{API_ROOT, known_collection},
+    words::known_collection,
 };
 
 const ATTEMPTS_SHOWN: usize = 100;
+
+/// The list of webhooks, among the collections.
+const WEBHOOKS: &str = "webhooks";
 
 pub(crate) fn collection_of(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
@@ -92,33 +95,35 @@ fn still_enabled(switch: PostWhileEnabled) -> Answer {
 
 /// A page of the webhooks that are not deleted.
 pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Result<Answer, Answer> {
-    let token = match call.parameter("continuationToken") {
-        None => ListToken { filter: call.parameter("filter").unwrap_or_default(), after: None, blank: false },
-        Some(text) => decode(&text).ok_or_else(Answer::stale_page)?,
+    let place = match call.parameter("continuationToken") {
+        None => {
+            let filter = call.parameter("filter").unwrap_or_default();
+            Continuation::first(WEBHOOKS, filter, String::new())
+        }
+        Some(text) => decode::<Continuation>(&text)
+            .filter(|place| place.collection == WEBHOOKS)
+            .ok_or_else(Answer::stale_page)?,
     };
-    let filter = Filter::parse(&token.filter, &["status", "collection-name"])
+    let filter = Filter::parse(&place.filter, &["status", "collection-name"])
         .map_err(|why| Answer::invalid("filter", &why))?;
     let mut found = tenant.webhooks.all().iter().filter_map(|webhook| {
         let value = |field: &str| match field {
             "status" => Some(webhook.status()),
             _ => Some(webhook.pair.collection.as_str()),
         };
-        let wanted = token.after.is_none_or(|after| webhook.serial > after) && filter.accepts(value);
+        let serial = webhook.serial as u64;
+        let wanted = place.after.is_none_or(|after| serial > after) && filter.accepts(value);
         let shown = shown::in_list(webhook, &tenant.settings, now).filter(|_| wanted)?;
-        Some((webhook.serial, shown))
+        Some((serial, shown))
     });
-    let size = if token.blank { 0 } else { tenant.settings.page_size };
-    let page: Vec<(usize, Value)> = found.by_ref().take(size).collect();
+    let size = if place.blank { 0 } else { tenant.settings.page_size };
+    let page: Vec<(u64, Value)> = found.by_ref().take(size).collect();
     let more = found.next().is_some();
-    let after = page.last().map_or(token.after, |(serial, _)| Some(*serial));
+    let after = page.last().map_or(place.after, |(serial, _)| Some(*serial));
     let mut body = json!({"value": page.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>()});
     if more {
-        let blank = tenant.settings.empty_pages && !token.blank;
-        // The filter stands in it as a person writes it, with its spaces and apostrophes.
-        let written =
-            if token.filter.is_empty() { String::new() } else { format!("filter={}&", token.filter) };
-        let next = encode(&ListToken { after, blank, ..token });
-        body["nextLink"] = json!(format!("{API_ROOT}/webhooks?{written}continuationToken={next}"));
+        let blank = tenant.settings.empty_pages && !place.blank;
+        body["nextLink"] = json!(next_link(&Continuation { after, blank, ..place }, None));
     }
     Ok(Answer::json(200, &body))
 }
@@ -130,7 +135,7 @@ fn not_found() -> Answer {
 pub(crate) fn get(tenant: &Tenant, id: &str) -> Result<Answer, Answer> {
     let found = tenant.webhooks.by_id(shown::id_of(id, &tenant.settings));
     let webhook = found.filter(|webhook| !webhook.deleted).ok_or_else(not_found)?;
-    Ok(Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings))))
+    Ok(Answer::json(200, &shown::alone(webhook, &tenant.settings)))
 }
 
 pub(crate) fn debug(tenant: &Tenant, id: &str) -> Result<Answer, Answer> {
@@ -149,9 +154,9 @@ pub(crate) fn debug(tenant: &Tenant, id: &str) -> Result<Answer, Answer> {
         .map(|delivery| json!({"at": delivery.at, "attempt": delivery.attempt, "status": delivery.status}))
         .collect();
     let mut body = shown::alone(webhook, &tenant.settings);
-    body.insert("deleted".to_owned(), json!(webhook.deleted));
-    body.insert("deliveryAttempts".to_owned(), Value::Array(attempts));
-    Ok(Answer::json(200, &Value::Object(body)))
+    body["deleted"] = json!(webhook.deleted);
+    body["deliveryAttempts"] = Value::Array(attempts);
+    Ok(Answer::json(200, &body))
 }
 
 pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Result<Answer, Answer> {
@@ -159,7 +164,7 @@ pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Result<Answer, Answer> {
     let serial = found.filter(|serial| tenant.delete(*serial, "client")).ok_or_else(not_found)?;
     Ok(match tenant.webhooks.by_serial(serial) {
         Some(webhook) if tenant.settings.delete_status == DeleteStatus::Ok => {
-            Answer::json(200, &Value::Object(shown::alone(webhook, &tenant.settings)))
+            Answer::json(200, &shown::alone(webhook, &tenant.settings))
         }
         _ => Answer::empty(204),
     })

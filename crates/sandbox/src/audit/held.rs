@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::journal::{Change, ChangeKind};
@@ -45,9 +46,10 @@ pub(crate) struct Before {
     held: HashMap<u64, String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) id: u64,
+    #[serde(rename = "changeVersion")]
     pub(crate) version: String,
 }
 

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use serde_json::json;
+
 use super::{Action, Endpoint, OtherAnswer, Rule};
 use crate::time::{duration, millis};
 
@@ -34,12 +36,10 @@ fn wrong_times(times: &str) -> String {
 }
 
 fn endpoint(name: &str) -> Result<Endpoint, String> {
-    use Endpoint::{Any, Collection, Create, Delete, Delta, Get, List, Token};
-    let all = [Token, List, Get, Create, Delete, Collection, Delta, Any];
-    all.into_iter().find(|endpoint| endpoint.as_str() == name).ok_or_else(|| {
-        let names: Vec<_> = all.into_iter().map(Endpoint::as_str).collect();
-        format!("`{name}` is not an endpoint; there are {}", names.join(", "))
-    })
+    let names = Endpoint::ALL.map(|endpoint| json!(endpoint).as_str().unwrap_or_default().to_owned());
+    let found = Endpoint::ALL.into_iter().zip(&names).find(|(_, known)| *known == name);
+    let known = || format!("`{name}` is not an endpoint; there are {}", names.join(", "));
+    found.map(|(endpoint, _)| endpoint).ok_or_else(known)
 }
 
 fn action(text: &str) -> Result<Action, String> {

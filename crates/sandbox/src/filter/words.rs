@@ -27,6 +27,10 @@ fn found(word: Option<Word<'_>>) -> String {
     word.map_or_else(|| "the end".to_owned(), |word| word.shown())
 }
 
+fn expected<T>(what: &str, word: Option<Word<'_>>) -> Result<T, String> {
+    Err(format!("expected {what}, found {}", found(word)))
+}
+
 pub(super) struct Words<'a> {
     rest: &'a str,
     fields: &'a Fields,
@@ -42,7 +46,7 @@ impl<'a> Words<'a> {
         let filter = self.either()?;
         match self.next()? {
             None => Ok(filter),
-            other => Err(format!("expected `and`, `or` or the end, found {}", found(other))),
+            other => expected("`and`, `or` or the end", other),
         }
     }
 
@@ -76,7 +80,7 @@ impl<'a> Words<'a> {
         self.depth -= 1;
         match self.next()? {
             Some(Word::Punctuation(')')) => Ok(inner),
-            other => Err(format!("expected `)`, found {}", found(other))),
+            other => expected("`)`", other),
         }
     }
 
@@ -88,16 +92,11 @@ impl<'a> Words<'a> {
                 None if self.fields.is_empty() => return Err(format!("`{name}`: no filter is taken here")),
                 None => return Err(format!("`{name}` is not a field here; there are {}", names())),
             },
-            other => return Err(format!("expected one of {}, found {}", names(), found(other))),
+            other => return expected(&format!("one of {}", names()), other),
         };
-        let op = match self.next()? {
-            Some(Word::Bare("eq")) => Op::Eq,
-            Some(Word::Bare("ge")) => Op::Ge,
-            Some(Word::Bare("le")) => Op::Le,
-            Some(Word::Bare("in")) => Op::In,
-            other => {
-                return Err(format!("expected eq, ge, le or in after `{name}`, found {}", found(other)));
-            }
+        let word = self.next()?;
+        let Some(op) = Op::ALL.into_iter().find(|op| word == Some(Word::Bare(op.as_str()))) else {
+            return expected(&format!("eq, ge, le or in after `{name}`"), word);
         };
         if !field.operators.contains(&op) {
             return Err(format!("`{name}` is not compared by `{}`", op.as_str()));
@@ -134,9 +133,9 @@ impl<'a> Words<'a> {
             Some(Word::Punctuation('(')) => None,
             Some(Word::Bare(list)) if field.lists.iter().any(|known| known == list) => match self.next()? {
                 Some(Word::Punctuation('(')) => Some(list),
-                other => return Err(format!("expected `(` after `{list}`, found {}", found(other))),
+                other => return expected(&format!("`(` after `{list}`"), other),
             },
-            other => return Err(format!("expected `(` after `in`, found {}", found(other))),
+            other => return expected("`(` after `in`", other),
         };
         let mut values = Vec::new();
         loop {
@@ -144,7 +143,7 @@ impl<'a> Words<'a> {
             match self.next()? {
                 Some(Word::Punctuation(',')) => {}
                 Some(Word::Punctuation(')')) => break,
-                other => return Err(format!("expected `,` or `)`, found {}", found(other))),
+                other => return expected("`,` or `)`", other),
             }
         }
         let Some(list) = list else { return Ok(Operand::Values(values)) };

@@ -37,15 +37,8 @@ struct Token {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    value: Vec<Item>,
+    value: Vec<Listed>,
     next_link: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Item {
-    id: u64,
-    change_version: String,
 }
 
 /// A client for loopback: no proxy stands between, and nothing there speaks TLS, so that a machine
@@ -79,9 +72,7 @@ impl Source {
             let page: Page = answer(request.header(AUTHORIZATION, token))
                 .await
                 .with_context(|| format!("the list of {collection} after {} objects", list.len()))?;
-            list.extend(
-                page.value.into_iter().map(|item| Listed { id: item.id, version: item.change_version }),
-            );
+            list.extend(page.value);
             // An empty page is not the end; a page without a link is.
             let Some(next) = page.next_link else { return Ok(list) };
             request = self.http.get(format!("{}{next}", self.origin));

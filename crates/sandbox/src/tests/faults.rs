@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::support::{Bench, until};
-use crate::{settings::Settings, words::API_ROOT};
+use crate::{faults::Endpoint, settings::Settings, words::API_ROOT};
 
 /// What came back: the bytes, and whether the connection was reset.
 struct Heard {
@@ -82,7 +82,10 @@ async fn a_reset_before_does_nothing_and_a_reset_after_loses_the_answer() {
     assert!(heard.reset && heard.text.is_empty());
     assert_eq!(posts(&bench), 0);
     let record = bench.sandbox.handle().requests(0).pop().unwrap();
-    assert_eq!((record.status, record.processed_at, record.fault), (None, None, Some("reset-before")));
+    assert_eq!(
+        (record.status, record.processed_at, record.fault.as_deref()),
+        (None, None, Some("reset-before"))
+    );
 
     let (bench, heard) = with_fault(json!({"kind": "reset-after"})).await;
     assert!(heard.reset && heard.text.is_empty());
@@ -110,7 +113,10 @@ async fn a_client_that_leaves_does_not_take_its_request_back() {
     let rule = json!({"endpoint": "create", "action": {"kind": "delay-before", "ms": 200}});
     bench.sandbox.handle().add_fault(serde_json::from_value(rule).unwrap()).unwrap();
     let stream = connect_and_post(&bench).await;
-    until("its arrival", || bench.sandbox.handle().requests(0).iter().any(|r| r.endpoint == "create")).await;
+    until("its arrival", || {
+        bench.sandbox.handle().requests(0).iter().any(|r| r.endpoint == Endpoint::Create)
+    })
+    .await;
     drop(stream);
     until("the POST", || posts(&bench) == 1).await;
 }

@@ -2,10 +2,7 @@
 
 use super::{NOW, after, alive, press, screen, shown, step};
 use crate::{
-    cli::watch::{
-        message::{Key, Message},
-        model::{Effect, Model, Over},
-    },
+    cli::watch::model::{Effect, Key, Message, Model, Over},
     domain::report::{History, Renewal},
 };
 

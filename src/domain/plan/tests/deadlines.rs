@@ -7,6 +7,25 @@ use super::{
     *,
 };
 
+#[test]
+fn a_look_that_comes_in_time_is_not_planned_again() {
+    for (planned, until, in_time) in [
+        (Some(1_200), Some(1_200), true),
+        (Some(1_199), Some(1_200), true),
+        (Some(1_195), Some(1_200), false),
+        (Some(1_201), Some(1_200), false),
+        (Some(1_099), Some(1_100), true),
+        (Some(1_099), Some(1_101), false),
+        (Some(1_200), Some(1_100), false),
+        (None, Some(1_200), false),
+        (Some(1_200), None, false),
+        (None, None, true),
+    ] {
+        let is = is_in_time(planned.map(at), until.map(at), now(1_100));
+        assert_eq!(is, in_time, "planned for {planned:?}, wanted at {until:?}");
+    }
+}
+
 proptest! {
     /// Those who show webhooks look again at these moments and at no other.
     #[test]

@@ -29,6 +29,9 @@ impl World {
             Action::Begin(Reason::ReferencesChanged) => self.change_references(outcome),
             Action::Begin(reason) => self.begin(reason),
             Action::Supersede(reason) => self.supersede(reason, RenewalOutcome::Failed),
+            Action::Skip(step) => {
+                assert!(self.commit(&Event::StepSkipped(step)), "a step that has nothing to do is passed");
+            }
             Action::Resync => self.resync(outcome, Step::Resync),
             Action::CatchUp => self.resync(outcome, Step::CatchUp),
             Action::Post { unplanned } => self.post(outcome, unplanned),
@@ -60,18 +63,18 @@ impl World {
         }
     }
 
-    fn gap(&self) -> Gap {
-        gap(&self.state(), MARGIN, self.now())
+    fn gap(&self) -> Option<Gap> {
+        self.manner.resyncs.then(|| gap(&self.state(), MARGIN, self.now()))
     }
 
     pub(super) fn begin(&mut self, reason: Reason) {
         assert!(self.stored.active.is_none());
-        let (renewal, gap) = (i64::from(self.number()), Some(self.gap()));
+        let (renewal, gap) = (i64::from(self.number()), self.gap());
         assert!(self.commit(&Event::Begin { renewal, reason, gap }));
     }
 
     fn supersede(&mut self, reason: Reason, outcome: RenewalOutcome) {
-        let (renewal, gap) = (i64::from(self.number()), Some(self.gap()));
+        let (renewal, gap) = (i64::from(self.number()), self.gap());
         let error = "another took over".to_owned();
         assert!(self.commit(&Event::Supersede { renewal, reason, gap, outcome, error }));
     }
@@ -132,7 +135,7 @@ impl World {
     }
 
     fn post(&mut self, outcome: Outcome, unplanned: bool) {
-        assert!(self.resynced_since_post, "a POST before its resync was tried");
+        assert!(self.resynced_since_post || !self.manner.resyncs, "a POST before its resync was tried");
         self.check_law_four(unplanned);
         let post = PostId(u64::from(self.number()));
         assert!(self.commit(&Event::PostBegan { post, unplanned }));

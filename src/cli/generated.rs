@@ -1,23 +1,41 @@
-//! `man`: the manual, from the same source as `--help`.
+//! `completions` and `man`: what a package installs, from the same source as `--help`.
 
 use std::{fs, io, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Command;
+use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "The Debian package installs those for bash, zsh and fish.\n\n\
+                        Example: protime-webhookd completions bash")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+pub(super) fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<ExitCode> {
+    let name = program.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut program, name, &mut script);
+    output::print_bytes(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, clap::Args)]
 #[command(after_help = "The Debian package installs every page.\n\n\
                         Example: protime-webhookd man --dir /usr/local/share/man/man1")]
-pub(super) struct Args {
+pub(super) struct ManArgs {
     /// Write every page into this folder, one per command, instead of printing the main page
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args, program: Command) -> anyhow::Result<ExitCode> {
+pub(super) fn man(args: &ManArgs, program: Command) -> anyhow::Result<ExitCode> {
     let mut command = program.disable_help_subcommand(true);
     command.build();
     match &args.dir {

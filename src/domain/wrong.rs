@@ -1,15 +1,14 @@
 //! Why a single value is not what it should be, before anyone knows where it stands.
 
-/// What is wrong with a text, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// To follow the text in a sentence.
-    pub(super) what: String,
-    pub(super) help: String,
+    pub(crate) what: String,
+    pub(crate) help: String,
 }
 
 impl Wrong {
-    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { what: visible(what.into()), help: visible(help.into()) }
     }
 }
@@ -23,7 +22,6 @@ fn visible(text: String) -> String {
     text.chars().map(escaped).collect()
 }
 
-/// The answer of a reader that refuses a text.
-pub(super) fn refuse<T>(what: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+pub(crate) fn refuse<T>(what: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong::new(what, help))
 }

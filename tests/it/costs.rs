@@ -1,0 +1,43 @@
+//! What a renewal costs, counted.
+
+use std::fs;
+
+use super::support::World;
+
+/// What the renewal of a disabled webhook commits, from the list that shows it on, without a resync.
+fn commits(sinks: &[&str]) -> Vec<String> {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let log = world.path("points");
+    world.daemon.env("PROTIME_WEBHOOKD_CRASH_LOG", log.to_str().unwrap());
+    let mut config = world.config(&["clockings"]);
+    config.daemon = config.daemon.replace("* * * * * *", "0 0 0 1 1 *");
+    config.webhooks[0].resync = "kind = \"none\"".to_owned();
+    let sink = |name: &&str| format!("kind = \"file\"\npath = \"{}\"", world.path(name).display());
+    config.webhooks[0].sinks = sinks.iter().map(sink).collect();
+    world.start(&config);
+    let rests = |version: u64| {
+        world.eventually("it is renewed and rests", || {
+            let webhook = world.daemon.webhook("clockings");
+            let rests = webhook["state"] == "active" && webhook["renewal"].is_null();
+            (rests && webhook["key"]["version"] == version).then_some(())
+        });
+    };
+    rests(1);
+    // The list that shows it for the first time.
+    world.daemon.control.post("/v1/poll");
+    fs::remove_file(&log).unwrap();
+    world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
+    world.daemon.control.post("/v1/poll");
+    rests(2);
+    world.daemon.stop();
+    let points = fs::read_to_string(&log).unwrap();
+    let commit = |point: &str| Some(point.strip_prefix("store:")?.strip_suffix(":after")?.to_owned());
+    points.lines().filter_map(commit).collect()
+}
+
+#[test]
+fn a_renewal_is_committed_only_where_something_lies_between() {
+    assert_eq!(commits(&[]), ["apply_list", "start_post", "store_answer"]);
+    let with_a_sink = ["apply_list", "start_post", "store_answer", "start_delivery", "delivery_ended"];
+    assert_eq!(commits(&["key"]), with_a_sink);
+}
