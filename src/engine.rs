@@ -113,7 +113,7 @@ impl Engine {
 
     pub(crate) fn put_in_force(&self, setup: Setup) {
         self.current.send_replace(Arc::new(setup));
-        self.shared.store.look_at(Changed::All);
+        self.shared.store.look_at(Changed::all());
     }
 
     /// Asks every tenant for its list, and looks whether every key file is still what it should be.

@@ -124,9 +124,9 @@ impl Service {
         Ok(Some(report::History { renewals: self.store.history(procedure.webhook.id, limit).await? }))
     }
 
-    pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Keys>, Unavailable> {
+    pub(crate) async fn key(&self, path: &WebhookPath) -> Result<Option<Arc<Keys>>, Unavailable> {
         let Some(procedure) = self.procedure(path) else { return Ok(None) };
-        Ok(Some(self.store.keys(procedure.webhook.id).await?))
+        Ok(Some(self.store.known(procedure.webhook.id).await?.keys))
     }
 
     /// Changes whenever a key was rotated: wait for it, then ask for the key again.

@@ -7,19 +7,21 @@
 //!
 //! In reading order: [`lock`], [`schema`] and [`writer`] open the database and own it; [`state`] lays a webhook out
 //! in rows; [`load`] and [`commit`] are the two directions; [`configuration`], [`keys`], [`answers`] and
-//! [`cursors`] are what is stored beside a state; [`change_feed`] is what others are told from, and [`changes`] says
-//! of whom; [`emergency`] is for the day on which the database refuses a key.
+//! [`cursors`] are what is stored beside a state; [`changes`] is what others are told from, and [`published`] what
+//! they are given without a read; [`history`] is what the journal keeps; [`emergency`] is for the day on which the
+//! database refuses a key.
 
 mod answers;
-mod change_feed;
 mod changes;
 mod commit;
 mod configuration;
 mod cursors;
 mod emergency;
+mod history;
 mod keys;
 mod load;
 mod lock;
+mod published;
 mod schema;
 mod state;
 mod writer;
@@ -28,7 +30,7 @@ mod writer;
 mod tests;
 
 use std::{
-    fs, io,
+    fs, io, mem,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicI64},
@@ -36,12 +38,14 @@ use std::{
 };
 
 pub(crate) use answers::Answer;
-pub(crate) use changes::Changed;
-use changes::Changes;
+pub(crate) use changes::{Changed, Written};
+use changes::{Changes, Effect};
 pub(crate) use commit::{Commit, Look, OfTenant};
 pub(crate) use configuration::Configured;
 pub(crate) use cursors::Move;
 pub(crate) use keys::{Keys, StoredKey};
+pub(crate) use published::Known;
+use published::Published;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use writer::Worker;
 
@@ -113,6 +117,7 @@ pub(crate) struct Store {
     /// Reads keys: a caller that judges an event never waits for one that reads everything.
     key_reader: Worker,
     changes: Changes,
+    published: Published,
     /// The newest number of a renewal.
     renewals: Arc<AtomicI64>,
     state_dir: PathBuf,
@@ -153,6 +158,7 @@ impl Store {
                     reader,
                     key_reader,
                     changes: Changes::new(),
+                    published: Published::new(),
                     renewals: Arc::new(AtomicI64::new(newest)),
                     state_dir: state_dir.to_owned(),
                 })
@@ -160,18 +166,23 @@ impl Store {
             .map_err(|source| OpenError::Io { path, source })
     }
 
-    /// Runs a change in a transaction that is on disk when this returns; `name` is its failpoint's. It says which
-    /// webhooks it has changed; `None`: it has turned out to be no change, and nothing was committed.
+    /// Runs a change in a transaction that is on disk when this returns; `name` is its failpoint's. It says what it
+    /// has changed; `None`: it has turned out to be no change, and nothing was committed.
     async fn write<T, F>(&self, name: &'static str, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<(T, Option<Changed>), StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<(T, Option<Effect>), StoreError> + Send + 'static,
     {
         failpoint::hit(&format!("store:{name}:before"));
-        let told = self.changes.clone();
-        let done = move |(_, changed): &(T, Option<Changed>)| told.add(changed.clone().unwrap_or_default());
-        let (outcome, changed) = self.writer.run(change, done).await?;
-        if changed.is_some() {
+        let (published, changes) = (self.published.clone(), self.changes.clone());
+        let done = move |(_, effect): &mut (T, Option<Effect>)| {
+            if let Some(effect) = effect {
+                published.publish(effect);
+                changes.add(mem::take(&mut effect.changed));
+            }
+        };
+        let (outcome, effect) = self.writer.run(change, done).await?;
+        if effect.is_some() {
             failpoint::hit(&format!("store:{name}:after"));
         }
         Ok(outcome)

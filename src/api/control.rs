@@ -4,6 +4,8 @@
 //! answered as soon as there is a newer one. The wait begins before the key is read, so that no
 //! rotation falls between the two.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json, Router,
     extract::{DefaultBodyLimit, State},
@@ -94,7 +96,7 @@ async fn key(
     }
 }
 
-async fn known(source: &Source, path: &WebhookPath) -> Result<Keys, Problem> {
+async fn known(source: &Source, path: &WebhookPath) -> Result<Arc<Keys>, Problem> {
     source.service.key(path).await?.ok_or_else(|| Problem::unknown_webhook(path))
 }
 

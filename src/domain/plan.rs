@@ -21,7 +21,7 @@ use crate::domain::{
     webhook::RemoteStatus,
 };
 
-pub(crate) use evidence::{delivers, differs, end_of, next_end, next_look, proves, unsettled};
+pub(crate) use evidence::{delivers, differs, end_of, next_end, next_look, proves, repeats_until, unsettled};
 use evidence::{is_cut_short, may_hide_another};
 
 /// How long a status that is neither `Enabled` nor `Disabled` is watched before it counts as disabled.

@@ -129,13 +129,17 @@ impl WebhookState {
 
     /// The state with what its tenant's last list adds to it, which is stored once for all webhooks of the tenant.
     pub(crate) fn seen_in(mut self, list: LastList) -> Self {
+        self.see_in(list);
+        self
+    }
+
+    pub(crate) fn see_in(&mut self, list: LastList) {
         if self.standing != Standing::No {
-            self.remote = self.remote.seen(list.asked_at);
+            self.remote.see(list.asked_at);
         }
         if self.standing == Standing::Proven {
             self.proven_at = self.proven_at.max(list.asked_at_protime);
         }
-        self
     }
 
     /// When the unplanned POSTs of the last day began that may have had an effect, oldest first, on our clock.
@@ -211,21 +215,21 @@ pub(crate) enum Remote {
 }
 
 impl Remote {
-    /// The same, seen at another time.
-    fn seen(&self, seen_at: Timestamp) -> Self {
-        match self.clone() {
-            Self::NeverAsked => Self::NeverAsked,
-            Self::Absent { .. } => Self::Absent { seen_at },
-            Self::Listed(listed) => Self::Listed(ListedWebhook { seen_at, ..listed }),
+    /// It was seen as it is at another time.
+    fn see(&mut self, at: Timestamp) {
+        match self {
+            Self::NeverAsked => {}
+            Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) => *seen_at = at,
         }
     }
 
     /// The same, seen when another was.
     pub(crate) fn seen_as(&self, other: &Self) -> Self {
-        match other {
-            Self::NeverAsked => self.clone(),
-            Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) => self.seen(*seen_at),
+        let mut same = self.clone();
+        if let Self::Absent { seen_at } | Self::Listed(ListedWebhook { seen_at, .. }) = other {
+            same.see(*seen_at);
         }
+        same
     }
 }
 

@@ -109,7 +109,7 @@ impl fmt::Display for ExternalReference {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub(crate) enum RemoteStatus {
     Enabled,
@@ -159,7 +159,7 @@ pub(crate) fn same_id(one: &str, other: &str) -> bool {
     normalized_id(one) == normalized_id(other)
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RemoteWebhook {
     /// Protime's id; it may change with every renewal.
     pub(crate) id: String,

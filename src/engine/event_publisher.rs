@@ -5,8 +5,9 @@
 //! that is over before anyone could have looked is no line in the log.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     mem,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,26 +25,31 @@ use crate::{
         event::{Event, Kind},
         journal::{Entry, InRenewal, What},
         report::{Problem, State, Webhook},
-        state::WebhookId,
+        state::{WebhookId, WebhookState},
         webhook::{TenantName, WebhookPath},
     },
     renewal::poller::Condition,
-    store::{Changed, StoreError},
+    store::{Changed, StoreError, Written},
     views::health,
 };
 
 /// The tenants are compared at most so often while no one asks.
 const COMPARE: Duration = Duration::from_secs(1);
 
+/// So many webhooks are read at a time where all of them are looked at.
+const PAGE: u32 = 500;
+
 /// A problem is worth a line once it lasts so long.
 const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct EventPublisher {
-    /// What was published of the change feed; `None`: everything up to now counts as published.
-    position: Option<i64>,
-    /// What is still to be looked at, also when the look at it failed or was given up.
+    /// Whether every webhook was looked at once; what has happened before counts as published.
+    began: bool,
+    /// What is still to be published, also when the look at it failed or was given up.
     changed: Changed,
+    /// While every webhook is looked at, a page at a time: the last one that was.
+    all_behind: Option<WebhookId>,
     overview: Overview,
     /// What each tenant had last that its webhooks' states depend on.
     conditions: HashMap<TenantName, Condition>,
@@ -81,6 +87,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         published.borrow_and_update();
         let sleep = look(&engine).await;
         engine.forget_old_snapshot();
+        engine.shared.store.forget_idle();
         tokio::select! {
             _changed = changes.changed() => {}
             // A poll that failed changes no webhook, but states.
@@ -106,62 +113,76 @@ async fn look(engine: &Engine) -> Duration {
 
 impl EventPublisher {
     async fn look(&mut self, engine: &Engine, trigger: Trigger) -> Result<(), StoreError> {
-        let store = &engine.shared.store;
-        let position = match self.position {
-            Some(position) => position,
-            None => store.feed_end().await?,
-        };
-        if self.position.is_none() {
-            self.changed = Changed::All;
-        }
         // Before the setup: one that comes into force has every webhook looked at.
-        self.changed.add(store.take_changed());
+        self.changed.add(engine.shared.store.take_changed());
+        if !self.began && self.all_behind.is_none() {
+            self.changed = Changed::all();
+        }
         let setup = engine.setup();
-        self.changed.add(Changed::Webhooks(self.overview.due(clock::now())));
+        self.changed.looks.extend(self.overview.due(clock::now()));
         self.skipped =
             trigger == Trigger::Change && self.compared_at.is_some_and(|at| at.elapsed() < COMPARE);
         if !self.skipped {
             self.compare_tenants(&setup);
         }
-        if !self.changed.is_empty() {
-            self.publish_changes(engine, &setup, position).await?;
+        while !self.changed.is_empty() || self.all_behind.is_some() {
+            self.publish_changes(engine).await?;
         }
+        self.began = true;
         if !self.skipped {
             self.note_problems(&setup);
         }
         Ok(())
     }
 
-    async fn publish_changes(
-        &mut self,
-        engine: &Engine,
-        setup: &Setup,
-        position: i64,
-    ) -> Result<(), StoreError> {
-        let is_first = self.position.is_none();
+    /// Publishes what has changed, and looks at those of whom more is wanted, but no more than a page of all.
+    async fn publish_changes(&mut self, engine: &Engine) -> Result<(), StoreError> {
         let store = &engine.shared.store;
-        let feed = store.feed(position, self.changed.clone()).await?;
-        // From here on nothing waits, so that no one who gives up leaves a half.
-        self.position = Some(feed.position);
-        let of_all = mem::take(&mut self.changed) == Changed::All;
-        // Only then the states: what is known of a webhook may be of its next renewal already.
-        let mut newest: HashMap<WebhookId, InRenewal> = HashMap::new();
-        for (id, path, entry) in &feed.entries {
-            publish_entry(engine, path, entry);
-            newest.extend(entry.renewal.map(|renewal| (*id, renewal)));
+        if mem::take(&mut self.changed.all) {
+            self.all_behind = Some(WebhookId(0));
         }
-        let mut present = HashSet::new();
-        for state in &feed.states {
+        let mut read = match self.all_behind {
+            Some(last) => store.states_behind(last, PAGE).await?,
+            None => Vec::new(),
+        };
+        let all_behind = read.last().map(|state| state.id);
+        if !self.changed.looks.is_empty() {
+            read.extend(store.states_by_id(&self.changed.looks).await?);
+        }
+        if !read.is_empty() {
+            // A state that is younger than what was told would tell the end of what was not told yet.
+            store.caught_up().await;
+            self.changed.add(store.take_changed());
+        }
+        // From here on nothing waits, so that no one who gives up leaves a half.
+        let changed = mem::take(&mut self.changed);
+        self.changed.all = changed.all;
+        let setup = engine.setup();
+        // What was written is as young as what was read, or younger.
+        let mut states: HashMap<WebhookId, Arc<WebhookState>> =
+            read.into_iter().map(|state| (state.id, Arc::new(state))).collect();
+        let mut newest: HashMap<WebhookId, InRenewal> = HashMap::new();
+        let mut order: Vec<WebhookId> = states.keys().copied().collect();
+        for Written { state, journal, .. } in changed.written {
+            for entry in &journal {
+                publish_entry(engine, &state.path, entry);
+                newest.extend(entry.renewal.map(|renewal| (state.id, renewal)));
+            }
+            order.push(state.id);
+            states.insert(state.id, state);
+        }
+        // Only then the states, and each once.
+        for state in order.into_iter().filter_map(|id| states.remove(&id)) {
             let Some(procedure) = setup.procedures.get(&state.id) else { continue };
-            present.insert(state.id);
-            let (view, before) = self.overview.judge(state, procedure);
-            if !is_first && before != Some(view.state) {
+            let (view, before) = self.overview.judge(&state, procedure);
+            if (self.began || before.is_some()) && before != Some(view.state) {
                 publish_state(engine, &state.path, view, before, newest.get(&state.id).copied());
             }
         }
-        if of_all {
-            self.overview.keep(&present);
+        if self.all_behind.is_some() && all_behind.is_none() {
+            self.overview.retain(|id| setup.procedures.contains_key(&id));
         }
+        self.all_behind = all_behind;
         Ok(())
     }
 
@@ -182,7 +203,7 @@ impl EventPublisher {
             let condition = tenant.condition();
             if self.conditions.get(&tenant.name) != Some(&condition) {
                 self.conditions.insert(tenant.name.clone(), condition);
-                self.changed.add(Changed::Webhooks(tenant.webhooks().collect()));
+                self.changed.looks.extend(tenant.webhooks());
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Law: a webhook is judged when something of it has changed or when its time has come, never because someone
 //! asks how all of them are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -63,10 +63,10 @@ impl Overview {
     }
 
     /// Forgets all but these.
-    pub(super) fn keep(&mut self, present: &HashSet<WebhookId>) {
-        self.webhooks.retain(|id, _| present.contains(id));
-        self.problems.retain(|id, _| present.contains(id));
-        self.deadlines.retain(|(_, id)| present.contains(id));
+    pub(super) fn retain(&mut self, is_present: impl Fn(WebhookId) -> bool) {
+        self.webhooks.retain(|id, _| is_present(*id));
+        self.problems.retain(|id, _| is_present(*id));
+        self.deadlines.retain(|(_, id)| is_present(*id));
     }
 
     /// Those whose time has come.

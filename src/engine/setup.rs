@@ -125,7 +125,8 @@ impl Setup {
     /// A file may be gone, because `/run` is emptied at boot or because someone removed it.
     pub(crate) async fn inspect_sinks(&self) -> Result<(), StoreError> {
         let store = &self.shared.store;
-        for tenant in &self.tenants {
+        let has_sinks = |tenant: &&Arc<Tenant>| tenant.has_sinks();
+        for tenant in self.tenants.iter().filter(has_sinks) {
             let keys = store.current_keys(&tenant.name).await?;
             for state in store.states_of(&tenant.name).await? {
                 let Some((procedure, key)) = self.procedures.get(&state.id).zip(keys.get(&state.id)) else {

@@ -69,6 +69,10 @@ impl Listing {
         }
     }
 
+    pub(super) fn webhooks(&self) -> &[RemoteWebhook] {
+        &self.webhooks
+    }
+
     /// How finely the list writes times, by the finest of them.
     pub(super) fn grain(&self) -> Grain {
         let ends = self.webhooks.iter().filter_map(|webhook| webhook.valid_until);

@@ -62,7 +62,7 @@ impl Bench {
 
     pub(crate) async fn state(&self, path: &str) -> WebhookState {
         let id = self.service.procedure(&named(path)).expect("known").webhook.id;
-        self.service.store.state(id).await.expect("reads")
+        WebhookState::clone(&self.service.store.state(id).await.expect("reads"))
     }
 
     async fn happen(&self, path: &str, event: &Event) -> WebhookState {

@@ -17,7 +17,7 @@ use crate::{
     clock,
     domain::{key::WebhookKey, renewal::Stage, state::WebhookState, webhook::WebhookPath},
     renewal::procedure::Procedure,
-    store::Keys,
+    store::{Keys, Known},
 };
 
 /// How long a mismatch waits for a key that is on its way.
@@ -56,7 +56,7 @@ impl Service {
         loop {
             rotations.borrow_and_update();
             // In this order: a key that arrives between the two ends the waiting at the next look.
-            let (state, keys) = self.store.state_then_keys(procedure.webhook.id).await?;
+            let Known { state, keys } = self.store.known(procedure.webhook.id).await?;
             if let Some(key_version) = self.signer(&keys, authorization, body) {
                 return Ok(Some(Verdict::Valid { key_version }));
             }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
-    Store, StoreError, commit,
+    Changed, Store, StoreError, commit,
     commit::Commit,
     state::{millis, moment},
 };
@@ -42,10 +42,12 @@ impl Store {
             if !current || commit.transition.spent != Some(answer.post) {
                 insert(connection, &answer, now)?;
             }
-            if current {
-                commit::write(connection, &commit)?;
-            }
-            Ok((current, Some(answer.webhook.into())))
+            let changed = if current {
+                Changed { written: vec![commit::write(connection, commit)?], ..Changed::default() }
+            } else {
+                answer.webhook.into()
+            };
+            Ok((current, Some(changed.into())))
         })
         .await
     }

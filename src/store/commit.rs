@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
-    Changed, Store, StoreError, cursors,
+    Changed, Store, StoreError, Written,
+    changes::Effect,
+    cursors,
     cursors::Move,
     keys,
     state::{self, millis},
@@ -70,9 +72,8 @@ impl Store {
                     return Ok((false, None));
                 }
             }
-            for commit in &commits {
-                write(connection, commit)?;
-            }
+            let written = commits.into_iter().map(|commit| write(connection, commit));
+            let changed = Changed { written: written.collect::<Result<_, _>>()?, ..Changed::default() };
             match &tenant {
                 None => {}
                 Some(OfTenant::Listed(tenant, list, looks)) => {
@@ -93,8 +94,7 @@ impl Store {
                         .execute((tenant.as_str(), after_end))?;
                 }
             }
-            let ids = commits.iter().map(|commit| commit.transition.state.id).collect();
-            Ok((true, Some(Changed::Webhooks(ids))))
+            Ok((true, Some(Effect { changed, of_tenant: tenant, ..Effect::default() })))
         };
         self.write(name, change).await
     }
@@ -118,7 +118,7 @@ pub(super) fn is_current(connection: &Connection, state: &WebhookState) -> Resul
 }
 
 /// Writes a commit whose predecessor is what is stored.
-pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
+pub(super) fn write(connection: &Connection, commit: Commit) -> Result<Written, StoreError> {
     let Transition { state, journal, key, spent } = &commit.transition;
     connection
         .prepare_cached(
@@ -146,7 +146,9 @@ pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), Stor
     if let Some(post) = spent {
         forget_answer(connection, *post)?;
     }
-    cursors::apply(connection, state.id, &commit.moves)
+    cursors::apply(connection, state.id, &commit.moves)?;
+    let keys = key.as_ref().map(|_| keys::stored(connection, state.id)).transpose()?;
+    Ok(Written::new(commit.transition, keys))
 }
 
 pub(super) fn forget_answer(connection: &Connection, post: PostId) -> Result<(), StoreError> {

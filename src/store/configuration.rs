@@ -25,7 +25,7 @@ pub(crate) struct Configured {
 }
 
 /// What is stored of a webhook that is configured, or was.
-struct Known {
+struct Stored {
     id: WebhookId,
     configured: bool,
     fingerprint: Option<i64>,
@@ -49,7 +49,7 @@ impl Store {
                 let Configured { path, pair, fingerprint, .. } = webhook;
                 let of = (path.tenant.as_str().to_owned(), pair.clone());
                 let id = match known.remove(&of) {
-                    Some(Known { id, configured: true, fingerprint: before, needs_operator: false })
+                    Some(Stored { id, configured: true, fingerprint: before, needs_operator: false })
                         if before.is_some() && before == *fingerprint =>
                     {
                         id
@@ -65,7 +65,7 @@ impl Store {
             for left in known.values().filter(|known| known.configured) {
                 change(connection, &state::of(connection, left.id)?, &Event::Left, now)?;
             }
-            Ok((ids, Some(Changed::All)))
+            Ok((ids, Some(Changed::all().into())))
         })
         .await
     }
@@ -83,7 +83,7 @@ impl Store {
             // What is not said of its sinks stays as it is.
             let sinks = state::of(connection, id)?.sinks.into_iter().map(|outbox| outbox.sink).collect();
             configure(connection, id, &Configured { sinks, ..webhook }, now)?;
-            Ok((id, Some(id.into())))
+            Ok((id, Some(Changed::all().into())))
         })
         .await
     }
@@ -96,7 +96,7 @@ impl Store {
                 WHERE webhook_id = id AND (json_extract(outbox, '$.started_at') IS NOT NULL \
                 OR json_extract(outbox, '$.failure') IS NOT NULL))";
             change_all(connection, lively, &Event::Restarted, now)?;
-            Ok(((), Some(Changed::All)))
+            Ok(((), Some(Changed::all().into())))
         })
         .await
     }
@@ -109,7 +109,7 @@ impl Store {
                 "UPDATE webhook SET next_action_at = ? WHERE configured = 1",
                 [state::millis(now)],
             )?;
-            Ok(((), Some(Changed::All)))
+            Ok(((), Some(Changed::all().into())))
         })
         .await
     }
@@ -148,11 +148,14 @@ fn change(
 ) -> Result<(), StoreError> {
     // Nothing here depends on Protime's clock.
     let transition: Transition = apply(state, event, Now { local: now, protime: now });
-    if transition.changes(state) { commit::write(connection, &transition.into()) } else { Ok(()) }
+    if transition.changes(state) {
+        commit::write(connection, transition.into())?;
+    }
+    Ok(())
 }
 
 /// Every webhook that is stored, by its tenant and its pair.
-fn known(connection: &Connection) -> Result<HashMap<(String, Pair), Known>, StoreError> {
+fn known(connection: &Connection) -> Result<HashMap<(String, Pair), Stored>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT tenant, destination_url, collection, id, configured, configured_as, \
          coalesce(json_extract(state, '$.retry.kind') = 'needs_operator', 0) FROM webhook",
@@ -161,7 +164,7 @@ fn known(connection: &Connection) -> Result<HashMap<(String, Pair), Known>, Stor
     let mut known = HashMap::new();
     while let Some(row) = rows.next()? {
         let pair = Pair { destination_url: row.get(1)?, collection: row.get(2)? };
-        let webhook = Known {
+        let webhook = Stored {
             id: WebhookId(row.get(3)?),
             configured: row.get(4)?,
             fingerprint: row.get(5)?,

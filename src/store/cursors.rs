@@ -9,7 +9,8 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
-    Changed, Store, StoreError,
+    Store, StoreError,
+    changes::Effect,
     state::{from_json, to_json},
 };
 use crate::domain::{
@@ -44,7 +45,7 @@ impl Store {
     pub(crate) async fn move_cursor(&self, id: WebhookId, one: Move) -> Result<(), StoreError> {
         self.write("move_cursor", move |connection| {
             apply(connection, id, &[one])?;
-            Ok(((), Some(Changed::default())))
+            Ok(((), Some(Effect::default())))
         })
         .await
     }

@@ -149,7 +149,7 @@ fn store(connection: &Connection, file: EmergencyFile) -> Result<bool, StoreErro
                 references: file.references,
             };
             answers::insert(connection, &answer, now)?;
-            commit::write(connection, &transition.into())?;
+            commit::write(connection, transition.into())?;
         }
         Ok(waits)
     })();

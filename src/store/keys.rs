@@ -7,11 +7,11 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Store, StoreError,
-    state::{self, millis, moment, optional_moment},
+    state::{millis, moment, optional_moment},
 };
 use crate::domain::{
     key::WebhookKey,
-    state::{Registration, WebhookId, WebhookState},
+    state::{Registration, WebhookId},
     webhook::TenantName,
 };
 
@@ -34,16 +34,6 @@ pub(crate) struct StoredKey {
 }
 
 impl Store {
-    pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
-        self.key_reader.run(move |connection| stored(connection, id), |_| {}).await
-    }
-
-    /// What is known of a webhook, and after it its keys.
-    pub(crate) async fn state_then_keys(&self, id: WebhookId) -> Result<(WebhookState, Keys), StoreError> {
-        let both = move |connection: &Connection| Ok((state::of(connection, id)?, stored(connection, id)?));
-        self.key_reader.run(both, |_| {}).await
-    }
-
     /// The current keys of a tenant's webhooks.
     pub(crate) async fn current_keys(
         &self,
@@ -77,7 +67,7 @@ fn read(row: &Row<'_>, from: usize) -> Result<StoredKey, StoreError> {
     })
 }
 
-fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
+pub(super) fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT version, key, rotated_at, retired_at FROM key WHERE webhook_id = ? ORDER BY version DESC",
     )?;

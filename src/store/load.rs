@@ -1,11 +1,13 @@
 //! Loading states: of one webhook, of a tenant, of all; and who is due.
 
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use jiff::Timestamp;
 
 use super::{
-    Changed, Look, Store, StoreError, commit,
+    Look, Store, StoreError,
+    changes::Effect,
+    commit,
     state::{self, millis, optional_moment},
 };
 use crate::domain::{
@@ -15,8 +17,31 @@ use crate::domain::{
 };
 
 impl Store {
-    pub(crate) async fn state(&self, id: WebhookId) -> Result<WebhookState, StoreError> {
-        self.read(move |connection| state::of(connection, id)).await
+    /// What is known of these webhooks, as far as they are configured.
+    pub(crate) async fn states_by_id(
+        &self,
+        ids: &BTreeSet<WebhookId>,
+    ) -> Result<Vec<WebhookState>, StoreError> {
+        let ids = state::to_json(&ids.iter().map(|id| id.0).collect::<Vec<i64>>())?;
+        self.read(move |connection| {
+            state::select(connection, "configured = 1 AND id IN (SELECT value FROM json_each(?))", &[&ids])
+        })
+        .await
+    }
+
+    /// What is known of the configured webhooks behind this one, so many at a time, in the order of their numbers.
+    pub(crate) async fn states_behind(
+        &self,
+        id: WebhookId,
+        limit: u32,
+    ) -> Result<Vec<WebhookState>, StoreError> {
+        self.read(move |connection| {
+            let page = "id IN (SELECT id FROM webhook WHERE configured = 1 AND id > ? ORDER BY id LIMIT ?)";
+            let mut states = state::select(connection, page, &[&id.0, &limit])?;
+            states.sort_by_key(|state| state.id);
+            Ok(states)
+        })
+        .await
     }
 
     /// What is known of every configured webhook, by tenant and name.
@@ -110,7 +135,8 @@ impl Store {
     /// the decision must be taken again.
     pub(crate) async fn schedule(&self, look: Look) -> Result<bool, StoreError> {
         self.write("schedule", move |connection| {
-            Ok((commit::schedule(connection, look)?, Some(Changed::default())))
+            let scheduled = commit::schedule(connection, look)?;
+            Ok((scheduled, Some(if scheduled { look.into_effect() } else { Effect::default() })))
         })
         .await
     }

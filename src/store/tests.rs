@@ -2,9 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-mod change_feed;
+mod changes;
 mod commits;
 mod cursors;
+mod history;
 mod opening;
 mod upgrade;
 
@@ -82,8 +83,12 @@ impl Bench {
         Self { store, id, dir }
     }
 
+    /// What is known of it in memory, which must be what is on disk.
     async fn state(&self) -> WebhookState {
-        self.store.state(self.id).await.expect("reads")
+        let known = self.store.state(self.id).await.expect("reads");
+        let stored = self.store.states_by_id(&[self.id].into()).await.expect("reads");
+        assert_eq!(*known, stored[0]);
+        WebhookState::clone(&known)
     }
 
     async fn happen(&self, event: &Event, second: i64) -> WebhookState {

@@ -54,7 +54,7 @@ impl Worker {
     pub(super) async fn run<T, F>(
         &self,
         action: F,
-        done: impl FnOnce(&T) + Send + 'static,
+        done: impl FnOnce(&mut T) + Send + 'static,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -65,8 +65,8 @@ impl Worker {
             let outcome = connection.and_then(action);
             let keep = outcome.is_ok();
             let reply: Reply = Box::new(move |committed| {
-                let outcome = committed.and(outcome);
-                if let Ok(outcome) = &outcome {
+                let mut outcome = committed.and(outcome);
+                if let Ok(outcome) = &mut outcome {
                     done(outcome);
                 }
                 // A caller that went away no longer wants to know; its change is on disk all the same.

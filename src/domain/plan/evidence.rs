@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     grain::Grain,
     renewal::Stage,
-    state::{ListedWebhook, Now, Registration, Remote, SETTLING, WebhookState},
+    state::{ListedWebhook, Now, Registration, Remote, SETTLING, Standing, WebhookState},
     webhook::{RemoteStatus, same_id},
 };
 
@@ -116,6 +116,19 @@ pub(crate) fn proves(state: &WebhookState, now: Now, asked_at: Timestamp) -> boo
         state.active.as_ref().is_none_or(|active| matches!(active.stage, Stage::Resync | Stage::Post));
     let certain = state.recheck.is_none() && !state.has_outstanding();
     fresh && quiet && certain && state.is_known_everywhere() && delivers(state, now)
+}
+
+/// Until when, on our clock, a list that shows of a webhook what this one has shown says nothing new of it, should
+/// nothing happen to it; `None`: the next one may. With its end a webhook stops to prove anything, and a list that is
+/// compared sooner after a rotation does not see all of it.
+pub(crate) fn repeats_until(state: &WebhookState, now: Now) -> Option<Timestamp> {
+    let (Remote::Listed(listed), Some(registration)) = (&state.remote, &state.registration) else {
+        return None;
+    };
+    let rests = state.active.is_none() && state.standing == Standing::Proven;
+    let is_clear = proves(state, now, listed.seen_at) && !registration.is_settling(listed.seen_at);
+    let end = end_of(registration, listed).map_or(Timestamp::MAX, |end| now.local_of(end));
+    (rests && is_clear).then_some(end)
 }
 
 /// When to look again at a list that came soon after our POST and is not believed, because it shows what

@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::Tenant;
+use super::{Tenant, repeated::Compared};
 use crate::{
     domain::{
         onward::onward,
-        plan::{Action, is_in_time, plan},
+        plan::{Action, is_in_time, plan, repeats_until},
         state::{LastList, Remote, WebhookId, WebhookState},
         transition::{Event, Seen, apply},
         webhook::{ExternalReference, RemoteWebhook},
@@ -30,6 +30,9 @@ impl Tenant {
         list: LastList,
     ) -> Result<bool, StoreError> {
         let (now, pairs) = (self.now(), self.pairs());
+        // Before they are read.
+        let writes = self.store.writes_of(&self.name);
+        let mut until = Some(Timestamp::MAX);
         let (mut commits, mut looks): (Vec<Commit>, Vec<_>) = (Vec::new(), Vec::new());
         for state in self.store.states_of(&self.name).await? {
             let Some(post_marks) = before.get(&state.id) else { continue };
@@ -44,15 +47,19 @@ impl Tenant {
             let transition = apply(&state, &event, now);
             let changes = transition.changes(&state);
             let Some(webhook) = webhook else {
+                until = None;
                 commits.extend(changes.then(|| transition.into()));
                 continue;
             };
             if changes {
+                until = None;
                 commits.push(onward(transition, &state, &webhook.policy, now).into());
                 continue;
             }
             let (id, revision, at) = (state.id, state.revision, state.next_action_at);
-            let next = match plan(&state.seen_in(list), &webhook.policy, now) {
+            let state = state.seen_in(list);
+            until = until.min(repeats_until(&state, now));
+            let next = match plan(&state, &webhook.policy, now) {
                 Action::Wait { until, .. } => until,
                 _ => Some(now.local),
             };
@@ -61,7 +68,10 @@ impl Tenant {
             }
         }
         let of_tenant = OfTenant::Listed(self.name.clone(), list, looks);
-        self.store.commit("apply_list", commits, Some(of_tenant)).await
+        let taken = self.store.commit("apply_list", commits, Some(of_tenant)).await?;
+        *self.lock_compared() =
+            until.filter(|_| taken).map(|until| Compared::new(listing.webhooks(), writes, until));
+        Ok(taken)
     }
 
     fn seen(&self, entry: Option<RemoteWebhook>, post_marks: u64, listing: &Listing, list: LastList) -> Seen {

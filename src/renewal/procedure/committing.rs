@@ -2,6 +2,8 @@
 //!
 //! Law: what is said is in the journal, and is said after it is on disk.
 
+use std::sync::Arc;
+
 use super::Procedure;
 use crate::{
     domain::{
@@ -70,7 +72,7 @@ impl Procedure {
         name: &'static str,
         outcome: &Event,
         moves: &[Move],
-    ) -> Result<WebhookState, StoreError> {
+    ) -> Result<Arc<WebhookState>, StoreError> {
         loop {
             let state = self.store.state(self.webhook.id).await?;
             let transition = self.apply(&state, outcome);
@@ -80,7 +82,7 @@ impl Procedure {
                 }
                 return Ok(state);
             }
-            let state = transition.state.clone();
+            let state = Arc::new(transition.state.clone());
             if self.commit(name, Commit { transition, moves: moves.to_vec() }).await? {
                 return Ok(state);
             }

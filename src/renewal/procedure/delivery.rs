@@ -4,6 +4,8 @@
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
 //! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
 
+use std::sync::Arc;
+
 use tokio::select;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +20,7 @@ use crate::{
     failpoint,
     handoff::KeySink,
     renewal::DATABASE_RETRY,
-    store::{StoreError, StoredKey},
+    store::{Known, StoreError, StoredKey},
 };
 
 impl Procedure {
@@ -56,11 +58,11 @@ impl Procedure {
     }
 
     /// Records that a sink is about to get the current key; `None` if it has it, or gets it already.
-    async fn start_delivery(&self, sink: &str) -> Result<Option<(WebhookState, StoredKey)>, StoreError> {
+    async fn start_delivery(&self, sink: &str) -> Result<Option<(Arc<WebhookState>, StoredKey)>, StoreError> {
         let begun = Event::DeliveryBegan(sink.to_owned());
         loop {
-            let state = self.store.state(self.webhook.id).await?;
-            let Some(key) = self.store.keys(self.webhook.id).await?.current else { return Ok(None) };
+            let Known { state, keys } = self.store.known(self.webhook.id).await?;
+            let Some(key) = keys.current.clone() else { return Ok(None) };
             let transition = self.apply(&state, &begun);
             if !transition.changes(&state) {
                 return Ok(None);
@@ -141,7 +143,11 @@ impl Procedure {
 
     /// Records the end of an attempt, however long the database refuses: until then the sink counts as
     /// being served. A stop ends the waiting; the next start knows that nothing runs.
-    async fn insist(&self, outcome: &Event, stop: &CancellationToken) -> Result<WebhookState, StoreError> {
+    async fn insist(
+        &self,
+        outcome: &Event,
+        stop: &CancellationToken,
+    ) -> Result<Arc<WebhookState>, StoreError> {
         loop {
             match self.record_outcome("delivery_ended", outcome, &[]).await {
                 Err(error) if !stop.is_cancelled() && !matches!(error, StoreError::Closed) => {

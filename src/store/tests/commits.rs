@@ -51,7 +51,7 @@ async fn a_rotation_is_whole_and_survives() {
     let Bench { store, id, dir } = bench;
     drop(store);
     let store = Store::open(dir.path()).expect("opens again");
-    assert_eq!(store.state(id).await.expect("reads"), before);
+    assert_eq!(*store.state(id).await.expect("reads"), before);
     let keys = store.keys(id).await.expect("reads");
     assert_eq!(keys.current.expect("current").key.expose(), "one");
     assert!(keys.previous.is_none());

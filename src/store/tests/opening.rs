@@ -87,7 +87,7 @@ async fn a_daemon_that_cannot_take_over_an_emergency_file_does_not_start() {
     other.execute_batch("ROLLBACK").expect("unlocks");
     drop(other);
     let store = Store::open(dir.path()).expect("opens");
-    assert_eq!(store.state(id).await.expect("reads").active.expect("open").stage, Stage::Rotate);
+    assert_eq!(store.state(id).await.expect("reads").active.as_ref().expect("open").stage, Stage::Rotate);
     let answer = store.answer(PostId(7)).await.expect("reads").expect("stored");
     assert_eq!(answer.body.as_slice(), b"{\"key\":\"k\"}");
     assert!(!file.exists());
@@ -104,7 +104,7 @@ async fn an_emergency_file_of_before_names_the_renewal() {
     fs::write(dir.path().join("rescued-answer-1.json"), json.to_string()).expect("writes");
     fs::remove_file(file).expect("removes");
     let store = Store::open(dir.path()).expect("opens");
-    assert_eq!(store.state(id).await.expect("reads").active.expect("open").stage, Stage::Rotate);
+    assert_eq!(store.state(id).await.expect("reads").active.as_ref().expect("open").stage, Stage::Rotate);
 }
 
 #[tokio::test]

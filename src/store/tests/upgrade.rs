@@ -49,7 +49,7 @@ async fn a_database_from_before_the_outboxes_goes_on() {
     assert!(state.has_key("file:/k") && !state.has_key("command:x"));
     assert_eq!(state.retry, None, "what was in the sink's way is not a failure of the webhook");
     let key = WebhookKey::new("two".to_owned()).expect("a key");
-    assert_eq!(state.registration.expect("kept").fingerprint, key.fingerprint());
+    assert_eq!(state.registration.as_ref().expect("kept").fingerprint, key.fingerprint());
 }
 
 #[tokio::test]
@@ -154,9 +154,9 @@ async fn a_state_in_the_words_of_before_is_read() {
     );
     let store = Store::open(dir.path()).expect("opens");
     let state = store.state(WebhookId(1)).await.expect("reads");
-    assert_eq!(state.registration.expect("kept").key_version, 4);
-    assert_eq!(state.active.expect("kept").stage, Stage::AwaitingSinks);
-    assert_eq!(state.retry.expect("kept").message, "no");
+    assert_eq!(state.registration.as_ref().expect("kept").key_version, 4);
+    assert_eq!(state.active.as_ref().expect("kept").stage, Stage::AwaitingSinks);
+    assert_eq!(state.retry.as_ref().expect("kept").message, "no");
     assert!(state.recheck.is_some());
     assert_eq!(store.cursor(WebhookId(1)).await.expect("reads").1.expect("kept").link, "l");
 }

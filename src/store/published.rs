@@ -1,0 +1,232 @@
+//! What is known of the webhooks that were asked for of late, in memory: a state and its keys are given without
+//! a look into the database.
+//!
+//! Laws: what is given is what is on disk; a commit is in it before its maker hears of it. What was read while
+//! something was committed is not kept, for it may be the older of the two. Nothing is kept that no one asks for.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Keys, Look, OfTenant, Store, StoreError,
+    changes::{Effect, Written},
+    keys, state,
+};
+use crate::domain::{
+    state::{LastList, WebhookId, WebhookState},
+    webhook::TenantName,
+};
+
+/// So many webhooks are kept at most: some tens of megabytes.
+const MOST: usize = 16_384;
+
+/// So long a webhook is kept of which no one asks.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What is known of a webhook, and after it its keys: they may be of a later commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) state: Arc<WebhookState>,
+    pub(crate) keys: Arc<Keys>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    state: Arc<WebhookState>,
+    /// `None`: not asked for yet.
+    keys: Option<Arc<Keys>>,
+    asked_at: Instant,
+}
+
+/// What was written since the start that is stored once for all webhooks of a tenant.
+#[derive(Debug, Default)]
+struct TenantFacts {
+    list: Option<LastList>,
+    after_end: Option<bool>,
+    /// How often something became of one of its webhooks.
+    writes: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    webhooks: HashMap<WebhookId, Kept>,
+    tenants: HashMap<TenantName, TenantFacts>,
+    /// How often something was written.
+    writes: u64,
+    /// How often all webhooks were.
+    writes_of_all: u64,
+    swept_at: Instant,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Published(Arc<Mutex<Inner>>);
+
+impl Published {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            webhooks: HashMap::new(),
+            tenants: HashMap::new(),
+            writes: 0,
+            writes_of_all: 0,
+            swept_at: Instant::now(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what was committed, and adds to its states what is stored once for their tenant.
+    pub(super) fn publish(&self, effect: &mut Effect) {
+        let mut inner = self.lock();
+        inner.writes += 1;
+        if effect.changed.all {
+            inner.webhooks.clear();
+            inner.writes_of_all += 1;
+        }
+        match &effect.of_tenant {
+            None => {}
+            Some(OfTenant::Listed(tenant, list, looks)) => {
+                inner.facts(tenant).list = Some(*list);
+                // Those among them that someone asks for are read again.
+                inner.webhooks.retain(|_, kept| kept.state.path.tenant != *tenant);
+                effect.scheduled.extend(looks);
+            }
+            Some(OfTenant::AfterEnd(tenant, after_end)) => {
+                let facts = inner.facts(tenant);
+                facts.after_end = Some(*after_end);
+                facts.writes += 1;
+                inner.webhooks.retain(|_, kept| kept.state.path.tenant != *tenant);
+            }
+        }
+        for look in &effect.scheduled {
+            if let Some(kept) = inner.webhooks.get_mut(&look.id)
+                && kept.state.revision == look.revision
+            {
+                Arc::make_mut(&mut kept.state).next_action_at = look.at;
+            }
+        }
+        for written in &mut effect.changed.written {
+            inner.write(written);
+        }
+    }
+
+    fn get(&self, id: WebhookId) -> Result<Known, u64> {
+        let mut inner = self.lock();
+        let writes = inner.writes;
+        let kept = inner.webhooks.get_mut(&id).ok_or(writes)?;
+        kept.asked_at = Instant::now();
+        let keys = kept.keys.as_ref().ok_or(writes)?;
+        Ok(Known { state: Arc::clone(&kept.state), keys: Arc::clone(keys) })
+    }
+
+    fn state(&self, id: WebhookId) -> Option<Arc<WebhookState>> {
+        let mut inner = self.lock();
+        let kept = inner.webhooks.get_mut(&id)?;
+        kept.asked_at = Instant::now();
+        Some(Arc::clone(&kept.state))
+    }
+
+    /// Keeps what was read, unless something was written after `writes` were.
+    fn keep(&self, known: &Known, writes: u64) {
+        let mut inner = self.lock();
+        if inner.writes == writes {
+            let id = known.state.id;
+            inner.insert(
+                id,
+                Kept {
+                    state: Arc::clone(&known.state),
+                    keys: Some(Arc::clone(&known.keys)),
+                    asked_at: Instant::now(),
+                },
+            );
+        }
+    }
+}
+
+impl Inner {
+    fn facts(&mut self, tenant: &TenantName) -> &mut TenantFacts {
+        if !self.tenants.contains_key(tenant) {
+            self.tenants.insert(tenant.clone(), TenantFacts::default());
+        }
+        self.tenants.entry(tenant.clone()).or_default()
+    }
+
+    fn write(&mut self, written: &mut Written) {
+        let facts = self.facts(&written.state.path.tenant);
+        facts.writes += 1;
+        let (list, after_end) = (facts.list, facts.after_end);
+        let state = Arc::make_mut(&mut written.state);
+        state.after_end = after_end.unwrap_or(state.after_end);
+        if let Some(list) = list {
+            state.see_in(list);
+        }
+        let id = written.state.id;
+        let before = self.webhooks.remove(&id);
+        let keys = written.keys.clone().or_else(|| before.as_ref().and_then(|kept| kept.keys.clone()));
+        let asked_at = before.map_or_else(Instant::now, |kept| kept.asked_at);
+        self.insert(id, Kept { state: Arc::clone(&written.state), keys, asked_at });
+    }
+
+    fn insert(&mut self, id: WebhookId, kept: Kept) {
+        if self.webhooks.len() < MOST || self.webhooks.contains_key(&id) {
+            self.webhooks.insert(id, kept);
+        }
+    }
+}
+
+impl Store {
+    pub(crate) async fn state(&self, id: WebhookId) -> Result<Arc<WebhookState>, StoreError> {
+        match self.published.state(id) {
+            Some(state) => Ok(state),
+            None => Ok(self.known(id).await?.state),
+        }
+    }
+
+    pub(crate) async fn keys(&self, id: WebhookId) -> Result<Keys, StoreError> {
+        Ok(Keys::clone(&self.known(id).await?.keys))
+    }
+
+    /// What is known of a webhook, and after it its keys.
+    pub(crate) async fn known(&self, id: WebhookId) -> Result<Known, StoreError> {
+        let writes = match self.published.get(id) {
+            Ok(known) => return Ok(known),
+            Err(writes) => writes,
+        };
+        let (state, keys) = self
+            .key_reader
+            .run(move |connection| Ok((state::of(connection, id)?, keys::stored(connection, id)?)), |_| {})
+            .await?;
+        let known = Known { state: Arc::new(state), keys: Arc::new(keys) };
+        self.published.keep(&known, writes);
+        Ok(known)
+    }
+
+    /// Counts the commits that a tenant's webhooks were written in, besides those that only say when to look at them.
+    pub(crate) fn writes_of(&self, tenant: &TenantName) -> u64 {
+        let inner = self.published.lock();
+        inner.writes_of_all + inner.tenants.get(tenant).map_or(0, |facts| facts.writes)
+    }
+
+    /// Forgets the webhooks that no one has asked for of late; they are read again when someone does.
+    pub(crate) fn forget_idle(&self) {
+        let mut inner = self.published.lock();
+        if inner.swept_at.elapsed() >= IDLE / 2 {
+            inner.swept_at = Instant::now();
+            inner.webhooks.retain(|_, kept| kept.asked_at.elapsed() < IDLE);
+            if inner.webhooks.is_empty() {
+                inner.webhooks = HashMap::new();
+            }
+        }
+    }
+}
+
+impl Look {
+    /// What it changes of what is kept.
+    pub(super) fn into_effect(self) -> Effect {
+        Effect { scheduled: vec![self], ..Effect::default() }
+    }
+}
