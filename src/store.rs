@@ -30,7 +30,7 @@ mod writer;
 mod tests;
 
 use std::{
-    fs, io, mem,
+    fs, io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicI64},
@@ -177,8 +177,7 @@ impl Store {
         let (published, changes) = (self.published.clone(), self.changes.clone());
         let done = move |(_, effect): &mut (T, Option<Effect>)| {
             if let Some(effect) = effect {
-                published.publish(effect);
-                changes.add(mem::take(&mut effect.changed));
+                published.publish(effect, &changes);
             }
         };
         let (outcome, effect) = self.writer.run(change, done).await?;

@@ -6,6 +6,7 @@
 //! is noticed at the next look, and every tenant is asked before any deadline is believed.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -27,6 +28,7 @@ use super::{
     parts::{Parts, note},
     scheduler::{Cron, Sweep, Ticks},
     service_manager::ServiceManager,
+    setup::Setup,
 };
 use crate::{
     claims::{Claim, Claims},
@@ -46,6 +48,9 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// So late a tick of the cron may be before it counts as lost.
 const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
+/// So many that are due are read at a time.
+const AT_A_TIME: usize = 256;
+
 /// The tenants are looked at at most so often.
 const TEND: Duration = Duration::from_millis(100);
 
@@ -63,6 +68,8 @@ pub(crate) struct Driver {
     running: Claims<WebhookId>,
     permits: Arc<Semaphore>,
     max_concurrent: usize,
+    /// The next that are due, the longest first.
+    due: VecDeque<WebhookId>,
     tasks: JoinSet<()>,
     looked: (Timestamp, Instant),
     /// Asks every tenant after a step of the clock; no deadline is believed before it has ended.
@@ -82,6 +89,7 @@ impl Driver {
             running: Claims::new(Arc::clone(&engine.shared.wake)),
             permits: Arc::new(Semaphore::new(setup.max_concurrent)),
             max_concurrent: setup.max_concurrent,
+            due: VecDeque::new(),
             tasks: JoinSet::new(),
             looked: (clock::now(), Instant::now()),
             asking: None,
@@ -136,20 +144,43 @@ impl Driver {
             return Ok(until_poll);
         }
         let (setup, now) = (self.engine.setup(), clock::now());
-        // Those that are claimed are still due, and the first of all.
-        for id in self.engine.shared.store.due(now, self.running.len() + free).await? {
-            let Some(procedure) = setup.procedures.get(&id) else { continue };
+        for _ in 0..free {
+            let Some((id, procedure)) = self.next_of_the_due(&setup, now).await? else { break };
             if let Some(claim) = self.running.claim(id) {
                 let permits = Arc::clone(&self.permits);
-                let work = work(self.engine.clone(), id, Arc::clone(procedure), stop.clone(), permits);
-                self.tasks.spawn(contain(work, claim, Arc::clone(procedure), stop.clone()));
+                let work = work(self.engine.clone(), id, Arc::clone(&procedure), stop.clone(), permits);
+                self.tasks.spawn(contain(work, claim, procedure, stop.clone()));
             }
+        }
+        if !self.due.is_empty() {
+            // The end of one of them wakes us.
+            return Ok(until_poll);
         }
         let next = self.engine.shared.store.next_due(now).await?;
         let until_due = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(clock::now())).unwrap_or_default()
         });
         Ok(until_due.min(until_poll))
+    }
+
+    /// The next webhook that is due and not under way.
+    async fn next_of_the_due(
+        &mut self,
+        setup: &Setup,
+        now: Timestamp,
+    ) -> Result<Option<(WebhookId, Arc<Procedure>)>, StoreError> {
+        if self.due.is_empty() {
+            // Those that are under way are still due, and the first of all.
+            let due = self.engine.shared.store.due(now, self.running.len() + AT_A_TIME).await?;
+            self.due.extend(due.into_iter().filter(|id| !self.running.is_claimed(id)));
+        }
+        // One that is not due any more meanwhile waits at once; one that has left is no one's.
+        while let Some(id) = self.due.pop_front() {
+            if let Some(procedure) = setup.procedures.get(&id) {
+                return Ok(Some((id, Arc::clone(procedure))));
+            }
+        }
+        Ok(None)
     }
 
     /// Puts in force what a reload has changed of the loop's own settings.

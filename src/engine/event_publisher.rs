@@ -54,6 +54,8 @@ pub(crate) struct EventPublisher {
     /// What each tenant had last that its webhooks' states depend on.
     conditions: HashMap<TenantName, Condition>,
     compared_at: Option<Instant>,
+    /// How many events there had been.
+    compared_events: u64,
     /// Whether the tenants were not compared since something changed.
     skipped: bool,
     /// Since when each subject has a problem, and whether the log says so.
@@ -120,16 +122,19 @@ impl EventPublisher {
         }
         let setup = engine.setup();
         self.changed.looks.extend(self.overview.due(clock::now()));
-        self.skipped =
-            trigger == Trigger::Change && self.compared_at.is_some_and(|at| at.elapsed() < COMPARE);
+        let events = *engine.shared.event_bus.changes().borrow();
+        let is_due = self.compared_at.is_none_or(|at| at.elapsed() >= COMPARE);
+        // What changes of a tenant changes with a poll, which is an event.
+        self.skipped = !is_due && (trigger == Trigger::Change || events == self.compared_events);
         if !self.skipped {
+            self.compared_events = events;
             self.compare_tenants(&setup);
         }
         while !self.changed.is_empty() || self.all_behind.is_some() {
             self.publish_changes(engine).await?;
         }
         self.began = true;
-        if !self.skipped {
+        if is_due {
             self.note_problems(&setup);
         }
         Ok(())
@@ -146,21 +151,23 @@ impl EventPublisher {
             None => Vec::new(),
         };
         let all_behind = read.last().map(|state| state.id);
-        if !self.changed.looks.is_empty() {
-            read.extend(store.states_by_id(&self.changed.looks).await?);
+        let mut looks = self.changed.looks.clone();
+        let at_hand = store.states_at_hand(&mut looks);
+        if !looks.is_empty() {
+            read.extend(store.states_by_id(&looks).await?);
         }
+        // A state that is younger than what was told would tell the end of what was not told yet.
         if !read.is_empty() {
-            // A state that is younger than what was told would tell the end of what was not told yet.
             store.caught_up().await;
-            self.changed.add(store.take_changed());
         }
+        self.changed.add(store.take_changed());
         // From here on nothing waits, so that no one who gives up leaves a half.
         let changed = mem::take(&mut self.changed);
         self.changed.all = changed.all;
         let setup = engine.setup();
         // What was written is as young as what was read, or younger.
         let mut states: HashMap<WebhookId, Arc<WebhookState>> =
-            read.into_iter().map(|state| (state.id, Arc::new(state))).collect();
+            read.into_iter().map(Arc::new).chain(at_hand).map(|state| (state.id, state)).collect();
         let mut newest: HashMap<WebhookId, InRenewal> = HashMap::new();
         let mut order: Vec<WebhookId> = states.keys().copied().collect();
         for Written { state, journal, .. } in changed.written {

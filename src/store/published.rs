@@ -5,14 +5,15 @@
 //! something was committed is not kept, for it may be the older of the two. Nothing is kept that no one asks for.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::{
     Keys, Look, OfTenant, Store, StoreError,
-    changes::{Effect, Written},
+    changes::{Changes, Effect, Written},
     keys, state,
 };
 use crate::domain::{
@@ -79,8 +80,9 @@ impl Published {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what was committed, and adds to its states what is stored once for their tenant.
-    pub(super) fn publish(&self, effect: &mut Effect) {
+    /// Takes over what was committed, adds to its states what is stored once for their tenant, and tells of it: who
+    /// sees it here finds it among the changes.
+    pub(super) fn publish(&self, effect: &mut Effect, changes: &Changes) {
         let mut inner = self.lock();
         inner.writes += 1;
         if effect.changed.all {
@@ -112,6 +114,7 @@ impl Published {
         for written in &mut effect.changed.written {
             inner.write(written);
         }
+        changes.add(mem::take(&mut effect.changed));
     }
 
     fn get(&self, id: WebhookId) -> Result<Known, u64> {
@@ -203,6 +206,17 @@ impl Store {
         let known = Known { state: Arc::new(state), keys: Arc::new(keys) };
         self.published.keep(&known, writes);
         Ok(known)
+    }
+
+    /// What is known in memory of some of these webhooks; it is among the changes as well, or was. The others are left.
+    pub(crate) fn states_at_hand(&self, ids: &mut BTreeSet<WebhookId>) -> Vec<Arc<WebhookState>> {
+        let inner = self.published.lock();
+        let at_hand: Vec<_> =
+            ids.iter().filter_map(|id| inner.webhooks.get(id)).map(|kept| Arc::clone(&kept.state)).collect();
+        for state in &at_hand {
+            ids.remove(&state.id);
+        }
+        at_hand
     }
 
     /// Counts the commits that a tenant's webhooks were written in, besides those that only say when to look at them.

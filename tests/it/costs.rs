@@ -74,5 +74,8 @@ fn a_list_that_repeats_the_last_one_has_no_webhook_read() {
     assert!(!before.is_null() && asked_at() != before, "asked at {before}");
     world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
     let error = poll();
-    assert!(error.as_str().is_some_and(|error| error.contains("unexpected")), "it says something new: {error}");
+    assert!(
+        error.as_str().is_some_and(|error| error.contains("unexpected")),
+        "it says something new: {error}"
+    );
 }

@@ -46,7 +46,7 @@ async fn webhooks_are_filtered_by_tenant_and_state() {
 #[tokio::test]
 async fn no_secret_of_a_destination_url_is_shown() {
     let served = Served::status(bench().await);
-    for path in ["/v1/webhooks", "/v1/webhooks/globex/clockings"] {
+    for path in ["/v1/webhooks", "/v1/webhooks/acme/clockings"] {
         let body = served.get(path).await.1.to_string();
         assert!(body.contains("\"https://example.com/acme?…\""), "{body}");
         assert!(!body.contains("pa55") && !body.contains("t0ken"), "{body}");
@@ -88,8 +88,7 @@ async fn every_mistake_is_a_problem_that_names_it() {
         assert!(detail.contains(part), "{path}: {detail}");
     }
     let method = StatusCode::METHOD_NOT_ALLOWED;
-    assert_eq!(served.get("/v1/webhooks/acme/people").await.0, StatusCode::OK, "it is known in memory");
-    for path in ["/v1/health", "/v1/status", "/v1/webhooks", "/v1/webhooks/globex/clockings"] {
+    for path in ["/v1/health", "/v1/status", "/v1/webhooks", "/v1/webhooks/acme/people"] {
         let detail = served.problem(Method::DELETE, path, method).await;
         assert!(detail.contains("DELETE"), "{detail}");
         let answer = served.send(Method::PUT, path).await;
