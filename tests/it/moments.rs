@@ -193,8 +193,8 @@ fn a_state_that_cannot_be_read_is_asked_for_seldom() {
     world.start(&config);
     world.settled("clockings");
     database::set(&world.path("state"), "$.retry", "'dance'");
-    // The poll fails at it, and that is a change to look at.
-    world.daemon.control.post("/v1/poll");
+    // Every webhook is looked at when a setup comes into force.
+    world.daemon.control.post("/v1/reload");
     let refusals = || world.daemon.log().matches("what has changed could not be read").count();
     world.eventually("it cannot be read", || (refusals() > 0).then_some(()));
     let seconds = 8;
