@@ -74,12 +74,14 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let setup = Setup::build(&config, &shared).await?;
     let (sweep, sweeps) = mpsc::channel(1);
     let engine = Engine::new(shared, setup, sweep);
-    let daemon = &config.daemon;
+    // The setup has what it needs of it; a text of many webhooks is not to be held for life.
+    drop(config.tenants);
+    let (daemon, metrics) = (config.daemon, config.metrics);
     let group = daemon.socket_group.as_deref();
     let status_socket = api::bind::bind(&daemon.status_socket, daemon.status_socket_mode, group)?;
     let control_socket = api::bind::bind(&daemon.control_socket, daemon.control_socket_mode, group)?;
 
-    let metrics_socket = match config.metrics.listen {
+    let metrics_socket = match metrics.listen {
         Some(listen) => Some(listen_for_metrics(listen).await?),
         None => None,
     };

@@ -25,10 +25,10 @@ pub(crate) use read::{Outlet, Read, Target};
 #[derive(Debug, Clone)]
 pub(crate) enum Resync {
     /// Someone else closes the gap.
-    Task(ResyncTask),
+    Task(Box<ResyncTask>),
     /// The daemon reads the collection itself. `renewal`, which alone may ask Protime,
     /// reads its pages and gives what it finds to the target here.
-    Read(Read),
+    Read(Box<Read>),
     /// The loss is accepted.
     None,
 }
@@ -45,10 +45,14 @@ impl Resync {
     ) -> Result<Self, BuildError> {
         Ok(match &config.kind {
             ResyncKind::Command(command) => {
-                Self::Task(ResyncTask::Command(Program::new(command, secret_env)))
+                Self::Task(Box::new(ResyncTask::Command(Program::new(command, secret_env))))
             }
-            ResyncKind::Http(endpoint) => Self::Task(ResyncTask::Http(outbound.endpoint(endpoint)?)),
-            ResyncKind::Read(read) => Self::Read(Read::new(read, destination_url, secret_env, outbound)?),
+            ResyncKind::Http(endpoint) => {
+                Self::Task(Box::new(ResyncTask::Http(outbound.endpoint(endpoint)?)))
+            }
+            ResyncKind::Read(read) => {
+                Self::Read(Box::new(Read::new(read, destination_url, secret_env, outbound)?))
+            }
             ResyncKind::None => Self::None,
         })
     }

@@ -210,8 +210,6 @@ impl Service {
     }
 
     pub(crate) fn procedure(&self, path: &WebhookPath) -> Option<Arc<Procedure>> {
-        let setup = self.engine.setup();
-        let id = setup.by_path.get(path)?;
-        setup.procedures.get(id).map(Arc::clone)
+        self.engine.setup().named(path).map(Arc::clone)
     }
 }

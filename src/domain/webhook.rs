@@ -4,10 +4,10 @@
 //! The pair (destination URL, collection) is the durable identity of a webhook: a POST for a pair
 //! that exists re-enables it and never makes a second one, while the id may change.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -15,19 +15,25 @@ use serde::{Deserialize, Serialize};
 )]
 pub(crate) struct InvalidName;
 
-fn checked_name(text: &str) -> Result<String, InvalidName> {
+fn checked_name(text: &str) -> Result<Arc<str>, InvalidName> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         && text.as_bytes()[0].is_ascii_alphanumeric();
-    if fits { Ok(text.to_owned()) } else { Err(InvalidName) }
+    if fits { Ok(text.into()) } else { Err(InvalidName) }
 }
 
 macro_rules! name {
     ($(#[doc = $doc:literal] $name:ident),+) => {$(
         #[doc = $doc]
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
-        pub(crate) struct $name(String);
+        // Shared: a tenant's name is held with each of its webhooks.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) struct $name(Arc<str>);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $name {
             pub(crate) fn new(text: &str) -> Result<Self, InvalidName> {

@@ -27,7 +27,12 @@ use crate::{
     handoff::{self, KeySink},
     http::{self, Outbound},
     protime::{self, TenantClient},
-    renewal::{poller::Tenant, procedure::Procedure, timing::Timing, webhook::Webhook},
+    renewal::{
+        poller::Tenant,
+        procedure::{Dependencies, Procedure},
+        timing::Timing,
+        webhook::Webhook,
+    },
     resync::Resync,
     store::{Configured, StoreError},
 };
@@ -41,7 +46,8 @@ pub(crate) struct Setup {
     pub(crate) procedures: HashMap<WebhookId, Arc<Procedure>>,
     /// Tenants that left the configuration since the start.
     pub(crate) leaving: Vec<Arc<Tenant>>,
-    pub(crate) by_path: HashMap<WebhookPath, WebhookId>,
+    /// The webhooks by their names.
+    in_order: Vec<Arc<Procedure>>,
     /// `[daemon]`, part of which only a restart changes.
     pub(crate) daemon: config::Daemon,
     /// `[metrics]`, which only a restart changes.
@@ -78,7 +84,9 @@ impl Setup {
         let equipment: Vec<Vec<Equipment>> =
             config.tenants.iter().map(|tenant| builder.equip(tenant)).collect::<Result<_, _>>()?;
         // The last thing that may fail or wait: what is in the database is in force.
-        let ids = builder.sync_configuration(config, &equipment).await?;
+        let with = builder.dependencies();
+        // In the order of the file.
+        let mut ids = builder.sync_configuration(config, &equipment).await?.into_iter();
         let mut setup = Self {
             file: config.file.clone(),
             loaded_at: clock::now(),
@@ -91,7 +99,7 @@ impl Setup {
             tenants: Vec::new(),
             leaving: Vec::new(),
             procedures: HashMap::new(),
-            by_path: HashMap::new(),
+            in_order: Vec::new(),
             shared: shared.clone(),
         };
         for ((tenant, client), equipment) in config.tenants.iter().zip(clients).zip(equipment) {
@@ -99,16 +107,24 @@ impl Setup {
                 .webhooks
                 .iter()
                 .zip(equipment)
-                .map(|(webhook, equipment)| builder.webhook(tenant, webhook, equipment, &ids).map(Arc::new))
-                .collect::<Result<_, _>>()?;
+                .zip(&mut ids)
+                .map(|((webhook, equipment), id)| Arc::new(builder.webhook(tenant, webhook, equipment, id)))
+                .collect();
             let runtime = builder.tenant(tenant, client, &webhooks);
             for webhook in webhooks {
-                setup.by_path.insert(webhook.path.clone(), webhook.id);
-                setup.procedures.insert(webhook.id, Arc::new(builder.procedure(webhook, &runtime)));
+                let (id, tenant) = (webhook.id, Arc::clone(&runtime));
+                setup.procedures.insert(id, Arc::new(Procedure::new(webhook, tenant, Arc::clone(&with))));
             }
             setup.tenants.push(runtime);
         }
+        setup.in_order = setup.procedures.values().map(Arc::clone).collect();
+        setup.in_order.sort_unstable_by(|one, other| one.webhook.path.cmp(&other.webhook.path));
         Ok(setup)
+    }
+
+    pub(crate) fn named(&self, path: &WebhookPath) -> Option<&Arc<Procedure>> {
+        let found = self.in_order.binary_search_by(|procedure| procedure.webhook.path.cmp(path)).ok()?;
+        self.in_order.get(found)
     }
 
     /// Takes over what an earlier setup knew of tenants that are still there; those that are not are
@@ -194,7 +210,7 @@ impl Builder {
         &self,
         config: &Config,
         equipment: &[Vec<Equipment>],
-    ) -> Result<HashMap<WebhookPath, WebhookId>, StoreError> {
+    ) -> Result<Vec<WebhookId>, StoreError> {
         let of = |tenant, webhook: &config::Webhook, equipment: &Equipment| {
             let (path, sinks) = (path(tenant, webhook), equipment.sink_ids());
             let mut hasher = DefaultHasher::new();
@@ -213,9 +229,7 @@ impl Builder {
             .zip(equipment.iter().flatten())
             .map(|((tenant, webhook), equipment)| of(tenant, webhook, equipment))
             .collect();
-        let paths: Vec<WebhookPath> = configured.iter().map(|webhook| webhook.path.clone()).collect();
-        let ids = self.shared.store.sync_configuration(configured, clock::now()).await?;
-        Ok(paths.into_iter().zip(ids).collect())
+        self.shared.store.sync_configuration(configured, clock::now()).await
     }
 
     fn policy(&self, webhook: &config::Webhook) -> Policy {
@@ -233,15 +247,11 @@ impl Builder {
         tenant: &config::Tenant,
         webhook: &config::Webhook,
         Equipment { sinks, resync }: Equipment,
-        ids: &HashMap<WebhookPath, WebhookId>,
-    ) -> Result<Webhook, StoreError> {
-        let path = path(tenant, webhook);
-        let id = *ids
-            .get(&path)
-            .ok_or_else(|| StoreError::Unexpected(format!("no number was given to the webhook {path}")))?;
-        Ok(Webhook {
+        id: WebhookId,
+    ) -> Webhook {
+        Webhook {
             id,
-            path,
+            path: path(tenant, webhook),
             pair: webhook.pair.clone(),
             references: webhook.external_references.clone(),
             policy: self.policy(webhook),
@@ -249,7 +259,7 @@ impl Builder {
             proceed: webhook.resync.on_failure == OnFailure::Proceed,
             sinks,
             key_field: tenant.key_field.clone(),
-        })
+        }
     }
 
     fn tenant(
@@ -262,9 +272,9 @@ impl Builder {
         Arc::new(Tenant::new(tenant.name.clone(), client, store, webhooks, self.timing, wake, event_bus))
     }
 
-    fn procedure(&self, webhook: Arc<Webhook>, tenant: &Arc<Tenant>) -> Procedure {
+    fn dependencies(&self) -> Arc<Dependencies> {
         let Shared { store, rotations, unpersisted_keys, .. } = self.shared.clone();
-        Procedure::new(webhook, Arc::clone(tenant), self.timing, store, rotations, unpersisted_keys)
+        Arc::new(Dependencies { timing: self.timing, store, rotations, unpersisted_keys })
     }
 }
 

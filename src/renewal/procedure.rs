@@ -37,12 +37,18 @@ mod refused;
 pub(crate) struct Procedure {
     pub(crate) webhook: Arc<Webhook>,
     pub(crate) tenant: Arc<Tenant>,
-    timing: Timing,
-    store: Store,
+    with: Arc<Dependencies>,
+}
+
+/// What the procedures of a setup share.
+#[derive(Debug)]
+pub(crate) struct Dependencies {
+    pub(crate) timing: Timing,
+    pub(crate) store: Store,
     /// Counts rotations, for those who wait for one.
-    rotations: watch::Sender<u64>,
+    pub(crate) rotations: watch::Sender<u64>,
     /// Says whose new key the database refuses.
-    unpersisted_keys: UnpersistedKeys,
+    pub(crate) unpersisted_keys: UnpersistedKeys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,26 +60,19 @@ pub(crate) enum Advance {
 }
 
 impl Procedure {
-    pub(crate) fn new(
-        webhook: Arc<Webhook>,
-        tenant: Arc<Tenant>,
-        timing: Timing,
-        store: Store,
-        rotations: watch::Sender<u64>,
-        unpersisted_keys: UnpersistedKeys,
-    ) -> Self {
-        Self { webhook, tenant, timing, store, rotations, unpersisted_keys }
+    pub(crate) fn new(webhook: Arc<Webhook>, tenant: Arc<Tenant>, with: Arc<Dependencies>) -> Self {
+        Self { webhook, tenant, with }
     }
 
     /// Since when the database refuses the new key, on our clock, if it does.
     pub(crate) fn key_refused_since(&self) -> Option<Timestamp> {
-        self.unpersisted_keys.since(&self.webhook.path)
+        self.with.unpersisted_keys.since(&self.webhook.path)
     }
 
     /// Does the next thing, if there is one. While the daemon stops, only what protects a key that
     /// Protime has already issued is done.
     pub(crate) async fn advance(&self, stop: &CancellationToken) -> Result<Advance, StoreError> {
-        let state = self.store.state(self.webhook.id).await?;
+        let state = self.with.store.state(self.webhook.id).await?;
         let now = self.tenant.now();
         let plan = plan(&state, &self.webhook.policy, now);
         if stop.is_cancelled() && !matches!(plan, Action::Rotate) {
@@ -111,8 +110,11 @@ impl Procedure {
                 if is_in_time(state.next_action_at, until, now) {
                     return Ok(Advance::Waiting);
                 }
-                let scheduled =
-                    self.store.schedule(Look { id: state.id, at: until, revision: state.revision }).await?;
+                let scheduled = self
+                    .with
+                    .store
+                    .schedule(Look { id: state.id, at: until, revision: state.revision })
+                    .await?;
                 return Ok(if scheduled { Advance::Waiting } else { Advance::Acted });
             }
             Action::Begin(Reason::ReferencesChanged) => self.change_references(stop).await?,
@@ -148,7 +150,7 @@ impl Procedure {
     /// POST can bring one, or kept back by the cap on unplanned POSTs.
     pub(crate) async fn renew_now(&self) -> Result<i64, StoreError> {
         loop {
-            let state = self.store.state(self.webhook.id).await?;
+            let state = self.with.store.state(self.webhook.id).await?;
             let now = self.tenant.now();
             let decision = match (&state.active, why_superseded(&state, &self.webhook.policy, now)) {
                 (Some(_), Some(error)) => {
@@ -166,7 +168,7 @@ impl Procedure {
     }
 
     fn beginning(&self, state: &WebhookState, reason: Reason, now: Now) -> Event {
-        Event::Begin { renewal: self.store.new_renewal(), reason, gap: self.gap(state, now) }
+        Event::Begin { renewal: self.with.store.new_renewal(), reason, gap: self.gap(state, now) }
     }
 
     async fn begin(
@@ -191,7 +193,7 @@ impl Procedure {
         // webhook that was taken over from someone else. A failure is noted with the tenant, and the renewal meets it
         // again.
         let _noted = self.tenant.poll().await;
-        let (state, now) = (self.store.state(self.webhook.id).await?, self.tenant.now());
+        let (state, now) = (self.with.store.state(self.webhook.id).await?, self.tenant.now());
         match plan(&state, &self.webhook.policy, now) {
             Action::Begin(reason) => self.begin(&state, reason, now, stop).await,
             _ => Ok(()),
@@ -226,18 +228,18 @@ impl Procedure {
         reason: Reason,
         now: Now,
     ) -> Event {
-        let (renewal, gap) = (self.store.new_renewal(), self.gap(state, now));
+        let (renewal, gap) = (self.with.store.new_renewal(), self.gap(state, now));
         Event::Supersede { renewal, reason, gap, outcome, error }
     }
 
     async fn recheck(&self, state: &WebhookState) -> Result<(), StoreError> {
         let asked = self.tenant.poll().await;
         let now = self.tenant.now();
-        let timeout = SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        let timeout = SignedDuration::try_from(self.with.timing.request_timeout).unwrap_or_default();
         let next = if asked.is_ok() {
             next_look(state, timeout, now)
         } else {
-            let delay = self.timing.backoff.delay(3, fastrand::f64());
+            let delay = self.with.timing.backoff.delay(3, fastrand::f64());
             Some(later(now, delay.max(Duration::from_millis(100))))
         };
         self.record_outcome("rechecked", &Event::Rechecked { before: state.recheck, next }, &[]).await?;
@@ -300,7 +302,7 @@ impl Procedure {
     }
 
     fn setback(&self, step: Step, message: String, kind: RetryKind, at_least: Option<Duration>) -> Setback {
-        Setback { step, message, kind, at_least, retry: self.timing.retry() }
+        Setback { step, message, kind, at_least, retry: self.with.timing.retry() }
     }
 }
 

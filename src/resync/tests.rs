@@ -22,7 +22,7 @@ fn resync(script: &str) -> ResyncTask {
     let config = config::Resync { kind, on_failure: OnFailure::Hold };
     let resync = Resync::new(&config, "https://receiver.example/", &[], &outbound());
     let Resync::Task(task) = resync.expect("usable") else { panic!("a command is a task") };
-    task
+    *task
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl Procedure {
         if matches!(self.webhook.resync, Resync::None) {
             return None;
         }
-        Some(gap(state, self.timing.gap_margin, now))
+        Some(gap(state, self.with.timing.gap_margin, now))
     }
 
     pub(super) async fn resync(

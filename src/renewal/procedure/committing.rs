@@ -31,7 +31,7 @@ impl Procedure {
     /// happened to it since. `name` is the failpoint's.
     pub(super) async fn commit(&self, name: &'static str, commit: Commit) -> Result<bool, StoreError> {
         let transition = commit.transition.clone();
-        let committed = self.store.commit(name, vec![commit], None).await?;
+        let committed = self.with.store.commit(name, vec![commit], None).await?;
         if committed {
             self.tell(&transition);
         }
@@ -74,11 +74,11 @@ impl Procedure {
         moves: &[Move],
     ) -> Result<Arc<WebhookState>, StoreError> {
         loop {
-            let state = self.store.state(self.webhook.id).await?;
+            let state = self.with.store.state(self.webhook.id).await?;
             let transition = self.apply(&state, outcome);
             if !transition.changes(&state) {
                 for one in moves {
-                    self.store.move_cursor(self.webhook.id, one.clone()).await?;
+                    self.with.store.move_cursor(self.webhook.id, one.clone()).await?;
                 }
                 return Ok(state);
             }
@@ -101,7 +101,7 @@ impl Procedure {
                 }
                 What::Began => tracing::info!(webhook = %path, renewal, %reason, "renewal started"),
                 What::Rotated { version, .. } => {
-                    self.rotations.send_modify(|count| *count += 1);
+                    self.with.rotations.send_modify(|count| *count += 1);
                     tracing::info!(webhook = %path, renewal, key_version = version, "key rotated");
                 }
                 What::Ended { outcome: RenewalOutcome::Succeeded, .. } => {

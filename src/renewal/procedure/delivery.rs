@@ -61,7 +61,7 @@ impl Procedure {
     async fn start_delivery(&self, sink: &str) -> Result<Option<(Arc<WebhookState>, StoredKey)>, StoreError> {
         let begun = Event::DeliveryBegan(sink.to_owned());
         loop {
-            let Known { state, keys } = self.store.known(self.webhook.id).await?;
+            let Known { state, keys } = self.with.store.known(self.webhook.id).await?;
             let Some(key) = keys.current.clone() else { return Ok(None) };
             let transition = self.apply(&state, &begun);
             if !transition.changes(&state) {
@@ -96,7 +96,7 @@ impl Procedure {
         sink: &KeySink,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let Some(current) = self.store.keys(self.webhook.id).await?.current else { return Ok(()) };
+        let Some(current) = self.with.store.keys(self.webhook.id).await?.current else { return Ok(()) };
         let failure = TaskError::new("the delivery ended abnormally; the log says more");
         self.undelivered(sink, current.version, failure, stop).await
     }
@@ -110,7 +110,7 @@ impl Procedure {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let TaskError { message, output, .. } = failure;
-        let event = Event::Undelivered(sink.id(), version, message, output, self.timing.retry());
+        let event = Event::Undelivered(sink.id(), version, message, output, self.with.timing.retry());
         let state = self.insist(&event, stop).await?;
         let outbox = state.sinks.iter().find(|outbox| outbox.sink == sink.id());
         if let Some((outbox, failure)) = outbox.and_then(|it| Some((it, it.failure.as_ref()?))) {
@@ -129,10 +129,10 @@ impl Procedure {
     }
 
     async fn newer_than(&self, version: u64) {
-        let mut rotations = self.rotations.subscribe();
+        let mut rotations = self.with.rotations.subscribe();
         loop {
             // A database that does not answer does not mean a newer key.
-            let current = self.store.keys(self.webhook.id).await.ok().and_then(|keys| keys.current);
+            let current = self.with.store.keys(self.webhook.id).await.ok().and_then(|keys| keys.current);
             if current.is_some_and(|key| key.version > version) {
                 return;
             }

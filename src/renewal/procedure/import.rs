@@ -30,9 +30,10 @@ impl Procedure {
     /// Makes a key current without a POST, unless one is in flight.
     pub(crate) async fn import_key(&self, key: WebhookKey) -> Result<Imported, StoreError> {
         let references = self.webhook.policy.references.clone();
-        let imported = import(&self.store, self.webhook.id, key, references, || self.tenant.now()).await?;
+        let imported =
+            import(&self.with.store, self.webhook.id, key, references, || self.tenant.now()).await?;
         if let Imported::New { version } = imported {
-            self.rotations.send_modify(|count| *count += 1);
+            self.with.rotations.send_modify(|count| *count += 1);
             tracing::info!(webhook = %self.webhook.path, key_version = version, "a key was imported");
         }
         Ok(imported)

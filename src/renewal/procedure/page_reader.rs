@@ -199,7 +199,7 @@ impl<'a> PageReader<'a> {
     async fn deliver_stored(&mut self, outlet: &Outlet<'_>) -> Result<(), TaskError> {
         let procedure = self.procedure;
         let mut behind = 0;
-        while let Some(page) = procedure.store.stored_changes(procedure.webhook.id, behind).await? {
+        while let Some(page) = procedure.with.store.stored_changes(procedure.webhook.id, behind).await? {
             behind = page.id;
             let objects = Object::changes(&page.changes).map_err(|wrong| {
                 TaskError::new(format!("a stored page of the delta cannot be read: {wrong}"))
@@ -217,7 +217,7 @@ impl<'a> PageReader<'a> {
         let changes = (!page.objects.is_empty()).then(|| Object::array(&page.objects));
         let next = page.next.clone().or_else(|| page.delta.clone());
         let told = Move::Told(changes, next);
-        Ok(procedure.store.move_cursor(procedure.webhook.id, told).await?)
+        Ok(procedure.with.store.move_cursor(procedure.webhook.id, told).await?)
     }
 
     /// Forgets what was stored, unless only the end of a program says that it has arrived.
@@ -226,12 +226,12 @@ impl<'a> PageReader<'a> {
             return Ok(());
         }
         let procedure = self.procedure;
-        Ok(procedure.store.move_cursor(procedure.webhook.id, Move::Arrived).await?)
+        Ok(procedure.with.store.move_cursor(procedure.webhook.id, Move::Arrived).await?)
     }
 
     async fn still_wanted(&self) -> Result<(), TaskError> {
         let procedure = self.procedure;
-        let state = procedure.store.state(procedure.webhook.id).await?;
+        let state = procedure.with.store.state(procedure.webhook.id).await?;
         match superseded(&state, &procedure.webhook.policy, procedure.tenant.now()) {
             Some(reason) => Err(TaskError::new(format!(
                 "reading the collection was ended for another renewal, whose reason is {reason}"
@@ -318,7 +318,7 @@ impl<'a> PageReader<'a> {
                 return Err(NoPage::Failed(failed(&error)));
             }
             tracing::debug!(webhook = %procedure.webhook.path, %error, tries, "a page is asked for again");
-            sleep(wait.max(procedure.timing.backoff.delay(tries, fastrand::f64()).min(PATIENCE))).await;
+            sleep(wait.max(procedure.with.timing.backoff.delay(tries, fastrand::f64()).min(PATIENCE))).await;
             tries += 1;
         }
     }

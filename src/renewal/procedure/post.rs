@@ -50,7 +50,7 @@ impl Procedure {
         }
         match self.send(state).await {
             Ok((answer, awaited)) => {
-                self.unpersisted_keys.add(&self.webhook.path);
+                self.with.unpersisted_keys.add(&self.webhook.path);
                 drop(awaited);
                 let answer = Answer {
                     post,
@@ -106,7 +106,7 @@ impl Procedure {
                 Err(error) => return Err(PostError::Unknown(error)),
             }
         }
-        let awaited = self.unpersisted_keys.expect();
+        let awaited = self.with.unpersisted_keys.expect();
         failpoint::hit("post:before");
         let answer = self.tenant.client.post_webhook(&self.webhook.pair, &self.webhook.references).await;
         failpoint::hit("post:after");
@@ -147,13 +147,13 @@ impl Procedure {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            self.unpersisted_keys.refused(&self.webhook.path, self.tenant.now().local);
-            self.store.look_at(self.webhook.id);
+            self.with.unpersisted_keys.refused(&self.webhook.path, self.tenant.now().local);
+            self.with.store.look_at(self.webhook.id);
             if !in_emergency_file {
-                match self.store.write_emergency_file(&answer).await {
+                match self.with.store.write_emergency_file(&answer).await {
                     Ok(path) => {
                         in_emergency_file = true;
-                        self.unpersisted_keys.in_emergency_file(&self.webhook.path);
+                        self.with.unpersisted_keys.in_emergency_file(&self.webhook.path);
                         tracing::error!(webhook = %self.webhook.path, path = %path.display(), %error, "the database refuses a new key; it is in an emergency file until the database takes it");
                     }
                     Err(second) => {
@@ -166,10 +166,10 @@ impl Procedure {
             }
             tokio::time::sleep(DISK_RETRY).await;
         }
-        if self.unpersisted_keys.remove(&self.webhook.path) {
+        if self.with.unpersisted_keys.remove(&self.webhook.path) {
             tracing::warn!(webhook = %self.webhook.path, "the database took the new key after all");
-            self.store.forget_emergency_file(answer.post);
-            self.store.look_at(self.webhook.id);
+            self.with.store.forget_emergency_file(answer.post);
+            self.with.store.look_at(self.webhook.id);
         }
         Ok(())
     }
@@ -187,10 +187,10 @@ impl Procedure {
     }
 
     async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
-        let state = self.store.state(self.webhook.id).await?;
+        let state = self.with.store.state(self.webhook.id).await?;
         let transition = self.apply(&state, outcome);
         let told = transition.clone();
-        if self.store.store_answer(answer.clone(), transition.into(), self.tenant.now().local).await? {
+        if self.with.store.store_answer(answer.clone(), transition.into(), self.tenant.now().local).await? {
             self.tell(&told);
             return Ok(());
         }
@@ -207,7 +207,7 @@ impl Procedure {
             let setback = self.setback(Step::Post, message, error.kind(), error.retry_after());
             return self.set_back("hindered", &Event::Hindered(setback)).await;
         }
-        let state = self.store.state(self.webhook.id).await?;
+        let state = self.with.store.state(self.webhook.id).await?;
         let had_effect = match (&state.remote, &state.registration) {
             (Remote::Listed(listed), Some(registration)) => differs(registration, listed),
             (Remote::Listed(_), None) => true,
@@ -226,7 +226,7 @@ impl Procedure {
     pub(super) async fn rotate(&self, state: &WebhookState) -> Result<(), StoreError> {
         let post = state.active.as_ref().and_then(|active| active.post);
         let answer = match post {
-            Some(post) => self.store.answer(post).await?,
+            Some(post) => self.with.store.answer(post).await?,
             None => None,
         };
         let Some(answer) = answer else {
@@ -244,7 +244,7 @@ impl Procedure {
     }
 
     fn rotation(&self, answer: &Answer, issued: protime::Issued) -> Rotation {
-        let timeout = jiff::SignedDuration::try_from(self.timing.request_timeout).unwrap_or_default();
+        let timeout = jiff::SignedDuration::try_from(self.with.timing.request_timeout).unwrap_or_default();
         Rotation {
             key: issued.key,
             id: issued.id,
@@ -253,7 +253,7 @@ impl Procedure {
             issued_at: answer.issued_at,
             references: answer.references.clone(),
             latest: timeout * LATEST,
-            schedule: self.timing.schedule(),
+            schedule: self.with.timing.schedule(),
         }
     }
 

@@ -25,7 +25,7 @@ impl Procedure {
             return Ok(None);
         }
         let ours = delivers(state, now);
-        let current = self.store.keys(self.webhook.id).await?.current;
+        let current = self.with.store.keys(self.webhook.id).await?.current;
         let current = current.as_ref().map(|current| (&current.key, current.version));
         let answers = self.webhook.sinks.iter().map(|sink| async move {
             let loses = !ours

@@ -79,7 +79,7 @@ impl Procedure {
         purpose: Purpose,
     ) -> Result<PageCursor, StoreError> {
         let shape = self.shape(read);
-        let (cursor, delta) = self.store.cursor(self.webhook.id).await?;
+        let (cursor, delta) = self.with.store.cursor(self.webhook.id).await?;
         if purpose == Purpose::Resumable
             && let Some(cursor) = cursor
             && (cursor.renewal, cursor.step, &cursor.shape) == (context.renewal_id, context.step, &shape)
@@ -161,7 +161,7 @@ impl Procedure {
         state: &WebhookState,
         stop: &CancellationToken,
     ) -> Result<Advance, StoreError> {
-        let (_, delta) = self.store.cursor(self.webhook.id).await?;
+        let (_, delta) = self.with.store.cursor(self.webhook.id).await?;
         let (Resync::Read(read), Some(delta)) = (&self.webhook.resync, delta) else {
             self.forget_delta().await?;
             return Ok(Advance::Acted);
@@ -194,7 +194,7 @@ impl Procedure {
         let now = self.tenant.now();
         let wished =
             if let TaskErrorKind::Later(wait) = failure.kind { wait } else { std::time::Duration::ZERO };
-        let delay = self.timing.backoff.slow(fastrand::f64()).max(wished);
+        let delay = self.with.timing.backoff.slow(fastrand::f64()).max(wished);
         let retry_at = later(now, delay.min(self.webhook.policy.longest_retry));
         tracing::warn!(webhook = %self.webhook.path, error = %failure, %retry_at, "the delta could not be kept alive");
         self.record_outcome("delta_not_kept_alive", &Event::DeltaNotReached(retry_at), &[]).await?;
@@ -235,7 +235,7 @@ impl Procedure {
             return Ok(Signing::NotNeeded);
         }
         let everyone_has_it = state.is_known_everywhere();
-        let keys = self.store.keys(self.webhook.id).await?;
+        let keys = self.with.store.keys(self.webhook.id).await?;
         Ok(match keys.current {
             Some(current) if everyone_has_it => Signing::With(current.key),
             Some(current) => Signing::NotEverywhere(current.key),

@@ -39,7 +39,7 @@ impl Procedure {
         // Protime's documents name no status; a proxy or a missing scope speak otherwise.
         let may_be_early = matches!(error.status(), Some(400 | 409));
         if may_be_early && self.tenant.poll().await.is_ok() {
-            let (state, now) = (self.store.state(self.webhook.id).await?, self.tenant.now());
+            let (state, now) = (self.with.store.state(self.webhook.id).await?, self.tenant.now());
             match self.judge_refusal(&state, error, now) {
                 Refused::Early(end) => {
                     let end_text = end.round(Unit::Second).unwrap_or(end);
@@ -71,8 +71,8 @@ impl Procedure {
         loop {
             let now = self.tenant.now();
             let mut commits: Vec<Commit> = Vec::new();
-            for state in self.store.states_of(&self.webhook.path.tenant).await? {
-                let event = Event::RenewedAfterEnd(after_end, self.timing.schedule());
+            for state in self.with.store.states_of(&self.webhook.path.tenant).await? {
+                let event = Event::RenewedAfterEnd(after_end, self.with.timing.schedule());
                 let mut transition = apply(&state, &event, now);
                 if let Some(own) = own.filter(|_| state.id == self.webhook.id) {
                     transition = transition.then(&state, own, now);
@@ -82,7 +82,7 @@ impl Procedure {
                 }
             }
             let tenant = OfTenant::AfterEnd(self.webhook.path.tenant.clone(), after_end);
-            if self.store.commit("tenant_renews", commits, Some(tenant)).await? {
+            if self.with.store.commit("tenant_renews", commits, Some(tenant)).await? {
                 return Ok(());
             }
         }
