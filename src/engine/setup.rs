@@ -44,7 +44,7 @@ pub(crate) struct Setup {
     pub(crate) by_path: HashMap<WebhookPath, WebhookId>,
     /// `[daemon]`, part of which only a restart changes.
     pub(crate) daemon: config::Daemon,
-    /// `[metrics]`, which only a restart changes.
+    /// `[metrics]`, part of which only a restart changes.
     pub(crate) metrics: config::Metrics,
     pub(crate) max_concurrent: usize,
     /// No retry is put off for longer.
