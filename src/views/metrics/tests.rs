@@ -1,3 +1,5 @@
+//! What the rows say, one of a webhook and one of several, and that there is never more than a piece.
+
 use std::{collections::BTreeSet, time::Duration};
 
 use super::*;
