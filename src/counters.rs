@@ -16,7 +16,10 @@ pub(crate) const BUCKETS: [f64; 15] =
 
 /// The counts. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counters(Arc<Mutex<Counts>>);
+pub(crate) struct Counters(Arc<Mutex<Arc<Counts>>>);
+
+/// Tenant, endpoint and code.
+pub(crate) type RequestKey = (String, &'static str, String);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
@@ -25,7 +28,7 @@ pub(crate) struct Counts {
     /// How long steps took, by step.
     pub(crate) steps: BTreeMap<String, Durations>,
     /// Requests to Protime, by tenant, endpoint and code.
-    pub(crate) requests: BTreeMap<(String, &'static str, String), u64>,
+    pub(crate) requests: BTreeMap<RequestKey, u64>,
     /// Entries of lists of webhooks that were not as documented, by tenant.
     pub(crate) odd_entries: BTreeMap<String, u64>,
     /// Events that were judged, by verdict.
@@ -42,41 +45,53 @@ pub(crate) struct Durations {
 
 impl Counters {
     pub(crate) fn renewal(&self, reason: &str, outcome: &str) {
-        *self.counts().renewals.entry((reason.to_owned(), outcome.to_owned())).or_default() += 1;
+        self.count(|counts| {
+            *counts.renewals.entry((reason.to_owned(), outcome.to_owned())).or_default() += 1;
+        });
     }
 
     pub(crate) fn step(&self, step: &str, took: Duration) {
-        let mut counts = self.counts();
-        let durations = counts.steps.entry(step.to_owned()).or_default();
-        let bucket = BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound);
-        if let Some(bucket) = bucket.and_then(|at| durations.buckets.get_mut(at)) {
-            *bucket += 1;
-        }
-        durations.count += 1;
-        durations.sum = durations.sum.saturating_add(took);
+        self.count(|counts| {
+            let durations = counts.steps.entry(step.to_owned()).or_default();
+            let bucket = BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound);
+            if let Some(bucket) = bucket.and_then(|at| durations.buckets.get_mut(at)) {
+                *bucket += 1;
+            }
+            durations.count += 1;
+            durations.sum = durations.sum.saturating_add(took);
+        });
     }
 
     pub(crate) fn request(&self, tenant: &str, endpoint: &'static str, code: &str) {
-        *self.counts().requests.entry((tenant.to_owned(), endpoint, code.to_owned())).or_default() += 1;
+        self.count(|counts| {
+            *counts.requests.entry((tenant.to_owned(), endpoint, code.to_owned())).or_default() += 1;
+        });
     }
 
     pub(crate) fn odd_entries(&self, tenant: &str, count: usize) {
         // None is counted as well: a counter that begins with its first event has no increase to alert on.
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let mut counts = self.counts();
-        let total = counts.odd_entries.entry(tenant.to_owned()).or_default();
-        *total = total.saturating_add(count);
+        self.count(|counts| {
+            let total = counts.odd_entries.entry(tenant.to_owned()).or_default();
+            *total = total.saturating_add(count);
+        });
     }
 
     pub(crate) fn verified(&self, outcome: &'static str) {
-        *self.counts().verified.entry(outcome).or_default() += 1;
+        self.count(|counts| *counts.verified.entry(outcome).or_default() += 1);
     }
 
-    pub(crate) fn snapshot(&self) -> Counts {
-        self.counts().clone()
+    /// The counts as they are now, which the next one leaves as they are.
+    pub(crate) fn snapshot(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts())
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
+    fn count(&self, one: impl FnOnce(&mut Counts)) {
+        // Copied only where someone still reads what they were.
+        one(Arc::make_mut(&mut self.counts()));
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Arc<Counts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,7 +125,7 @@ mod tests {
         counters.clone().renewal("expiring", "succeeded");
         counters.renewal("expiring", "succeeded");
         counters.renewal("expiring", "failed");
-        let counts = counters.snapshot().renewals;
-        assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1, 2]);
+        let counts = counters.snapshot();
+        assert_eq!(counts.renewals.values().copied().collect::<Vec<_>>(), [1, 2]);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     publisher: Arc<Mutex<EventPublisher>>,
     /// The views of all webhooks that were made last.
-    snapshot: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    snapshot: Arc<Mutex<Snapshot>>,
     /// Whether every tenant was asked once.
     pub(crate) swept: watch::Sender<bool>,
 }

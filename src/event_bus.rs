@@ -7,7 +7,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::watch;
@@ -39,6 +42,8 @@ struct Shared {
     ring: Mutex<VecDeque<(Kind, Arc<str>)>>,
     /// How many events there were so far; the number of the newest one.
     count: watch::Sender<u64>,
+    /// How many of them were ends of polls.
+    polls: AtomicU64,
 }
 
 impl Default for EventBus {
@@ -50,11 +55,20 @@ impl Default for EventBus {
 impl EventBus {
     fn with_capacity(capacity: usize) -> Self {
         let process = format!("{:016x}", fastrand::u64(..));
-        let shared = Shared { process, capacity, ring: Mutex::default(), count: watch::Sender::new(0) };
+        let shared = Shared {
+            process,
+            capacity,
+            ring: Mutex::default(),
+            count: watch::Sender::new(0),
+            polls: AtomicU64::new(0),
+        };
         Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn publish(&self, event: &Event) {
+        if event.kind == Kind::PollFinished {
+            self.shared.polls.fetch_add(1, Ordering::SeqCst);
+        }
         let data = match serde_json::to_string(event) {
             Ok(data) => Arc::from(data),
             Err(error) => {
@@ -74,6 +88,11 @@ impl EventBus {
     /// Changes whenever something was published.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.count.subscribe()
+    }
+
+    /// How many polls have ended: as long as it is the same, no tenant knows anything new.
+    pub(crate) fn polls(&self) -> u64 {
+        self.shared.polls.load(Ordering::SeqCst)
     }
 
     /// From now on, or from behind the event with this id.

@@ -12,8 +12,9 @@ mod import;
 pub(crate) mod tests;
 mod verify;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -23,12 +24,16 @@ pub(crate) use import::import_key;
 
 use crate::{
     clock,
-    domain::{key::WebhookKey, removed::RemovedWebhook, report, report::State, webhook::WebhookPath},
-    engine::{Engine, reload::Reloaded, removed, setup::Setup},
+    domain::{key::WebhookKey, report, report::State, webhook::WebhookPath},
+    engine::{Engine, reload::Reloaded, removed},
     event_bus::Subscriber,
     renewal::procedure::Procedure,
     store::Store,
-    views::{health, metrics, webhook as webhook_view},
+    views::{
+        health::Health,
+        metrics::{Exposition, Moment, TenantGlance},
+        webhook as webhook_view,
+    },
 };
 
 #[derive(Debug, Clone)]
@@ -56,17 +61,8 @@ impl Service {
         Self { store: engine.shared.store.clone(), engine, started_at: clock::now() }
     }
 
-    pub(crate) async fn health(&self) -> Result<report::Health, Unavailable> {
-        let problems = self.engine.overview().await?.problems();
-        Ok(self.health_with(&self.engine.setup(), problems))
-    }
-
-    /// `problems` are those of webhooks.
-    fn health_with(&self, setup: &Setup, problems: Vec<report::Problem>) -> report::Health {
-        let config_error = self.engine.config_error.borrow().clone();
-        let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
-        let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
-        health::health(config.into_iter().chain(tenants).chain(problems).collect())
+    pub(crate) async fn health(&self) -> Result<Arc<Health>, Unavailable> {
+        Ok(self.engine.health().await?)
     }
 
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {
@@ -75,18 +71,9 @@ impl Service {
             (overview.counts(), overview.next_renewal_at())
         };
         let removed_webhooks = self.store.removed_webhooks().await?;
-        Ok(self.status_with(&self.engine.setup(), counts, next_renewal_at, &removed_webhooks))
-    }
-
-    fn status_with(
-        &self,
-        setup: &Setup,
-        counts: BTreeMap<State, usize>,
-        next_renewal_at: Option<Timestamp>,
-        removed_webhooks: &[RemovedWebhook],
-    ) -> report::Status {
+        let setup = self.engine.setup();
         let config_error = self.engine.config_error.borrow().clone();
-        report::Status {
+        Ok(report::Status {
             daemon: report::Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
@@ -100,13 +87,24 @@ impl Service {
             tenants: setup.tenants.iter().map(|tenant| webhook_view::tenant(tenant)).collect(),
             removed_webhooks: removed_webhooks
                 .iter()
-                .map(|removed| webhook_view::removed(removed, removed::tenant_of(setup, removed).is_some()))
+                .map(|removed| webhook_view::removed(removed, removed::tenant_of(&setup, removed).is_some()))
                 .collect(),
-        }
+        })
     }
 
-    pub(crate) async fn webhooks(&self) -> Result<Arc<[report::Webhook]>, Unavailable> {
-        Ok(Arc::clone(&self.engine.snapshot().await?.webhooks))
+    /// The JSON of all webhooks, or of those of a tenant or in a state; what may be secret in URLs is in it if
+    /// `with_secrets`. Everyone who asks before anything has changed gets the same bytes.
+    pub(crate) async fn webhooks(
+        &self,
+        with_secrets: bool,
+        tenant: Option<&str>,
+        state: Option<State>,
+    ) -> Result<Bytes, Unavailable> {
+        let mut snapshot = self.engine.snapshot().await?;
+        Ok(match (tenant, state) {
+            (None, None) => snapshot.all(with_secrets),
+            (tenant, state) => snapshot.some(with_secrets, tenant, state),
+        })
     }
 
     pub(crate) async fn webhook(&self, path: &WebhookPath) -> Result<Option<report::Webhook>, Unavailable> {
@@ -139,15 +137,19 @@ impl Service {
         self.engine.shared.event_bus.subscribe(after)
     }
 
-    pub(crate) async fn metrics(&self) -> Result<String, Unavailable> {
+    /// The metrics of this moment, in pieces that are made when they are asked for.
+    pub(crate) async fn metrics(&self) -> Result<Exposition, Unavailable> {
         // Of one moment: `healthy` and the states of webhooks are compared with one another.
-        let snapshot = self.engine.snapshot().await?;
-        let webhooks = &snapshot.webhooks;
-        let counts = report::counts(webhooks.iter().map(|webhook| webhook.state));
-        let next_renewal_at = webhooks.iter().filter_map(|webhook| webhook.next_renewal_at).min();
-        let status = self.status_with(&snapshot.setup, counts, next_renewal_at, &[]);
-        let healthy = self.health_with(&snapshot.setup, snapshot.problems.clone()).healthy;
-        Ok(metrics::text(&status, webhooks, healthy, &self.engine.shared.counters.snapshot()))
+        let (health, webhooks) = self.engine.moment().await?;
+        let setup = self.engine.setup();
+        Ok(Exposition::new(Moment {
+            started_at: self.started_at,
+            is_healthy: health.report.healthy,
+            is_folded: webhooks.len() > setup.metrics.fold_above,
+            webhooks,
+            tenants: setup.tenants.iter().map(TenantGlance::of).collect(),
+            counts: self.engine.shared.counters.snapshot(),
+        }))
     }
 
     pub(crate) fn count(&self, verdict: Verdict) {

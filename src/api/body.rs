@@ -16,7 +16,6 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
     http::header::EXPECT,
-    middleware::Next,
     response::Response,
 };
 use hyper::body::{Frame, SizeHint};
@@ -27,12 +26,15 @@ const MOST: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lets a request be answered and then reads the rest of it.
-pub(super) async fn read_whole(request: Request, next: Next) -> Response {
+pub(super) async fn read_whole<A: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let (parts, body) = request.into_parts();
     let may_send = !parts.headers.contains_key(EXPECT);
     let body = Shared(Arc::new(Mutex::new(body)));
     let rest = body.clone();
-    let response = next.run(Request::from_parts(parts, Body::new(body))).await;
+    let response = answer(Request::from_parts(parts, Body::new(body))).await;
     if may_send && tokio::time::timeout(PATIENCE, rest.throw_away()).await.is_err() {
         tracing::trace!("a request is answered although its body is not there yet");
     }

@@ -3,14 +3,15 @@
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::State,
     http::{HeaderValue, Method, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 
 use super::{
-    events,
+    events, pieces,
     problem::Problem,
     query::{self, Named, Parameters},
 };
@@ -74,8 +75,11 @@ pub(super) fn served(routes: Router<Source>, service: Service, audience: Audienc
 async fn health(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
     parameters.only([])?;
     let health = source.service.health().await?;
-    let status = if health.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(health)).into_response())
+    let mut response = json(health.json.clone());
+    if !health.report.healthy {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(response)
 }
 
 async fn status(
@@ -92,18 +96,11 @@ async fn status(
     Ok(Json(status))
 }
 
-async fn webhooks(
-    State(source): State<Source>,
-    parameters: Parameters,
-) -> Result<Json<report::Webhooks>, Problem> {
+async fn webhooks(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
     let [tenant, state] = parameters.only(["tenant", "state"])?;
     let state = state.as_deref().map(query::state).transpose()?;
-    let webhooks = source.service.webhooks().await?;
-    let wanted = webhooks.iter().filter(|webhook| {
-        tenant.as_ref().is_none_or(|tenant| *tenant == webhook.tenant)
-            && state.is_none_or(|state| state == webhook.state)
-    });
-    Ok(Json(report::Webhooks { webhooks: wanted.cloned().map(|webhook| source.shown(webhook)).collect() }))
+    let with_secrets = source.audience == Audience::Operator;
+    Ok(json(source.service.webhooks(with_secrets, tenant.as_deref(), state).await?))
 }
 
 async fn webhook(
@@ -136,7 +133,14 @@ async fn history(
 
 async fn metrics(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
     parameters.only([])?;
-    let mut response = source.service.metrics().await?.into_response();
+    let mut response = Response::new(pieces::made(source.service.metrics().await?, pieces::LONGEST));
     response.headers_mut().insert(header::CONTENT_TYPE, METRICS);
     Ok(response)
+}
+
+/// An answer of JSON that others get as well.
+fn json(bytes: Bytes) -> Response {
+    let mut response = Response::new(pieces::shared(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

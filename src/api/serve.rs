@@ -1,20 +1,27 @@
 //! Answers connections until it is told to stop.
 //!
 //! Every connection is a task of its own. A user (by the uid that the kernel vouches for) gets a
-//! bounded number of them, so that one that leaks connections locks out no one else. A stop closes
-//! idle connections at once, ends long polls, lets requests under way finish for a moment and then
-//! drops the rest.
+//! bounded number of them, so that one that leaks connections locks out no one else, and one that does not
+//! read its answer is let go of. A stop closes idle connections at once, ends long polls, lets requests under
+//! way finish for a moment and then drops the rest.
 
-use std::{collections::HashMap, future::Future, io, os::fd::AsFd, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, convert::Infallible, future::Future, io, os::fd::AsFd, pin::pin, sync::Arc,
+    time::Duration,
+};
 
 use axum::{
-    Extension, Router,
-    body::HttpBody as _,
+    Router,
+    body::{Body, HttpBody as _},
     extract::Request,
-    middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use hyper::server::conn::http1;
+use futures_util::future::Either;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -27,7 +34,13 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{bind::BoundSocket, body, problem::Problem, verify::LARGEST_EVENT};
+use super::{
+    bind::BoundSocket,
+    body,
+    problem::Problem,
+    stall::{PATIENCE, Stalling},
+    verify::LARGEST_EVENT,
+};
 
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -99,10 +112,6 @@ pub(crate) async fn answer_all(
 ) {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
-    let router = router
-        .layer(middleware::from_fn(limit_body))
-        .layer(middleware::from_fn(body::read_whole))
-        .layer(Extension(stopping.clone()));
     let mut connections = JoinSet::new();
     let mut users = HashMap::new();
     let mut shutdown = pin!(shutdown);
@@ -115,7 +124,8 @@ pub(crate) async fn answer_all(
             accepted = door.accept() => match accepted {
                 Ok((stream, user)) => match admit(&mut users, connections_per_user, user) {
                     Some(permit) => {
-                        connections.spawn(answer(stream, router.clone(), stopping.clone(), permit));
+                        let (router, stopping) = (router.clone(), stopping.clone());
+                        connections.spawn(answer(stream, router, stopping, permit, PATIENCE));
                     }
                     None => refuse(connections_per_user, &stream),
                 },
@@ -157,18 +167,28 @@ fn refuse(limit: usize, stream: &impl AsFd) {
     let _ = rustix::net::send(stream, answer.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
 }
 
-async fn answer(
+pub(super) async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     mut stopping: Stopping,
     permit: OwnedSemaphorePermit,
+    patience: Duration,
 ) {
+    let (router, of_requests) = (TowerToHyperService::new(router), stopping.clone());
+    // Layers of the router would cost each request more than most of its answers do.
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(of_requests.clone());
+        if request.body().is_end_stream() {
+            return Either::Left(router.call(request));
+        }
+        Either::Right(with_body(request.map(Body::new), router.clone()))
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(LARGEST_HEAD)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(TokioIo::new(Stalling::new(stream, patience)), service)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -183,10 +203,18 @@ async fn answer(
     drop(permit);
 }
 
-async fn limit_body(request: Request, next: Next) -> Response {
+/// Answers a request that brings something.
+async fn with_body(request: Request, router: TowerToHyperService<Router>) -> Result<Response, Infallible> {
     let limit = if request.uri().path().ends_with("/verify") { LARGEST_EVENT } else { LARGEST_BODY };
-    if request.body().size_hint().lower() > limit {
-        return Problem::too_large(limit).into_response();
-    }
-    next.run(request).await
+    let is_too_large = request.body().size_hint().lower() > limit;
+    let answer = async |request| {
+        if is_too_large {
+            return Problem::too_large(limit).into_response();
+        }
+        router.call(request).await.unwrap_or_else(|never| match never {})
+    };
+    Ok(body::read_whole(request, answer).await)
 }
+
+#[cfg(test)]
+mod tests;

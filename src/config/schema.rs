@@ -133,6 +133,9 @@ table! { METRICS: MetricsKeys = "[metrics]", read as Metrics;
     listen: Option<SocketAddr> = Form::Text(
         "an address with a port in double quotes, such as \"127.0.0.1:9464\"", units::loopback,
     ), needs_restart: true;
+    /// Beyond so many webhooks those of a tenant are one series instead of one for each:
+    /// docs/monitoring/README.md says what it means then.
+    fold_above: Key<usize> = Form::Number(0..=10_000_000, |number| number as usize), default: Some("10000");
 }
 
 table! { API: ApiKeys = "[api]", read as Api;

@@ -18,7 +18,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, LONGEST_SLEEP, overview::Overview, setup::Setup};
+use super::{
+    Engine, LONGEST_SLEEP,
+    overview::{Overview, TAKING_UP},
+    setup::Setup,
+    snapshot::{self, NewViews},
+};
 use crate::{
     clock,
     domain::{
@@ -30,7 +35,10 @@ use crate::{
     },
     renewal::poller::Condition,
     store::{Changed, StoreError, Written},
-    views::health,
+    views::{
+        health::{self, Health},
+        metrics::Glance,
+    },
 };
 
 /// The tenants are compared at most so often while no one asks.
@@ -54,12 +62,25 @@ pub(crate) struct EventPublisher {
     /// What each tenant had last that its webhooks' states depend on.
     conditions: HashMap<TenantName, Condition>,
     compared_at: Option<Instant>,
-    /// How many events there had been.
-    compared_events: u64,
+    /// How many polls had ended then, and since when the setup was in force.
+    compared: (u64, Option<Timestamp>),
+    /// What was wrong with them.
+    of_tenants: Vec<Problem>,
+    /// What is wrong, until something has changed.
+    health: Option<Told>,
+    /// What has become of the views of webhooks; `None` while no one wants to know.
+    views: Option<NewViews>,
     /// Whether the tenants were not compared since something changed.
     skipped: bool,
     /// Since when each subject has a problem, and whether the log says so.
     problems: BTreeMap<String, (Timestamp, bool)>,
+}
+
+#[derive(Debug)]
+struct Told {
+    health: Arc<Health>,
+    /// With which configuration, and what was wrong with the next one since when.
+    configuration: (Timestamp, Option<Timestamp>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +98,20 @@ impl Engine {
         publisher.look(self, Trigger::Question).await?;
         Ok(MutexGuard::map(publisher, |publisher| &mut publisher.overview))
     }
+
+    /// What is wrong now, and what is told of every webhook, by tenant and name: both of one moment.
+    pub(crate) async fn moment(&self) -> Result<(Arc<Health>, Arc<Vec<Arc<Glance>>>), StoreError> {
+        let mut publisher = self.shared.publisher.lock().await;
+        publisher.look(self, Trigger::Question).await?;
+        Ok((publisher.health(self), publisher.overview.glances()))
+    }
+
+    /// What is wrong now; made once, until something has changed.
+    pub(crate) async fn health(&self) -> Result<Arc<Health>, StoreError> {
+        let mut publisher = self.shared.publisher.lock().await;
+        publisher.look(self, Trigger::Question).await?;
+        Ok(publisher.health(self))
+    }
 }
 
 /// Publishes until `stop` is requested, and then what is left.
@@ -88,7 +123,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         changes.borrow_and_update();
         published.borrow_and_update();
         let sleep = look(&engine).await;
-        engine.forget_old_snapshot();
+        engine.forget_snapshot(snapshot::KEPT).await;
         engine.shared.store.forget_idle();
         tokio::select! {
             _changed = changes.changed() => {}
@@ -122,22 +157,60 @@ impl EventPublisher {
         }
         let setup = engine.setup();
         self.changed.looks.extend(self.overview.due(clock::now()));
-        let events = *engine.shared.event_bus.changes().borrow();
-        let is_due = self.compared_at.is_none_or(|at| at.elapsed() >= COMPARE);
-        // What changes of a tenant changes with a poll, which is an event.
-        self.skipped = !is_due && (trigger == Trigger::Change || events == self.compared_events);
-        if !self.skipped {
-            self.compared_events = events;
+        // Before the tenants are looked at: one that ends meanwhile has them looked at again.
+        let compared = (engine.shared.event_bus.polls(), Some(setup.loaded_at));
+        let is_due = self.compared_at.is_none_or(|at| at.elapsed() >= COMPARE)
+            || trigger == Trigger::Question && compared != self.compared;
+        if is_due {
+            self.compared = compared;
             self.compare_tenants(&setup);
         }
+        self.skipped = !is_due && (self.skipped || trigger == Trigger::Change);
         while !self.changed.is_empty() || self.all_behind.is_some() {
             self.publish_changes(engine).await?;
         }
         self.began = true;
         if is_due {
-            self.note_problems(&setup);
+            self.note_problems();
         }
         Ok(())
+    }
+
+    fn health(&mut self, engine: &Engine) -> Arc<Health> {
+        let config_error = engine.config_error.borrow();
+        let loaded_at = engine.setup().loaded_at;
+        let configuration = (loaded_at, config_error.as_ref().map(|error| error.at));
+        if let Some(told) = self.health.as_ref().filter(|told| told.configuration == configuration) {
+            return Arc::clone(&told.health);
+        }
+        let of_config = config_error.as_ref().map(|error| health::of_config(error, loaded_at));
+        let problems = of_config.into_iter().chain(self.of_tenants.iter().cloned());
+        let health = Arc::new(health::health(problems.chain(self.overview.problems()).collect()));
+        self.health = Some(Told { health: Arc::clone(&health), configuration });
+        health
+    }
+
+    /// From now on the views that change are kept.
+    pub(super) fn follow_views(&mut self, engine: &Engine) {
+        let polls = engine.shared.event_bus.polls();
+        // Those of now are about to be made anyway.
+        let _made = self.views.insert(NewViews::default()).polled(&engine.setup(), polls);
+    }
+
+    pub(super) fn unfollow_views(&mut self) {
+        self.views = None;
+    }
+
+    /// The views that have changed since they were last asked for.
+    pub(super) async fn new_views(&mut self, engine: &Engine) -> Result<NewViews, StoreError> {
+        let polls = engine.shared.event_bus.polls();
+        if let Some(views) = &mut self.views {
+            self.changed.looks.extend(views.polled(&engine.setup(), polls));
+        }
+        // Those that are due have another state by now, whether someone has taken them up or not.
+        self.changed.looks.extend(self.overview.due(clock::now() + TAKING_UP));
+        self.look(engine, Trigger::Question).await?;
+        Ok(self.views.as_mut().map(NewViews::take).unwrap_or_default())
     }
 
     /// Publishes what has changed, and looks at those of whom more is wanted, but no more than a page of all.
@@ -145,6 +218,7 @@ impl EventPublisher {
         let store = &engine.shared.store;
         if mem::take(&mut self.changed.all) {
             self.all_behind = Some(WebhookId(0));
+            self.views.iter_mut().for_each(NewViews::begin_all);
         }
         let mut read = match self.all_behind {
             Some(last) => store.states_behind(last, PAGE).await?,
@@ -164,6 +238,7 @@ impl EventPublisher {
         // From here on nothing waits, so that no one who gives up leaves a half.
         let changed = mem::take(&mut self.changed);
         self.changed.all = changed.all;
+        self.health = None;
         let setup = engine.setup();
         // What was written is as young as what was read, or younger.
         let mut states: HashMap<WebhookId, Arc<WebhookState>> =
@@ -182,12 +257,20 @@ impl EventPublisher {
         for state in order.into_iter().filter_map(|id| states.remove(&id)) {
             let Some(procedure) = setup.procedures.get(&state.id) else { continue };
             let (view, before) = self.overview.judge(&state, procedure);
+            if let Some(views) = &mut self.views {
+                views.add(state.id, &state.path, &view);
+            }
             if (self.began || before.is_some()) && before != Some(view.state) {
                 publish_state(engine, &state.path, view, before, newest.get(&state.id).copied());
             }
         }
         if self.all_behind.is_some() && all_behind.is_none() {
-            self.overview.retain(|id| setup.procedures.contains_key(&id));
+            let is_present = |id| setup.procedures.contains_key(&id);
+            self.overview.retain(is_present);
+            if let Some(views) = &mut self.views {
+                // Those that are followed only since the middle are not all.
+                self.changed.all |= !views.end_all(is_present);
+            }
         }
         self.all_behind = all_behind;
         Ok(())
@@ -213,12 +296,17 @@ impl EventPublisher {
                 self.changed.looks.extend(tenant.webhooks());
             }
         }
+        let of_tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant)).collect();
+        if self.of_tenants != of_tenants {
+            self.of_tenants = of_tenants;
+            self.health = None;
+        }
     }
 
-    fn note_problems(&mut self, setup: &Setup) {
-        let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
+    fn note_problems(&mut self) {
+        let of_tenants = self.of_tenants.iter();
         let mut current: BTreeMap<String, Problem> = BTreeMap::new();
-        for problem in self.overview.problems_now().cloned().chain(tenants) {
+        for problem in self.overview.problems_now().chain(of_tenants).cloned() {
             let subject = problem.webhook.clone().or_else(|| problem.tenant.clone()).unwrap_or_default();
             current.entry(subject).or_insert(problem);
         }

@@ -3,7 +3,10 @@
 //! Law: a webhook is judged when something of it has changed or when its time has come, never because someone
 //! asks how all of them are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,25 +17,25 @@ use crate::{
         state::{WebhookId, WebhookState},
     },
     renewal::procedure::Procedure,
-    views::{health, webhook as webhook_view},
+    views::{health, metrics::Glance, webhook as webhook_view},
 };
 
 /// So long after it is due a webhook is judged again if nothing has happened to it: too many others are due.
-const TAKING_UP: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const TAKING_UP: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Overview {
-    webhooks: HashMap<WebhookId, Glance>,
+    /// What is told of each webhook. Those who tell it share it, and what they have stays as it was.
+    glances: Arc<Vec<Arc<Glance>>>,
+    /// Which of the glances is whose.
+    places: HashMap<WebhookId, usize>,
+    /// Whether the glances are in the order of their names.
+    is_sorted: bool,
     problems: HashMap<WebhookId, Problem>,
     /// When a webhook must be judged again although nothing happens to it, on our clock.
     deadlines: BTreeSet<(Timestamp, WebhookId)>,
-}
-
-#[derive(Debug)]
-struct Glance {
-    state: State,
-    next_renewal_at: Option<Timestamp>,
-    deadline: Option<Timestamp>,
+    /// The same by webhook.
+    deadline_of: HashMap<WebhookId, Timestamp>,
 }
 
 impl Overview {
@@ -47,13 +50,11 @@ impl Overview {
         let now = procedure.tenant.now();
         let taken_up = state.next_action_at.filter(|at| now.local < *at + TAKING_UP);
         let deadline = [next_end(state, now), taken_up.map(|at| at + TAKING_UP)].into_iter().flatten().min();
-        let glance = Glance { state: view.state, next_renewal_at: view.next_renewal_at, deadline };
-        let before = self.webhooks.insert(state.id, glance);
-        self.deadlines.extend(deadline.map(|deadline| (deadline, state.id)));
-        if let Some(passed) = before.as_ref().and_then(|before| before.deadline)
-            && deadline != Some(passed)
-        {
-            self.deadlines.remove(&(passed, state.id));
+        self.judge_again_at(state.id, deadline);
+        let before = self.places.get(&state.id).and_then(|place| self.glances.get(*place)).map(Arc::clone);
+        let glance = Glance::of(&view, &procedure.webhook, before.as_deref(), now);
+        if before.as_ref().is_none_or(|before| !before.tells_the_same(&glance)) {
+            self.tell(glance);
         }
         match problem {
             Some(problem) => self.problems.insert(state.id, problem),
@@ -62,11 +63,54 @@ impl Overview {
         (view, before.map(|before| before.state))
     }
 
+    fn judge_again_at(&mut self, id: WebhookId, deadline: Option<Timestamp>) {
+        let passed = match deadline {
+            Some(deadline) => self.deadline_of.insert(id, deadline),
+            None => self.deadline_of.remove(&id),
+        };
+        if let Some(passed) = passed {
+            self.deadlines.remove(&(passed, id));
+        }
+        self.deadlines.extend(deadline.map(|deadline| (deadline, id)));
+    }
+
+    fn tell(&mut self, glance: Glance) {
+        let id = glance.webhook.id;
+        // Copied only where someone still tells what was.
+        let glances = Arc::make_mut(&mut self.glances);
+        if let Some(before) = self.places.get(&id).and_then(|place| glances.get_mut(*place)) {
+            self.is_sorted &= before.webhook.path == glance.webhook.path;
+            *before = Arc::new(glance);
+        } else {
+            self.is_sorted = false;
+            self.places.insert(id, glances.len());
+            glances.push(Arc::new(glance));
+        }
+    }
+
     /// Forgets all but these.
     pub(super) fn retain(&mut self, is_present: impl Fn(WebhookId) -> bool) {
-        self.webhooks.retain(|id, _| is_present(*id));
+        Arc::make_mut(&mut self.glances).retain(|glance| is_present(glance.webhook.id));
+        self.find_places();
         self.problems.retain(|id, _| is_present(*id));
         self.deadlines.retain(|(_, id)| is_present(*id));
+        self.deadline_of.retain(|id, _| is_present(*id));
+    }
+
+    fn find_places(&mut self) {
+        let ids = self.glances.iter().map(|glance| glance.webhook.id);
+        self.places = ids.enumerate().map(|(place, id)| (id, place)).collect();
+    }
+
+    /// What is told of every webhook now, by tenant and name.
+    pub(crate) fn glances(&mut self) -> Arc<Vec<Arc<Glance>>> {
+        if !self.is_sorted {
+            Arc::make_mut(&mut self.glances)
+                .sort_unstable_by(|one, other| one.webhook.path.cmp(&other.webhook.path));
+            self.find_places();
+            self.is_sorted = true;
+        }
+        Arc::clone(&self.glances)
     }
 
     /// Those whose time has come.
@@ -93,10 +137,10 @@ impl Overview {
 
     /// How many webhooks are in which state; every state is named.
     pub(crate) fn counts(&self) -> BTreeMap<State, usize> {
-        report::counts(self.webhooks.values().map(|glance| glance.state))
+        report::counts(self.glances.iter().map(|glance| glance.state))
     }
 
     pub(crate) fn next_renewal_at(&self) -> Option<Timestamp> {
-        self.webhooks.values().filter_map(|glance| glance.next_renewal_at).min()
+        self.glances.iter().filter_map(|glance| glance.next_renewal_at).min()
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Setup {
     in_order: Vec<Arc<Procedure>>,
     /// `[daemon]`, part of which only a restart changes.
     pub(crate) daemon: config::Daemon,
-    /// `[metrics]`, which only a restart changes.
+    /// `[metrics]`, part of which only a restart changes.
     pub(crate) metrics: config::Metrics,
     pub(crate) max_concurrent: usize,
     /// No retry is put off for longer.

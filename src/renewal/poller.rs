@@ -68,11 +68,15 @@ pub(crate) struct Polls {
     /// When Protime last answered with the list, on our clock.
     pub(crate) last_success: Option<Timestamp>,
     pub(crate) failing: Option<Failing>,
+    /// How many have ended.
+    ended: u64,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Failing {
     pub(crate) error: PollError,
+    /// When the one began that failed last, on our clock.
+    pub(crate) began_at: Timestamp,
     /// Since when, on our clock.
     pub(crate) since: Timestamp,
     pub(crate) attempts: u32,
@@ -159,6 +163,16 @@ impl Tenant {
 
     pub(crate) fn polls(&self) -> Polls {
         self.polls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When Protime last answered with the list, on our clock.
+    pub(crate) fn last_list_at(&self) -> Option<Timestamp> {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).last_success
+    }
+
+    /// How many polls have ended: as long as it is the same, the views of its webhooks are, but for their states.
+    pub(crate) fn ended_polls(&self) -> u64 {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
 
     pub(crate) fn condition(&self) -> Condition {
@@ -310,6 +324,7 @@ impl Tenant {
     fn note(&self, outcome: &Result<(), PollError>) {
         let now = clock::now();
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        polls.ended += 1;
         match outcome {
             Ok(()) => {
                 if polls.failing.take().is_some() {
@@ -329,7 +344,8 @@ impl Tenant {
                 tracing::warn!(tenant = %self.name, %error, attempts, ?delay, "the list of webhooks could not be read");
                 let retry_at = Instant::now() + delay;
                 let again_at = now + SignedDuration::try_from(delay).unwrap_or_default();
-                polls.failing = Some(Failing { error: error.clone(), since, attempts, retry_at, again_at });
+                let (error, began_at) = (error.clone(), polls.last_attempt.unwrap_or(now));
+                polls.failing = Some(Failing { error, began_at, since, attempts, retry_at, again_at });
                 self.wake.notify_one();
             }
         }

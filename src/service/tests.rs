@@ -1,5 +1,7 @@
 //! The real service on a temporary store, for the unit tests of the rooms that ask it.
 
+mod shared;
+
 use std::fs;
 
 use jiff::SignedDuration;
@@ -20,7 +22,7 @@ use crate::{
         transition::{Event, Schedule, Seen, apply},
         webhook::{RemoteStatus, RemoteWebhook, TenantName, WebhookName},
     },
-    engine::Shared,
+    engine::{Shared, setup::Setup},
 };
 
 /// Where no one listens, so that nothing is known of the webhooks but what a test says.
@@ -177,11 +179,11 @@ async fn to_say_how_things_are_nothing_is_read_that_has_not_changed() {
     let bench = Bench::new().await;
     bench.delivers("acme/clockings").await;
     let before = bench.service.health().await.expect("answers");
-    assert_eq!(before.problems.len(), 2, "two have no key: {before:?}");
+    assert_eq!(before.report.problems.len(), 2, "two have no key: {before:?}");
     bench.damage();
-    assert_eq!(bench.service.health().await.expect("nothing is read"), before);
+    assert_eq!(bench.service.health().await.expect("nothing is read").report, before.report);
     assert_eq!(bench.service.status().await.expect("nothing is read").daemon.counts[&State::Active], 1);
     bench.service.store.look_at(bench.service.procedure(&named("acme/people")).expect("known").webhook.id);
     bench.service.health().await.expect_err("it is read now");
-    bench.service.webhooks().await.expect_err("so are all of them");
+    bench.service.webhooks(false, None, None).await.expect_err("so are all of them");
 }

@@ -1,5 +1,6 @@
 //! What is wrong, in sentences: everything that keeps events from arriving, or soon will.
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::{
@@ -146,8 +147,18 @@ pub(crate) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     problems
 }
 
-pub(crate) fn health(problems: Vec<Problem>) -> report::Health {
-    report::Health { healthy: problems.is_empty(), problems }
+/// What is wrong, and its JSON, for everyone who asks before anything has changed.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) report: report::Health,
+    pub(crate) json: Bytes,
+}
+
+pub(crate) fn health(problems: Vec<Problem>) -> Health {
+    let report = report::Health { healthy: problems.is_empty(), problems };
+    // Texts and moments: nothing that JSON cannot say.
+    let json = Bytes::from(serde_json::to_vec(&report).unwrap_or_default());
+    Health { report, json }
 }
 
 /// How urgent a step that fails is, and where there is more to read about it.

@@ -1,235 +1,180 @@
-//! The daemon's metrics in the text format of Prometheus, version 0.0.4.
+//! The daemon's metrics in the text format of Prometheus, version 0.0.4, in pieces.
 //!
 //! What can be looked up (states, deadlines) is, when it is asked for; what can only be counted comes
 //! from the [`Counters`](crate::counters::Counters), which outlives a reload.
+//!
+//! Laws: all pieces are of one [`Moment`], however long they are read; a piece is made when it is asked for, and is
+//! never longer than a little more than [`PIECE`]. Where there are very many webhooks, those of a tenant are one row;
+//! a row says of several webhooks what it says of one.
 
-use std::fmt::Write as _;
+mod families;
+mod page;
+#[cfg(test)]
+mod tests;
 
-use jiff::Timestamp;
+use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
+use self::{families::FAMILIES, page::Page};
 use crate::{
-    counters::{BUCKETS, Counts, Durations},
-    domain::report::{self, State},
+    counters::{Counts, RequestKey},
+    domain::{
+        report::{self, OwedResync, State},
+        state::Now,
+    },
+    renewal::{poller::Tenant, webhook::Webhook},
 };
 
-const PREFIX: &str = "protime_webhookd";
+/// A piece ends with the row that makes it so long, in bytes.
+pub(crate) const PIECE: usize = 16 * 1024;
 
-pub(crate) fn text(
-    status: &report::Status,
-    webhooks: &[report::Webhook],
-    healthy: bool,
-    counts: &Counts,
-) -> String {
-    let mut page = Page(String::new());
-    let daemon = &status.daemon;
-    page.family("build_info", "gauge", "The version that runs; always 1.");
-    page.sample("build_info", &[("version", &daemon.version)], "1");
-    page.gauge(
-        "start_time_seconds",
-        "When the daemon started, in seconds since 1970.",
-        &seconds(daemon.started_at),
-    );
-    page.gauge("healthy", "1 if nothing is wrong, as GET /v1/health says; else 0.", &flag(healthy));
-    webhook_gauges(&mut page, webhooks);
-    tenant_gauges(&mut page, &status.tenants);
-    what_happened(&mut page, counts);
-    page.0
+/// No row is longer: the longest is the histogram of a step.
+const LONGEST_ROW: usize = 4 * 1024;
+
+/// What is told of a webhook.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    pub(crate) webhook: Arc<Webhook>,
+    pub(crate) state: State,
+    pub(crate) is_enabled: bool,
+    pub(crate) valid_until: Option<Timestamp>,
+    pub(crate) next_renewal_at: Option<Timestamp>,
+    /// Since when a gap is not closed, on our clock.
+    pub(crate) owed_since: Option<Timestamp>,
 }
 
-fn webhook_gauges(page: &mut Page, webhooks: &[report::Webhook]) {
-    page.per_webhook(
-        webhooks,
-        "webhook_valid_until_timestamp_seconds",
-        "Until when the webhook delivers, as Protime said, in seconds since 1970.",
-        |webhook| webhook.remote.as_ref()?.valid_until.map(seconds),
-    );
-    page.per_webhook(
-        webhooks,
-        "webhook_enabled",
-        "1 if Protime last listed the webhook as Enabled; else 0.",
-        |webhook| Some(flag(webhook.remote.as_ref().is_some_and(|remote| remote.status == "Enabled"))),
-    );
-    page.family("webhook_state", "gauge", "1 for the state that the webhook is in; 0 for the others.");
-    for webhook in webhooks {
-        for state in State::ALL {
-            let labels =
-                [("tenant", webhook.tenant.as_str()), ("webhook", &webhook.name), ("state", state.as_str())];
-            page.sample("webhook_state", &labels, &flag(state == webhook.state));
+impl Glance {
+    /// `before` is what was known at the last look at it.
+    pub(crate) fn of(
+        view: &report::Webhook,
+        webhook: &Arc<Webhook>,
+        before: Option<&Self>,
+        now: Now,
+    ) -> Self {
+        let owed_before = before.and_then(|before| before.owed_since);
+        // After a start it is known to be owed since the end of the gap.
+        let owed_since = |gap: OwedResync| owed_before.unwrap_or(now.local_of(gap.to).min(now.local));
+        Self {
+            webhook: Arc::clone(webhook),
+            state: view.state,
+            is_enabled: view.remote.as_ref().is_some_and(|remote| remote.status == "Enabled"),
+            valid_until: view.remote.as_ref().and_then(|remote| remote.valid_until),
+            next_renewal_at: view.next_renewal_at,
+            owed_since: view.owed_resync.map(owed_since),
         }
     }
-    page.per_webhook(
-        webhooks,
-        "next_renewal_timestamp_seconds",
-        "When the next renewal is planned, in seconds since 1970.",
-        |webhook| webhook.next_renewal_at.map(seconds),
-    );
-    page.per_webhook(
-        webhooks,
-        "owed_resync",
-        "1 if a gap is not closed yet by a resync; else 0.",
-        |webhook| Some(flag(webhook.owed_resync.is_some())),
-    );
+
+    pub(crate) fn tells_the_same(&self, other: &Self) -> bool {
+        let what = |it: &Self| (it.state, it.is_enabled, it.valid_until, it.next_renewal_at, it.owed_since);
+        Arc::ptr_eq(&self.webhook, &other.webhook) && what(self) == what(other)
+    }
 }
 
-fn tenant_gauges(page: &mut Page, tenants: &[report::Tenant]) {
-    let name = "last_poll_timestamp_seconds";
-    page.family(
-        name,
-        "gauge",
-        "When Protime last answered with the list of webhooks, in seconds since 1970.",
-    );
-    for tenant in tenants {
-        if let Some(at) = tenant.last_poll_at {
-            page.sample(name, &[("tenant", &tenant.name)], &seconds(at));
-        }
-    }
-    let name = "clock_skew_seconds";
-    page.family(name, "gauge", "By how much the clock of Protime is ahead of this machine.");
-    for tenant in tenants {
-        if let Some(skew) = tenant.clock_skew_seconds {
-            page.sample(name, &[("tenant", &tenant.name)], &skew.to_string());
+/// What is told of a tenant besides its webhooks.
+#[derive(Debug)]
+pub(crate) struct TenantGlance {
+    tenant: Arc<Tenant>,
+    last_poll_at: Option<Timestamp>,
+    clock_skew: Option<SignedDuration>,
+}
+
+impl TenantGlance {
+    pub(crate) fn of(tenant: &Arc<Tenant>) -> Self {
+        Self {
+            tenant: Arc::clone(tenant),
+            last_poll_at: tenant.last_list_at(),
+            clock_skew: tenant.client.clock_skew(),
         }
     }
 }
 
-fn what_happened(page: &mut Page, counts: &Counts) {
-    let name = "renewals_total";
-    page.family(name, "counter", "Renewals that ended, by reason and outcome.");
-    for ((reason, outcome), count) in &counts.renewals {
-        page.sample(name, &[("reason", reason), ("outcome", outcome)], &count.to_string());
-    }
-    let name = "renewal_step_duration_seconds";
-    page.family(name, "histogram", "How long each attempt at a step of a renewal took.");
-    for (step, durations) in &counts.steps {
-        page.histogram(name, ("step", step), durations);
-    }
-    let name = "api_requests_total";
-    page.family(
-        name,
-        "counter",
-        "Requests to Protime, by endpoint and status code; lost and not_sent have none.",
-    );
-    for ((tenant, endpoint, code), count) in &counts.requests {
-        page.sample(name, &[("tenant", tenant), ("endpoint", endpoint), ("code", code)], &count.to_string());
-    }
-    let name = "odd_list_entries_total";
-    page.family(
-        name,
-        "counter",
-        "Entries of lists of webhooks that were not as documented and were left out.",
-    );
-    for (tenant, count) in &counts.odd_entries {
-        page.sample(name, &[("tenant", tenant)], &count.to_string());
-    }
-    let name = "verify_total";
-    page.family(name, "counter", "Events that were judged, by verdict.");
-    for outcome in ["valid", "malformed", "mismatch", "no_key"] {
-        let count = counts.verified.get(outcome).copied().unwrap_or_default();
-        page.sample(name, &[("outcome", outcome)], &count.to_string());
+/// All that is shown, as it was when someone asked. It is shared with what goes on to change, and copies little.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    pub(crate) started_at: Timestamp,
+    pub(crate) is_healthy: bool,
+    /// By tenant and name.
+    pub(crate) webhooks: Arc<Vec<Arc<Glance>>>,
+    /// Whether the webhooks of a tenant are one row.
+    pub(crate) is_folded: bool,
+    pub(crate) tenants: Vec<TenantGlance>,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// The pieces of what is shown, each made when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Exposition {
+    moment: Moment,
+    /// How many families are written to their ends.
+    families: usize,
+    place: Place,
+}
+
+/// Where in a family it goes on.
+#[derive(Debug, Default)]
+struct Place {
+    is_begun: bool,
+    /// How many of the items are done that the rows are made of.
+    items: usize,
+    /// The last of the requests that are counted.
+    request: Option<RequestKey>,
+}
+
+impl Exposition {
+    pub(crate) fn new(moment: Moment) -> Self {
+        Self { moment, families: 0, place: Place::default() }
     }
 }
 
-fn seconds(at: Timestamp) -> String {
-    let millis = at.as_millisecond();
-    format!("{}.{:03}", millis.div_euclid(1_000), millis.rem_euclid(1_000))
-}
+impl Iterator for Exposition {
+    type Item = String;
 
-fn flag(set: bool) -> String {
-    u8::from(set).to_string()
-}
-
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _infallible = writeln!(self.0, "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
-        let each: Vec<String> =
-            labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escaped(text))).collect();
-        let labels = if each.is_empty() { String::new() } else { format!("{{{}}}", each.join(",")) };
-        let _infallible = writeln!(self.0, "{PREFIX}_{name}{labels} {value}");
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: &str) {
-        self.family(name, "gauge", help);
-        self.sample(name, &[], value);
-    }
-
-    /// A gauge of every webhook that has a value.
-    fn per_webhook(
-        &mut self,
-        webhooks: &[report::Webhook],
-        name: &str,
-        help: &str,
-        value: impl Fn(&report::Webhook) -> Option<String>,
-    ) {
-        self.family(name, "gauge", help);
-        for webhook in webhooks {
-            if let Some(value) = value(webhook) {
-                self.sample(name, &[("tenant", &webhook.tenant), ("webhook", &webhook.name)], &value);
+    fn next(&mut self) -> Option<String> {
+        let mut page = Page::with_capacity(PIECE + LONGEST_ROW);
+        while let Some(family) = FAMILIES.get(self.families)
+            && page.len() < PIECE
+        {
+            if !self.place.is_begun {
+                self.place.is_begun = true;
+                page.family(family);
+            }
+            while page.len() < PIECE {
+                if !(family.row)(family.name, &self.moment, &mut self.place, &mut page) {
+                    self.families += 1;
+                    self.place = Place::default();
+                    break;
+                }
             }
         }
-    }
-
-    fn histogram(&mut self, name: &str, label: (&str, &str), durations: &Durations) {
-        let bucket = format!("{name}_bucket");
-        let mut below = 0;
-        for (bound, count) in BUCKETS.iter().zip(durations.buckets) {
-            below += count;
-            self.sample(&bucket, &[label, ("le", &bound.to_string())], &below.to_string());
-        }
-        self.sample(&bucket, &[label, ("le", "+Inf")], &durations.count.to_string());
-        self.sample(&format!("{name}_sum"), &[label], &durations.sum.as_secs_f64().to_string());
-        self.sample(&format!("{name}_count"), &[label], &durations.count.to_string());
+        let piece = page.into_text();
+        (!piece.is_empty()).then_some(piece)
     }
 }
 
-/// A label's value, in which three characters have a meaning.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::counters::Counters;
-
-    #[test]
-    fn a_label_holds_any_text() {
-        let mut page = Page(String::new());
-        page.sample("x", &[("code", "a\"b\\c\nd"), ("é", "é")], "1");
-        assert_eq!(page.0, "protime_webhookd_x{code=\"a\\\"b\\\\c\\nd\",é=\"é\"} 1\n");
+impl Moment {
+    /// The webhooks of the next row.
+    fn next_webhooks(&self, place: &mut Place) -> Option<&[Arc<Glance>]> {
+        let rest = self.webhooks.get(place.items..)?;
+        let tenant = &rest.first()?.webhook.path.tenant;
+        let count = if self.is_folded {
+            rest.iter().take_while(|glance| glance.webhook.path.tenant == *tenant).count()
+        } else {
+            1
+        };
+        place.items += count;
+        rest.get(..count)
     }
 
-    #[test]
-    fn buckets_are_cumulative() {
-        let counters = Counters::default();
-        for milliseconds in [5, 20, 4_000_000] {
-            counters.step("post", Duration::from_millis(milliseconds));
+    /// The labels of a row of webhooks: one of several has the name of none.
+    fn labels<'a>(&self, row: &'a [Arc<Glance>]) -> Vec<(&'static str, &'a str)> {
+        let Some(first) = row.first() else { return Vec::new() };
+        let path = &first.webhook.path;
+        let mut labels = Vec::with_capacity(3);
+        labels.push(("tenant", path.tenant.as_str()));
+        if !self.is_folded {
+            labels.push(("webhook", path.name.as_str()));
         }
-        let mut page = Page(String::new());
-        what_happened(&mut page, &counters.snapshot());
-        for line in [
-            "_bucket{step=\"post\",le=\"0.01\"} 1",
-            "_bucket{step=\"post\",le=\"0.05\"} 2",
-            "_bucket{step=\"post\",le=\"3600\"} 2",
-            "_bucket{step=\"post\",le=\"+Inf\"} 3",
-            "_sum{step=\"post\"} 4000.025",
-            "_count{step=\"post\"} 3",
-        ] {
-            let line = format!("protime_webhookd_renewal_step_duration_seconds{line}\n");
-            assert!(page.0.contains(&line), "{line} in {}", page.0);
-        }
-    }
-
-    #[test]
-    fn a_moment_is_seconds() {
-        for (millis, text) in [(0, "0.000"), (1_790_000_000_005, "1790000000.005")] {
-            assert_eq!(seconds(Timestamp::from_millisecond(millis).unwrap()), text);
-        }
+        labels
     }
 }

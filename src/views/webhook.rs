@@ -1,5 +1,7 @@
 //! The view of the daemon that its sockets serve: from states and polls to [`report`].
 
+use bytes::Bytes;
+
 use crate::{
     domain::{
         plan::{plan, reported_state},
@@ -10,6 +12,7 @@ use crate::{
         state::{Registration, Remote, WebhookState},
     },
     handoff::KeySink,
+    redact,
     renewal::{
         poller::{Polls, Tenant},
         procedure::Procedure,
@@ -42,6 +45,32 @@ pub(crate) fn webhook(state: &WebhookState, procedure: &Procedure) -> report::We
         audit: state.audit,
         note: note(state, procedure),
     }
+}
+
+/// The JSON of a view, for everyone who is shown it before it changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Its URL is without user info and query.
+    pub(crate) redacted: Bytes,
+    /// The whole of it, where that is something else.
+    whole: Option<Bytes>,
+}
+
+impl Shown {
+    pub(crate) fn json(&self, with_secrets: bool) -> &Bytes {
+        self.whole.as_ref().filter(|_| with_secrets).unwrap_or(&self.redacted)
+    }
+}
+
+pub(crate) fn shown(view: &report::Webhook) -> Shown {
+    // Plain fields and texts: nothing that JSON cannot say.
+    let json = |view: &_| Bytes::from(serde_json::to_vec(view).unwrap_or_default());
+    let destination_url = redact::destination(&view.destination_url);
+    if destination_url == view.destination_url {
+        return Shown { redacted: json(view), whole: None };
+    }
+    let redacted = report::Webhook { destination_url, ..view.clone() };
+    Shown { redacted: json(&redacted), whole: Some(json(view)) }
 }
 
 /// What is worth knowing of a webhook and not a problem.
@@ -184,7 +213,7 @@ fn sink_failures(state: &WebhookState, procedure: &Procedure) -> Option<report::
 fn never_asked(state: &WebhookState, polls: &Polls) -> Option<report::LastError> {
     let failing = polls.failing.as_ref().filter(|_| state.remote == Remote::NeverAsked)?;
     Some(report::LastError {
-        at: polls.last_attempt.unwrap_or(failing.since),
+        at: failing.began_at,
         step: "poll".to_owned(),
         message: failing.error.to_string(),
         retry_at: Some(failing.again_at),

@@ -131,3 +131,52 @@ fn another_address_than_loopback_is_refused() {
         assert!(said.contains(why) && said.contains("127.0.0.1:9464"), "{listen}: {said}");
     }
 }
+
+#[test]
+fn the_webhooks_of_a_tenant_are_one_series_where_there_are_too_many() {
+    let mut world = World::new(LONG);
+    let mut config = world.config(&["clockings", "people"]);
+    let api = config.api.clone();
+    config.api = format!("{api}\n\n[metrics]\nfold_above = 1");
+    world.start(&config);
+    for webhook in ["clockings", "people"] {
+        world.settled(webhook);
+    }
+    let text = world.daemon.status.get("/metrics").text;
+    let samples = samples(&text);
+    let value = |name: &str| samples.get(&format!("protime_webhookd_{name}")).copied();
+    assert!(!text.contains("webhook=\""), "{text}");
+    assert_eq!(value("webhook_enabled{tenant=\"acme\"}"), Some(1.0));
+    assert_eq!(value("webhook_state{tenant=\"acme\",state=\"active\"}"), Some(2.0));
+    assert_eq!(value("owed_resync{tenant=\"acme\"}"), Some(0.0));
+    let first = ["clockings", "people"].map(|webhook| {
+        let at = world.daemon.webhook(webhook)["remote"]["valid_until"].as_str().unwrap().to_owned();
+        at.parse::<jiff::Timestamp>().unwrap().as_second()
+    });
+    let shown = value("webhook_valid_until_timestamp_seconds{tenant=\"acme\"}").unwrap();
+    assert_eq!(format!("{:.0}", shown.floor()), first.into_iter().min().unwrap().to_string());
+
+    // A reload is enough for another limit.
+    config.api = format!("{api}\n\n[metrics]\nfold_above = 2");
+    world.write(&config);
+    world.daemon.control.post("/v1/reload");
+    let text = world.daemon.status.get("/metrics").text;
+    assert!(text.contains("webhook_enabled{tenant=\"acme\",webhook=\"people\"} 1\n"), "{text}");
+}
+
+#[test]
+fn a_list_is_what_the_webhooks_are_while_polls_come() {
+    let world = World::running(LONG, &["clockings", "people"]);
+    let list = || world.daemon.status.get("/v1/webhooks").json();
+    let mut seen = std::collections::BTreeSet::new();
+    world.eventually("three polls show in it", || {
+        let before = list();
+        let one = world.daemon.status.get("/v1/webhooks/acme/people").json();
+        // Unless something came between.
+        if list() == before {
+            assert_eq!(before["webhooks"][1], one);
+            seen.insert(one["remote"]["seen_at"].as_str().unwrap().to_owned());
+        }
+        (seen.len() >= 3).then_some(())
+    });
+}

@@ -137,7 +137,6 @@ async fn it_shows_everything_that_the_status_socket_shows_and_urls_whole() {
     assert_eq!(served.get("/v1/status").await.0, StatusCode::OK);
     let (_, body) = served.get("/v1/webhooks").await;
     let found: report::Webhooks = serde_json::from_value(body).expect("webhooks");
-    assert_eq!(*found.webhooks, *served.bench.service.webhooks().await.expect("answers"));
     assert!(found.webhooks[0].destination_url.contains("pa55"));
 }
 
