@@ -1,6 +1,8 @@
 //! What both sockets answer: health, status, webhooks and their history, and the metrics, which a loopback address
 //! answers as well if one is configured.
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -33,7 +35,8 @@ pub(super) enum Audience {
 
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    pub(super) service: Service,
+    // Every request has a copy or two.
+    pub(super) service: Arc<Service>,
     pub(super) audience: Audience,
 }
 
@@ -69,7 +72,7 @@ pub(super) fn served(routes: Router<Source>, service: Service, audience: Audienc
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             Problem::method(method.as_str(), uri.path())
         })
-        .with_state(Source { service, audience })
+        .with_state(Source { service: Arc::new(service), audience })
 }
 
 async fn health(State(source): State<Source>, parameters: Parameters) -> Result<Response, Problem> {
