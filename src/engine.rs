@@ -32,6 +32,7 @@ use crate::{
     counters::Counters,
     domain::{report::ConfigError, state::WebhookId},
     event_bus::EventBus,
+    handoff::KeyFiles,
     renewal::unpersisted::UnpersistedKeys,
     store::{Changed, Store},
 };
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) unpersisted_keys: UnpersistedKeys,
     pub(crate) event_bus: EventBus,
     pub(crate) counters: Counters,
+    key_files: KeyFiles,
     publisher: Arc<Mutex<EventPublisher>>,
     /// The views of all webhooks that were made last.
     snapshot: Arc<Mutex<Option<Arc<Snapshot>>>>,
@@ -71,6 +73,7 @@ impl Shared {
             unpersisted_keys: UnpersistedKeys::default(),
             event_bus: EventBus::default(),
             counters: Counters::default(),
+            key_files: KeyFiles::default(),
             publisher: Arc::default(),
             snapshot: Arc::default(),
             swept: watch::Sender::new(false),

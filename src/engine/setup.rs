@@ -173,7 +173,7 @@ impl Builder {
 
     fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
         let of = |webhook: &config::Webhook| {
-            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
+            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound, &self.shared.key_files);
             let sinks = webhook.key_sinks.iter().map(sink).collect::<Result<_, _>>()?;
             let resync = Resync::new(
                 &webhook.resync,
