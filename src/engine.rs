@@ -33,7 +33,7 @@ use crate::{
     domain::{report::ConfigError, state::WebhookId},
     event_bus::EventBus,
     handoff::KeyFiles,
-    renewal::unpersisted::UnpersistedKeys,
+    renewal::{deliveries::Deliveries, unpersisted::UnpersistedKeys},
     store::{Changed, Store},
 };
 
@@ -47,8 +47,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Notified when a webhook wants attention.
     pub(crate) wake: Arc<Notify>,
-    /// Notified when a key sink wants attention.
-    pub(crate) deliveries: Arc<Notify>,
+    pub(crate) deliveries: Deliveries,
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
@@ -68,7 +67,7 @@ impl Shared {
         Self {
             store,
             wake: Arc::new(Notify::new()),
-            deliveries: Arc::new(Notify::new()),
+            deliveries: Deliveries::new(),
             rotations: watch::Sender::new(0),
             unpersisted_keys: UnpersistedKeys::default(),
             event_bus: EventBus::default(),

@@ -137,7 +137,7 @@ impl Setup {
                         && procedure.hand_off_again(sink.id(), key.version).await?
                     {
                         tracing::warn!(webhook = %procedure.webhook.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
-                        self.shared.deliveries.notify_one();
+                        self.shared.deliveries.look();
                     }
                 }
             }
@@ -262,8 +262,9 @@ impl Builder {
     }
 
     fn procedure(&self, webhook: Arc<Webhook>, tenant: &Arc<Tenant>) -> Procedure {
-        let Shared { store, rotations, unpersisted_keys, .. } = self.shared.clone();
-        Procedure::new(webhook, Arc::clone(tenant), self.timing, store, rotations, unpersisted_keys)
+        let Shared { store, rotations, deliveries, unpersisted_keys, .. } = self.shared.clone();
+        let tenant = Arc::clone(tenant);
+        Procedure::new(webhook, tenant, self.timing, store, rotations, deliveries, unpersisted_keys)
     }
 }
 

@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook};
+use super::{
+    deliveries::Deliveries, poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook,
+};
 use crate::{
     domain::{
         plan::{Action, Policy, is_in_time, next_look, plan},
@@ -32,8 +34,8 @@ mod preflight;
 mod reading;
 mod refused;
 
-/// What does the renewals of one webhook.
-#[derive(Debug)]
+/// What does the renewals of one webhook. Clones do the same.
+#[derive(Debug, Clone)]
 pub(crate) struct Procedure {
     pub(crate) webhook: Arc<Webhook>,
     pub(crate) tenant: Arc<Tenant>,
@@ -41,6 +43,7 @@ pub(crate) struct Procedure {
     store: Store,
     /// Counts rotations, for those who wait for one.
     rotations: watch::Sender<u64>,
+    deliveries: Deliveries,
     /// Says whose new key the database refuses.
     unpersisted_keys: UnpersistedKeys,
 }
@@ -60,9 +63,10 @@ impl Procedure {
         timing: Timing,
         store: Store,
         rotations: watch::Sender<u64>,
+        deliveries: Deliveries,
         unpersisted_keys: UnpersistedKeys,
     ) -> Self {
-        Self { webhook, tenant, timing, store, rotations, unpersisted_keys }
+        Self { webhook, tenant, timing, store, rotations, deliveries, unpersisted_keys }
     }
 
     /// Since when the database refuses the new key, on our clock, if it does.

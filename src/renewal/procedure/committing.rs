@@ -7,6 +7,7 @@ use crate::{
     domain::{
         journal::{Entry, InRenewal, What},
         onward::onward,
+        outbox::Outbox,
         reason::RenewalOutcome,
         state::WebhookState,
         transition::{Event, Transition, apply},
@@ -87,6 +88,22 @@ impl Procedure {
         }
     }
 
+    /// Applies an outcome to what is known of the webhook, and returns what became of it; `None`, and nothing is
+    /// changed, if that is not what is stored any more.
+    pub(super) async fn record_outcome_on(
+        &self,
+        name: &'static str,
+        state: &WebhookState,
+        outcome: &Event,
+    ) -> Result<Option<WebhookState>, StoreError> {
+        let transition = self.apply(state, outcome);
+        if !transition.changes(state) {
+            return Ok(None);
+        }
+        let after = transition.state.clone();
+        Ok(self.commit(name, transition.into()).await?.then_some(after))
+    }
+
     /// Says in the log what the journal says of a renewal, and to those who wait for it that a key is current.
     pub(super) fn tell(&self, transition: &Transition) {
         let path = &self.webhook.path;
@@ -100,6 +117,9 @@ impl Procedure {
                 What::Began => tracing::info!(webhook = %path, renewal, %reason, "renewal started"),
                 What::Rotated { version, .. } => {
                     self.rotations.send_modify(|count| *count += 1);
+                    if transition.state.sinks.iter().any(Outbox::may_begin) {
+                        self.deliveries.look();
+                    }
                     tracing::info!(webhook = %path, renewal, key_version = version, "key rotated");
                 }
                 What::Ended { outcome: RenewalOutcome::Succeeded, .. } => {

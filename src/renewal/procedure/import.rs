@@ -33,6 +33,7 @@ impl Procedure {
         let imported = import(&self.store, self.webhook.id, key, references, || self.tenant.now()).await?;
         if let Imported::New { version } = imported {
             self.rotations.send_modify(|count| *count += 1);
+            self.deliveries.look();
             tracing::info!(webhook = %self.webhook.path, key_version = version, "a key was imported");
         }
         Ok(imported)
