@@ -8,11 +8,14 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
     path::Path,
 };
 
 use tempfile::{NamedTempFile, TempPath};
+
+/// Of the number in the name of what lies aside.
+const DIGITS: usize = 16;
 
 /// The folder of a file; that of a bare name is the current one.
 pub(crate) fn folder(file: &Path) -> &Path {
@@ -42,19 +45,19 @@ pub(crate) fn put(aside: NamedTempFile, target: &Path, may_replace: bool) -> io:
     File::open(folder(target))?.sync_all()
 }
 
-/// Whether a file of this name was written aside for the target.
-pub(crate) fn is_aside(target: &Path, name: &OsStr) -> bool {
-    name.to_str()
-        .and_then(|name| name.strip_suffix(".new"))
-        .and_then(|name| name.get(name.len().checked_sub(16)?..))
-        .and_then(|number| u64::from_str_radix(number, 16).ok())
-        .is_some_and(|number| aside_name(target, number) == name)
+/// The name of the file that one of this name was written aside for, if it was.
+pub(crate) fn of_aside(name: &OsStr) -> Option<&OsStr> {
+    let name = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".new")?;
+    let (target, number) = name.split_at_checked(name.len().checked_sub(DIGITS)?)?;
+    let target = target.strip_suffix(b".")?;
+    let is_number = number.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    (is_number && !target.is_empty()).then(|| OsStr::from_bytes(target))
 }
 
 fn aside_name(target: &Path, number: u64) -> OsString {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{number:016x}.new"));
+    name.push(format!(".{number:0DIGITS$x}.new"));
     name
 }
 
@@ -83,8 +86,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("a.key");
         let aside = aside(&target).expect("made");
-        let name = aside.path().file_name().expect("a name").to_owned();
-        assert!(is_aside(&target, &name) && !is_aside(&folder.path().join("b.key"), &name), "{name:?}");
+        assert_eq!(of_aside(aside.path().file_name().expect("a name")), Some(OsStr::new("a.key")));
+        for other in [
+            "a.key",
+            ".a.key.new",
+            ".a.key.0123456789abcde.new",
+            ".a.key.0123456789ABCDEF.new",
+            ".0123456789abcdef.new",
+        ] {
+            assert_eq!(of_aside(OsStr::new(other)), None, "{other}");
+        }
         drop(aside);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
     }

@@ -32,7 +32,8 @@ use crate::{
     counters::Counters,
     domain::{report::ConfigError, state::WebhookId},
     event_bus::EventBus,
-    renewal::unpersisted::UnpersistedKeys,
+    handoff::KeyFiles,
+    renewal::{deliveries::Deliveries, unpersisted::UnpersistedKeys},
     store::{Changed, Store},
 };
 
@@ -46,14 +47,14 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Notified when a webhook wants attention.
     pub(crate) wake: Arc<Notify>,
-    /// Notified when a key sink wants attention.
-    pub(crate) deliveries: Arc<Notify>,
+    pub(crate) deliveries: Deliveries,
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
     /// Whose new key the database refuses.
     pub(crate) unpersisted_keys: UnpersistedKeys,
     pub(crate) event_bus: EventBus,
     pub(crate) counters: Counters,
+    key_files: KeyFiles,
     publisher: Arc<Mutex<EventPublisher>>,
     /// The views of all webhooks that were made last.
     snapshot: Arc<Mutex<Snapshot>>,
@@ -66,11 +67,12 @@ impl Shared {
         Self {
             store,
             wake: Arc::new(Notify::new()),
-            deliveries: Arc::new(Notify::new()),
+            deliveries: Deliveries::new(),
             rotations: watch::Sender::new(0),
             unpersisted_keys: UnpersistedKeys::default(),
             event_bus: EventBus::default(),
             counters: Counters::default(),
+            key_files: KeyFiles::default(),
             publisher: Arc::default(),
             snapshot: Arc::default(),
             swept: watch::Sender::new(false),

@@ -26,13 +26,14 @@ use crate::{
 };
 
 use self::file::FileSink;
+pub(crate) use self::file::KeyFiles;
 
 /// What can be seen to keep a key from such a sink, without touching anything and perhaps as another user than
 /// the daemon's.
 pub(crate) fn objection(config: &config::KeySink) -> Option<String> {
     match config {
         config::KeySink::File { path, format, mode, group } => {
-            FileSink::new(path, *format, *mode, group.as_deref()).objection()
+            FileSink::new(path, *format, *mode, group.as_deref(), &KeyFiles::default()).objection()
         }
         config::KeySink::Command(_) | config::KeySink::Http(_) => None,
     }
@@ -52,15 +53,17 @@ pub(crate) enum KeySink {
 
 impl KeySink {
     /// The sink that the configuration asks for. `secret_env` names the environment variables that
-    /// hold a secret of the daemon's: no program gets them. `outbound` makes what speaks with a server.
+    /// hold a secret of the daemon's: no program gets them. `outbound` makes what speaks with a server, and `files`
+    /// is what this process knows of key files.
     pub(crate) fn new(
         config: &config::KeySink,
         secret_env: &[String],
         outbound: &Outbound,
+        files: &KeyFiles,
     ) -> Result<Self, BuildError> {
         Ok(match config {
             config::KeySink::File { path, format, mode, group } => {
-                Self::File(FileSink::new(path, *format, *mode, group.as_deref()))
+                Self::File(FileSink::new(path, *format, *mode, group.as_deref(), files))
             }
             config::KeySink::Command(command) => Self::Command(Program::new(command, secret_env)),
             config::KeySink::Http(endpoint) => Self::Http(outbound.endpoint(endpoint)?),

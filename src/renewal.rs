@@ -19,8 +19,9 @@
 //!
 //! In reading order: [`webhook`] is what the configuration says of one, [`procedure`] does the one thing, each step in a file of its own; [`poller`] reads a tenant's
 //! list, and [`listing`] finds in it which entry is which of ours; [`unpersisted`] knows which keys the database
-//! has not; [`procedure::import`] takes over a key without a POST.
+//! has not, and [`deliveries`] which are on their way to sinks; [`procedure::import`] takes over a key without a POST.
 
+pub(crate) mod deliveries;
 mod listing;
 pub(crate) mod poller;
 pub(crate) mod procedure;

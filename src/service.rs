@@ -168,7 +168,7 @@ impl Service {
         whole(async move {
             let renewal = procedure.renew_now().await?;
             shared.wake.notify_one();
-            shared.deliveries.notify_one();
+            shared.deliveries.look();
             Ok(Some(renewal))
         })
         .await

@@ -27,6 +27,11 @@ impl Outbox {
         Self { sink, version: 0, attempts: 0, started_at: None, retry_at: None, failure: None }
     }
 
+    /// Whether it wants the key, now or later, and no attempt runs.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.started_at.is_none() && self.retry_at.is_some()
+    }
+
     /// Whether an attempt runs, or a first one is about to.
     pub(crate) fn is_under_way(&self) -> bool {
         self.started_at.is_some() || (self.retry_at.is_some() && self.attempts == 0)

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     key::WebhookKey,
     reason::{Reason, Step},
-    webhook::{TenantName, WebhookName},
+    webhook::{TenantName, WebhookName, WebhookPath},
 };
 
 /// For which webhook, why and for which span of time something is to be done; in the order of the contract.
@@ -43,6 +43,10 @@ struct Message<'a> {
 }
 
 impl TaskContext {
+    pub(crate) fn path(&self) -> WebhookPath {
+        WebhookPath { tenant: self.tenant.clone(), name: self.webhook.clone() }
+    }
+
     /// The `PROTIME_*` variables. Times are RFC 3339 in UTC; `PROTIME_FROM` is empty for everything.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![

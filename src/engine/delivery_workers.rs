@@ -7,7 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, LONGEST_SLEEP, parts::note, setup::Setup};
@@ -16,36 +19,40 @@ use crate::{
     clock,
     domain::state::WebhookId,
     handoff::KeySink,
-    renewal::{DATABASE_RETRY, procedure::Procedure},
+    renewal::{DATABASE_RETRY, deliveries::Begun, procedure::Procedure},
     store::StoreError,
 };
 
 /// So many sinks are served at a time; one that hangs is one of them until its timeout.
-const AT_A_TIME: usize = 256;
+const AT_A_TIME: usize = 128;
 
 /// To which sink of a webhook, by its stable name.
 type Delivery = (WebhookId, String);
 
-pub(crate) struct DeliveryWorkers {
+/// Two loops: one looks for what is due, the other makes the attempts that begin with a rotation, and waits for no query.
+pub(crate) async fn run(engine: Engine, stop: CancellationToken, closing: CancellationToken) {
+    let due = DueDeliveries::new(engine.clone()).run(&stop, &closing);
+    tokio::join!(due, make_begun(&engine, &stop, &closing));
+}
+
+struct DueDeliveries {
     engine: Engine,
     tasks: JoinSet<()>,
     under_way: Claims<Delivery>,
 }
 
-impl DeliveryWorkers {
-    pub(crate) fn new(engine: Engine) -> Self {
+impl DueDeliveries {
+    fn new(engine: Engine) -> Self {
         // The end of a delivery lets its webhook be judged.
         let under_way = Claims::new(Arc::clone(&engine.shared.wake));
         Self { engine, tasks: JoinSet::new(), under_way }
     }
 
     /// Works until `closing` is requested, which comes after `stop`, and what was under way has ended.
-    pub(crate) async fn run(mut self, stop: CancellationToken, closing: CancellationToken) {
-        let mut rotations = self.engine.shared.rotations.subscribe();
+    async fn run(mut self, stop: &CancellationToken, closing: &CancellationToken) {
         loop {
             let last = closing.is_cancelled();
-            rotations.borrow_and_update();
-            let sleep = self.take_up(&stop).await.unwrap_or_else(|error| {
+            let sleep = self.take_up(stop).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the keys to be handed off could not be read");
                 DATABASE_RETRY
             });
@@ -54,10 +61,12 @@ impl DeliveryWorkers {
             }
             tokio::select! {
                 () = tokio::time::sleep(sleep) => {}
-                _ = rotations.changed() => {}
-                () = self.engine.shared.deliveries.notified() => {}
+                () = self.engine.shared.deliveries.wanted() => {}
                 () = closing.cancelled() => {}
                 Some(ended) = self.tasks.join_next() => note(ended),
+            }
+            while let Some(ended) = self.tasks.try_join_next() {
+                note(ended);
             }
         }
         while let Some(ended) = self.tasks.join_next().await {
@@ -67,6 +76,10 @@ impl DeliveryWorkers {
 
     /// Starts every delivery that is due and returns how long to sleep.
     async fn take_up(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
+        if self.tasks.len() >= AT_A_TIME {
+            // The end of one of them wakes us.
+            return Ok(LONGEST_SLEEP);
+        }
         let setup = self.engine.setup();
         let now = clock::now();
         let store = &self.engine.shared.store;
@@ -75,7 +88,6 @@ impl DeliveryWorkers {
         for (id, name) in store.due_deliveries(now, latest, AT_A_TIME).await? {
             let Some((procedure, sink)) = find(&setup, id, &name) else { continue };
             if self.tasks.len() >= AT_A_TIME {
-                // The end of one of them wakes us.
                 return Ok(LONGEST_SLEEP);
             }
             if stop.is_cancelled() && !sink.takes_no_time() {
@@ -98,17 +110,58 @@ fn find(setup: &Setup, id: WebhookId, name: &str) -> Option<(Arc<Procedure>, Key
     Some((Arc::clone(procedure), sink.clone()))
 }
 
+/// Makes the attempts that begin with a rotation, until `closing` is requested: no renewal is under way then.
+async fn make_begun(engine: &Engine, stop: &CancellationToken, closing: &CancellationToken) {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            begun = engine.shared.deliveries.next() => {
+                tasks.spawn(make(begun, Arc::clone(&engine.shared.wake), stop.clone()));
+            }
+            Some(ended) = tasks.join_next() => note(ended),
+            () = closing.cancelled() => break,
+        }
+    }
+    while let Some(begun) = engine.shared.deliveries.take() {
+        tasks.spawn(make(begun, Arc::clone(&engine.shared.wake), stop.clone()));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        note(ended);
+    }
+}
+
+async fn make(begun: Begun, wake: Arc<Notify>, stop: CancellationToken) {
+    let (procedure, sink) = (begun.procedure.clone(), begun.sink.clone());
+    let attempt = {
+        let stop = stop.clone();
+        tokio::spawn(async move { begun.make(&stop).await })
+    };
+    contain(attempt, &procedure, &sink, &stop).await;
+    // Its end lets its webhook be judged.
+    wake.notify_one();
+}
+
 async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationToken, claim: Claim<Delivery>) {
     let attempt = {
         let (procedure, sink, stop) = (Arc::clone(&procedure), sink.clone(), stop.clone());
-        // A task of its own: a panic must leave someone who records the end.
         tokio::spawn(async move { procedure.deliver(&sink, &stop).await })
     };
+    contain(attempt, &procedure, &sink, &stop).await;
+    drop(claim);
+}
+
+/// Waits for an attempt, which is a task of its own: a panic must leave someone who records the end.
+async fn contain(
+    attempt: JoinHandle<Result<(), StoreError>>,
+    procedure: &Procedure,
+    sink: &KeySink,
+    stop: &CancellationToken,
+) {
     let outcome = match attempt.await {
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::error!(webhook = %procedure.webhook.path, sink = %sink.label(), %error, "a delivery ended abnormally");
-            procedure.delivery_broke(&sink, &stop).await
+            procedure.delivery_broke(sink, stop).await
         }
     };
     if let Err(error) = outcome
@@ -117,5 +170,4 @@ async fn deliver(procedure: Arc<Procedure>, sink: KeySink, stop: CancellationTok
         tracing::error!(webhook = %procedure.webhook.path, sink = %sink.label(), %error, "the database refuses; the key is handed off once it takes writes again");
         tokio::time::sleep(DATABASE_RETRY).await;
     }
-    drop(claim);
 }

@@ -23,8 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Engine, LONGEST_SLEEP,
-    delivery_workers::DeliveryWorkers,
+    Engine, LONGEST_SLEEP, delivery_workers,
     parts::{Parts, note},
     scheduler::{Cron, Sweep, Ticks},
     service_manager::ServiceManager,
@@ -100,7 +99,7 @@ impl Driver {
     /// Works until `stop` is requested and what was in flight is finished.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let closing = CancellationToken::new();
-        let workers = DeliveryWorkers::new(self.engine.clone()).run(stop.clone(), closing.clone());
+        let workers = delivery_workers::run(self.engine.clone(), stop.clone(), closing.clone());
         let workers = self.parts.spawn("the hand-off of keys", workers);
         while !stop.is_cancelled() {
             self.follow_the_configuration().await;

@@ -78,7 +78,7 @@ impl Engine {
         }
         self.shared.wake.notify_one();
         // Only now: what a new sink is to get is found in what is in force.
-        self.shared.deliveries.notify_one();
+        self.shared.deliveries.look();
         Ok(reloaded)
     }
 }

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 pub(crate) use error::SetupError;
@@ -21,7 +22,7 @@ use crate::{
     domain::{
         backoff::Backoff,
         plan::Policy,
-        state::WebhookId,
+        state::{WebhookId, WebhookState},
         webhook::{ExternalReference, WebhookPath},
     },
     handoff::{self, KeySink},
@@ -34,8 +35,11 @@ use crate::{
         webhook::Webhook,
     },
     resync::Resync,
-    store::{Configured, StoreError},
+    store::{Configured, StoreError, StoredKey},
 };
+
+/// So many webhooks' sinks are inspected at a time.
+const INSPECTED_AT_A_TIME: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -144,19 +148,23 @@ impl Setup {
         let has_sinks = |tenant: &&Arc<Tenant>| tenant.has_sinks();
         for tenant in self.tenants.iter().filter(has_sinks) {
             let keys = store.current_keys(&tenant.name).await?;
-            for state in store.states_of(&tenant.name).await? {
-                let Some((procedure, key)) = self.procedures.get(&state.id).zip(keys.get(&state.id)) else {
-                    continue;
-                };
-                for sink in procedure.webhook.sinks.iter().filter(|sink| state.has_key(&sink.id())) {
-                    // A rotation may have come since the state was read.
-                    if sink.holds(&key.key, key.version).await == Some(false)
-                        && procedure.hand_off_again(sink.id(), key.version).await?
-                    {
-                        tracing::warn!(webhook = %procedure.webhook.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
-                        self.shared.deliveries.notify_one();
-                    }
-                }
+            // Some at a time: together they are a few commits, and take a few threads.
+            for some in store.states_of(&tenant.name).await?.chunks(INSPECTED_AT_A_TIME) {
+                try_join_all(some.iter().map(|state| self.inspect(state, keys.get(&state.id)))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn inspect(&self, state: &WebhookState, key: Option<&StoredKey>) -> Result<(), StoreError> {
+        let Some((procedure, key)) = self.procedures.get(&state.id).zip(key) else { return Ok(()) };
+        for sink in procedure.webhook.sinks.iter().filter(|sink| state.has_key(&sink.id())) {
+            // A rotation may have come since the state was read.
+            if sink.holds(&key.key, key.version).await == Some(false)
+                && procedure.hand_off_again(sink.id(), key.version).await?
+            {
+                tracing::warn!(webhook = %procedure.webhook.path, sink = %sink.label(), "the key is gone from a sink; handing it off again");
+                self.shared.deliveries.look();
             }
         }
         Ok(())
@@ -190,7 +198,7 @@ impl Builder {
 
     fn equip(&self, tenant: &config::Tenant) -> Result<Vec<Equipment>, SetupError> {
         let of = |webhook: &config::Webhook| {
-            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound);
+            let sink = |sink| KeySink::new(sink, &self.secret_env, &self.outbound, &self.shared.key_files);
             let sinks = webhook.key_sinks.iter().map(sink).collect::<Result<_, _>>()?;
             let resync = Resync::new(
                 &webhook.resync,
@@ -273,8 +281,8 @@ impl Builder {
     }
 
     fn dependencies(&self) -> Arc<Dependencies> {
-        let Shared { store, rotations, unpersisted_keys, .. } = self.shared.clone();
-        Arc::new(Dependencies { timing: self.timing, store, rotations, unpersisted_keys })
+        let Shared { store, rotations, deliveries, unpersisted_keys, .. } = self.shared.clone();
+        Arc::new(Dependencies { timing: self.timing, store, rotations, deliveries, unpersisted_keys })
     }
 }
 

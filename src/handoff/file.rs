@@ -2,21 +2,23 @@
 //!
 //! Laws: a reader of the path finds one whole key, the old one or the new one, never a part and
 //! never none; the file never has more readers than its mode and group allow, not even for a moment;
-//! an older key never replaces a newer one.
+//! an older key never replaces a newer one; a file costs the same however many there are in its folder.
+//!
+//! [`place`] finds the file that a path means, [`replace`] puts another one in its place; [`folders`] knows what lies
+//! aside in its folder, [`turns`] who may write it.
 
+mod folders;
 mod place;
 mod replace;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::{
     borrow::Cow,
     io::{ErrorKind, Read as _},
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -33,11 +35,22 @@ use crate::{
     regular_file,
 };
 
-use self::replace::{FileError, Target};
+use self::{
+    folders::Folders,
+    replace::{FileError, Target},
+    turns::{Turn, Turns},
+};
 
 /// How long a file system may take: a remote one that hangs must not hold up the webhook for ever,
 /// nor the daemon's stop.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What this process knows of the files that it keeps keys in, whatever is configured by now. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyFiles {
+    folders: Folders,
+    turns: Turns,
+}
 
 /// A key file. Clones are the same file.
 #[derive(Debug, Clone)]
@@ -47,10 +60,7 @@ pub(crate) struct FileSink(Arc<Inner>);
 struct Inner {
     target: Target,
     format: KeyFormat,
-    /// The newest version that was to be written. Work that was given up on goes on in its thread,
-    /// and must not come in last.
-    newest: AtomicU64,
-    writing: Mutex<()>,
+    turn: Arc<Turn>,
 }
 
 impl Inner {
@@ -86,9 +96,16 @@ struct Held<'a> {
 }
 
 impl FileSink {
-    pub(super) fn new(path: &Path, format: KeyFormat, mode: u32, group: Option<&str>) -> Self {
-        let target = Target { path: path.to_owned(), mode, group: group.map(str::to_owned) };
-        Self(Arc::new(Inner { target, format, newest: AtomicU64::new(0), writing: Mutex::new(()) }))
+    pub(super) fn new(
+        path: &Path,
+        format: KeyFormat,
+        mode: u32,
+        group: Option<&str>,
+        files: &KeyFiles,
+    ) -> Self {
+        let (group, folders) = (group.map(str::to_owned), files.folders.clone());
+        let target = Target { path: path.to_owned(), mode, group, folders };
+        Self(Arc::new(Inner { target, format, turn: files.turns.at(path) }))
     }
 
     pub(super) fn id(&self) -> String {
@@ -123,12 +140,12 @@ impl FileSink {
         version: u64,
     ) -> Result<TaskOutput, TaskError> {
         let bytes = self.content(context, key, version);
-        self.0.newest.fetch_max(version, Ordering::SeqCst);
+        let webhook = context.path();
+        self.0.turn.announce(&webhook, version);
         self.blocking(move |inner| {
-            let newest = inner.newest.load(Ordering::SeqCst);
-            if newest > version {
+            if let Some(why) = inner.turn.overtaken_by(&webhook, version) {
                 return Err(TaskError::new(format!(
-                    "key file '{}': version {version} of the key is not written: version {newest} is newer",
+                    "key file '{}': version {version} of the key is not written: {why}",
                     inner.target.path.display()
                 )));
             }
@@ -193,8 +210,7 @@ impl FileSink {
     ) -> Result<T, TaskError> {
         let inner = Arc::clone(&self.0);
         let task = spawn_blocking(move || {
-            // The lock guards no data, so a panic while it was held spoilt none.
-            let _alone = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let _alone = inner.turn.take();
             work(&inner)
         });
         let path = self.0.target.path.display();

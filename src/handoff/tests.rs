@@ -14,6 +14,7 @@ fn sink(program: &str, args: &[&str]) -> KeySink {
         }),
         &[],
         &crate::http::tests::outbound(),
+        &KeyFiles::default(),
     )
     .expect("a sink")
 }

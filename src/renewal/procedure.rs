@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook};
+use super::{
+    deliveries::Deliveries, poller::Tenant, timing::Timing, unpersisted::UnpersistedKeys, webhook::Webhook,
+};
 use crate::{
     domain::{
         plan::{Action, Policy, is_in_time, next_look, plan},
@@ -32,8 +34,8 @@ mod preflight;
 mod reading;
 mod refused;
 
-/// What does the renewals of one webhook.
-#[derive(Debug)]
+/// What does the renewals of one webhook. Clones do the same.
+#[derive(Debug, Clone)]
 pub(crate) struct Procedure {
     pub(crate) webhook: Arc<Webhook>,
     pub(crate) tenant: Arc<Tenant>,
@@ -47,6 +49,7 @@ pub(crate) struct Dependencies {
     pub(crate) store: Store,
     /// Counts rotations, for those who wait for one.
     pub(crate) rotations: watch::Sender<u64>,
+    pub(crate) deliveries: Deliveries,
     /// Says whose new key the database refuses.
     pub(crate) unpersisted_keys: UnpersistedKeys,
 }

@@ -1,6 +1,6 @@
 //! `kill -9` at any moment: nothing is lost, and in the end there is one key.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use serde_json::json;
 
@@ -44,4 +44,29 @@ fn nothing_is_lost_however_often_the_daemon_is_killed() {
         assert!(changes.len() > 50, "the data stood still: {changes:?}");
         (settled && world.keys_agree("clockings") && world.receiver.lost(&changes).is_empty()).then_some(())
     });
+}
+
+#[test]
+fn a_key_that_was_written_aside_stays_nowhere_when_the_daemon_dies_before_it_is_in_its_place() {
+    let mut world = World::running(&["--lifetime", "1h"], &["clockings"]);
+    let left = |world: &World| {
+        let paths = fs::read_dir(world.folder()).unwrap().map(|it| it.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|it| it == "new")).count()
+    };
+    let old = fs::read(world.key_file("clockings")).unwrap();
+    world.daemon.stop();
+    // Dead at Protime, so that nothing is rehearsed.
+    world.sandbox.disable(&world.receiver.destination("clockings"), "clockings");
+    world.daemon.env("PROTIME_WEBHOOKD_CRASH_AT", "key_file:aside");
+    world.daemon.launch();
+    assert!(world.daemon.process().wait(Duration::from_mins(1)).is_some(), "it does not die");
+    world.daemon.kill();
+    assert_eq!((left(&world), fs::read(world.key_file("clockings")).unwrap()), (1, old));
+    world.daemon.env("PROTIME_WEBHOOKD_CRASH_AT", "");
+    world.daemon.launch();
+    world.eventually("the new key is in its place", || {
+        let webhook = world.daemon.control.try_get("/v1/webhooks/acme/clockings").ok()?.json();
+        (webhook["state"] == "active" && world.keys_agree("clockings")).then_some(())
+    });
+    assert_eq!(left(&world), 0);
 }

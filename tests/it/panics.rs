@@ -8,6 +8,25 @@ use super::support::World;
 const PAUSE: Duration = Duration::from_secs(5);
 
 #[test]
+fn a_hand_off_that_panics_is_tried_again() {
+    let mut world = World::new(&["--lifetime", "1h"]);
+    let config = world.config(&["clockings", "people"]);
+    world.daemon.env("PROTIME_WEBHOOKD_PANIC_AT", "sink:before@2");
+    world.start(&config);
+    for collection in ["clockings", "people"] {
+        world.settled(collection);
+        assert_eq!(world.sandbox.creates(collection).len(), 1);
+    }
+    assert_eq!(
+        world.daemon.log().matches("a delivery ended abnormally").count(),
+        2,
+        "{}",
+        world.daemon.log()
+    );
+    world.daemon.stop();
+}
+
+#[test]
 fn a_panic_is_tried_again_after_a_pause_and_stops_no_one_else() {
     let mut world = World::new(&["--lifetime", "1h"]);
     let config = world.config(&["clockings"]);

@@ -14,7 +14,7 @@ impl Change {
     pub(super) fn begin_delivery(&mut self, sink: &str) {
         let now = self.now.local;
         let has_key = self.state.registration.is_some();
-        let is_due = |it: &&mut Outbox| it.started_at.is_none() && it.retry_at.is_some() && has_key;
+        let is_due = |it: &&mut Outbox| it.may_begin() && has_key;
         let Some(outbox) = self.outbox(sink).filter(is_due) else { return };
         outbox.started_at = Some(now);
         if let Some(active) = &self.state.active

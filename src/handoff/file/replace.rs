@@ -1,6 +1,6 @@
 //! Replaces a file at once and durably: written aside, given its owner and mode, synced, renamed.
 //!
-//! Everything here blocks. What a predecessor that was killed left aside is removed on the way,
+//! Everything here blocks. What a predecessor that was killed left aside for the file is removed on the way,
 //! for it may hold a key.
 
 use std::{
@@ -12,11 +12,14 @@ use std::{
 };
 
 use rustix::fs::{OFlags, getxattr_query};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 use zeroize::Zeroizing;
 
-use super::place;
-use crate::{durable_file, unix_group};
+use super::{
+    folders::{Folder, Folders},
+    place,
+};
+use crate::{durable_file, failpoint, unix_group};
 
 /// A key file is far shorter than this; a larger file is not one of ours.
 pub(super) const LARGEST: u64 = 64 * 1024;
@@ -34,6 +37,7 @@ pub(super) struct Target {
     pub(super) mode: u32,
     /// Its group, if not the one that the folder or the process gives it.
     pub(super) group: Option<String>,
+    pub(super) folders: Folders,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +54,7 @@ impl Target {
         if fs::symlink_metadata(&spot.file).is_ok_and(|found| !found.is_file()) {
             spot.free()?;
         }
-        let aside = spot.write_aside(content, None)?;
-        spot.put(aside)
+        spot.put(spot.write_aside(content, None)?)
     }
 
     /// Finds out whether [`Self::replace`] would succeed. A file that holds the current key is replaced, by a
@@ -62,12 +65,13 @@ impl Target {
         spot.free()?;
         if let Some((content, found)) = spot.read().filter(|(content, _)| is_current(content)) {
             let aside = spot.write_aside(&content, found.modified().ok())?;
-            if is_like(aside.path(), &spot.file, &found) {
+            if is_like(aside.file.path(), &spot.file, &found) {
                 return spot.put(aside);
             }
+            aside.discard();
         }
-        spot.write_aside(&TRIAL, None)?;
-        File::open(spot.folder()).map(drop).map_err(|error| spot.explain(&error))
+        spot.write_aside(&TRIAL, None)?.discard();
+        Ok(())
     }
 
     /// What can be seen to be wrong without writing anything, perhaps by another user than the daemon's.
@@ -99,6 +103,22 @@ struct Spot<'a> {
     file: PathBuf,
 }
 
+/// What was written aside and synced, in its folder.
+struct Aside {
+    file: NamedTempFile,
+    folder: Folder,
+}
+
+impl Aside {
+    /// Removes it, for it may hold a key: now, or else at the next write of its file.
+    fn discard(self) {
+        let path = self.file.path().to_owned();
+        if self.file.close().is_err() {
+            self.folder.note_leftover(&path);
+        }
+    }
+}
+
 impl Spot<'_> {
     fn free(&self) -> Result<(), FileError> {
         place::obstacle(&self.file).map_or(Ok(()), |problem| Err(self.error(&problem)))
@@ -117,21 +137,52 @@ impl Spot<'_> {
         (fits && file.take(LARGEST).read_to_end(&mut content).is_ok()).then_some((content, found))
     }
 
-    fn put(&self, aside: NamedTempFile) -> Result<(), FileError> {
-        durable_file::put(aside, &self.file, true).map_err(|error| match place::obstacle(&self.file) {
+    /// Puts what was written aside in the file's place, at once and durably. A link that is there is replaced.
+    fn put(&self, Aside { file, folder }: Aside) -> Result<(), FileError> {
+        failpoint::hit("key_file:aside");
+        let put = match file.persist(&self.file) {
+            Ok(_) => {
+                failpoint::hit("key_file:put");
+                folder.sync()
+            }
+            Err(PersistError { error, file }) => {
+                Aside { file, folder }.discard();
+                Err(error)
+            }
+        };
+        put.map_err(|error| match place::obstacle(&self.file) {
             Some(problem) => self.error(&problem),
             None => self.explain(&error),
         })
     }
 
-    fn write_aside(&self, content: &[u8], modified: Option<SystemTime>) -> Result<NamedTempFile, FileError> {
+    fn write_aside(&self, content: &[u8], modified: Option<SystemTime>) -> Result<Aside, FileError> {
         let gid = self.gid()?;
-        self.remove_leftovers()?;
-        let mut aside = durable_file::aside(&self.file).map_err(|error| self.explain(&error))?;
-        let file = aside.as_file_mut();
+        // Before anything is written: a folder that cannot be opened cannot be synced.
+        let folder = self.target.folders.open(self.folder()).map_err(|error| self.explain(&error))?;
+        let name = self.file.file_name().unwrap_or_default();
+        folder.remove_leftovers(name).map_err(|error| self.explain(&error))?;
+        let file = durable_file::aside(&self.file).map_err(|error| self.explain(&error))?;
+        let aside = Aside { file, folder };
+        match self.fill(aside.file.as_file(), content, gid, modified) {
+            Ok(()) => Ok(aside),
+            Err(error) => {
+                aside.discard();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(
+        &self,
+        mut file: &File,
+        content: &[u8],
+        gid: Option<u32>,
+        modified: Option<SystemTime>,
+    ) -> Result<(), FileError> {
         file.write_all(content).map_err(|error| self.explain(&error))?;
         if let Some(gid) = gid {
-            fchown(&*file, None, Some(gid)).map_err(|error| {
+            fchown(file, None, Some(gid)).map_err(|error| {
                 let group = self.target.group.as_deref().unwrap_or_default();
                 self.error(&format!(
                     "cannot give group '{group}' ({gid}) to it: {error}; add the daemon's user to the group"
@@ -144,21 +195,7 @@ impl Spot<'_> {
         if let Some(modified) = modified {
             file.set_modified(modified).map_err(|error| self.explain(&error))?;
         }
-        file.sync_all().map_err(|error| self.explain(&error))?;
-        Ok(aside)
-    }
-
-    fn remove_leftovers(&self) -> Result<(), FileError> {
-        for entry in fs::read_dir(self.folder()).map_err(|error| self.explain(&error))? {
-            let entry = entry.map_err(|error| self.explain(&error))?;
-            if durable_file::is_aside(&self.file, &entry.file_name())
-                && let Err(error) = fs::remove_file(entry.path())
-            {
-                let path = entry.path();
-                tracing::warn!(path = %path.display(), %error, "a leftover key file could not be removed");
-            }
-        }
-        Ok(())
+        file.sync_all().map_err(|error| self.explain(&error))
     }
 
     fn gid(&self) -> Result<Option<u32>, FileError> {

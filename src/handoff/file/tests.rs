@@ -3,13 +3,13 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{reason::Step, task::tests::context};
+use crate::domain::{reason::Step, task::tests::context, webhook::WebhookName};
 use crate::unix_group;
 
 mod links;
@@ -20,7 +20,7 @@ fn key(text: &str) -> WebhookKey {
 
 fn sink(name: &str, format: KeyFormat) -> (TempDir, FileSink) {
     let folder = tempfile::tempdir().expect("a folder");
-    let sink = FileSink::new(&folder.path().join(name), format, 0o640, None);
+    let sink = FileSink::new(&folder.path().join(name), format, 0o640, None, &KeyFiles::default());
     (folder, sink)
 }
 
@@ -104,6 +104,62 @@ async fn an_older_key_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
+async fn a_reload_makes_another_sink_and_the_newest_key_wins_all_the_same() {
+    let (folder, files) = (tempfile::tempdir().expect("a folder"), KeyFiles::default());
+    let path = folder.path().join("a.key");
+    let [before, after] = [0o640, 0o600].map(|mode| FileSink::new(&path, KeyFormat::Raw, mode, None, &files));
+    deliver(&after, "newer", 6).await.expect("delivered");
+    let message = deliver(&before, "older", 5).await.expect_err("given up on, and late");
+    assert!(message.ends_with("version 5 of the key is not written: version 6 is newer"), "{message}");
+    assert_eq!(fs::read(&path).expect("a file"), b"newer");
+
+    // The file of another webhook from now on, whose keys are counted anew.
+    let mut other = context(Step::HandOff, None);
+    other.webhook = WebhookName::new("other").expect("a name");
+    after.deliver(&other, &key("of the other"), 1).await.expect("delivered");
+    assert_eq!(fs::read(&path).expect("a file"), b"of the other");
+}
+
+#[tokio::test]
+async fn a_folder_of_many_files_is_not_listed_at_a_write() {
+    let (folder, files) = (tempfile::tempdir().expect("a folder"), KeyFiles::default());
+    let [a, b] = ["a.key", "b.key"]
+        .map(|name| FileSink::new(&folder.path().join(name), KeyFormat::Raw, 0o640, None, &files));
+    let left = |name: &str| fs::write(folder.path().join(name), "a key").expect("written");
+    left(".b.key.0123456789abcdef.new");
+    deliver(&a, "new", 1).await.expect("delivered");
+    assert_eq!(names(&folder), [".b.key.0123456789abcdef.new", "a.key"]);
+    deliver(&b, "new", 1).await.expect("delivered");
+    assert_eq!(names(&folder), ["a.key", "b.key"], "found when the folder was listed for the other one");
+    // Only a listing would find it.
+    left(".b.key.fedcba9876543210.new");
+    for version in 2..5 {
+        assert_eq!(b.preflight(Some((&key("new"), version - 1))).await, Ok(()));
+        deliver(&b, "new", version).await.expect("delivered");
+    }
+    assert_eq!(names(&folder), [".b.key.fedcba9876543210.new", "a.key", "b.key"]);
+    let of_next_process =
+        FileSink::new(&folder.path().join("b.key"), KeyFormat::Raw, 0o640, None, &KeyFiles::default());
+    deliver(&of_next_process, "new", 5).await.expect("delivered");
+    assert_eq!(names(&folder), ["a.key", "b.key"]);
+}
+
+#[tokio::test]
+async fn many_files_of_a_folder_are_written_at_a_time() {
+    let (folder, files) = (tempfile::tempdir().expect("a folder"), KeyFiles::default());
+    let written = (0..100).map(|number| {
+        let path = folder.path().join(format!("{number}.key"));
+        let sink = FileSink::new(&path, KeyFormat::Raw, 0o640, None, &files);
+        async move {
+            deliver(&sink, &format!("key {number}"), 1).await.expect("delivered");
+            assert!(sink.holds(&key(&format!("key {number}")), 1).await);
+        }
+    });
+    futures_util::future::join_all(written).await;
+    assert_eq!(names(&folder).len(), 100);
+}
+
+#[tokio::test]
 async fn what_a_killed_predecessor_left_aside_is_removed() {
     let (folder, sink) = sink("a.key", KeyFormat::Raw);
     let others = [".a.key.0123456789abcde.new", ".a.key.new", ".b.key.0123456789abcdef.new", "a.key.bak"];
@@ -141,7 +197,7 @@ async fn the_group_is_given_and_compared() {
     // A group that anyone may give: the one of the process.
     let gid = rustix::process::getegid().as_raw();
     let group = unix_group::name(gid).expect("has a name");
-    let sink = FileSink::new(&path, KeyFormat::Raw, 0o440, Some(&group));
+    let sink = FileSink::new(&path, KeyFormat::Raw, 0o440, Some(&group), &KeyFiles::default());
     assert_eq!(sink.preflight(None).await, Ok(()));
     deliver(&sink, "new", 1).await.expect("delivered");
     assert_eq!(fs::metadata(&path).expect("a file").gid(), gid);
@@ -177,7 +233,7 @@ async fn preflight_and_delivery_name_what_is_wrong() {
         ),
     ] {
         let path = folder.path().join(name);
-        let sink = FileSink::new(&path, KeyFormat::Raw, 0o640, group);
+        let sink = FileSink::new(&path, KeyFormat::Raw, 0o640, group, &KeyFiles::default());
         let before = sink.preflight(None).await.expect_err(name).message;
         let after = deliver(&sink, "secret-key", 1).await.expect_err(name);
         for message in [before, after] {

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         journal::{Entry, InRenewal, What},
         onward::onward,
+        outbox::Outbox,
         reason::RenewalOutcome,
         state::WebhookState,
         transition::{Event, Transition, apply},
@@ -102,6 +103,9 @@ impl Procedure {
                 What::Began => tracing::info!(webhook = %path, renewal, %reason, "renewal started"),
                 What::Rotated { version, .. } => {
                     self.with.rotations.send_modify(|count| *count += 1);
+                    if transition.state.sinks.iter().any(Outbox::may_begin) {
+                        self.with.deliveries.look();
+                    }
                     tracing::info!(webhook = %path, renewal, key_version = version, "key rotated");
                 }
                 What::Ended { outcome: RenewalOutcome::Succeeded, .. } => {

@@ -2,7 +2,8 @@
 //!
 //! Laws: the deliveries of a webhook know nothing of one another, so that a sink that fails or hangs keeps
 //! no other from getting the key, nor the webhook from being renewed; every attempt is recorded before it
-//! starts and after it ends; the newest key wins, and ends the attempt that still carries an older one.
+//! starts (what takes no time: with the rotation that brings the key) and after it ends; the newest key wins, and
+//! ends the attempt that still carries an older one.
 
 use std::sync::Arc;
 
@@ -12,31 +13,45 @@ use tokio_util::sync::CancellationToken;
 use super::Procedure;
 use crate::{
     domain::{
+        key::WebhookKey,
         reason::Step,
         state::WebhookState,
         task::{TaskError, TaskErrorKind},
-        transition::Event,
+        transition::{Event, Transition},
     },
     failpoint,
     handoff::KeySink,
-    renewal::DATABASE_RETRY,
+    renewal::{
+        DATABASE_RETRY,
+        deliveries::{Begun, Room},
+    },
     store::{Known, StoreError, StoredKey},
 };
 
 impl Procedure {
     /// One attempt to give a sink the key that is current; nothing if it has it, or gets it already.
     pub(crate) async fn deliver(&self, sink: &KeySink, stop: &CancellationToken) -> Result<(), StoreError> {
-        let begun = self.tenant.now();
+        let Some((state, key)) = self.start_delivery(&sink.id()).await? else { return Ok(()) };
+        self.hand_over(sink, &state, &key.key, key.version, stop).await
+    }
+
+    /// The attempt itself, which is recorded as begun in `state`.
+    pub(crate) async fn hand_over(
+        &self,
+        sink: &KeySink,
+        state: &WebhookState,
+        key: &WebhookKey,
+        version: u64,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         let name = sink.id();
-        // Before the attempt is recorded: nothing but its own end may come between it and its state.
-        let Some((state, key)) = self.start_delivery(&name).await? else { return Ok(()) };
-        let version = key.version;
         let (reason, renewal) = state.newest_renewal();
-        let context = self.context(reason, Step::HandOff, renewal, state.synced_at, begun.protime);
+        let now = self.tenant.now().protime;
+        let context = self.context(reason, Step::HandOff, renewal, state.synced_at, now);
         failpoint::hit("sink:before");
         let outcome = {
             let given_up = std::pin::pin!(self.given_up(version, stop));
-            sink.deliver(&context, &key.key, version, given_up).await
+            sink.deliver(&context, key, version, given_up).await
         };
         failpoint::hit("sink:after");
         let event = match outcome {
@@ -67,9 +82,42 @@ impl Procedure {
             if !transition.changes(&state) {
                 return Ok(None);
             }
+            let state = Arc::new(transition.state.clone());
             if self.commit("start_delivery", transition.into()).await? {
                 return Ok(Some((state, key)));
             }
+        }
+    }
+
+    /// Begins the attempts that take no time, where there is room for them, in the moment of the rotation. `before` is
+    /// the state that it came of.
+    pub(super) fn begin_deliveries(
+        &self,
+        mut rotated: Transition,
+        before: &WebhookState,
+    ) -> (Transition, Vec<(KeySink, Room)>) {
+        let mut attempts = Vec::new();
+        if rotated.key.is_none() {
+            return (rotated, attempts);
+        }
+        for sink in self.webhook.sinks.iter().filter(|sink| sink.takes_no_time()) {
+            let name = sink.id();
+            let is_due = rotated.state.sinks.iter().any(|outbox| outbox.sink == name && outbox.may_begin());
+            if is_due && let Some(room) = self.with.deliveries.room() {
+                rotated = rotated.then(before, &Event::DeliveryBegan(name), self.tenant.now());
+                attempts.push((sink.clone(), room));
+            }
+        }
+        (rotated, attempts)
+    }
+
+    /// Lets the attempts be made that have begun with a rotation, now that it is on disk.
+    pub(super) fn make_deliveries(&self, attempts: Vec<(KeySink, Room)>, rotated: &Transition) {
+        let (Some(key), Some(registration)) = (&rotated.key, &rotated.state.registration) else { return };
+        let (state, version) = (Arc::new(rotated.state.clone()), registration.key_version);
+        for (sink, room) in attempts {
+            let (procedure, state, key) = (self.clone(), Arc::clone(&state), key.0.clone());
+            self.with.deliveries.add(Begun { procedure, sink, state, key, version, room });
         }
     }
 

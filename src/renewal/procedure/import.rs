@@ -34,6 +34,7 @@ impl Procedure {
             import(&self.with.store, self.webhook.id, key, references, || self.tenant.now()).await?;
         if let Imported::New { version } = imported {
             self.with.rotations.send_modify(|count| *count += 1);
+            self.with.deliveries.look();
             tracing::info!(webhook = %self.webhook.path, key_version = version, "a key was imported");
         }
         Ok(imported)

@@ -16,7 +16,7 @@ use crate::{
         renewal::RetryKind,
         state::{ListedWebhook, Registration, Remote, WebhookState},
         task::TaskError,
-        transition::{Attempt, Event, Rotation, Transition},
+        transition::{Attempt, Event, Rotation, Transition, apply},
         webhook::ExternalReference,
     },
     failpoint,
@@ -187,13 +187,16 @@ impl Procedure {
     }
 
     async fn store_answer(&self, answer: &Answer, outcome: &Event) -> Result<(), StoreError> {
-        let state = self.with.store.state(self.webhook.id).await?;
-        let transition = self.apply(&state, outcome);
+        let (state, now) = (self.with.store.state(self.webhook.id).await?, self.tenant.now());
+        let (transition, attempts) = self.begin_deliveries(apply(&state, outcome, now), &state);
+        let transition = self.onward(transition, &state);
         let told = transition.clone();
-        if self.with.store.store_answer(answer.clone(), transition.into(), self.tenant.now().local).await? {
+        if self.with.store.store_answer(answer.clone(), transition.into(), now.local).await? {
+            self.make_deliveries(attempts, &told);
             self.tell(&told);
             return Ok(());
         }
+        drop(attempts);
         self.record_outcome("answered", outcome, &[]).await?;
         Ok(())
     }
