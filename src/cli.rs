@@ -160,10 +160,7 @@ impl Cli {
             Command::Completions(args) => generated::completions(&args, Self::command()),
             Command::Man(args) => generated::man(&args, Self::command()),
             Command::Remote(args) => client(remote::run(args, &config()?)),
-            Command::Sandbox(args) => {
-                let ended = runtime()?.block_on(sandbox::run(*args));
-                ended.map(|()| ExitCode::SUCCESS).map_err(|error| anyhow::anyhow!("{error:?}"))
-            }
+            Command::Sandbox(args) => runtime()?.block_on(sandbox::run(*args)).map(|()| ExitCode::SUCCESS),
             Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         }
     }

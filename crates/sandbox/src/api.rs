@@ -143,12 +143,7 @@ impl Route {
             Self::Create | Self::Delete(_) => write(),
             Self::Collection(name) | Self::Delta(name) => vec![words::collection_scope(name)],
             // What is not a resource is not told to those who may not even read.
-            Self::List
-            | Self::Get(_)
-            | Self::Debug(_)
-            | Self::Token(_)
-            | Self::WrongMethod
-            | Self::Unknown => vec![words::WEBHOOKS_READ.to_owned()],
+            _ => vec![words::WEBHOOKS_READ.to_owned()],
         }
     }
 }

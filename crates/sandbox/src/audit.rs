@@ -30,17 +30,6 @@ pub struct Fate {
     pub missing: usize,
 }
 
-impl Fate {
-    fn add(&mut self, way: Option<Way>) {
-        self.changes += 1;
-        *match way {
-            Some(Way::Event) => &mut self.by_event,
-            Some(Way::Resync) => &mut self.by_resync,
-            None => &mut self.missing,
-        } += 1;
-    }
-}
-
 #[must_use]
 pub fn total(changes: &[Change], held: &Held) -> Fate {
     fate(ways(changes, held))
@@ -59,7 +48,12 @@ pub fn missing<'a>(changes: &'a [Change], held: &Held) -> Vec<&'a Change> {
 fn fate<'a>(ways: impl Iterator<Item = (&'a Change, Option<Way>)>) -> Fate {
     let mut fate = Fate::default();
     for (_, way) in ways {
-        fate.add(way);
+        fate.changes += 1;
+        *match way {
+            Some(Way::Event) => &mut fate.by_event,
+            Some(Way::Resync) => &mut fate.by_resync,
+            None => &mut fate.missing,
+        } += 1;
     }
     fate
 }

@@ -12,7 +12,7 @@ use crate::{
     api::{self, Call, Route},
     core::Core,
     dress,
-    faults::{Action, Endpoint, OtherAnswer},
+    faults::{self, Action, Endpoint, OtherAnswer},
     journal::Request,
     tenant::Tenant,
     time::{http_date, later},
@@ -47,9 +47,9 @@ pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
 fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action>) {
     let endpoint = route.endpoint();
     let collection = route.collection(call);
-    let fault = tenant.faults.take(endpoint, collection.as_deref());
+    let fault = faults::take(&mut tenant.faults, endpoint, collection.as_deref());
     let (seq, at) = tenant.journal.stamp();
-    tenant.journal.request(Request {
+    tenant.journal.requests.push(Request {
         seq,
         at,
         method: call.method.to_string(),
