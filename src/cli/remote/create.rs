@@ -1,6 +1,6 @@
 //! `remote create`: POSTs a configured pair by hand, and prints the key.
 
-use std::{io::ErrorKind, os::unix::net::UnixStream, process::ExitCode};
+use std::{io::ErrorKind, os::unix::net::UnixStream};
 
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -40,7 +40,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let all = access::configured(config);
     let target = *target::find(&args.webhook, &all)?;
     let name = full_name(&target);
@@ -73,8 +73,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         Ok(issued) => {
             // Before anything else is said: Protime shows a key once.
             printed(output::print(&shown_key(&target, &issued, args.json)), &name)?;
-            output::note(&told(&issued, &name))?;
-            Ok(ExitCode::SUCCESS)
+            output::note(&told(&issued, &name))
         }
         Err(no_key) => {
             // Whole, since it holds the only copy.
