@@ -172,7 +172,6 @@ fn answered(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &Call) -> 
     }
 }
 
-/// Whether this may be asked, and in this way.
 fn check(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<(), Answer> {
     let length = tenant.origin.len() + call.path.len() + 1 + call.query.len();
     if length > LONGEST_URI {

@@ -20,7 +20,6 @@ pub(crate) use self::held::{Listed, Way};
 use self::held::{Arrival, Told};
 use crate::journal::{Change, ChangeKind};
 
-/// The fate of the changes of a collection, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
     pub changes: usize,

@@ -68,17 +68,15 @@ async fn work(core: &Core, worker: Worker, first: Pending) {
     let mut next = Some(first);
     while let Some(event) = next {
         deliver(core, worker, &event).await;
-        next = core.with(|tenant, _| take_next(tenant, worker));
+        next = core.with(|tenant, _| {
+            let webhook = tenant.webhooks.by_serial(worker.serial).filter(|it| it.life == worker.life)?;
+            let event = webhook.queue.pop_front();
+            if event.is_none() {
+                webhook.running = webhook.running.saturating_sub(1);
+            }
+            event
+        });
     }
-}
-
-fn take_next(tenant: &mut Tenant, worker: Worker) -> Option<Pending> {
-    let webhook = tenant.webhooks.by_serial(worker.serial).filter(|webhook| webhook.life == worker.life)?;
-    let event = webhook.queue.pop_front();
-    if event.is_none() {
-        webhook.running = webhook.running.saturating_sub(1);
-    }
-    event
 }
 
 async fn deliver(core: &Core, worker: Worker, event: &Pending) {

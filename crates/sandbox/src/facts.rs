@@ -65,7 +65,6 @@ pub(crate) enum Kind {
     Guid,
     /// The id of a request: tenant, person and number.
     Request,
-    /// Texts by language.
     Translations,
     #[serde(skip)]
     OneOf(Vec<String>),

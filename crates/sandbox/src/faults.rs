@@ -39,7 +39,6 @@ pub struct OtherAnswer {
     pub(crate) headers: BTreeMap<String, String>,
     /// `Retry-After` in seconds.
     pub(crate) retry_after: Option<u32>,
-    /// Whether `Retry-After` is written as an HTTP date.
     #[serde(default)]
     pub(crate) retry_after_date: bool,
     /// Whether the tenant does what was asked all the same.

@@ -20,7 +20,6 @@ use crate::{
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Truth {
-    /// The tenant's time.
     pub(crate) tenant_time: Timestamp,
     pub(crate) settings: Settings,
     // The admin API's own word, which tests know.
@@ -108,7 +107,6 @@ impl Handle {
         self.core.with(|tenant, _| tenant.faults.clone())
     }
 
-    /// Adds a fault rule; the error says what is wrong with it.
     pub fn add_fault(&self, rule: Rule) -> Result<(), String> {
         rule.check()?;
         self.core.with(|tenant, _| tenant.faults.push(rule));
@@ -165,7 +163,6 @@ impl Handle {
             .with(|tenant, _| tenant.settings.delta_per == DeltaPer::Tenant && tenant.deltas.end(collection))
     }
 
-    /// Ends every token and says how many there were.
     pub(crate) fn revoke_tokens(&self) -> usize {
         self.core.with(|tenant, _| tenant.tokens.revoke_all())
     }

@@ -92,7 +92,6 @@ pub struct Transition {
     pub cause: &'static str,
     /// The version of the key from then on.
     pub key_version: u64,
-    /// Events that were dropped for ever.
     pub dropped: usize,
 }
 

@@ -142,7 +142,6 @@ impl Sandbox {
         origin(self.addr)
     }
 
-    /// A way to it that can be cloned and sent to other tasks.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.core))

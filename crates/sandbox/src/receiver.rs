@@ -130,7 +130,6 @@ impl Receiver {
         self.shared.state().keys.insert(collection.to_owned(), key_file);
     }
 
-    /// Lets it go down, or come up again.
     pub fn set_up(&self, up: bool) {
         self.shared.state().down = !up;
     }

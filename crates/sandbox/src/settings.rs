@@ -34,7 +34,6 @@ impl Settings {
         Ok(new)
     }
 
-    /// Says which setting is out of its range.
     pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: u64, least: u64, most: u64| {
             let fits = (least..=most).contains(&value);

@@ -35,7 +35,6 @@ pub(crate) struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Face {
     pub(crate) id: String,
-    /// Until when it delivers.
     pub(crate) valid_until: Timestamp,
     pub(crate) enabled: bool,
 }
@@ -123,15 +122,11 @@ pub struct WebhookView {
     pub status: &'static str,
     pub(crate) disabled_by: Option<&'static str>,
     pub deleted: bool,
-    /// By the tenant's clock.
     pub(crate) valid_until: Timestamp,
     pub(crate) key: String,
-    /// Counts the keys of the pair, from 1.
     pub(crate) key_version: u64,
     pub fingerprint: String,
-    /// POSTs for the pair through the API.
     pub(crate) posts: u64,
-    /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
     pub delivered: u64,
     /// Events that wait or are under way.
