@@ -67,7 +67,12 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let answer = client
         .post_webhook(&target.webhook.pair, &target.webhook.external_references)
         .await
-        .map_err(|error| explained(error, &name))?;
+        .map_err(|error| match error {
+            PostError::NotProcessed(error) => anyhow::Error::from(error),
+            PostError::Unknown(_) => anyhow::anyhow!(
+                "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
+            ),
+        })?;
     let issued = interpret(answer.location.as_deref(), &answer.body, target.tenant.key_field.as_deref());
     match issued {
         Ok(issued) => {
@@ -104,15 +109,6 @@ async fn existing(
         return Err(odd.as_error(&full_name(target)));
     }
     Ok(listed.webhooks.into_iter().find(|webhook| normalized(&webhook.pair) == wanted))
-}
-
-fn explained(error: PostError, name: &str) -> anyhow::Error {
-    match error {
-        PostError::NotProcessed(error) => error.into(),
-        PostError::Unknown(_) => anyhow::anyhow!(
-            "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
-        ),
-    }
 }
 
 fn shown_key(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {
