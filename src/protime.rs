@@ -132,7 +132,7 @@ impl TenantClient {
 
     /// The OAuth client, as Protime knows it: who asks Protime for something has to name it.
     pub(crate) fn client_id(&self) -> &str {
-        self.inner.auth.client_id()
+        &self.inner.auth.settings.client_id
     }
 
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {
