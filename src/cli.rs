@@ -40,7 +40,7 @@ use std::{
     future::Future,
     io,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{ExitCode, Termination},
 };
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -142,7 +142,7 @@ impl Cli {
         };
         let sockets = || sockets::Sockets::find(&self.config, || Ok(load(&self.config)?));
         match self.command {
-            Command::Run => daemon(config()?, early),
+            Command::Run => done(daemon(config()?, early)),
             Command::Check(args) => client(check::run(args, &config()?)),
             Command::Status(args) => {
                 let sockets = sockets()?;
@@ -156,14 +156,11 @@ impl Cli {
             Command::Reload => client(reload::run(&self.config, config())),
             Command::Key(args) => client(key::run(args, &config()?)),
             Command::Verify(args) => client(verify::run(args, &config()?)),
-            Command::Init(args) => init::run(&args, &self.config),
-            Command::Completions(args) => generated::completions(&args, Self::command()),
-            Command::Man(args) => generated::man(&args, Self::command()),
+            Command::Init(args) => done(init::run(&args, &self.config)),
+            Command::Completions(args) => done(generated::completions(&args, Self::command())),
+            Command::Man(args) => done(generated::man(&args, Self::command())),
             Command::Remote(args) => client(remote::run(args, &config()?)),
-            Command::Sandbox(args) => {
-                let ended = runtime()?.block_on(sandbox::run(*args));
-                ended.map(|()| ExitCode::SUCCESS).map_err(|error| anyhow::anyhow!("{error:?}"))
-            }
+            Command::Sandbox(args) => done(runtime()?.block_on(sandbox::run(*args))),
             Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         }
     }
@@ -175,7 +172,7 @@ fn load(file: &Path) -> Result<Config, failure::Failure> {
     })
 }
 
-fn daemon(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
+fn daemon(config: Config, early: Option<Early>) -> anyhow::Result<()> {
     let early = early.map_or_else(Early::catch, Ok)?;
     check::named(&config)?;
     logging::init(config.daemon.log_level, config.daemon.log_format);
@@ -183,8 +180,12 @@ fn daemon(config: Config, early: Option<Early>) -> anyhow::Result<ExitCode> {
     let done = runtime.block_on(app::run(config, early));
     // What still blocks (a DNS query, say) must not hold up the end.
     runtime.shutdown_background();
-    done?;
-    Ok(ExitCode::SUCCESS)
+    Ok(done?)
+}
+
+/// The exit code of a command that ended well: its own, or 0.
+fn done(outcome: anyhow::Result<impl Termination>) -> anyhow::Result<ExitCode> {
+    outcome.map(Termination::report)
 }
 
 /// A runtime of two workers: one stalled task stops no one, and an idle one costs little.
@@ -198,6 +199,6 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 /// Runs a command that only asks the daemon or Protime: one thread is enough.
-fn client(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+fn client<T: Termination>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<ExitCode> {
+    done(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command))
 }

@@ -94,20 +94,12 @@ pub(crate) struct Run {
 pub(crate) enum CommandError {
     #[error(transparent)]
     NotRunnable(#[from] NotRunnable),
-    #[error("'{program}' ended with exit status {code}")]
-    Exit { program: String, code: i32 },
-    /// A signal that we did not send ended it.
-    #[error("'{program}' was ended by signal {}", signal_name(*number))]
-    Signal { program: String, number: i32 },
-    /// Its time was up, and its process group was killed.
-    #[error("'{program}' was killed because it was not done after {}", duration::written(*after))]
-    Timeout { program: String, after: Duration },
     /// The daemon stops, and its process group was ended.
-    #[error("'{program}' was ended because the daemon stops")]
-    Stopped { program: String },
-    /// The system refused to say how it ended; its process group was killed.
-    #[error("cannot watch '{program}': {source}")]
-    Unwatched { program: String, source: io::Error },
+    #[error("'{0}' was ended because the daemon stops")]
+    Stopped(String),
+    /// It ended badly by itself, or its process group was killed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl Run {
@@ -117,7 +109,7 @@ impl Run {
             Err(error) => Err(TaskError {
                 message: error.to_string(),
                 kind: match error {
-                    CommandError::Stopped { .. } => TaskErrorKind::Stopped,
+                    CommandError::Stopped(_) => TaskErrorKind::Stopped,
                     _ => TaskErrorKind::Failed,
                 },
                 output: (!matches!(error, CommandError::NotRunnable(_))).then_some(self.output),
@@ -148,7 +140,7 @@ impl Invocation<'_> {
         let mut stop = pin!(stop);
         let mut tail = Tail::new(self.secret);
         let end = if stop.as_mut().now_or_never().is_some() {
-            Err(CommandError::Stopped { program: self.program() })
+            Err(CommandError::Stopped(self.command.program.clone()))
         } else {
             self.run_into(&mut tail, more, stop).await
         };
@@ -162,7 +154,9 @@ impl Invocation<'_> {
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), CommandError> {
         let (mut group, stdin, mut output) = self.start()?;
-        let unwatched = |source| CommandError::Unwatched { program: self.program(), source };
+        let program = &self.command.program;
+        // The system refuses to say how it ended; its process group is killed.
+        let unwatched = |error| CommandError::Failed(format!("cannot watch '{program}': {error}"));
         let mut exit = group.exit().map_err(unwatched)?;
 
         let turn = select! {
@@ -200,9 +194,12 @@ impl Invocation<'_> {
         match turn {
             Turn::Ended => self.judge(group.reap().await.map_err(unwatched)?),
             Turn::TimedOut => {
-                Err(CommandError::Timeout { program: self.program(), after: self.command.timeout })
+                let after = duration::written(self.command.timeout);
+                Err(CommandError::Failed(format!(
+                    "'{program}' was killed because it was not done after {after}"
+                )))
             }
-            Turn::Stop => Err(CommandError::Stopped { program: self.program() }),
+            Turn::Stop => Err(CommandError::Stopped(program.clone())),
         }
     }
 
@@ -233,17 +230,12 @@ impl Invocation<'_> {
     }
 
     fn judge(&self, status: ExitStatus) -> Result<(), CommandError> {
-        match (status.code(), status.signal()) {
-            (Some(0), _) => Ok(()),
-            (Some(code), _) => Err(CommandError::Exit { program: self.program(), code }),
-            (None, number) => {
-                Err(CommandError::Signal { program: self.program(), number: number.unwrap_or_default() })
-            }
-        }
-    }
-
-    fn program(&self) -> String {
-        self.command.program.clone()
+        let how = match (status.code(), status.signal()) {
+            (Some(0), _) => return Ok(()),
+            (Some(code), _) => format!("ended with exit status {code}"),
+            (None, number) => format!("was ended by signal {}", signal_name(number.unwrap_or_default())),
+        };
+        Err(CommandError::Failed(format!("'{}' {how}", self.command.program)))
     }
 }
 

@@ -25,7 +25,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    config::{self, SecretError},
+    config,
     domain::task::{TaskError, TaskErrorKind},
     redact,
 };
@@ -34,31 +34,22 @@ use crate::{
 pub(crate) use self::retry_after::{http_date, retry_after};
 pub(crate) use self::{
     answer::Answer,
-    client::{BuildError as ClientError, Outbound, bearer, check_ca_file, deepest, not_connected, sensitive},
+    client::{BuildError, Outbound, bearer, check_ca_file, deepest, not_connected, sensitive},
     retry_after::{LONGEST_WAIT, date_and_wait, header},
 };
 
 /// Long enough to see whether a server is there.
 const PREFLIGHT: Duration = Duration::from_secs(10);
 
-/// Why a server cannot be spoken to: an error of the configuration or of the machine.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("{0:?} is not a valid URL: {1}")]
-    Url(String, String),
-    #[error("token: {0}")]
-    Token(#[from] SecretError),
-    #[error("token: it does not fit into a header: use visible ASCII characters")]
-    TokenCharacters,
-}
-
 impl Outbound {
     /// The server that the configuration names, with its token as it is now.
     pub(crate) fn endpoint(&self, config: &config::Endpoint) -> Result<Endpoint, BuildError> {
-        let token = config.token.as_ref().map(config::SecretSource::resolve).transpose()?;
-        let header = |token: &SecretString| bearer(token.expose_secret()).ok_or(BuildError::TokenCharacters);
+        let token = config.token.as_ref().map(config::SecretSource::resolve).transpose();
+        let token = token.map_err(|error| BuildError(format!("token: {error}")))?;
+        let header = |token: &SecretString| {
+            let unfit = "token: it does not fit into a header: use visible ASCII characters";
+            bearer(token.expose_secret()).ok_or_else(|| BuildError(unfit.to_owned()))
+        };
         let authorization = token.as_ref().map(header).transpose()?;
         let client = self.client(&config.url)?;
         Ok(Endpoint { client, url: config.url.clone(), timeout: config.timeout, token, authorization })

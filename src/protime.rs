@@ -42,9 +42,10 @@ use tokio::time::Instant;
 use crate::{
     counters::Counters,
     domain::{collection, webhook::TenantName},
-    http::{ClientError, Outbound},
+    http::Outbound,
 };
 
+pub(crate) use crate::http::BuildError;
 pub(crate) use answer::{Issued, NoKey, PostAnswer, interpret};
 pub(crate) use collections::{Page, Query};
 pub(crate) use error::{ApiError, PostError};
@@ -82,15 +83,6 @@ pub(crate) struct Settings {
     pub(crate) counters: Counters,
 }
 
-/// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("api_origin {0}")]
-    Origin(String),
-}
-
 /// A client of one tenant. Clones share the token, the pace and the connections.
 #[derive(Debug, Clone)]
 pub(crate) struct TenantClient {
@@ -114,9 +106,10 @@ struct Inner {
 impl TenantClient {
     /// Makes a client; reads the trusted certificates and asks Protime nothing.
     pub(crate) fn new(settings: &Settings) -> Result<Self, BuildError> {
+        let addresses = address::Addresses::new(&settings.api_origin);
         let inner = Inner {
             tenant: settings.tenant.clone(),
-            addresses: address::Addresses::new(&settings.api_origin).map_err(BuildError::Origin)?,
+            addresses: addresses.map_err(|wrong| BuildError(format!("api_origin {wrong}")))?,
             http: http::Http::new(settings)?,
             auth: auth::Auth::new(settings),
             offset_noted: AtomicBool::new(false),
@@ -139,7 +132,7 @@ impl TenantClient {
 
     /// The OAuth client, as Protime knows it: who asks Protime for something has to name it.
     pub(crate) fn client_id(&self) -> &str {
-        self.inner.auth.client_id()
+        &self.inner.auth.settings.client_id
     }
 
     pub(crate) fn token_expires_at(&self) -> Option<Timestamp> {

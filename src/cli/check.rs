@@ -37,7 +37,6 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     if args.online { online::run(config).await } else { Ok(ExitCode::SUCCESS) }
 }
 
-/// What the file holds, and what in it deserves a second look.
 pub(super) fn report(config: &Config, style: Style) -> String {
     let warnings = config.warnings.iter().cloned().chain(unknown_groups(config));
     // No more than warnings: they are of this moment and this user, who need not be the daemon's.

@@ -24,13 +24,6 @@ use crate::{domain::report, unix_group};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(super) enum Verified {
-    /// It is, and was signed with this version of the key.
-    Valid(String),
-    Not(String),
-}
-
-#[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
     which: &'static str,
@@ -81,12 +74,13 @@ impl Client {
         read(self.receive(path, request).await?)
     }
 
+    /// The version of the key that an event is signed with; an error if it is not.
     pub(super) async fn verify(
         &self,
         path: &str,
         authorization: &str,
         body: Vec<u8>,
-    ) -> anyhow::Result<Verified> {
+    ) -> anyhow::Result<String> {
         let authorization = HeaderValue::from_str(authorization).map_err(|_| {
             Failure::Usage("--authorization holds characters that no header may have".to_owned())
         })?;
@@ -94,14 +88,11 @@ impl Client {
         let answer = self.ask(request).await?;
         if answer.status() == StatusCode::NO_CONTENT {
             let version = answer.headers().get("key-version").and_then(|value| value.to_str().ok());
-            return Ok(Verified::Valid(version.unwrap_or("?").to_owned()));
+            return Ok(version.unwrap_or("?").to_owned());
         }
         let status = answer.status();
-        match self.understand(path, answer).await {
-            Err(error) if status == StatusCode::UNAUTHORIZED => Ok(Verified::Not(error.to_string())),
-            Err(error) => Err(error),
-            Ok(_) => anyhow::bail!("the daemon answers {status} to {path}, which is not understood"),
-        }
+        self.understand(path, answer).await?;
+        anyhow::bail!("the daemon answers {status} to {path}, which is not understood")
     }
 
     async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {

@@ -28,7 +28,6 @@ use signal_hook_tokio::Signals;
 use self::{harness::Harness, screen::Screen, verdict::Verdict};
 use crate::cli::{failure::is_closed_pipe, output};
 
-/// Flags of `demo`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "It takes less than half a minute, in a temporary folder that is removed afterwards.\n\

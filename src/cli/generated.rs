@@ -1,6 +1,6 @@
 //! `completions` and `man`: what a package installs, from the same source as `--help`.
 
-use std::{fs, io, path::PathBuf, process::ExitCode};
+use std::{fs, io, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Command;
@@ -18,12 +18,11 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<ExitCode> {
+pub(super) fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<()> {
     let name = program.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, name, &mut script);
-    output::print_bytes(&script)?;
-    Ok(ExitCode::SUCCESS)
+    output::print_bytes(&script)
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,20 +34,16 @@ pub(super) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn man(args: &ManArgs, program: Command) -> anyhow::Result<ExitCode> {
+pub(super) fn man(args: &ManArgs, program: Command) -> anyhow::Result<()> {
     let mut command = program.disable_help_subcommand(true);
     command.build();
-    match &args.dir {
-        None => output::print_bytes(&page(&Man::new(command))?)?,
-        Some(folder) => {
-            for command in with_all_below(&command) {
-                let man = Man::new(command.clone());
-                let file = folder.join(man.get_filename());
-                fs::write(&file, page(&man)?).with_context(|| format!("cannot write {}", file.display()))?;
-            }
-        }
+    let Some(folder) = &args.dir else { return output::print_bytes(&page(&Man::new(command))?) };
+    for command in with_all_below(&command) {
+        let man = Man::new(command.clone());
+        let file = folder.join(man.get_filename());
+        fs::write(&file, page(&man)?).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn with_all_below(command: &Command) -> Vec<&Command> {

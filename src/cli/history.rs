@@ -1,6 +1,6 @@
 //! `history`: past renewals of a webhook, newest first.
 
-use std::{fmt::Write as _, io, process::ExitCode};
+use std::{fmt::Write as _, io};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -40,17 +40,15 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, sockets: &Sockets) -> anyhow::Result<()> {
     let client = sockets.most_telling()?;
     let name = client.find(&args.webhook).await?;
     let answer: Value = client.get(&format!("/v1/webhooks/{name}/history?limit={}", args.limit)).await?;
     if args.json {
-        output::print_json(&answer)?;
-    } else {
-        let history: History = serde_json::from_value(answer)?;
-        output::print(&render(&name, &history, clock::now(), Style::of(&io::stdout())))?;
+        return output::print_json(&answer);
     }
-    Ok(ExitCode::SUCCESS)
+    let history: History = serde_json::from_value(answer)?;
+    output::print(&render(&name, &history, clock::now(), Style::of(&io::stdout())))
 }
 
 pub(super) fn render(name: &str, history: &History, now: Timestamp, style: Style) -> String {

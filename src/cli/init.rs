@@ -13,7 +13,6 @@ mod steps;
 use std::{
     io::{self, BufRead, IsTerminal as _, Write},
     path::Path,
-    process::ExitCode,
 };
 
 use anyhow::Context as _;
@@ -30,7 +29,7 @@ pub(super) use flags::Args;
 
 /// Writes the configuration that the flags and the answers describe; `config` is where the daemon
 /// looks for it.
-pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<()> {
     let target = args.output.as_deref().unwrap_or(config);
     let to_stdout = target == Path::new("-");
     if !to_stdout {
@@ -46,8 +45,7 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     }
     let text = draft.text();
     if to_stdout {
-        output::print(&text)?;
-        return Ok(ExitCode::SUCCESS);
+        return output::print(&text);
     }
     place::write(target, &text, args.force)?;
     let written = config::load(target)
@@ -57,8 +55,7 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
         target.display(),
         check::report(&written, Style::of(&io::stdout())),
         steps::after(&written)
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    ))
 }
 
 /// What the flags say, and the questions that they leave open. An error tells of every wrong flag.

@@ -1,12 +1,12 @@
 //! `key`: the private key itself, for anyone who may use the control socket.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Read as _},
-    process::ExitCode,
 };
 
 use clap::Subcommand;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -63,33 +63,27 @@ struct Answer {
     key: String,
 }
 
-#[derive(Serialize)]
-struct Import<'a> {
-    key: &'a str,
-}
-
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     match args.command {
         Command::Show { webhook } => show(&webhook, config).await,
         Command::Import { webhook } => import(&webhook, config).await,
     }
 }
 
-async fn show(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
+async fn show(webhook: &str, config: &Config) -> anyhow::Result<()> {
     let client = Client::control(&config.daemon.control_socket)?;
     let path = format!("/v1/webhooks/{}/key", client.find(webhook).await?);
     let key = Zeroizing::new(client.get::<Answer>(&path).await?.key);
-    output::print(&Zeroizing::new(format!("{}\n", *key)))?;
-    Ok(ExitCode::SUCCESS)
+    output::print(&Zeroizing::new(format!("{}\n", *key)))
 }
 
 /// Asks the daemon; where none runs, the key goes straight into the database.
-async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
+async fn import(webhook: &str, config: &Config) -> anyhow::Result<()> {
     let client = Client::control(&config.daemon.control_socket)?;
     let (name, version, where_to) = match client.find(webhook).await {
         Ok(name) => {
             let key = key_from_stdin()?;
-            let import = wiped_json(&Import { key: key.expose() }, key.expose().len());
+            let import = wiped_json(&BTreeMap::from([("key", key.expose())]), key.expose().len());
             let path = format!("/v1/webhooks/{name}/key");
             (name, client.post_json::<Value>(&path, &import).await?["version"].clone(), "")
         }
@@ -101,8 +95,7 @@ async fn import(webhook: &str, config: &Config) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error),
     };
-    output::print(&format!("the key is version {version} of {name}{where_to}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    output::print(&format!("the key is version {version} of {name}{where_to}\n"))
 }
 
 async fn import_alone(config: &Config, path: &WebhookPath, key: WebhookKey) -> anyhow::Result<u64> {

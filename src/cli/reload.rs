@@ -1,6 +1,6 @@
 //! `reload`: the daemon reads its configuration again, and the one who asked learns what came of it.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{io, path::Path};
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ struct Answer {
 
 /// Asks the daemon to reload. A file that cannot be read here is explained here, where it can be shown
 /// with its lines; the daemon is told all the same, so that its status says so, too.
-pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow::Result<()> {
     let config = match config {
         Ok(config) => config,
         Err(wrong) => {
@@ -32,8 +32,7 @@ pub(super) async fn run(file: &Path, config: Result<Config, Failure>) -> anyhow:
     // A signal would do the same, but cannot answer: with this as `ExecReload=`, `systemctl reload` fails
     // visibly.
     let answer: Answer = Client::control(&config.daemon.control_socket)?.post("/v1/reload").await?;
-    output::print(&report(&config.file, &answer, Style::of(&io::stdout())))?;
-    Ok(ExitCode::SUCCESS)
+    output::print(&report(&config.file, &answer, Style::of(&io::stdout())))
 }
 
 fn report(file: &Path, answer: &Answer, style: Style) -> String {

@@ -41,10 +41,11 @@ enum Command {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::List(args) => list::run(args, config).await,
-        Command::Get(args) => show::run(args, config).await,
-        Command::Create(args) => create::run(args, config).await,
-        Command::Delete(args) => delete::run(args, config).await,
-        Command::Api(args) => api::run(args, config).await,
+        Command::List(args) => return list::run(args, config).await,
+        Command::Get(args) => show::run(args, config).await?,
+        Command::Create(args) => create::run(args, config).await?,
+        Command::Delete(args) => delete::run(args, config).await?,
+        Command::Api(args) => api::run(args, config).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -7,8 +7,8 @@ mod switches;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use protime_sandbox::{Sandbox, SandboxConfig, load::Load};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
@@ -16,8 +16,8 @@ use signal_hook_tokio::Signals;
 pub(crate) use flags::Args;
 
 /// Serves until a signal or the admin API ends it.
-pub(crate) async fn run(args: Args) -> miette::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).into_diagnostic()?;
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (secret_file, secret) = paste::secret(args.client_secret_file.as_deref())?;
     let (log, lines) = tokio::sync::mpsc::unbounded_channel();
     let sandbox = Sandbox::start(SandboxConfig {
@@ -29,8 +29,7 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
         faults: args.fault.clone(),
         log: Some(log),
     })
-    .await
-    .into_diagnostic()?;
+    .await?;
     let load = Load {
         collections: args.collection.clone(),
         per_second: args.changes_per_second,
@@ -39,8 +38,8 @@ pub(crate) async fn run(args: Args) -> miette::Result<()> {
     };
     let snippet = paste::snippet(&args, &sandbox.origin(), &secret_file);
     let opening = format!("{snippet}\nlistening on {}\n", sandbox.origin());
-    let printer = print::spawn(opening, lines).into_diagnostic().wrap_err("cannot start the printer")?;
-    sandbox.handle().set_load(load).map_err(|why| miette!("--changes-per-second: {why}"))?;
+    let printer = print::spawn(opening, lines).context("cannot start the printer")?;
+    sandbox.handle().set_load(load).map_err(|why| anyhow::anyhow!("--changes-per-second: {why}"))?;
     tokio::select! {
         _ = signals.next() => {}
         () = sandbox.stop_requested() => {}

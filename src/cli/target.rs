@@ -9,33 +9,28 @@ const LISTED: usize = 10;
 
 /// What has a full name: a webhook, as the daemon tells of it or as it is configured.
 pub(super) trait Named {
-    fn tenant(&self) -> &str;
-    fn name(&self) -> &str;
+    fn full_name(&self) -> String;
 }
 
 impl Named for Webhook {
-    fn tenant(&self) -> &str {
-        &self.tenant
-    }
-
-    fn name(&self) -> &str {
-        &self.name
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.tenant, self.name)
     }
 }
 
 pub(super) fn full_name(webhook: &impl Named) -> String {
-    format!("{}/{}", webhook.tenant(), webhook.name())
+    webhook.full_name()
+}
+
+/// The part of a full name that a text is to be compared with: all of it, or the name behind the tenant's.
+fn comparable<'n>(full_name: &'n str, text: &str) -> &'n str {
+    full_name.split_once('/').filter(|_| !text.contains('/')).map_or(full_name, |(_, name)| name)
 }
 
 /// The webhook that is meant. A bare name is enough where one tenant alone has it.
 pub(super) fn find<'a, W: Named>(text: &str, webhooks: &'a [W]) -> Result<&'a W, Failure> {
-    let meant: Vec<&W> = webhooks
-        .iter()
-        .filter(|webhook| match text.split_once('/') {
-            Some((tenant, name)) => webhook.tenant() == tenant && webhook.name() == name,
-            None => webhook.name() == text,
-        })
-        .collect();
+    let meant: Vec<&W> =
+        webhooks.iter().filter(|webhook| comparable(&webhook.full_name(), text) == text).collect();
     match meant.as_slice() {
         [webhook] => Ok(webhook),
         [] => Err(Failure::Usage(unknown(text, webhooks))),
@@ -47,15 +42,10 @@ pub(super) fn find<'a, W: Named>(text: &str, webhooks: &'a [W]) -> Result<&'a W,
 }
 
 fn unknown(text: &str, webhooks: &[impl Named]) -> String {
-    let alike = |name: &str, full_name: &str| {
-        let name = if text.contains('/') { full_name } else { name };
-        strsim::jaro_winkler(&name.to_lowercase(), &text.to_lowercase())
-    };
-    let mut near: Vec<(f64, String)> = webhooks
-        .iter()
-        .map(|webhook| (alike(webhook.name(), &full_name(webhook)), full_name(webhook)))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
+    let likeness =
+        |name: &str| strsim::jaro_winkler(&comparable(name, text).to_lowercase(), &text.to_lowercase());
+    let names = webhooks.iter().map(|webhook| (likeness(&webhook.full_name()), webhook.full_name()));
+    let mut near: Vec<(f64, String)> = names.filter(|(likeness, _)| *likeness >= ALIKE).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let help = if !near.is_empty() {

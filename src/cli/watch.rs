@@ -121,14 +121,13 @@ impl Drop for Screen {
 }
 
 async fn answer(sockets: &Sockets, effect: Effect) -> Message {
+    let plainly = |error: anyhow::Error| plain(&format!("{error:#}"));
     match effect {
         Effect::History(name) => {
-            let history = history(sockets, &name).await.map_err(|error| plain(&format!("{error:#}")));
+            let history = history(sockets, &name).await.map_err(plainly);
             Message::History(name, history)
         }
-        effect => {
-            Message::Said(ordered(sockets, effect).await.unwrap_or_else(|error| plain(&format!("{error:#}"))))
-        }
+        effect => Message::Said(ordered(sockets, effect).await.unwrap_or_else(plainly)),
     }
 }
 

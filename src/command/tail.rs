@@ -65,8 +65,9 @@ impl Tail {
     pub(crate) fn text(&self) -> String {
         let start = self.bytes.len().saturating_sub(CAPACITY);
         let shown = self.secrets.cut(&self.bytes, start);
-        // The rest of a character whose beginning is not shown.
-        let broken = shown.iter().take(3).take_while(|byte| start > 0 && is_continuation(**byte)).count();
+        // The rest of a character whose beginning is not shown: bytes that UTF-8 has only within one.
+        let within = |byte: &&u8| start > 0 && **byte & 0b1100_0000 == 0b1000_0000;
+        let broken = shown.iter().take(3).take_while(within).count();
         let mut text = String::from_utf8_lossy(&shown[broken..]).into_owned();
         // A replacement is longer than what it replaces.
         let surplus = text.len().saturating_sub(CAPACITY);
@@ -74,11 +75,6 @@ impl Tail {
         text.drain(..surplus);
         text
     }
-}
-
-/// Whether UTF-8 has this byte only within a character.
-fn is_continuation(byte: u8) -> bool {
-    byte & 0b1100_0000 == 0b1000_0000
 }
 
 #[cfg(test)]

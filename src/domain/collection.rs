@@ -76,7 +76,6 @@ const fn dated(
     Collection { name, dated: YEARLY, list: Some(&[DAY, PERSON]), delta: Some(&[DAY]), references }
 }
 
-/// One that is read as a whole.
 const fn whole(
     name: &'static str,
     references: &'static [(&'static str, &'static [&'static str])],

@@ -38,13 +38,9 @@ const YEARS_AHEAD: i16 = 2;
 words! {
     /// A placeholder, in the order in which messages name them.
     Place("placeholder of a filter") {
-        /// The moment at which the gap begins.
         From = "from",
-        /// The moment at which it ends.
         To = "to",
-        /// The day of the one.
         FromDate = "from_date",
-        /// The day of the other.
         ToDate = "to_date",
         /// 1 January of last year, the earliest day that a delta may begin with.
         LastYear = "last_year",

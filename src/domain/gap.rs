@@ -15,7 +15,6 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// The smallest gap that covers both.
     pub(crate) fn merge(self, other: Self) -> Self {
         Self { from: self.from.zip(other.from).map(|(a, b)| a.min(b)), to: self.to.max(other.to) }
     }

@@ -11,39 +11,30 @@ use zeroize::Zeroizing;
 const LONGEST: usize = 4096;
 
 /// Why a text that someone gives us is not a key. It never contains the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidKey {
-    #[error("it is empty")]
-    Empty,
-    #[error("it is longer than {LONGEST} bytes")]
-    TooLong,
-    #[error("it has a line end or another control character in it")]
-    Control,
-    /// A space would be part of the key, and none ever is.
-    #[error("it has white space in it")]
-    Space,
-    /// What editors and web pages put between characters is not seen, and would be part of the key.
-    #[error("it has the invisible character U+{:04X} in it, as copies from editors and web pages do", u32::from(*.0))]
-    Invisible(char),
-    #[error("it stands in quotation marks, which do not belong to it")]
-    Quoted,
-}
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it {0}")]
+pub(crate) struct InvalidKey(String);
 
 /// Takes a key from someone who may have given us something else.
 pub(crate) fn imported(mut text: Zeroizing<String>) -> Result<WebhookKey, InvalidKey> {
-    if text.len() > LONGEST {
-        Err(InvalidKey::TooLong)
+    let wrong = if text.len() > LONGEST {
+        format!("is longer than {LONGEST} bytes")
     } else if text.chars().any(char::is_control) {
-        Err(InvalidKey::Control)
+        "has a line end or another control character in it".to_owned()
     } else if text.chars().any(char::is_whitespace) {
-        Err(InvalidKey::Space)
+        // A space would be part of the key, and none ever is.
+        "has white space in it".to_owned()
     } else if let Some(invisible) = text.chars().find(|it| is_invisible(*it)) {
-        Err(InvalidKey::Invisible(invisible))
+        // What is not seen would be part of the key as well.
+        let code = u32::from(invisible);
+        format!("has the invisible character U+{code:04X} in it, as copies from editors and web pages do")
     } else if is_quoted(&text) {
-        Err(InvalidKey::Quoted)
+        "stands in quotation marks, which do not belong to it".to_owned()
     } else {
-        WebhookKey::new(mem::take(&mut *text)).ok_or(InvalidKey::Empty)
-    }
+        let key = WebhookKey::new(mem::take(&mut *text));
+        return key.ok_or_else(|| InvalidKey("is empty".to_owned()));
+    };
+    Err(InvalidKey(wrong))
 }
 
 /// Whether a character is one that is not to be seen (Unicode: default ignorable, or of the category Cf).
@@ -70,34 +61,37 @@ mod tests {
     #[test]
     fn what_is_imported_looks_like_a_key() {
         let long = "x".repeat(LONGEST + 1);
+        let (control, space) = ("has a line end or another control", "has white space");
+        let quoted = "stands in quotation marks";
         for (text, wrong) in [
-            ("", InvalidKey::Empty),
-            (&long, InvalidKey::TooLong),
-            ("one\ntwo", InvalidKey::Control),
-            ("one\0", InvalidKey::Control),
-            (" one", InvalidKey::Space),
-            ("one two", InvalidKey::Space),
-            ("\u{a0}one", InvalidKey::Space),
-            ("\u{feff}one", InvalidKey::Invisible('\u{feff}')),
-            ("one\u{feff}", InvalidKey::Invisible('\u{feff}')),
-            ("o\u{200b}ne", InvalidKey::Invisible('\u{200b}')),
-            ("o\u{ad}ne", InvalidKey::Invisible('\u{ad}')),
-            ("one\u{200e}", InvalidKey::Invisible('\u{200e}')),
-            ("on\u{2060}e", InvalidKey::Invisible('\u{2060}')),
-            ("\"one\"", InvalidKey::Quoted),
-            ("'one'", InvalidKey::Quoted),
-            ("`one`", InvalidKey::Quoted),
-            ("\u{201c}one\u{201d}", InvalidKey::Quoted),
-            ("\u{201e}one\u{201c}", InvalidKey::Quoted),
-            ("\"\"", InvalidKey::Quoted),
+            ("", "is empty"),
+            (&long, "is longer than 4096 bytes"),
+            ("one\ntwo", control),
+            ("one\0", control),
+            (" one", space),
+            ("one two", space),
+            ("\u{a0}one", space),
+            ("\u{feff}one", "has the invisible character U+FEFF"),
+            ("one\u{feff}", "has the invisible character U+FEFF"),
+            ("o\u{200b}ne", "has the invisible character U+200B"),
+            ("o\u{ad}ne", "has the invisible character U+00AD"),
+            ("one\u{200e}", "has the invisible character U+200E"),
+            ("on\u{2060}e", "has the invisible character U+2060"),
+            ("\"one\"", quoted),
+            ("'one'", quoted),
+            ("`one`", quoted),
+            ("\u{201c}one\u{201d}", quoted),
+            ("\u{201e}one\u{201c}", quoted),
+            ("\"\"", quoted),
         ] {
-            assert_eq!(imported(Zeroizing::new(text.to_owned())), Err(wrong), "{text:?}");
+            let told = imported(Zeroizing::new(text.to_owned())).expect_err("is not a key").to_string();
+            assert!(told.starts_with(&format!("it {wrong}")), "{text:?}: {told}");
         }
         for text in ["a", "\"", "o\"ne", "\"one", "Zm9v+/==", "clé", &long[1..]] {
             let key = imported(Zeroizing::new(text.to_owned())).expect("a key");
             assert_eq!(key.expose(), text);
         }
-        let told = InvalidKey::Invisible('\u{ad}').to_string();
+        let told = imported(Zeroizing::new("o\u{ad}ne".to_owned())).expect_err("is not a key").to_string();
         assert!(told.starts_with("it has the invisible character U+00AD in it"), "{told}");
     }
 }

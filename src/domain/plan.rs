@@ -64,13 +64,11 @@ pub(crate) enum Action {
     /// Close the open renewal, which cannot finish, and open another that takes over what it owes.
     Supersede(Reason),
     Resync,
-    /// Go on past a step that has nothing to do.
     Skip(Step),
     Post {
         /// Whether it counts towards the cap.
         unplanned: bool,
     },
-    /// Ask Protime what became of a POST.
     ResolveOutcome,
     /// Make the key in the stored answer current.
     Rotate,

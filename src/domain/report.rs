@@ -265,7 +265,6 @@ pub(crate) struct Daemon {
     pub(crate) config_error: Option<ConfigError>,
     /// How many webhooks are in which state; every state is named.
     pub(crate) counts: BTreeMap<State, usize>,
-    /// The nearest planned renewal.
     pub(crate) next_renewal_at: Option<Timestamp>,
 }
 

@@ -73,7 +73,6 @@ pub(crate) struct WebhookState {
     pub(crate) post_marks: u64,
     pub(crate) standing: Standing,
     pub(crate) list_grains: ListGrains,
-    /// How many renewals there were.
     pub(crate) renewals: u64,
     /// Whether Protime is known to refuse to renew a webhook of this tenant before its end.
     pub(crate) after_end: bool,

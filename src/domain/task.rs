@@ -31,7 +31,6 @@ pub(crate) struct TaskContext {
     pub(crate) to: Timestamp,
 }
 
-/// The JSON object.
 #[derive(Serialize)]
 struct Message<'a> {
     #[serde(flatten)]

@@ -69,8 +69,7 @@ impl Transition {
 
     /// The step that the event began, or the one that runs.
     pub(crate) fn attempt(&self) -> Option<Attempt> {
-        let active = self.state.active.as_ref()?;
-        Some(Attempt { renewal: active.id, step: active.running.as_ref()?.number })
+        running(&self.state)
     }
 
     /// What comes of another event in the same moment; both are committed together. `before` is the state that
@@ -262,11 +261,6 @@ impl Change {
         }
     }
 
-    fn running(&self) -> Option<Attempt> {
-        let active = self.state.active.as_ref()?;
-        Some(Attempt { renewal: active.id, step: active.running.as_ref()?.number })
-    }
-
     fn cut_off_step(&mut self) {
         let running = self.state.active.as_mut().and_then(|active| active.running.take());
         if let Some(running) = running {
@@ -361,6 +355,11 @@ impl Change {
         // Success in one step says nothing of another.
         self.state.retry.take_if(|retry| retry.step == step);
     }
+}
+
+fn running(state: &WebhookState) -> Option<Attempt> {
+    let active = state.active.as_ref()?;
+    Some(Attempt { renewal: active.id, step: active.running.as_ref()?.number })
 }
 
 /// A time that comes later, on our clock.

@@ -84,9 +84,7 @@ pub(crate) struct Pair {
 /// One external reference: a collection and the name of a reference in it, predefined with `@`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalReference {
-    /// Such as `people`.
     pub(crate) collection: String,
-    /// Such as `@badge-number`.
     pub(crate) reference: String,
 }
 

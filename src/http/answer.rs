@@ -13,7 +13,6 @@ use crate::{
 /// The largest answer that is read to its end; what comes after is not waited for.
 const LARGEST: usize = 1024 * 1024;
 
-/// An answer of whatever status.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -58,18 +57,14 @@ impl Answer {
             404 | 405 | 410 => "; check the url",
             _ => "",
         };
-        let what = format!("is answered with {}{hint}", self.status_text());
-        Err(self.failure(&what))
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let status = format!("{} {reason}", self.status.as_u16());
+        Err(self.failure(&format!("is answered with {}{hint}", status.trim_end())))
     }
 
     /// A failure that keeps what the server wrote.
     pub(crate) fn failure(self, what: &str) -> TaskError {
         let message = format!("{} {what}", self.request);
         TaskError { message, output: Some(self.tail), kind: TaskErrorKind::Failed }
-    }
-
-    fn status_text(&self) -> String {
-        let reason = self.status.canonical_reason().unwrap_or_default();
-        format!("{} {reason}", self.status.as_u16()).trim_end().to_owned()
     }
 }

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     error::Error,
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -34,25 +34,10 @@ pub(crate) struct Outbound {
     clients: Mutex<HashMap<(bool, bool), Client>>,
 }
 
-/// Why there is no client: an error of the configuration or of the machine, to be shown at start-up.
+/// Why a server cannot be spoken to: an error of the configuration or of the machine, to be shown at start-up.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error(
-        "No CA certificates were found on this system, so no HTTPS server can be trusted: install the \
-         system's CA certificates (package ca-certificates), or name a file in SSL_CERT_FILE or api.ca_file"
-    )]
-    NoRoots,
-    #[error(
-        "api.ca_file {}: {why}; name a file that the daemon may read and that holds certificates in PEM form, \
-         each beginning with -----BEGIN CERTIFICATE-----",
-        path.display()
-    )]
-    CaFile { path: PathBuf, why: String },
-    #[error("user_agent {0:?} does not fit into a header: use visible ASCII characters and spaces")]
-    UserAgent(String),
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(String),
-}
+#[error("{0}")]
+pub(crate) struct BuildError(pub(crate) String);
 
 fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
@@ -146,8 +131,11 @@ fn build(
     api: &config::Api,
     (is_secure, is_local): (bool, bool),
 ) -> Result<Client, BuildError> {
-    let user_agent =
-        HeaderValue::from_str(user_agent).map_err(|_| BuildError::UserAgent(user_agent.to_owned()))?;
+    let user_agent = HeaderValue::from_str(user_agent).map_err(|_| {
+        BuildError(format!(
+            "user_agent {user_agent:?} does not fit into a header: use visible ASCII characters and spaces"
+        ))
+    })?;
     let mut defaults = HeaderMap::new();
     defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let mut builder = Client::builder()
@@ -167,9 +155,15 @@ fn build(
     } else {
         builder.tls_certs_only([])
     };
-    builder.build().map_err(|error| match deepest(&error) {
-        cause if cause.contains("No CA certificates") => BuildError::NoRoots,
-        cause => BuildError::Client(cause),
+    builder.build().map_err(|error| {
+        BuildError(match deepest(&error) {
+            cause if cause.contains("No CA certificates") => {
+                "No CA certificates were found on this system, so no HTTPS server can be trusted: install the \
+                 system's CA certificates (package ca-certificates), or name a file in SSL_CERT_FILE or api.ca_file"
+                    .to_owned()
+            }
+            cause => format!("the HTTP client cannot be set up: {cause}"),
+        })
     })
 }
 
@@ -179,7 +173,13 @@ pub(crate) fn check_ca_file(api: &config::Api) -> Result<(), BuildError> {
 }
 
 fn extra_roots(path: &Path) -> Result<Vec<Certificate>, BuildError> {
-    let unusable = |why: String| BuildError::CaFile { path: path.to_owned(), why };
+    let unusable = |why: String| {
+        BuildError(format!(
+            "api.ca_file {}: {why}; name a file that the daemon may read and that holds certificates in PEM form, \
+             each beginning with -----BEGIN CERTIFICATE-----",
+            path.display()
+        ))
+    };
     let pem = regular_file::read(path).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
     let roots = Certificate::from_pem_bundle(&pem).map_err(|_| {
         unusable("something in it is not a certificate although it begins like one".to_owned())

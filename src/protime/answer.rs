@@ -21,17 +21,12 @@ const KEY_NAMES: [&str; 5] = ["key", "webhookKey", "privateKey", "privateWebhook
 pub(crate) struct PostAnswer {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
-    /// The body, byte for byte.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for PostAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostAnswer")
-            .field("status", &self.status)
-            .field("location", &self.location)
-            .field("body", &"[redacted]")
-            .finish()
+        write!(f, "PostAnswer({}, {:?}, [redacted])", self.status, self.location)
     }
 }
 
@@ -93,6 +88,7 @@ pub(crate) fn interpret(
     };
     let nested = top.values().filter_map(Value::as_object);
     let objects: Vec<&Map<String, Value>> = std::iter::once(&top).chain(nested).collect();
+    let key_of = |object: &Map<String, Value>, name| WebhookKey::new(object.get(name)?.as_str()?.to_owned());
     let found = key_field
         .into_iter()
         .chain(KEY_NAMES)
@@ -116,10 +112,6 @@ pub(crate) fn interpret(
     })
 }
 
-fn key_of(object: &Map<String, Value>, name: &str) -> Option<WebhookKey> {
-    WebhookKey::new(object.get(name)?.as_str()?.to_owned())
-}
-
 fn text_of(object: &Map<String, Value>, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -132,22 +124,19 @@ fn text_of(object: &Map<String, Value>, name: &str) -> Option<String> {
 /// `OData` does, `…/webhooks('ID')`.
 fn id_of_location(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
-    let last = unescaped(path.rsplit('/').next()?)?;
+    let last = percent_decode_str(path.rsplit('/').next()?).decode_utf8().ok()?;
+    if last.chars().any(char::is_control) {
+        return None;
+    }
     let (name, id) = match last.split_once('(') {
         Some((name, rest)) => (name, rest.strip_suffix(')').unwrap_or(rest)),
-        None => ("", last.as_str()),
+        None => ("", last.as_ref()),
     };
     // A key may be named, as in `webhooks(id='ID')`.
     let id = id.split_once('=').map_or(id, |(_, id)| id);
     let id = id.trim_matches(|c: char| c.is_whitespace() || "'\"{}()".contains(c));
     let is_list = name.is_empty() && id.eq_ignore_ascii_case("webhooks");
     (!id.is_empty() && !is_list).then(|| id.to_owned())
-}
-
-/// A segment of a path without its percent-encoding; nothing, if that is not text.
-fn unescaped(segment: &str) -> Option<String> {
-    let text = percent_decode_str(segment).decode_utf8().ok()?;
-    (!text.chars().any(char::is_control)).then(|| text.into_owned())
 }
 
 /// Names of string properties, at most 40 of at most 64 characters: an answer is not ours to trust.

@@ -84,7 +84,7 @@ struct State {
 
 #[derive(Debug)]
 pub(super) struct Auth {
-    settings: Settings,
+    pub(super) settings: Settings,
     state: tokio::sync::Mutex<State>,
     failures: AtomicU64,
     known: Mutex<Known>,
@@ -100,14 +100,6 @@ impl Auth {
             known: Mutex::default(),
             in_vain: Mutex::default(),
         }
-    }
-
-    pub(super) fn client_id(&self) -> &str {
-        &self.settings.client_id
-    }
-
-    pub(super) fn client_secret(&self) -> &str {
-        self.settings.client_secret.expose_secret()
     }
 
     /// Whether another token may get an answer other than `status` from a request that needs one of `scopes`.
@@ -187,7 +179,9 @@ impl Auth {
                 "{what} is not usable: {wrong}; check token_url, and whether a proxy answers in Protime's place"
             ))
         })?;
-        self.remember(Known::of(&self.settings.scopes, scopes, granted, obtained_at, life));
+        let new = Known::of(&self.settings.scopes, scopes, granted, obtained_at, life);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = new.after(&known);
         Ok(Token {
             header,
             number,
@@ -195,11 +189,6 @@ impl Auth {
             obtained_at,
             usable_for: life.saturating_sub(MARGIN.min(life / 10)),
         })
-    }
-
-    fn remember(&self, new: Known) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = new.after(&known);
     }
 
     /// Once for each change of what is missing.

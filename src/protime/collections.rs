@@ -81,8 +81,10 @@ impl TenantClient {
         let objects = raw.value.into_iter().enumerate();
         let objects = objects.map(|(at, raw)| read(raw).map_err(|wrong| format!("entry {at} {wrong}")));
         let link = |link: Option<String>| {
-            let link = link.filter(|link| !link.is_empty());
-            link.map(|link| self.followed(&url, &whole_query(&link)).map(String::from)).transpose()
+            // Protime writes the filter in it as it is: spaces and quotes become percent-encoded when it is read
+            // as an address, but a `#` would cut the rest off.
+            let link = link.filter(|link| !link.is_empty()).map(|link| link.replace('#', "%23"));
+            link.map(|link| self.followed(&url, &link).map(String::from)).transpose()
         };
         Ok(Page {
             objects: objects.collect::<Result<_, _>>().map_err(undocumented)?,
@@ -91,13 +93,6 @@ impl TenantClient {
             follows_delta_link,
         })
     }
-}
-
-/// A link as Protime writes it holds the filter as it is, spaces and quotes included, which become
-/// percent-encoded when it is read as an address. A `#` would cut the rest off, so it is written otherwise
-/// before.
-fn whole_query(link: &str) -> String {
-    link.replace('#', "%23")
 }
 
 pub(super) fn page(body: &[u8]) -> Result<RawPage, String> {

@@ -66,6 +66,7 @@ impl From<PostError> for ApiError {
 
 words! {
     /// What a request is for. Every request has one of these, in the log and in the metrics.
+    #[derive(Default)]
     Endpoint("endpoint") {
         Token = "token",
         /// `GET /webhooks`
@@ -81,6 +82,7 @@ words! {
         /// `GET /delta/{collection}`: a page of a delta kept alive
         Delta = "delta",
         /// Any other path, at an operator's wish.
+        #[default]
         Path = "path",
     }
 }
@@ -111,7 +113,7 @@ impl Endpoint {
 /// What is to be said of a 5xx: no one here can end it, and proxies answer with it as well.
 const FAULT: &str = "a fault or maintenance at Protime, or of a proxy on the way; if it stays, ask Protime";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Refusal<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) status: StatusCode,
@@ -133,19 +135,7 @@ pub(super) struct Refusal<'a> {
 
 impl<'a> Refusal<'a> {
     pub(super) fn new(endpoint: Endpoint, client_id: &'a str) -> Self {
-        Self {
-            endpoint,
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            detail: None,
-            oauth: None,
-            location: None,
-            retry_after: None,
-            client_id,
-            scope: None,
-            besides: None,
-            missing_scopes: &[],
-            scopes_are_known: true,
-        }
+        Self { endpoint, client_id, scopes_are_known: true, ..Self::default() }
     }
 
     pub(super) fn decide(&self) -> ApiError {

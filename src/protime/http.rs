@@ -106,7 +106,7 @@ pub(super) struct Http {
     limiter: Limiter,
     cooldown: Cooldown,
     clock: Mutex<ProtimeClock>,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl Http {
@@ -122,10 +122,6 @@ impl Http {
             clock: Mutex::default(),
             counters: settings.counters.clone(),
         })
-    }
-
-    pub(super) fn counters(&self) -> &Counters {
-        &self.counters
     }
 
     pub(super) fn continue_from(&self, earlier: &Self) {

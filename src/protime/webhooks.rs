@@ -9,6 +9,7 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, Url, header};
+use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use super::{
@@ -51,7 +52,11 @@ impl TenantClient {
             list.webhooks.extend(page.list.webhooks);
             list.odd.extend(page.list.odd);
             let Some(link) = page.next_link else {
-                self.hear_a_witness(&url).await;
+                if self.inner.http.clock().wants_a_witness() {
+                    // Of this page only the Date is of interest, which an error has as well: a list is judged by
+                    // what time it is at Protime.
+                    let _page = self.page(&url, 0).await;
+                }
                 self.note_odd(&list.odd);
                 return Ok(list);
             };
@@ -64,30 +69,22 @@ impl TenantClient {
         Err(undocumented(&format!("it has more than {MOST_PAGES} pages")))
     }
 
-    /// Asks for a page again if nothing else tells what time it is at Protime: a list is judged by that.
-    async fn hear_a_witness(&self, url: &Url) {
-        if self.inner.http.clock().wants_a_witness() {
-            // Only its Date is of interest, which an error has as well.
-            let _page = self.page(url, 0).await;
-        }
-    }
-
     async fn page(&self, url: &Url, before: usize) -> Result<wire::Page, ApiError> {
         let answer = self.read(Endpoint::List, Method::GET, url.clone(), LARGE_ANSWER).await?;
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(wire::Page::default());
         }
         let page = wire::page(whole(&answer, LIST)?, before).map_err(|wrong| undocumented(&wrong))?;
-        self.note_offset(page.assumed_utc);
+        self.note_offset(&page.list.webhooks);
         Ok(page)
     }
 
     pub(crate) async fn get_webhook(&self, id: &str) -> Result<RemoteWebhook, ApiError> {
         let url = self.inner.addresses.one(id)?;
         let answer = self.read(Endpoint::Get, Method::GET, url, SMALL_ANSWER).await?;
-        let (webhook, assumed_utc) = wire::webhook(whole(&answer, ONE)?)
+        let webhook = wire::webhook(whole(&answer, ONE)?)
             .map_err(|wrong| ApiError::transient(format!("{ONE} is not as documented: {wrong}")))?;
-        self.note_offset(assumed_utc);
+        self.note_offset(std::slice::from_ref(&webhook));
         Ok(webhook)
     }
 
@@ -194,7 +191,7 @@ impl TenantClient {
     ) -> ApiError {
         let auth = &self.inner.auth;
         let known = auth.known();
-        let mut secrets = vec![token.expose(), auth.client_secret()];
+        let mut secrets = vec![token.expose(), auth.settings.client_secret.expose_secret()];
         secrets.extend(confidential.iter().map(String::as_str));
         let detail = answer.detail(&secrets);
         let mut scopes = request.scopes.iter();
@@ -208,7 +205,7 @@ impl TenantClient {
             besides: besides.map(String::as_str).filter(|scope| !known.has(scope)),
             missing_scopes: &known.missing,
             scopes_are_known: known.granted.is_some(),
-            ..Refusal::new(request.endpoint, auth.client_id())
+            ..Refusal::new(request.endpoint, &auth.settings.client_id)
         }
         .decide()
     }
@@ -232,7 +229,7 @@ impl TenantClient {
     /// Counts entries that are not understood, and logs them when they change.
     fn note_odd(&self, odd: &[Odd]) {
         let inner = &self.inner;
-        inner.http.counters().odd_entries(inner.tenant.as_str(), odd.len());
+        inner.http.counters.odd_entries(inner.tenant.as_str(), odd.len());
         let found: Vec<String> = odd.iter().map(|one| one.wrong.clone()).collect();
         let mut noted = inner.odd_noted.lock().unwrap_or_else(PoisonError::into_inner);
         if *noted == found {
@@ -252,8 +249,9 @@ impl TenantClient {
         *noted = found;
     }
 
-    fn note_offset(&self, assumed_utc: bool) {
-        if assumed_utc && !self.inner.offset_noted.swap(true, Ordering::Relaxed) {
+    fn note_offset(&self, webhooks: &[RemoteWebhook]) {
+        let is_local = webhooks.iter().any(|webhook| webhook.local_end);
+        if is_local && !self.inner.offset_noted.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 tenant = %self.inner.tenant,
                 "Protime's validUntil has no offset; it is taken for UTC"

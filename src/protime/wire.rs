@@ -54,19 +54,12 @@ impl Odd {
             self.wrong
         ))
     }
-
-    /// The same entry, counted on from the pages before its own.
-    fn placed(self, at: usize) -> Self {
-        Self { wrong: format!("entry {at} {}", self.wrong), ..self }
-    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) list: List,
     pub(super) next_link: Option<String>,
-    /// Whether a time had no offset and was taken for UTC.
-    pub(super) assumed_utc: bool,
 }
 
 #[derive(Deserialize)]
@@ -91,18 +84,18 @@ pub(super) fn page(body: &[u8], before: usize) -> Result<Page, String> {
     let mut page = Page { next_link: raw.next_link.filter(|link| !link.is_empty()), ..Page::default() };
     for (at, entry) in raw.value.iter().enumerate() {
         match entry_of(entry) {
-            Ok((webhook, assumed)) => {
-                page.assumed_utc |= assumed;
-                page.list.webhooks.push(webhook);
+            Ok(webhook) => page.list.webhooks.push(webhook),
+            Err(odd) => {
+                // Counted on from the pages before its own.
+                let wrong = format!("entry {} {}", before + at, odd.wrong);
+                page.list.odd.push(Odd { wrong, ..odd });
             }
-            Err(odd) => page.list.odd.push(odd.placed(before + at)),
         }
     }
     Ok(page)
 }
 
-/// Reads one webhook; also says whether a time had no offset.
-pub(super) fn webhook(body: &[u8]) -> Result<(RemoteWebhook, bool), String> {
+pub(super) fn webhook(body: &[u8]) -> Result<RemoteWebhook, String> {
     let entry: Value = serde_json::from_slice(body).map_err(|error| what_is_wrong(&error))?;
     entry_of(&entry).map_err(|odd| format!("it {}", odd.wrong))
 }
@@ -123,7 +116,7 @@ pub(super) fn what_is_wrong(error: &serde_json::Error) -> String {
     }
 }
 
-fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), Odd> {
+fn entry_of(entry: &Value) -> Result<RemoteWebhook, Odd> {
     let Some(object) = entry.as_object() else {
         let wrong = "is not an object".to_owned();
         return Err(Odd { wrong, id: None, destination_url: None, collection: None });
@@ -158,7 +151,7 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), Odd> {
             None => return Err(odd("has a 'validUntil' that is not an ISO 8601 time".to_owned())),
         },
     };
-    let webhook = RemoteWebhook {
+    Ok(RemoteWebhook {
         id: id.unwrap_or_default(),
         pair: Pair {
             destination_url: destination_url.unwrap_or_default(),
@@ -168,8 +161,7 @@ fn entry_of(entry: &Value) -> Result<(RemoteWebhook, bool), Odd> {
         valid_until: valid_until.map(|stated| stated.at),
         local_end: valid_until.is_some_and(|stated| stated.assumed_utc),
         references: object.get("externalReferences").and_then(references::listed),
-    };
-    Ok((webhook, valid_until.is_some_and(|stated| stated.assumed_utc)))
+    })
 }
 
 /// A property that is a text, and not an empty one.

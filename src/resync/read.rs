@@ -65,8 +65,9 @@ impl Read {
         let target = match &config.delivery {
             Delivery::Replay(Some(url)) => Target::Replay(Replay::new(url.clone(), outbound)?),
             Delivery::Replay(None) => {
-                let url = Url::parse(destination_url)
-                    .map_err(|error| BuildError::Url(destination_url.to_owned(), error.to_string()))?;
+                let url = Url::parse(destination_url).map_err(|error| {
+                    BuildError(format!("{destination_url:?} is not a valid URL: {error}"))
+                })?;
                 Target::Replay(Replay::new(url, outbound)?)
             }
             Delivery::Pipe(command) => Target::Pipe(Pipe::new(command, secret_env)),

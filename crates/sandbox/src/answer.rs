@@ -50,11 +50,6 @@ impl Answer {
         Self::error(409, "Conflict", message)
     }
 
-    /// A parameter that is not valid, such as a filter.
-    pub(crate) fn invalid(parameter: &str, message: &str) -> Self {
-        Self::broken_rule(&format!("{parameter}: {message}"))
-    }
-
     pub(crate) fn broken_rule(reason: &str) -> Self {
         let message = "The request is not valid.";
         Self::json(400, &json!({"error": {"code": "BadRequest", "message": message, "reasons": [reason]}}))

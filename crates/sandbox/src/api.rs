@@ -143,12 +143,7 @@ impl Route {
             Self::Create | Self::Delete(_) => write(),
             Self::Collection(name) | Self::Delta(name) => vec![words::collection_scope(name)],
             // What is not a resource is not told to those who may not even read.
-            Self::List
-            | Self::Get(_)
-            | Self::Debug(_)
-            | Self::Token(_)
-            | Self::WrongMethod
-            | Self::Unknown => vec![words::WEBHOOKS_READ.to_owned()],
+            _ => vec![words::WEBHOOKS_READ.to_owned()],
         }
     }
 }
@@ -177,7 +172,6 @@ fn answered(tenant: &mut Tenant, now: Timestamp, route: &Route, call: &Call) -> 
     }
 }
 
-/// Whether this may be asked, and in this way.
 fn check(tenant: &Tenant, now: Timestamp, route: &Route, call: &Call) -> Result<(), Answer> {
     let length = tenant.origin.len() + call.path.len() + 1 + call.query.len();
     if length > LONGEST_URI {

@@ -20,7 +20,6 @@ pub(crate) use self::held::{Listed, Way};
 use self::held::{Arrival, Told};
 use crate::journal::{Change, ChangeKind};
 
-/// The fate of the changes of a collection, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
     pub changes: usize,
@@ -28,17 +27,6 @@ pub struct Fate {
     pub by_resync: usize,
     /// Delivered by neither; lost, once nothing is under way any more.
     pub missing: usize,
-}
-
-impl Fate {
-    fn add(&mut self, way: Option<Way>) {
-        self.changes += 1;
-        *match way {
-            Some(Way::Event) => &mut self.by_event,
-            Some(Way::Resync) => &mut self.by_resync,
-            None => &mut self.missing,
-        } += 1;
-    }
 }
 
 #[must_use]
@@ -59,7 +47,12 @@ pub fn missing<'a>(changes: &'a [Change], held: &Held) -> Vec<&'a Change> {
 fn fate<'a>(ways: impl Iterator<Item = (&'a Change, Option<Way>)>) -> Fate {
     let mut fate = Fate::default();
     for (_, way) in ways {
-        fate.add(way);
+        fate.changes += 1;
+        *match way {
+            Some(Way::Event) => &mut fate.by_event,
+            Some(Way::Resync) => &mut fate.by_resync,
+            None => &mut fate.missing,
+        } += 1;
     }
     fate
 }

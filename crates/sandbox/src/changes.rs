@@ -32,7 +32,7 @@ pub struct ChangeRequest {
     /// The object; a new one, or for a deletion the oldest one, where this is absent.
     pub id: Option<u64>,
     #[serde(default)]
-    pub kind: WantedKind,
+    pub kind: ChangeKind,
     #[serde(default = "one")]
     pub count: usize,
     /// The day that the object is of; today for a new one, unchanged for another, where this is absent.
@@ -48,14 +48,6 @@ pub struct ChangeRequest {
 
 fn one() -> usize {
     1
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WantedKind {
-    #[default]
-    Upsert,
-    Delete,
 }
 
 impl ChangeRequest {
@@ -75,13 +67,13 @@ impl Tenant {
         let mut changes = Vec::new();
         for _ in 0..wanted.count {
             match wanted.kind {
-                WantedKind::Upsert => {
+                ChangeKind::Upsert => {
                     let wishes =
                         Wishes { date: wanted.date.as_deref(), person: wanted.person, set: &wanted.set };
                     let id = self.collections.upsert(collection, wanted.id, &wishes, now)?;
                     changes.push(self.tell(collection, id, ChangeKind::Upsert, now));
                 }
-                WantedKind::Delete => {
+                ChangeKind::Delete => {
                     let id = wanted.id.or_else(|| self.collections.oldest(collection));
                     let deleted = id.map_or_else(Vec::new, |id| self.remove(collection, id, now));
                     if deleted.is_empty() {

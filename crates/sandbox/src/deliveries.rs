@@ -25,16 +25,8 @@ struct Signer {
 
 struct Attempt {
     seq: u64,
-    url: String,
     signer: Signer,
-    authorization: String,
-    content_type: String,
-    timeout: Duration,
-}
-
-enum Next {
-    Done,
-    RetryAfter(Duration),
+    request: reqwest::RequestBuilder,
 }
 
 /// The client that delivers; one for all webhooks, so that connections are reused.
@@ -76,17 +68,15 @@ async fn work(core: &Core, worker: Worker, first: Pending) {
     let mut next = Some(first);
     while let Some(event) = next {
         deliver(core, worker, &event).await;
-        next = core.with(|tenant, _| take_next(tenant, worker));
+        next = core.with(|tenant, _| {
+            let webhook = tenant.webhooks.by_serial(worker.serial).filter(|it| it.life == worker.life)?;
+            let event = webhook.queue.pop_front();
+            if event.is_none() {
+                webhook.running = webhook.running.saturating_sub(1);
+            }
+            event
+        });
     }
-}
-
-fn take_next(tenant: &mut Tenant, worker: Worker) -> Option<Pending> {
-    let webhook = tenant.webhooks.by_serial(worker.serial).filter(|webhook| webhook.life == worker.life)?;
-    let event = webhook.queue.pop_front();
-    if event.is_none() {
-        webhook.running = webhook.running.saturating_sub(1);
-    }
-    event
 }
 
 async fn deliver(core: &Core, worker: Worker, event: &Pending) {
@@ -94,23 +84,21 @@ async fn deliver(core: &Core, worker: Worker, event: &Pending) {
     for number in 1.. {
         // The semaphore is never closed; without a permit the event would still be delivered.
         let permit = core.permits.acquire().await;
-        let Some(attempt) = core.with(|tenant, _| begin(tenant, worker, event, number, first.as_ref()))
-        else {
-            return;
-        };
-        first.get_or_insert_with(|| attempt.signer.clone());
-        let outcome = send(core, &attempt, event).await;
-        let next = core.with(|tenant, _| end(tenant, worker, number, attempt.seq, outcome));
+        let begun = core.with(|tenant, _| begin(tenant, &core.client, worker, event, number, first.as_ref()));
+        let Some(Attempt { seq, signer, request }) = begun else { return };
+        first.get_or_insert(signer);
+        let answer = request.send().await.map(|answer| answer.status().as_u16());
+        let outcome = answer.map_err(|error| root_cause(&error.without_url()));
+        let retry_after = core.with(|tenant, _| end(tenant, worker, number, seq, outcome));
         drop(permit);
-        match next {
-            Next::Done => return,
-            Next::RetryAfter(delay) => tokio::time::sleep(delay).await,
-        }
+        let Some(delay) = retry_after else { return };
+        tokio::time::sleep(delay).await;
     }
 }
 
 fn begin(
     tenant: &mut Tenant,
+    client: &reqwest::Client,
     worker: Worker,
     event: &Pending,
     number: u32,
@@ -125,7 +113,7 @@ fn begin(
     let signer =
         first.cloned().unwrap_or_else(|| Signer { key: webhook.key.clone(), version: webhook.key_version });
     let (seq, at) = tenant.journal.stamp();
-    tenant.journal.delivery(Delivery {
+    tenant.journal.deliveries.push(Delivery {
         seq,
         at,
         finished_at: None,
@@ -140,27 +128,13 @@ fn begin(
         error: None,
         delivered: None,
     });
-    Some(Attempt {
-        seq,
-        url: webhook.pair.destination_url.clone(),
-        authorization: secret::authorization(&signer.key, &event.body),
-        content_type: tenant.settings.event_content_type.clone(),
-        signer,
-        timeout: Duration::from_millis(tenant.settings.delivery_timeout_ms),
-    })
-}
-
-async fn send(core: &Core, attempt: &Attempt, event: &Pending) -> Result<u16, String> {
-    core.client
-        .post(&attempt.url)
-        .timeout(attempt.timeout)
-        .header(AUTHORIZATION, &attempt.authorization)
-        .header(CONTENT_TYPE, &attempt.content_type)
-        .body(event.body.clone())
-        .send()
-        .await
-        .map(|answer| answer.status().as_u16())
-        .map_err(|error| root_cause(&error.without_url()))
+    let request = client
+        .post(&webhook.pair.destination_url)
+        .timeout(Duration::from_millis(tenant.settings.delivery_timeout_ms))
+        .header(AUTHORIZATION, secret::authorization(&signer.key, &event.body))
+        .header(CONTENT_TYPE, &tenant.settings.event_content_type)
+        .body(event.body.clone());
+    Some(Attempt { seq, signer, request })
 }
 
 /// The innermost cause, which names what happened without the URL.
@@ -175,21 +149,28 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn end(tenant: &mut Tenant, worker: Worker, number: u32, seq: u64, outcome: Result<u16, String>) -> Next {
+/// How long to wait before the next attempt, if there is one.
+fn end(
+    tenant: &mut Tenant,
+    worker: Worker,
+    number: u32,
+    seq: u64,
+    outcome: Result<u16, String>,
+) -> Option<Duration> {
     let delivered = tenant.journal.delivered(seq, outcome);
-    let Some(webhook) = tenant.webhooks.by_serial(worker.serial) else { return Next::Done };
+    let webhook = tenant.webhooks.by_serial(worker.serial)?;
     if delivered {
         webhook.delivered += 1;
     }
     if delivered || webhook.life != worker.life {
-        return Next::Done;
+        return None;
     }
     if number > tenant.settings.retries {
         // With it, everything that waits is dropped.
         tenant.disable(worker.serial, "exhausted");
-        return Next::Done;
+        return None;
     }
     let doubled = 1_u64.checked_shl(number - 1).unwrap_or(u64::MAX);
     let delay = Duration::from_millis(tenant.settings.retry_delay_ms.saturating_mul(doubled));
-    Next::RetryAfter(delay.min(LONGEST_DELAY))
+    Some(delay.min(LONGEST_DELAY))
 }

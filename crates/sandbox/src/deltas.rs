@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{secret, time::later};
 
-/// Where the reading of a collection, or of the list of webhooks, is: a `continuationToken`.
+/// Where the reading of a collection, or of the list of webhooks, is: a `continuationToken`. Its filter and its
+/// external references are as they were sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Continuation {
     pub(crate) collection: String,
-    /// Its filter, as it was sent.
     pub(crate) filter: String,
-    /// Its external references, as they were sent.
     pub(crate) references: String,
     pub(crate) after: Option<u64>,
     /// Whether this page is one of the empty ones in between.
@@ -30,16 +29,14 @@ impl Continuation {
     }
 }
 
-/// Where a delta is: a `deltaToken`.
+/// Where a delta is: a `deltaToken`; filter and external references likewise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeltaToken {
     pub(crate) id: String,
     pub(crate) link: u64,
     /// The version up to which everything was shown.
     pub(crate) version: u64,
-    /// Its filter, as it was sent.
     pub(crate) filter: String,
-    /// Its external references, as they were sent.
     pub(crate) references: String,
 }
 

@@ -15,17 +15,13 @@ const SQL_TICKS: i128 = 300;
 pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
     let end = i128::from(settings.lifetime_ms) * 1_000_000 + now.as_nanosecond();
     let Ok(end) = Timestamp::from_nanosecond(end) else { return Timestamp::MAX };
-    let (unit, count, mode) = if is_exact(settings) {
+    let is_rounded_in_lists = !matches!(settings.listed_end, ListedEnd::Exact | ListedEnd::NoOffset);
+    let (unit, count, mode) = if settings.valid_until_fraction.yes() || is_rounded_in_lists {
         (Unit::Nanosecond, 100, RoundMode::Trunc)
     } else {
         (Unit::Second, 1, RoundMode::Ceil)
     };
     rounded(end, unit, count, mode)
-}
-
-fn is_exact(settings: &Settings) -> bool {
-    let rounded = !matches!(settings.listed_end, ListedEnd::Exact | ListedEnd::NoOffset);
-    settings.valid_until_fraction.yes() || rounded
 }
 
 pub(crate) fn posted(end: Timestamp, settings: &Settings) -> String {

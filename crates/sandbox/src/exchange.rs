@@ -12,7 +12,7 @@ use crate::{
     api::{self, Call, Route},
     core::Core,
     dress,
-    faults::{Action, Endpoint, OtherAnswer},
+    faults::{self, Action, Endpoint, OtherAnswer},
     journal::Request,
     tenant::Tenant,
     time::{http_date, later},
@@ -20,7 +20,6 @@ use crate::{
     words::ADMIN_ROOT,
 };
 
-/// A request with its place in the records.
 struct Exchange {
     core: Arc<Core>,
     seq: u64,
@@ -28,7 +27,6 @@ struct Exchange {
     call: Call,
 }
 
-/// Answers a request of the client or of a test.
 pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
     if let Some(below) = call.path.strip_prefix(ADMIN_ROOT).and_then(|rest| rest.strip_prefix('/')) {
         return Some((admin::answer(core, below, &call), None));
@@ -47,9 +45,9 @@ pub(crate) async fn run(core: &Arc<Core>, call: Call) -> Reply {
 fn begin(tenant: &mut Tenant, route: &Route, call: &Call) -> (u64, Option<Action>) {
     let endpoint = route.endpoint();
     let collection = route.collection(call);
-    let fault = tenant.faults.take(endpoint, collection.as_deref());
+    let fault = faults::take(&mut tenant.faults, endpoint, collection.as_deref());
     let (seq, at) = tenant.journal.stamp();
-    tenant.journal.request(Request {
+    tenant.journal.requests.push(Request {
         seq,
         at,
         method: call.method.to_string(),
@@ -96,7 +94,13 @@ impl Exchange {
                 wait(ms).await;
                 Some(done)
             }
-            Some(Action::NotJson { body }) => Some(not_json(&self.process(), body.clone())),
+            Some(Action::NotJson { body }) => {
+                let status = self.process().status;
+                Some(match body {
+                    Some(body) => Answer::text(status, "text/plain; charset=utf-8", body.clone()),
+                    None => Answer::html(status, "Welcome to the proxy"),
+                })
+            }
             Some(Action::NoKey) => Some(self.process_with_key(None)),
             Some(Action::KeyField { name }) => Some(self.process_with_key(Some(name))),
             // What the others damage, they damage on the wire.
@@ -170,12 +174,5 @@ impl Exchange {
 
     fn finish(&self, status: Option<u16>) {
         self.core.with(|tenant, _| tenant.journal.answered(self.seq, status));
-    }
-}
-
-fn not_json(answer: &Answer, body: Option<String>) -> Answer {
-    match body {
-        Some(body) => Answer::text(answer.status, "text/plain; charset=utf-8", body),
-        None => Answer::html(answer.status, "Welcome to the proxy"),
     }
 }

@@ -65,7 +65,6 @@ pub(crate) enum Kind {
     Guid,
     /// The id of a request: tenant, person and number.
     Request,
-    /// Texts by language.
     Translations,
     #[serde(skip)]
     OneOf(Vec<String>),
@@ -117,7 +116,7 @@ impl Facts {
 #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads all of it")]
 // The sandbox's own copy of what Protime's documentation shows: the client reads another one, so that a
 // mistake in a fact must be made twice to pass a test. What no page shows is left out, and refused.
-static ALL: LazyLock<BTreeMap<String, Facts>> =
+pub(crate) static ALL: LazyLock<BTreeMap<String, Facts>> =
     LazyLock::new(|| serde_json::from_str(include_str!("facts.json")).expect("facts.json is well formed"));
 
 /// Whether Protime defines a reference of this name; every name without an `@` is a customer's own.
@@ -133,7 +132,28 @@ pub(crate) fn of(collection: &str) -> Option<&'static Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::COLLECTIONS;
+
+    /// The collections that have webhooks.
+    const COLLECTIONS: [&str; 18] = [
+        "absence-definitions",
+        "absence-groups",
+        "absences",
+        "access-clockings",
+        "activity-durations",
+        "assignments",
+        "break-definitions",
+        "breaks",
+        "calculated-totals",
+        "clockings",
+        "contracts",
+        "counter-definitions",
+        "counter-groups",
+        "counters",
+        "paid-presences",
+        "people",
+        "shift-definitions",
+        "work-interruptions",
+    ];
 
     #[test]
     fn every_collection_is_described() {

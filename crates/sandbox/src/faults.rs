@@ -28,19 +28,6 @@ pub enum Endpoint {
     Any,
 }
 
-impl Endpoint {
-    const ALL: [Self; 8] = [
-        Self::Token,
-        Self::List,
-        Self::Get,
-        Self::Create,
-        Self::Delete,
-        Self::Collection,
-        Self::Delta,
-        Self::Any,
-    ];
-}
-
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherAnswer {
@@ -52,7 +39,6 @@ pub struct OtherAnswer {
     pub(crate) headers: BTreeMap<String, String>,
     /// `Retry-After` in seconds.
     pub(crate) retry_after: Option<u32>,
-    /// Whether `Retry-After` is written as an HTTP date.
     #[serde(default)]
     pub(crate) retry_after_date: bool,
     /// Whether the tenant does what was asked all the same.
@@ -205,18 +191,10 @@ impl Rule {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Faults {
-    /// In the order in which they were added: the first that matches and is not used up decides. One that is
-    /// used up stays, so that a test can see that it was.
-    pub(crate) rules: Vec<Rule>,
-}
-
-impl Faults {
-    pub(crate) fn take(&mut self, endpoint: Endpoint, collection: Option<&str>) -> Option<Action> {
-        let rule = self.rules.iter_mut().find_map(|rule| rule.takes(endpoint, collection).then_some(rule))?;
-        Some(rule.action.clone())
-    }
+/// The first rule that matches and is not used up decides. One that is used up stays, so that a test can see
+/// that it was.
+pub(crate) fn take(rules: &mut [Rule], endpoint: Endpoint, collection: Option<&str>) -> Option<Action> {
+    rules.iter_mut().find_map(|rule| rule.takes(endpoint, collection).then(|| rule.action.clone()))
 }
 
 #[cfg(test)]
@@ -227,21 +205,20 @@ mod tests {
     fn a_rule_applies_after_its_skips_and_until_it_is_used_up() {
         let mut rule = Rule::new(Endpoint::Create, Some(2), Action::ResetAfter);
         rule.skip = 1;
-        let mut faults = Faults { rules: vec![rule] };
-        assert_eq!(faults.take(Endpoint::List, None), None);
-        let taken: Vec<_> = (0..4).map(|_| faults.take(Endpoint::Create, None).is_some()).collect();
+        let mut rules = [rule];
+        assert_eq!(take(&mut rules, Endpoint::List, None), None);
+        let taken: Vec<_> = (0..4).map(|_| take(&mut rules, Endpoint::Create, None).is_some()).collect();
         assert_eq!(taken, [false, true, true, false]);
-        assert_eq!(faults.rules[0].applied, 2);
+        assert_eq!(rules[0].applied, 2);
     }
 
     #[test]
     fn the_first_matching_rule_decides() {
         let mut only_people = Rule::new(Endpoint::Any, None, Action::ResetBefore);
         only_people.collection = Some("people".to_owned());
-        let mut faults =
-            Faults { rules: vec![only_people, Rule::new(Endpoint::Any, None, Action::ResetAfter)] };
-        assert_eq!(faults.take(Endpoint::Create, Some("people")), Some(Action::ResetBefore));
-        assert_eq!(faults.take(Endpoint::Create, Some("breaks")), Some(Action::ResetAfter));
+        let mut rules = [only_people, Rule::new(Endpoint::Any, None, Action::ResetAfter)];
+        assert_eq!(take(&mut rules, Endpoint::Create, Some("people")), Some(Action::ResetBefore));
+        assert_eq!(take(&mut rules, Endpoint::Create, Some("breaks")), Some(Action::ResetAfter));
     }
 
     #[test]

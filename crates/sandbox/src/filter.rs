@@ -23,18 +23,7 @@ pub(crate) enum Op {
     In,
 }
 
-impl Op {
-    const ALL: [Self; 4] = [Self::Eq, Self::Ge, Self::Le, Self::In];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Ge => "ge",
-            Self::Le => "le",
-            Self::In => "in",
-        }
-    }
-}
+const OPERATORS: [(&str, Op); 4] = [("eq", Op::Eq), ("ge", Op::Ge), ("le", Op::Le), ("in", Op::In)];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +65,15 @@ pub(crate) enum Datum {
     Boolean(bool),
 }
 
+impl Datum {
+    fn last_digit(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(number.rem_euclid(10)),
+            _ => None,
+        }
+    }
+}
+
 impl From<&str> for Datum {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -85,8 +83,8 @@ impl From<&str> for Datum {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operand {
     Values(Vec<Datum>),
-    /// Whatever belongs to the list of this name with these arguments.
-    Named(String, Vec<i64>),
+    /// Whatever belongs to a list by name with these arguments.
+    Named(Vec<Datum>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +182,9 @@ impl Filter {
 impl Condition {
     fn holds(&self, is: &Datum) -> bool {
         match &self.operand {
-            Operand::Named(list, arguments) => belongs(list, arguments, is),
+            // Which person is in which circle or group is the simulated tenant's own affair: the last digit
+            // tells.
+            Operand::Named(arguments) => arguments.iter().any(|one| one.last_digit() == is.last_digit()),
             Operand::Values(values) => {
                 let mut values = values.iter();
                 match self.op {
@@ -195,11 +195,6 @@ impl Condition {
             }
         }
     }
-}
-
-/// Which person is in which circle or group is the simulated tenant's own affair: the last digit tells.
-fn belongs(_list: &str, arguments: &[i64], is: &Datum) -> bool {
-    matches!(is, Datum::Integer(id) if arguments.iter().any(|one| one.rem_euclid(10) == id.rem_euclid(10)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{
     changes::ChangeRequest,
     core::Core,
     faults::Rule,
-    journal::{Change, Delivery, Request, Transition, since},
+    journal::{Change, Delivery, Journal, Request, Transition, since},
     load::Load,
     references::References,
     settings::{DeltaPer, Settings},
@@ -20,17 +20,13 @@ use crate::{
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Truth {
-    pub seq: u64,
-    /// The tenant's time.
     pub(crate) tenant_time: Timestamp,
     pub(crate) settings: Settings,
     // The admin API's own word, which tests know.
     #[serde(rename = "steady")]
     pub(crate) load: Load,
-    pub(crate) changes: Vec<Change>,
-    pub(crate) requests: Vec<Request>,
-    pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) transitions: Vec<Transition>,
+    #[serde(flatten)]
+    pub(crate) journal: Journal,
     pub(crate) webhooks: Vec<WebhookView>,
 }
 
@@ -44,17 +40,19 @@ impl Handle {
         Self { core }
     }
 
+    /// The place of the newest record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.core.with(|tenant, _| tenant.journal.last_seq)
+    }
+
     #[must_use]
     pub fn truth(&self) -> Truth {
         self.core.with(|tenant, now| Truth {
-            seq: tenant.journal.last_seq(),
             tenant_time: now,
             settings: tenant.settings.clone(),
             load: tenant.load.clone(),
-            changes: tenant.journal.changes.clone(),
-            requests: tenant.journal.requests.clone(),
-            deliveries: tenant.journal.deliveries.clone(),
-            transitions: tenant.journal.transitions.clone(),
+            journal: tenant.journal.clone(),
             webhooks: tenant.webhooks.views(),
         })
     }
@@ -67,22 +65,22 @@ impl Handle {
 
     #[must_use]
     pub fn changes(&self, seq: u64) -> Vec<Change> {
-        self.core.with(|tenant, _| since(&tenant.journal.changes, seq).to_vec())
+        self.core.with(|tenant, _| since(&tenant.journal.changes, seq, |it| it.seq))
     }
 
     #[must_use]
     pub fn requests(&self, seq: u64) -> Vec<Request> {
-        self.core.with(|tenant, _| since(&tenant.journal.requests, seq).to_vec())
+        self.core.with(|tenant, _| since(&tenant.journal.requests, seq, |it| it.seq))
     }
 
     #[must_use]
     pub fn deliveries(&self, seq: u64) -> Vec<Delivery> {
-        self.core.with(|tenant, _| since(&tenant.journal.deliveries, seq).to_vec())
+        self.core.with(|tenant, _| since(&tenant.journal.deliveries, seq, |it| it.seq))
     }
 
     #[must_use]
     pub fn transitions(&self, seq: u64) -> Vec<Transition> {
-        self.core.with(|tenant, _| since(&tenant.journal.transitions, seq).to_vec())
+        self.core.with(|tenant, _| since(&tenant.journal.transitions, seq, |it| it.seq))
     }
 
     pub fn change(&self, wanted: &ChangeRequest) -> Result<Vec<Change>, String> {
@@ -106,18 +104,17 @@ impl Handle {
     }
 
     pub(crate) fn faults(&self) -> Vec<Rule> {
-        self.core.with(|tenant, _| tenant.faults.rules.clone())
+        self.core.with(|tenant, _| tenant.faults.clone())
     }
 
-    /// Adds a fault rule; the error says what is wrong with it.
     pub fn add_fault(&self, rule: Rule) -> Result<(), String> {
         rule.check()?;
-        self.core.with(|tenant, _| tenant.faults.rules.push(rule));
+        self.core.with(|tenant, _| tenant.faults.push(rule));
         Ok(())
     }
 
     pub(crate) fn clear_faults(&self) {
-        self.core.with(|tenant, _| tenant.faults.rules.clear());
+        self.core.with(|tenant, _| tenant.faults.clear());
     }
 
     pub(crate) fn settings(&self) -> Settings {
@@ -166,7 +163,6 @@ impl Handle {
             .with(|tenant, _| tenant.settings.delta_per == DeltaPer::Tenant && tenant.deltas.end(collection))
     }
 
-    /// Ends every token and says how many there were.
     pub(crate) fn revoke_tokens(&self) -> usize {
         self.core.with(|tenant, _| tenant.tokens.revoke_all())
     }

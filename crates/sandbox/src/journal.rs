@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 use crate::{clock, faults::Endpoint};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
+    #[default]
     Upsert,
     Delete,
 }
@@ -91,35 +92,15 @@ pub struct Transition {
     pub cause: &'static str,
     /// The version of the key from then on.
     pub key_version: u64,
-    /// Events that were dropped for ever.
     pub dropped: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topic {
-    Request,
-    Change,
-    Delivery,
-    Webhook,
-}
-
-impl Topic {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Change => "change",
-            Self::Delivery => "delivery",
-            Self::Webhook => "webhook",
-        }
-    }
 }
 
 /// A line for a person who watches; never holds a key, a token or a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub at: Timestamp,
-    pub topic: Topic,
+    /// `request`, `change`, `delivery` or `webhook`.
+    pub topic: &'static str,
     pub text: String,
     pub result: String,
     /// Whether that is how it should be.
@@ -129,49 +110,31 @@ pub struct LogLine {
 pub type LogSender = mpsc::UnboundedSender<LogLine>;
 
 /// Kept for the life of the sandbox, because a test asks at the end what was lost.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Journal {
-    last_seq: u64,
+    #[serde(rename = "seq")]
+    pub(crate) last_seq: u64,
     pub(crate) changes: Vec<Change>,
     pub(crate) requests: Vec<Request>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) transitions: Vec<Transition>,
+    #[serde(skip)]
     log: Option<LogSender>,
 }
 
-pub(crate) trait Numbered {
-    fn seq(&self) -> u64;
+/// The records after a place; `seq_of` tells that of a record.
+pub(crate) fn since<T: Clone>(records: &[T], seq: u64, seq_of: fn(&T) -> u64) -> Vec<T> {
+    records[records.partition_point(|record| seq_of(record) <= seq)..].to_vec()
 }
 
-macro_rules! numbered {
-    ($($record:ty),*) => {$(
-        impl Numbered for $record {
-            fn seq(&self) -> u64 {
-                self.seq
-            }
-        }
-    )*};
-}
-
-numbered!(Change, Request, Delivery, Transition);
-
-/// The records after a place.
-pub(crate) fn since<T: Numbered>(records: &[T], seq: u64) -> &[T] {
-    &records[records.partition_point(|record| record.seq() <= seq)..]
-}
-
-fn find<T: Numbered>(records: &mut [T], seq: u64) -> Option<&mut T> {
-    let at = records.binary_search_by_key(&seq, Numbered::seq).ok()?;
+fn find<T>(records: &mut [T], seq: u64, seq_of: fn(&T) -> u64) -> Option<&mut T> {
+    let at = records.binary_search_by_key(&seq, seq_of).ok()?;
     records.get_mut(at)
 }
 
 impl Journal {
     pub(crate) fn new(log: Option<LogSender>) -> Self {
         Self { log, ..Self::default() }
-    }
-
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.last_seq
     }
 
     /// One counter numbers everything, so that any two records can be put in order. The time is the
@@ -187,16 +150,12 @@ impl Journal {
             ChangeKind::Delete => "delete",
         };
         let text = format!("{word} {} {}", change.collection, change.id);
-        self.say(Topic::Change, text, format!("to deliver: {owed}"), true);
+        self.say("change", text, format!("to deliver: {owed}"), true);
         self.changes.push(change);
     }
 
-    pub(crate) fn request(&mut self, request: Request) {
-        self.requests.push(request);
-    }
-
     pub(crate) fn processed(&mut self, seq: u64, status: u16) {
-        if let Some(request) = find(&mut self.requests, seq) {
+        if let Some(request) = find(&mut self.requests, seq, |it| it.seq) {
             request.processed_at = Some(clock::now());
             request.processed_status = Some(status);
         }
@@ -204,7 +163,7 @@ impl Journal {
 
     /// Records how a request was answered: with a status, or by a reset.
     pub(crate) fn answered(&mut self, seq: u64, status: Option<u16>) {
-        let Some(request) = find(&mut self.requests, seq) else { return };
+        let Some(request) = find(&mut self.requests, seq, |it| it.seq) else { return };
         request.status = status;
         let query = if request.query.is_empty() { "" } else { "?" };
         let shown: String = format!("{} {}{query}{}", request.method, request.path, request.query)
@@ -217,17 +176,13 @@ impl Journal {
             result.push_str(fault);
         }
         let good = status.is_some_and(|status| status < 400);
-        self.say(Topic::Request, shown, result, good);
-    }
-
-    pub(crate) fn delivery(&mut self, delivery: Delivery) {
-        self.deliveries.push(delivery);
+        self.say("request", shown, result, good);
     }
 
     /// Whether that was a success.
     pub(crate) fn delivered(&mut self, seq: u64, outcome: Result<u16, String>) -> bool {
         let good = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
-        let Some(delivery) = find(&mut self.deliveries, seq) else { return good };
+        let Some(delivery) = find(&mut self.deliveries, seq, |it| it.seq) else { return good };
         delivery.finished_at = Some(clock::now());
         delivery.delivered = Some(good);
         delivery.status = outcome.as_ref().ok().copied();
@@ -243,7 +198,7 @@ impl Journal {
             delivery.attempt,
             delivery.key_version
         );
-        self.say(Topic::Delivery, text, result, good);
+        self.say("delivery", text, result, good);
         good
     }
 
@@ -254,11 +209,11 @@ impl Journal {
         if transition.dropped > 0 {
             let _ = write!(result, ", events dropped: {}", transition.dropped);
         }
-        self.say(Topic::Webhook, text, result, transition.what != "disabled");
+        self.say("webhook", text, result, transition.what != "disabled");
         self.transitions.push(transition);
     }
 
-    fn say(&self, topic: Topic, text: String, result: String, good: bool) {
+    fn say(&self, topic: &'static str, text: String, result: String, good: bool) {
         if let Some(log) = &self.log {
             // No one listens any more: the record itself is what counts.
             let _ = log.send(LogLine { at: clock::now(), topic, text, result, good });

@@ -59,13 +59,14 @@ pub mod webhooks;
 mod wire;
 pub mod words;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 pub use self::secret::token as new_secret;
 
-use self::{faults::Rule, handle::Handle, journal::LogSender, load::Load, settings::Settings};
+use self::{faults::Rule, handle::Handle, journal::LogSender, settings::Settings};
 
 #[derive(Clone)]
 pub struct SandboxConfig {
@@ -94,20 +95,6 @@ impl Default for SandboxConfig {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// It would be reachable from elsewhere.
-    #[error("{0} is not a loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only")]
-    NotLoopback(SocketAddr),
-    #[error("{0}")]
-    Invalid(String),
-    /// The address is taken, most likely.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    #[error("cannot build the HTTP client for deliveries: {0}")]
-    Client(reqwest::Error),
-}
-
 /// A running sandbox; dropping it ends it.
 pub struct Sandbox {
     core: Arc<core::Core>,
@@ -115,29 +102,27 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
-        if !config.listen.ip().is_loopback() {
-            return Err(SandboxError::NotLoopback(config.listen));
-        }
-        config.settings.check().map_err(SandboxError::Invalid)?;
-        config.faults.iter().try_for_each(Rule::check).map_err(SandboxError::Invalid)?;
-        let client = deliveries::client().map_err(SandboxError::Client)?;
-        let taken = |error| SandboxError::Listen(config.listen, error);
-        let listener = TcpListener::bind(config.listen).await.map_err(taken)?;
-        let addr = listener.local_addr().map_err(taken)?;
+    pub async fn start(config: SandboxConfig) -> anyhow::Result<Self> {
+        let listen = config.listen;
+        anyhow::ensure!(
+            listen.ip().is_loopback(),
+            "{listen} is not a loopback address; the sandbox listens on 127.0.0.0/8 or [::1] only"
+        );
+        config.settings.check().map_err(anyhow::Error::msg)?;
+        config.faults.iter().try_for_each(Rule::check).map_err(anyhow::Error::msg)?;
+        let client = deliveries::client().context("cannot build the HTTP client for deliveries")?;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let addr = listener.local_addr()?;
         let tenant = tenant::Tenant {
             name: config.tenant,
             client_id: config.client_id,
             client_secret: config.client_secret,
             origin: origin(addr),
             settings: config.settings,
-            tokens: tokens::Tokens::default(),
-            webhooks: webhooks::Webhooks::default(),
-            collections: collections::Collections::default(),
-            deltas: deltas::Deltas::default(),
-            faults: faults::Faults { rules: config.faults },
+            faults: config.faults,
             journal: journal::Journal::new(config.log),
-            load: Load::default(),
+            ..tenant::Tenant::default()
         };
         let core = core::Core::new(tenant, client);
         core.spawn(wire::accept(Arc::clone(&core), listener));
@@ -157,7 +142,6 @@ impl Sandbox {
         origin(self.addr)
     }
 
-    /// A way to it that can be cloned and sent to other tasks.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.core))

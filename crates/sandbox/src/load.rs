@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    changes::{ChangeRequest, GROUPS, WantedKind},
+    changes::{ChangeRequest, GROUPS},
     core::Core,
     facts,
+    journal::ChangeKind,
     tenant::Tenant,
     time::day_of,
     words::known_collection,
@@ -86,7 +87,7 @@ fn one(tenant: &mut Tenant, now: Timestamp, wanted: &Load, number: u64) {
     }
     let kept = wanted.keep.iter().any(|name| name == collection);
     if wanted.delete_every > 0 && turn.is_multiple_of(wanted.delete_every) && turn > 0 && !kept {
-        change.kind = WantedKind::Delete;
+        change.kind = ChangeKind::Delete;
     }
     if let Err(error) = tenant.change(&change, now) {
         tracing::debug!(collection, error, "the load generator makes no change this time");

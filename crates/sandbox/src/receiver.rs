@@ -36,7 +36,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::{signature::sign, source::Source};
 
-use self::signature::is_signed;
 use crate::{
     audit::{Held, Way},
     clock, secret,
@@ -131,7 +130,6 @@ impl Receiver {
         self.shared.state().keys.insert(collection.to_owned(), key_file);
     }
 
-    /// Lets it go down, or come up again.
     pub fn set_up(&self, up: bool) {
         self.shared.state().down = !up;
     }
@@ -221,7 +219,7 @@ async fn event(
     let mut state = receiver.state();
     let (status, accepted) = if state.down {
         (StatusCode::SERVICE_UNAVAILABLE, None)
-    } else if !state.key(&collection).is_some_and(|key| is_signed(authorization, &key, &body)) {
+    } else if state.key(&collection).is_none_or(|key| sign(&key, &body) != authorization) {
         (StatusCode::UNAUTHORIZED, None)
     } else {
         let accepted = state.take(&collection, &body, way);

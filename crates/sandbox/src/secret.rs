@@ -24,7 +24,6 @@ pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes(32))
 }
 
-/// A new id in the form of a UUID of version 4.
 pub(crate) fn id() -> String {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }

@@ -6,7 +6,6 @@ use axum::http::HeaderValue;
 use serde_json::Value;
 
 pub use self::switches::*;
-use crate::words;
 
 const TEN_YEARS_MS: u64 = 10 * 366 * 24 * 3_600 * 1_000;
 
@@ -35,7 +34,6 @@ impl Settings {
         Ok(new)
     }
 
-    /// Says which setting is out of its range.
     pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: u64, least: u64, most: u64| {
             let fits = (least..=most).contains(&value);
@@ -71,11 +69,6 @@ impl Settings {
     /// Whether the objects of a collection show their version.
     pub(crate) fn versions(&self, collection: &str) -> bool {
         collection != "activity-durations" || self.activity_change_version == ActivityChangeVersion::Present
-    }
-
-    /// The scopes that the client may have.
-    pub(crate) fn scopes(&self) -> Vec<String> {
-        self.allowed_scopes.clone().unwrap_or_else(words::every_scope)
     }
 }
 

@@ -1,14 +1,12 @@
 //! The tenant's whole state, and the few operations that touch more than one part of it.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use crate::{
     clock,
     collections::Collections,
     deltas::Deltas,
-    faults::Faults,
+    faults::Rule,
     journal::{Journal, Transition},
     load::Load,
     references::References,
@@ -18,6 +16,7 @@ use crate::{
     webhooks::{Pair, PostRefused, Poster, Webhooks},
 };
 
+#[derive(Default)]
 pub(crate) struct Tenant {
     /// Its name, as in the token endpoint's path.
     pub(crate) name: String,
@@ -30,7 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) webhooks: Webhooks,
     pub(crate) collections: Collections,
     pub(crate) deltas: Deltas,
-    pub(crate) faults: Faults,
+    /// In the order in which they were added.
+    pub(crate) faults: Vec<Rule>,
     pub(crate) journal: Journal,
     pub(crate) load: Load,
 }
@@ -91,12 +91,5 @@ impl Tenant {
             dropped,
         });
         true
-    }
-
-    /// The scopes of those asked for that the client may have; all of them if none was asked for.
-    pub(crate) fn granted(&self, asked: &str) -> BTreeSet<String> {
-        let asked: BTreeSet<&str> = asked.split_whitespace().collect();
-        let allowed = self.settings.scopes().into_iter();
-        allowed.filter(|scope| asked.is_empty() || asked.contains(scope.as_str())).collect()
     }
 }

@@ -19,7 +19,6 @@ pub(crate) enum Denied {
     Forbidden,
 }
 
-/// Every token that is not yet known to have ended.
 #[derive(Default)]
 pub(crate) struct Tokens {
     grants: HashMap<String, Grant>,

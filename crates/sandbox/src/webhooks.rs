@@ -17,7 +17,7 @@ use crate::{
 /// How many earlier faces of a webhook a list that lags behind can show.
 const MOST_FACES: usize = 64;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pair {
     /// Where events go, exactly as it was sent.
@@ -35,13 +35,12 @@ pub(crate) struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Face {
     pub(crate) id: String,
-    /// Until when it delivers.
     pub(crate) valid_until: Timestamp,
     pub(crate) enabled: bool,
 }
 
 /// One webhook; a deleted one stays for the debugging endpoint.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Webhook {
     /// Its number in the sandbox, which never changes.
     pub(crate) serial: usize,
@@ -85,14 +84,6 @@ impl Webhook {
         Face { id: self.id.clone(), valid_until: self.valid_until, enabled: self.delivers() }
     }
 
-    /// Remembers how it looked before a POST.
-    fn remember(&mut self, face: Face, now: Timestamp) {
-        if self.before.len() == MOST_FACES {
-            self.before.remove(0);
-        }
-        self.before.push((now, Some(face)));
-    }
-
     /// How a list shows it that lags so far behind; none if it was not there yet.
     pub(crate) fn face_in_list(&self, lag_ms: u64, now: Timestamp) -> Option<Face> {
         let hidden = self.before.iter().find(|(posted, _)| later(*posted, lag_ms) > now);
@@ -131,15 +122,11 @@ pub struct WebhookView {
     pub status: &'static str,
     pub(crate) disabled_by: Option<&'static str>,
     pub deleted: bool,
-    /// By the tenant's clock.
     pub(crate) valid_until: Timestamp,
     pub(crate) key: String,
-    /// Counts the keys of the pair, from 1.
     pub(crate) key_version: u64,
     pub fingerprint: String,
-    /// POSTs for the pair through the API.
     pub(crate) posts: u64,
-    /// POSTs for the pair by someone else.
     pub(crate) foreign_posts: u64,
     pub delivered: u64,
     /// Events that wait or are under way.
@@ -243,18 +230,11 @@ impl Webhooks {
             id: secret::id(),
             pair: pair.clone(),
             references,
-            disabled: None,
-            deleted: false,
-            valid_until: now,
-            key: String::new(),
             key_version,
             posts,
             foreign_posts,
-            delivered: 0,
-            queue: VecDeque::new(),
-            life: 0,
-            running: 0,
             before: vec![(now, None)],
+            ..Webhook::default()
         };
         webhook.issue(poster, settings, now);
         self.all.push(webhook);
@@ -280,7 +260,10 @@ impl Webhooks {
             delivered: 0,
             ..*webhook
         };
-        webhook.remember(face, now);
+        if webhook.before.len() == MOST_FACES {
+            webhook.before.remove(0);
+        }
+        webhook.before.push((now, Some(face)));
         if settings.renewed_id == RenewedId::New || settings.old_after_renewal != OldAfterRenewal::Reused {
             webhook.id = secret::id();
         }

@@ -6,27 +6,10 @@ pub(crate) const API_ROOT: &str = "/connector/protimeapi/api/v1";
 
 pub(crate) const ADMIN_ROOT: &str = "/_sandbox";
 
-/// The collections that have webhooks.
-pub const COLLECTIONS: [&str; 18] = [
-    "absence-definitions",
-    "absence-groups",
-    "absences",
-    "access-clockings",
-    "activity-durations",
-    "assignments",
-    "break-definitions",
-    "breaks",
-    "calculated-totals",
-    "clockings",
-    "contracts",
-    "counter-definitions",
-    "counter-groups",
-    "counters",
-    "paid-presences",
-    "people",
-    "shift-definitions",
-    "work-interruptions",
-];
+/// The names of the collections that have webhooks.
+pub fn collections() -> impl Iterator<Item = &'static str> {
+    facts::ALL.keys().map(String::as_str)
+}
 
 /// Allows to list webhooks.
 pub(crate) const WEBHOOKS_READ: &str = "connector-protimeapi-webhooks.read";
@@ -41,7 +24,7 @@ pub(crate) fn collection_scope(collection: &str) -> String {
 }
 
 pub(crate) fn every_scope() -> Vec<String> {
-    let mut scopes: Vec<String> = COLLECTIONS.iter().map(|collection| collection_scope(collection)).collect();
+    let mut scopes: Vec<String> = collections().map(collection_scope).collect();
     scopes.extend([WEBHOOKS_READ, WEBHOOKS_WRITE].map(str::to_owned));
     scopes.sort_unstable();
     // That of calculated-totals is also that of paid-presences.
@@ -52,5 +35,5 @@ pub(crate) fn every_scope() -> Vec<String> {
 /// A collection's own spelling, if there is such a collection.
 #[must_use]
 pub fn known_collection(name: &str) -> Option<&'static str> {
-    COLLECTIONS.iter().copied().find(|known| *known == name)
+    collections().find(|known| *known == name)
 }

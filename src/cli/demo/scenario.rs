@@ -60,7 +60,7 @@ pub(super) async fn renewal(harness: &mut Harness) -> anyhow::Result<()> {
          gets another key, and the old one is dead at that moment.",
         LIFETIME.as_secs()
     ))?;
-    let since = harness.tenant.truth().seq;
+    let since = harness.tenant.seq();
     let before = COLLECTIONS.map(|name| harness.key_in_file(name).unwrap_or_default());
     let in_time = harness.until("both are renewed before they end", LATER, async |harness| {
         let transitions = harness.tenant.transitions(0);
@@ -105,7 +105,7 @@ pub(super) async fn outage(harness: &mut Harness) -> anyhow::Result<()> {
         "The receiver answers 503 to everything. Protime sends each event again a few times, then disables \
          the webhook, and never repeats what it could not deliver.",
     )?;
-    let since = harness.tenant.truth().seq;
+    let since = harness.tenant.seq();
     harness.receiver.set_up(false);
     harness
         .until("Protime disables both webhooks", SOON, async |harness| {
@@ -162,7 +162,7 @@ pub(super) async fn kill(harness: &mut Harness) -> anyhow::Result<()> {
         "The worst moment for a kill -9: Protime has processed the POST for {collection}, so the old key is \
          dead, and its answer with the new one has not arrived. It comes with the next planned renewal."
     ))?;
-    let since = harness.tenant.truth().seq;
+    let since = harness.tenant.seq();
     let ms = u64::try_from(ANSWER_KEPT_BACK.as_millis())?;
     let mut slow = Rule::new(Endpoint::Create, Some(1), Action::DelayAfter { ms });
     slow.collection = Some(collection.to_owned());
@@ -178,7 +178,7 @@ pub(super) async fn kill(harness: &mut Harness) -> anyhow::Result<()> {
         })
         .await?;
     harness.daemon.kill().await?;
-    let killed = (harness.tenant.truth().seq, clock::now());
+    let killed = (harness.tenant.seq(), clock::now());
     let file = harness.key_in_file(collection).unwrap_or_default();
     let tenant = harness.at_tenant(collection).map(|webhook| webhook.fingerprint).unwrap_or_default();
     anyhow::ensure!(file != tenant, "the key file has the tenant's key, which no one can have received");

@@ -67,84 +67,81 @@ impl Draft {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut lines = self.head();
-        lines.extend(self.tenant());
-        for (index, collection) in self.collections.iter().enumerate() {
-            // What a key means is explained once.
-            let webhook = self.webhook(collection);
-            lines.extend(webhook.into_iter().filter(|line| index == 0 || !line.starts_with("# ")));
-        }
-        lines.join("\n") + "\n"
-    }
-
-    fn head(&self) -> Vec<String> {
         let head = EXAMPLE.split("\n[[tenant]]\n").next().unwrap_or_default();
-        let own = |line: &str| {
-            let is_ours = line.starts_with("user_agent = ");
-            if is_ours { format!("user_agent = {}", quoted(&self.user_agent)) } else { line.to_owned() }
-        };
-        head.lines().map(own).collect()
+        let user_agent = format!("user_agent = {}", quoted(&self.user_agent));
+        let own = |line| if str::starts_with(line, "user_agent = ") { &user_agent } else { line };
+        let webhooks = self.collections.iter().enumerate().map(|(index, collection)| {
+            let webhook = self.webhook(collection);
+            // What a key means is explained once.
+            let lines = webhook.lines().filter(|line| index == 0 || !line.starts_with("# "));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        let head: Vec<&str> = head.lines().map(own).collect();
+        let parts: Vec<String> = [head.join("\n"), self.tenant()].into_iter().chain(webhooks).collect();
+        parts.join("\n\n") + "\n"
     }
 
-    fn tenant(&self) -> Vec<String> {
-        let (source, name) = &self.secret;
-        let mut lines = vec![
-            String::new(),
-            "# Every further key of tenants, webhooks, resyncs and key sinks is explained in config.example.toml;"
-                .to_owned(),
-            "# the package has it in /usr/share/doc/protime-webhookd/examples.".to_owned(),
-            "[[tenant]]".to_owned(),
-            format!("name = {}", quoted(&self.tenant)),
-        ];
-        match &self.address {
-            Address::Environment(word) => lines.push(format!("environment = {}", quoted(word))),
+    fn tenant(&self) -> String {
+        let address = match &self.address {
+            Address::Environment(word) => format!("environment = {}", quoted(word)),
             Address::Own { api_origin, token_url } => {
-                lines.push(format!("api_origin = {}", quoted(api_origin)));
-                lines.push(format!("token_url = {}", quoted(token_url)));
+                format!("api_origin = {}\ntoken_url = {}", quoted(api_origin), quoted(token_url))
             }
-        }
-        lines.push(format!("client_id = {}", quoted(&self.client_id)));
-        lines.push("# Where the secret is found; the secret itself must not stand here.".to_owned());
-        lines.push(format!("client_secret = {{ {source} = {} }}", quoted(name)));
-        lines
+        };
+        format!(
+            "\
+# Every further key of tenants, webhooks, resyncs and key sinks is explained in config.example.toml;
+# the package has it in /usr/share/doc/protime-webhookd/examples.
+[[tenant]]
+name = {name}
+{address}
+client_id = {client}
+# Where the secret is found; the secret itself must not stand here.
+client_secret = {{ {source} = {secret} }}",
+            name = quoted(&self.tenant),
+            client = quoted(&self.client_id),
+            source = self.secret.0,
+            secret = quoted(&self.secret.1),
+        )
     }
 
-    fn webhook(&self, collection: &str) -> Vec<String> {
-        let mut lines = vec![
-            String::new(),
-            "# As many as you like; what stands below one belongs to it, up to the next.".to_owned(),
-            "[[tenant.webhook]]".to_owned(),
-            format!("collection = {}", quoted(collection)),
-            format!("destination_url = {}", quoted(&filled(&self.destination_url, collection))),
-            String::new(),
-            "# Protime never replays the events of a gap, so the receiver must be brought up to date."
-                .to_owned(),
-            "[tenant.webhook.resync]".to_owned(),
-        ];
-        match &self.resync {
+    fn webhook(&self, collection: &str) -> String {
+        let filled = |text: &str| quoted(&text.replace(PLACEHOLDER, collection));
+        let resync = match &self.resync {
             Resync::Command(words) => {
-                lines.push(
-                    "# It gets the gap as JSON on standard input and as PROTIME_FROM and PROTIME_TO."
-                        .to_owned(),
-                );
-                lines.push(format!("kind = {}", quoted("command")));
-                let words: Vec<String> = words.iter().map(|word| quoted(&filled(word, collection))).collect();
-                lines.push(format!("command = [{}]", words.join(", ")));
+                let words: Vec<String> = words.iter().map(|word| filled(word)).collect();
+                format!(
+                    "# It gets the gap as JSON on standard input and as PROTIME_FROM and PROTIME_TO.\n\
+                     kind = \"command\"\ncommand = [{}]",
+                    words.join(", ")
+                )
             }
-            Resync::Kind(kind) => lines.push(format!("kind = {}", quoted(kind))),
-        }
-        if let Some(path) = &self.key_file {
-            lines.push(String::new());
-            lines.push("# Who gets a new key: here a file that is replaced as a whole. Its reader's group is `group`.".to_owned());
-            lines.push("[[tenant.webhook.key_sink]]".to_owned());
-            lines.push(format!("kind = {}", quoted("file")));
-            lines.push(format!("path = {}", quoted(&filled(path, collection))));
-            lines.push("# group = \"receiver\"".to_owned());
-        }
-        lines
-    }
-}
+            Resync::Kind(kind) => format!("kind = {}", quoted(kind)),
+        };
+        let key_sink = self.key_file.as_ref().map_or_else(String::new, |path| {
+            format!(
+                "
 
-fn filled(text: &str, collection: &str) -> String {
-    text.replace(PLACEHOLDER, collection)
+# Who gets a new key: here a file that is replaced as a whole. Its reader's group is `group`.
+[[tenant.webhook.key_sink]]
+kind = \"file\"
+path = {}
+# group = \"receiver\"",
+                filled(path)
+            )
+        });
+        format!(
+            "\
+# As many as you like; what stands below one belongs to it, up to the next.
+[[tenant.webhook]]
+collection = {name}
+destination_url = {destination}
+
+# Protime never replays the events of a gap, so the receiver must be brought up to date.
+[tenant.webhook.resync]
+{resync}{key_sink}",
+            name = quoted(collection),
+            destination = filled(&self.destination_url),
+        )
+    }
 }

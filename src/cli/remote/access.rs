@@ -39,12 +39,8 @@ impl Configured<'_> {
 }
 
 impl Named for Configured<'_> {
-    fn tenant(&self) -> &str {
-        self.tenant.name.as_str()
-    }
-
-    fn name(&self) -> &str {
-        self.webhook.name.as_str()
+    fn full_name(&self) -> String {
+        self.path().to_string()
     }
 }
 

@@ -1,9 +1,6 @@
 //! `remote api`: the answer to any GET below the API's root, as it comes.
 
-use std::{
-    io::{self, IsTerminal as _},
-    process::ExitCode,
-};
+use std::io::{self, IsTerminal as _};
 
 use serde_json::Value;
 
@@ -32,7 +29,7 @@ pub(super) struct Args {
     path: String,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let tenant = access::tenant(config, &args.tenant)?;
     let collections: Vec<&str> = collection(&args.path).into_iter().collect();
     let reading = access::client(config, tenant, &collections)?.read_path(&args.path).await;
@@ -47,10 +44,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     } else {
         output::print_bytes(&reading.body)?;
     }
-    match reading.refusal {
-        Some(refusal) => Err(refusal.into()),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    reading.refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 /// The collection that a path reads, if it is one: that takes a scope of its own.

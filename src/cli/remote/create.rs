@@ -1,6 +1,6 @@
 //! `remote create`: POSTs a configured pair by hand, and prints the key.
 
-use std::{io::ErrorKind, os::unix::net::UnixStream, process::ExitCode};
+use std::{io::ErrorKind, os::unix::net::UnixStream};
 
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -40,7 +40,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let all = access::configured(config);
     let target = *target::find(&args.webhook, &all)?;
     let name = full_name(&target);
@@ -67,14 +67,18 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let answer = client
         .post_webhook(&target.webhook.pair, &target.webhook.external_references)
         .await
-        .map_err(|error| explained(error, &name))?;
+        .map_err(|error| match error {
+            PostError::NotProcessed(error) => anyhow::Error::from(error),
+            PostError::Unknown(_) => anyhow::anyhow!(
+                "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
+            ),
+        })?;
     let issued = interpret(answer.location.as_deref(), &answer.body, target.tenant.key_field.as_deref());
     match issued {
         Ok(issued) => {
             // Before anything else is said: Protime shows a key once.
             printed(output::print(&shown_key(&target, &issued, args.json)), &name)?;
-            output::note(&told(&issued, &name))?;
-            Ok(ExitCode::SUCCESS)
+            output::note(&told(&issued, &name))
         }
         Err(no_key) => {
             // Whole, since it holds the only copy.
@@ -105,15 +109,6 @@ async fn existing(
         return Err(odd.as_error(&full_name(target)));
     }
     Ok(listed.webhooks.into_iter().find(|webhook| normalized(&webhook.pair) == wanted))
-}
-
-fn explained(error: PostError, name: &str) -> anyhow::Error {
-    match error {
-        PostError::NotProcessed(error) => error.into(),
-        PostError::Unknown(_) => anyhow::anyhow!(
-            "{error}. If it was processed, {name} has a key now that no one knows: run this command again for another"
-        ),
-    }
 }
 
 fn shown_key(target: &Configured<'_>, issued: &Issued, json: bool) -> Zeroizing<String> {

@@ -1,7 +1,5 @@
 //! `remote delete`: a webhook away from Protime, by its id.
 
-use std::process::ExitCode;
-
 use super::access::{self, One, agreed};
 use crate::{
     cli::{failure::Failure, output, style::plain, target::full_name},
@@ -24,7 +22,7 @@ pub(super) struct Args {
     yes: bool,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let One { tenant, id } = &args.one;
     let tenant = access::tenant(config, tenant)?;
     let client = access::client(config, tenant, &[])?;
@@ -45,6 +43,5 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         plain(&webhook.id),
         plain(&webhook.pair.collection),
         plain(&webhook.pair.destination_url)
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    ))
 }

@@ -1,6 +1,6 @@
 //! `remote get`: one webhook as Protime has it; and how a webhook of Protime's looks.
 
-use std::{fmt::Write as _, io, process::ExitCode};
+use std::{fmt::Write as _, io};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -89,14 +89,12 @@ impl Shown {
     }
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let tenant = access::tenant(config, &args.one.tenant)?;
     let webhook = access::client(config, tenant, &[])?.get_webhook(&args.one.id).await?;
     let shown = Shown::new(tenant, &webhook);
     if args.json {
-        output::print_json(&serde_json::to_value(&shown)?)?;
-    } else {
-        output::print(&shown.card(clock::now(), Style::of(&io::stdout())))?;
+        return output::print_json(&serde_json::to_value(&shown)?);
     }
-    Ok(ExitCode::SUCCESS)
+    output::print(&shown.card(clock::now(), Style::of(&io::stdout())))
 }

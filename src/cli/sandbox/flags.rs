@@ -22,7 +22,6 @@ Examples:
   protime-webhookd sandbox --lifetime 30s --changes-per-second 2
   protime-webhookd sandbox --fault create:reset-after:2 --fault any:503:5%";
 
-/// Flags of `sandbox`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -95,7 +94,7 @@ fn tenant_name(text: &str) -> Result<String, String> {
 
 fn collection(text: &str) -> Result<String, String> {
     let known = words::known_collection(text).map(str::to_owned);
-    known.ok_or_else(|| format!("there are {}", words::COLLECTIONS.join(", ")))
+    known.ok_or_else(|| format!("there are {}", words::collections().collect::<Vec<_>>().join(", ")))
 }
 
 fn offset(text: &str) -> Result<i64, String> {

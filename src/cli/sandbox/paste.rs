@@ -7,50 +7,49 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+use anyhow::Context as _;
 use protime_sandbox::new_secret;
 
 use super::flags::Args;
 use crate::{durable_file, text::quoted};
 
 /// Reads the secret, or writes a new one; answers with the file's absolute path, too.
-pub(crate) fn secret(file: Option<&Path>) -> miette::Result<(PathBuf, String)> {
+pub(crate) fn secret(file: Option<&Path>) -> anyhow::Result<(PathBuf, String)> {
     let file = match file {
-        Some(file) => std::path::absolute(file).into_diagnostic()?,
+        Some(file) => std::path::absolute(file)?,
         None => own_folder()?.join("client-secret"),
     };
     let shown = file.display().to_string();
     match fs::read_to_string(&file) {
-        Ok(text) if text.trim().is_empty() => Err(miette!("{shown} is empty; it should hold a secret")),
+        Ok(text) if text.trim().is_empty() => anyhow::bail!("{shown} is empty; it should hold a secret"),
         Ok(text) => Ok((file, text.trim_end_matches(['\r', '\n']).to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = new_secret();
             durable_file::write(&file, secret.as_bytes(), false)
-                .into_diagnostic()
-                .wrap_err_with(|| format!("cannot write a secret to {shown}"))?;
+                .with_context(|| format!("cannot write a secret to {shown}"))?;
             Ok((file, secret))
         }
-        Err(error) => Err(error).into_diagnostic().wrap_err_with(|| format!("cannot read {shown}")),
+        Err(error) => Err(error).with_context(|| format!("cannot read {shown}")),
     }
 }
 
-fn own_folder() -> miette::Result<PathBuf> {
+fn own_folder() -> anyhow::Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     let folder = std::env::temp_dir().join(format!("protime-webhookd-sandbox-{uid}"));
     let shown = folder.display().to_string();
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(error).into_diagnostic().wrap_err_with(|| format!("cannot create {shown}"))
+            Err(error).with_context(|| format!("cannot create {shown}"))
         }
         Ok(()) | Err(_) => {
             // Others may write to the temporary folder: this one must be ours and closed to them, or it is
             // not used.
-            let found = fs::symlink_metadata(&folder).into_diagnostic()?;
+            let found = fs::symlink_metadata(&folder)?;
             if found.is_dir() && found.uid() == uid && found.mode().trailing_zeros() >= 6 {
                 Ok(folder)
             } else {
                 let help = "remove it, or name another file with --client-secret-file";
-                Err(miette!("{shown} is not a folder that only this user can open: {help}"))
+                anyhow::bail!("{shown} is not a folder that only this user can open: {help}")
             }
         }
     }

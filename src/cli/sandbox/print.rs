@@ -48,13 +48,12 @@ fn written(line: &LogLine, style: Style) -> String {
     let plain = |text: &str| text.replace(is_unsafe, "\u{fffd}");
     let at = style.paint(Paint::Faint, &format!("{:.3}", line.at));
     let result = style.paint(if line.good { Paint::Good } else { Paint::Bad }, &plain(&line.result));
-    format!("{at} {:<8} {}: {result}\n", line.topic.as_str(), plain(&line.text))
+    format!("{at} {:<8} {}: {result}\n", line.topic, plain(&line.text))
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use protime_sandbox::journal::Topic;
 
     use super::*;
 
@@ -62,7 +61,7 @@ mod tests {
     fn a_line_is_plain_in_a_pipe_and_never_steers_a_terminal() {
         let line = LogLine {
             at: Timestamp::UNIX_EPOCH,
-            topic: Topic::Change,
+            topic: "change",
             text: "upsert people \u{1b}[2J".to_owned(),
             result: "to deliver: 1".to_owned(),
             good: true,

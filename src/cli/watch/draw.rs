@@ -65,14 +65,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, now: Timestamp) {
         Constraint::Length(rows_of(foot.0)),
     ])
     .areas(area);
-    frame.render_widget(Paragraph::new(headline).wrap(Wrap { trim: true }).style(headline_style), top);
+    for (text, style, area) in [
+        (headline.as_str(), headline_style, top),
+        (&detail, Style::new().fg(Color::Yellow), middle),
+        (foot.0, foot.1, bottom),
+    ] {
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).style(style), area);
+    }
     draw_list(frame, model, list, now);
-    frame.render_widget(
-        Paragraph::new(detail).wrap(Wrap { trim: true }).style(Style::new().fg(Color::Yellow)),
-        middle,
-    );
     draw_log(frame, model, below);
-    frame.render_widget(Paragraph::new(foot.0).wrap(Wrap { trim: true }).style(foot.1), bottom);
     draw_over(frame, model);
 }
 

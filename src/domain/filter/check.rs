@@ -15,12 +15,10 @@ use crate::domain::{
     wrong::{Wrong, refuse},
 };
 
-/// What a filter is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Use {
     /// What is known of the collection, if anything is.
     pub(crate) collection: Option<&'static Collection>,
-    /// Whether it is of a delta.
     pub(crate) delta: bool,
     /// How many days `lookback` moves it back, if that is written.
     pub(crate) lookback: Option<i32>,
@@ -63,7 +61,12 @@ impl Use {
     /// Checks that every field exists and is compared as it can be.
     fn fields_of(self, expression: &Expression, fields: &'static [Field]) -> Result<(), Wrong> {
         match expression {
-            Expression::Condition(condition) => self.field_of(condition, fields),
+            Expression::Condition(condition) => {
+                match fields.iter().find(|field| field.name == condition.field) {
+                    Some(field) => compared(condition, field.form),
+                    None => Err(self.no_field(&condition.field, fields)),
+                }
+            }
             Expression::All(all) => all.iter().try_for_each(|one| self.fields_of(one, fields)),
             Expression::Any(any) => {
                 any.iter().try_for_each(|one| self.fields_of(one, fields))?;
@@ -81,14 +84,6 @@ impl Use {
                     ),
                 }
             }
-        }
-    }
-
-    fn field_of(self, condition: &Condition, fields: &'static [Field]) -> Result<(), Wrong> {
-        let name = condition.field.as_str();
-        match fields.iter().find(|field| field.name == name) {
-            Some(field) => compared(condition, field.form),
-            None => Err(self.no_field(name, fields)),
         }
     }
 

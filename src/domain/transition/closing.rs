@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Attempt, Change};
+use super::{Attempt, Change, running};
 use crate::domain::{
     gap::Gap,
     page_cursor::{Audit, DeltaLife, Progress},
@@ -39,7 +39,7 @@ impl Change {
     pub(super) fn skip(&mut self, step: Step) {
         let everywhere = self.state.is_known_everywhere();
         self.begin_step(step);
-        let Some(attempt) = self.running() else { return };
+        let Some(attempt) = running(&self.state) else { return };
         match step {
             Step::Resync => self.resynced(attempt, StepOutcome::Skipped, None, None),
             Step::CatchUp => self.caught_up(attempt, StepOutcome::Skipped, None, None, everywhere),

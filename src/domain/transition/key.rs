@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Change, NewKey, Schedule};
+use super::{Change, NewKey, Schedule, running};
 use crate::domain::{
     grain::Grain,
     journal::What,
@@ -54,7 +54,7 @@ impl Change {
         if self.state.active.as_ref().is_some_and(|active| active.running.is_none()) {
             self.begin_step(Step::Rotate);
         }
-        if let Some(attempt) = self.running() {
+        if let Some(attempt) = running(&self.state) {
             self.end_step(attempt, StepOutcome::Succeeded, None, None);
         }
         let now = self.now;

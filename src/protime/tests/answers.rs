@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock,
     domain::webhook::{ExternalReference, RemoteStatus},
-    protime::{ApiError, BuildError, PostError, interpret},
+    protime::{ApiError, PostError, interpret},
 };
 
 const ROOT: &str = "/connector/protimeapi/api/v1/webhooks";
@@ -209,19 +209,16 @@ async fn what_cannot_work_is_refused_at_the_start() {
         ..good.clone()
     };
     let error = TenantClient::new(&secure).unwrap_err();
-    assert!(
-        matches!(error, BuildError::Client(crate::http::ClientError::CaFile { .. }))
-            && error.to_string().contains("ca.pem"),
-        "{error}"
-    );
+    let error = error.to_string();
+    assert!(error.starts_with("api.ca_file") && error.contains("ca.pem"), "{error}");
     std::fs::write(&ca_file, "no certificate").unwrap();
     let error = TenantClient::new(&secure).unwrap_err();
     assert!(error.to_string().contains("it holds no certificate"), "{error}");
 
     let outbound = Arc::new(outbound_with("a\nb", |_| {}));
     let error = TenantClient::new(&Settings { outbound, ..good.clone() }).unwrap_err();
-    assert!(matches!(error, BuildError::Client(crate::http::ClientError::UserAgent(_))), "{error}");
+    assert!(error.to_string().starts_with("user_agent"), "{error}");
     let error =
         TenantClient::new(&Settings { api_origin: "ftp://x.example".parse().unwrap(), ..good }).unwrap_err();
-    assert!(matches!(error, BuildError::Origin(_)), "{error}");
+    assert!(error.to_string().starts_with("api_origin"), "{error}");
 }

@@ -10,7 +10,7 @@ fn a_page_of_the_guide() {
         "collectionName":"people"}],"nextLink":"/n","more":true}"#;
     let page = page(body, 0).unwrap();
     assert_eq!(page.next_link.as_deref(), Some("/n"));
-    assert!(!page.assumed_utc);
+    assert!(!page.list.webhooks.iter().any(|webhook| webhook.local_end));
     assert_eq!(page.list.webhooks[0].valid_until, Some("2025-03-31T10:30:00Z".parse().unwrap()));
     assert_eq!(page.list.webhooks[0].pair.collection, "clockings");
     assert_eq!((page.list.webhooks[1].id.as_str(), page.list.webhooks[1].valid_until), ("8", None));
@@ -119,7 +119,7 @@ fn whose_an_odd_entry_is() {
 fn a_time_without_offset_is_reported() {
     let body = br#"{"id":"a","status":"Enabled","destinationUrl":"u","collectionName":"c",
         "validUntil":"2025-03-31T12:30:00"}"#;
-    let (webhook, assumed_utc) = webhook(body).unwrap();
-    assert!(assumed_utc);
+    let webhook = webhook(body).unwrap();
+    assert!(webhook.local_end);
     assert_eq!(webhook.valid_until, Some("2025-03-31T12:30:00Z".parse().unwrap()));
 }

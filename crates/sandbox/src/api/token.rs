@@ -1,11 +1,13 @@
 //! `POST /tenants/{tenant}/connect/token`: client credentials for a token.
 
+use std::collections::BTreeSet;
+
 use axum::http::header;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Call, pairs};
-use crate::{answer::Answer, settings::UnknownScope, tenant::Tenant};
+use crate::{answer::Answer, settings::UnknownScope, tenant::Tenant, words::every_scope};
 
 /// Grants those of the scopes asked for that the client may have, or none if it may not have all of them.
 pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, name: &str, call: &Call) -> Answer {
@@ -28,9 +30,11 @@ pub(crate) fn answer(tenant: &mut Tenant, now: Timestamp, name: &str, call: &Cal
     if !known {
         return Answer::oauth(tenant.settings.invalid_client_status, "invalid_client");
     }
-    let asked = field("scope").unwrap_or_default();
-    let scopes = tenant.granted(asked);
-    let all = asked.split_whitespace().all(|scope| scopes.contains(scope));
+    let asked: Vec<&str> = field("scope").unwrap_or_default().split_whitespace().collect();
+    let allowed = tenant.settings.allowed_scopes.clone().unwrap_or_else(every_scope).into_iter();
+    let scopes: BTreeSet<String> =
+        allowed.filter(|scope| asked.is_empty() || asked.contains(&scope.as_str())).collect();
+    let all = asked.into_iter().all(|scope| scopes.contains(scope));
     if scopes.is_empty() || (!all && tenant.settings.unknown_scope == UnknownScope::Invalid) {
         return Answer::oauth(400, "invalid_scope");
     }

@@ -19,6 +19,8 @@ use crate::{
 
 const ATTEMPTS_SHOWN: usize = 100;
 
+const STILL_ENABLED: &str = "There is an enabled webhook for this destination and collection.";
+
 /// The list of webhooks, among the collections.
 const WEBHOOKS: &str = "webhooks";
 
@@ -58,7 +60,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 }
 
 pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Result<Answer, Answer> {
-    let wrong_references = |why: String| Answer::invalid("externalReferences", &why);
+    let wrong_references = |why: String| Answer::broken_rule(&format!("externalReferences: {why}"));
     let pair = pair_of(&call.body)?;
     let references = References::parse(&call.parameter("externalReferences").unwrap_or_default());
     let references = references.map_err(wrong_references)?;
@@ -70,7 +72,10 @@ pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Result
             let why = "They cannot be changed on an existing webhook: delete it, then create it.";
             wrong_references(why.to_owned())
         }
-        PostRefused::StillEnabled => still_enabled(switch),
+        PostRefused::StillEnabled if switch == PostWhileEnabled::Conflict => {
+            Answer::error(409, "Conflict", STILL_ENABLED)
+        }
+        PostRefused::StillEnabled => Answer::broken_rule(STILL_ENABLED),
     })?;
     let vanished = || Answer::error(500, "InternalError", "The webhook vanished.");
     let webhook = tenant.webhooks.by_serial(serial).ok_or_else(vanished)?;
@@ -82,15 +87,6 @@ pub(crate) fn create(tenant: &mut Tenant, now: Timestamp, call: &Call) -> Result
         Some(location) => answer.with(header::LOCATION, &location),
         None => answer,
     })
-}
-
-fn still_enabled(switch: PostWhileEnabled) -> Answer {
-    let why = "There is an enabled webhook for this destination and collection.";
-    if switch == PostWhileEnabled::Conflict {
-        Answer::error(409, "Conflict", why)
-    } else {
-        Answer::broken_rule(why)
-    }
 }
 
 /// A page of the webhooks that are not deleted.
@@ -105,7 +101,7 @@ pub(crate) fn list(tenant: &Tenant, now: Timestamp, call: &Call) -> Result<Answe
             .ok_or_else(Answer::stale_page)?,
     };
     let filter = Filter::parse(&place.filter, &["status", "collection-name"])
-        .map_err(|why| Answer::invalid("filter", &why))?;
+        .map_err(|why| Answer::broken_rule(&format!("filter: {why}")))?;
     let mut found = tenant.webhooks.all().iter().filter_map(|webhook| {
         let value = |field: &str| match field {
             "status" => Some(webhook.status()),

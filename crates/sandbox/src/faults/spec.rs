@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize as _;
 use serde_json::json;
 
 use super::{Action, Endpoint, OtherAnswer, Rule};
@@ -36,10 +37,7 @@ fn wrong_times(times: &str) -> String {
 }
 
 fn endpoint(name: &str) -> Result<Endpoint, String> {
-    let names = Endpoint::ALL.map(|endpoint| json!(endpoint).as_str().unwrap_or_default().to_owned());
-    let found = Endpoint::ALL.into_iter().zip(&names).find(|(_, known)| *known == name);
-    let known = || format!("`{name}` is not an endpoint; there are {}", names.join(", "));
-    found.map(|(endpoint, _)| endpoint).ok_or_else(known)
+    Endpoint::deserialize(json!(name)).map_err(|error| format!("endpoint: {error}"))
 }
 
 fn action(text: &str) -> Result<Action, String> {
@@ -70,15 +68,11 @@ fn action(text: &str) -> Result<Action, String> {
     }
 }
 
-fn with_status(status: u16, retry_after: Option<&str>) -> Result<Action, String> {
-    let date = retry_after.is_some_and(|text| text.starts_with('@'));
-    let seconds = retry_after.map(|text| number(text.trim_start_matches('@'))).transpose()?;
-    Ok(Action::Status(OtherAnswer {
-        status,
-        retry_after: seconds,
-        retry_after_date: date,
-        ..OtherAnswer::default()
-    }))
+fn with_status(status: u16, argument: Option<&str>) -> Result<Action, String> {
+    let retry_after_date = argument.is_some_and(|text| text.starts_with('@'));
+    let retry_after = argument.map(|text| number(text.trim_start_matches('@'))).transpose()?;
+    let other = OtherAnswer { status, retry_after, retry_after_date, ..OtherAnswer::default() };
+    Ok(Action::Status(other))
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {

@@ -1,6 +1,6 @@
 //! Reads the text of a filter word by word.
 
-use super::{Condition, Datum, Field, Fields, Filter, Op, Operand, Type};
+use super::{Condition, Datum, Field, Fields, Filter, OPERATORS, Op, Operand, Type};
 use crate::time::is_day;
 
 /// So deep may parentheses be nested; a filter that a person writes needs two.
@@ -13,18 +13,13 @@ enum Word<'a> {
     Punctuation(char),
 }
 
-impl Word<'_> {
-    fn shown(&self) -> String {
-        match self {
-            Self::Bare(text) => format!("`{text}`"),
-            Self::Quoted(text) => format!("`'{text}'`"),
-            Self::Punctuation(sign) => format!("`{sign}`"),
-        }
-    }
-}
-
 fn found(word: Option<Word<'_>>) -> String {
-    word.map_or_else(|| "the end".to_owned(), |word| word.shown())
+    match word {
+        None => "the end".to_owned(),
+        Some(Word::Bare(text)) => format!("`{text}`"),
+        Some(Word::Quoted(text)) => format!("`'{text}'`"),
+        Some(Word::Punctuation(sign)) => format!("`{sign}`"),
+    }
 }
 
 fn expected<T>(what: &str, word: Option<Word<'_>>) -> Result<T, String> {
@@ -51,19 +46,20 @@ impl<'a> Words<'a> {
     }
 
     fn either(&mut self) -> Result<Filter, String> {
-        let mut any = vec![self.both()?];
-        while self.take("or")? {
-            any.push(self.both()?);
-        }
-        Ok(one_or(any, Filter::Or))
+        self.joined("or", |words| words.joined("and", Self::group, Filter::And), Filter::Or)
     }
 
-    fn both(&mut self) -> Result<Filter, String> {
-        let mut all = vec![self.group()?];
-        while self.take("and")? {
-            all.push(self.group()?);
+    fn joined(
+        &mut self,
+        by: &str,
+        part: fn(&mut Self) -> Result<Filter, String>,
+        several: fn(Vec<Filter>) -> Filter,
+    ) -> Result<Filter, String> {
+        let mut parts = vec![part(self)?];
+        while self.take(by)? {
+            parts.push(part(self)?);
         }
-        Ok(one_or(all, Filter::And))
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { several(parts) })
     }
 
     fn group(&mut self) -> Result<Filter, String> {
@@ -95,11 +91,11 @@ impl<'a> Words<'a> {
             other => return expected(&format!("one of {}", names()), other),
         };
         let word = self.next()?;
-        let Some(op) = Op::ALL.into_iter().find(|op| word == Some(Word::Bare(op.as_str()))) else {
+        let Some((by, op)) = OPERATORS.into_iter().find(|(by, _)| word == Some(Word::Bare(by))) else {
             return expected(&format!("eq, ge, le or in after `{name}`"), word);
         };
         if !field.operators.contains(&op) {
-            return Err(format!("`{name}` is not compared by `{}`", op.as_str()));
+            return Err(format!("`{name}` is not compared by `{by}`"));
         }
         let operand = match op {
             Op::In => self.several(name, field)?,
@@ -129,10 +125,10 @@ impl<'a> Words<'a> {
 
     /// `(1, 2)` or `circle(1, 2)`.
     fn several(&mut self, name: &str, field: &Field) -> Result<Operand, String> {
-        let list = match self.next()? {
-            Some(Word::Punctuation('(')) => None,
+        let operand = match self.next()? {
+            Some(Word::Punctuation('(')) => Operand::Values,
             Some(Word::Bare(list)) if field.lists.iter().any(|known| known == list) => match self.next()? {
-                Some(Word::Punctuation('(')) => Some(list),
+                Some(Word::Punctuation('(')) => Operand::Named,
                 other => return expected(&format!("`(` after `{list}`"), other),
             },
             other => return expected("`(` after `in`", other),
@@ -142,16 +138,10 @@ impl<'a> Words<'a> {
             values.push(self.value(name, field)?);
             match self.next()? {
                 Some(Word::Punctuation(',')) => {}
-                Some(Word::Punctuation(')')) => break,
+                Some(Word::Punctuation(')')) => return Ok(operand(values)),
                 other => return expected("`,` or `)`", other),
             }
         }
-        let Some(list) = list else { return Ok(Operand::Values(values)) };
-        let numbers = values.into_iter().filter_map(|datum| match datum {
-            Datum::Integer(number) => Some(number),
-            _ => None,
-        });
-        Ok(Operand::Named(list.to_owned(), numbers.collect()))
     }
 
     /// Takes the next word if it is this one.
@@ -197,16 +187,6 @@ impl<'a> Words<'a> {
                 self.rest = rest;
                 return Ok(Word::Quoted(text));
             }
-        }
-    }
-}
-
-fn one_or(mut all: Vec<Filter>, join: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
-    match all.pop() {
-        Some(one) if all.is_empty() => one,
-        last => {
-            all.extend(last);
-            join(all)
         }
     }
 }

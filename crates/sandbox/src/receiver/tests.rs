@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Sandbox, SandboxConfig, audit,
-    changes::{ChangeRequest, WantedKind},
+    changes::ChangeRequest,
     journal::{Change, ChangeKind},
     settings::Settings,
 };
@@ -143,7 +143,7 @@ async fn a_resync_reads_the_whole_list() {
     let said = request_resync(bench.receiver.origin(), "clockings").await.unwrap();
     assert_eq!(said, "clockings: 5 objects read, 5 new or changed, 0 gone\n");
 
-    let delete = ChangeRequest { kind: WantedKind::Delete, ..ChangeRequest::inserts("clockings", 1) };
+    let delete = ChangeRequest { kind: ChangeKind::Delete, ..ChangeRequest::inserts("clockings", 1) };
     handle.change(&delete).unwrap();
     assert_eq!(bench.fate(&handle.changes(0)).missing, 1);
     let said = request_resync(bench.receiver.origin(), "clockings").await.unwrap();

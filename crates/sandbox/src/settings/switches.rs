@@ -119,17 +119,6 @@ macro_rules! settings {
     };
 }
 
-/// What a POST with other external references than the existing webhook's does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OtherReferences {
-    /// It is answered with 400 and changes nothing.
-    #[default]
-    Refuse,
-    /// It renews the webhook, which keeps the references it has.
-    Ignore,
-}
-
 switch! { YesNo { No = "no": "It is not so", Yes = "yes": "It is so", } }
 
 impl YesNo {
@@ -164,7 +153,10 @@ settings! {
         "The status of an `invalid_client` answer: 400 or 401"
         invalid_client_status: u16 = 400;
         "What a POST with other external references than the existing webhook's does"
-        other_references: OtherReferences;
+        other_references: OtherReferences {
+            Refuse = "refuse": "It is answered with 400 and changes nothing",
+            Ignore = "ignore": "It renews the webhook, which keeps the references it has",
+        };
         "How long a delta lives after its last request, in milliseconds"
         delta_lifetime_ms: u64 = 72 * 3_600 * 1_000;
     }

@@ -3,20 +3,14 @@
 use serde_json::{Value, json};
 
 use super::support::{Bench, Receiver, until};
-use crate::{
-    changes::{ChangeRequest, WantedKind},
-    handle::Handle,
-    journal::ChangeKind,
-    load::Load,
-    settings::Settings,
-};
+use crate::{changes::ChangeRequest, handle::Handle, journal::ChangeKind, load::Load, settings::Settings};
 
 fn told(receiver: &Receiver) -> Vec<Value> {
     receiver.events().iter().map(|event| serde_json::from_slice(&event.body).unwrap()).collect()
 }
 
 fn deletion(id: u64) -> ChangeRequest {
-    ChangeRequest { id: Some(id), kind: WantedKind::Delete, ..ChangeRequest::inserts("clockings", 1) }
+    ChangeRequest { id: Some(id), kind: ChangeKind::Delete, ..ChangeRequest::inserts("clockings", 1) }
 }
 
 fn of(handle: &Handle, collection: &str) -> Vec<crate::journal::Change> {

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::{Bench, body};
 use crate::{
-    changes::{ChangeRequest, WantedKind},
-    facts,
-    settings::Settings,
-    time::day_of,
-    words::COLLECTIONS,
+    changes::ChangeRequest, facts, journal::ChangeKind, settings::Settings, time::day_of, words::collections,
 };
 
 fn today() -> Date {
@@ -50,7 +46,7 @@ fn items(pages: &[Value]) -> Vec<Value> {
 async fn every_collection_has_a_list_and_a_delta() {
     let bench = Bench::start(Settings { page_size: 2, ..Settings::default() }).await;
     let handle = bench.sandbox.handle();
-    for name in COLLECTIONS {
+    for name in collections() {
         let made = handle.change(&ChangeRequest::inserts(name, 5)).unwrap();
         let made: BTreeSet<u64> = made.iter().map(|change| change.id).collect();
         let filter = needed(name);
@@ -192,12 +188,12 @@ async fn a_kept_delta_shows_what_a_list_cannot() {
     assert!(page["value"][0]["id"].is_u64() && page["value"][0].get("changeType").is_none(), "{page}");
     // Changed while it was read: the kept delta tells of it again.
     let change = |id: u64, kind| ChangeRequest { id: Some(id), kind, ..ChangeRequest::inserts("people", 1) };
-    handle.change(&change(made[0].id, WantedKind::Upsert)).unwrap();
+    handle.change(&change(made[0].id, ChangeKind::Upsert)).unwrap();
     let page = body(bench.follow(&page["nextLink"]).await).await;
     let kept = body(bench.follow(&page["deltaLink"]).await).await;
     assert_eq!(kept["value"][0]["changeType"], "InsertOrUpdate");
     assert_eq!(kept["value"][0]["data"]["id"], made[0].id);
-    let gone = handle.change(&change(made[1].id, WantedKind::Delete)).unwrap().remove(0);
+    let gone = handle.change(&change(made[1].id, ChangeKind::Delete)).unwrap().remove(0);
     let next = body(bench.follow(&kept["deltaLink"]).await).await;
     let data = json!({"changeVersion": gone.change_version, "id": made[1].id});
     assert_eq!(next["value"], json!([{"changeType": "Delete", "data": data}]), "these two only");
