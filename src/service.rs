@@ -66,7 +66,8 @@ impl Service {
         let config_error = self.engine.config_error.borrow().clone();
         let config = config_error.map(|error| health::of_config(&error, setup.loaded_at));
         let tenants = setup.tenants.iter().flat_map(|tenant| health::of_tenant(tenant));
-        health::health(config.into_iter().chain(tenants).chain(problems).collect())
+        let damage = self.store.damage().map(|detail| health::of_database(detail, self.started_at));
+        health::health(config.into_iter().chain(damage).chain(tenants).chain(problems).collect())
     }
 
     pub(crate) async fn status(&self) -> Result<report::Status, Unavailable> {

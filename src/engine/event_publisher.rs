@@ -69,6 +69,11 @@ impl Engine {
         publisher.look(self, Trigger::Question).await?;
         Ok(MutexGuard::map(publisher, |publisher| &mut publisher.overview))
     }
+
+    /// Up to where subscribers were told of what has happened; `None` while no one has looked.
+    pub(super) async fn told(&self) -> Option<i64> {
+        self.shared.publisher.lock().await.position
+    }
 }
 
 /// Publishes until `stop` is requested, and then what is left.

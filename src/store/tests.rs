@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 mod change_feed;
 mod commits;
 mod cursors;
+mod history;
 mod opening;
 mod upgrade;
 
