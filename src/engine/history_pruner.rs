@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How often it is looked whether something has grown old.
-const LOOK: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The pause after a step, at least, and in times of what the step has taken: a writer that is busy, or a slow disk,
 /// makes the step long and the pause with it.

@@ -150,32 +150,3 @@ async fn a_renewal_with_more_rows_than_a_step_goes_in_several_and_is_not_shown_m
     assert_eq!(bench.prune(NOTHING, TOLD).await.iter().sum::<u64>(), attempts + 2);
     assert_eq!(bench.count("finished_renewal"), 1);
 }
-
-/// Every statement of a step finds what it is about by an index.
-#[tokio::test]
-async fn no_step_looks_through_the_history() {
-    let bench = Bench::new(&[]).await;
-    let source = include_str!("../history.rs").replace("\\\n", "");
-    let literals = source.split('"').skip(1).step_by(2);
-    let statements: Vec<String> = literals
-        .map(|literal| literal.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|literal| {
-            ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().any(|word| literal.starts_with(word))
-        })
-        .collect();
-    assert_eq!(statements.len(), 7, "{statements:#?}");
-    let connection = Connection::open(bench.dir.path().join("state.db")).expect("opens");
-    for statement in statements {
-        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).expect("compiles");
-        let count = plan.parameter_count();
-        let rows = plan.query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get::<_, String>(3));
-        for step in rows.expect("explains").map(|step| step.expect("text")) {
-            // The one row of a table, and what a subquery has limited.
-            let small = ["SCAN forgotten", "SCAN CONSTANT ROW", "SCAN (subquery"];
-            let looks_through =
-                step.starts_with("SCAN") && !small.iter().any(|small| step.starts_with(small));
-            let sorts = step.contains("TEMP B-TREE");
-            assert!(!looks_through && !sorts, "{statement}\n{step}");
-        }
-    }
-}
