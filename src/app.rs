@@ -21,7 +21,7 @@ use crate::{
     engine::{
         Engine, Shared,
         driver::Driver,
-        event_publisher,
+        event_publisher, history_pruner,
         parts::Parts,
         scheduler::{Cron, Sweep},
         service_manager,
@@ -106,6 +106,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     let cron = Cron::start(&daemon.status_poll, engine.sweep.clone()).await?;
     let driver = Driver::new(engine.clone(), cron, parts.clone());
     let sweeper = parts.spawn("the polls", sweep_when_asked(engine.clone(), sweeps));
+    let pruner = parts.spawn("the history", history_pruner::run(engine.clone(), working.clone()));
     let driving = parts.spawn("the renewals", driver.run(working.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -147,6 +148,7 @@ pub(crate) async fn run(config: Config, early: Early) -> Result<(), DaemonError>
     working.cancel();
     drain::drain(driving, &engine.shared.unpersisted_keys, engine.setup().request_timeout).await;
     sweeper.abort();
+    finish(pruner, CLOSE, "a look at old history was cut off").await;
     publishing.cancel();
     finish(publisher, CLOSE, "not everything that happened was sent to subscribers").await;
     serving.cancel();

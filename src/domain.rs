@@ -10,10 +10,10 @@
 //!
 //! In reading order: [`webhook`], [`key`] and [`state`] say who is who and what is known; [`gap`], [`lifetime`],
 //! [`grain`] and [`backoff`] are the arithmetic of time; [`reason`], [`renewal`], [`post`], [`outbox`] and
-//! [`removed`] are the parts of a state; then [`plan`], [`transition`], [`onward`] and [`journal`]. [`object`],
-//! [`collection`], [`filter`], [`query`] and [`page_cursor`] serve the reading of a collection, [`task`],
-//! [`event`] and [`report`] are what programs, subscribers and clients are told. [`words`] makes kinds that have
-//! a word each, [`wrong`] says why a text is not what it should be.
+//! [`removed`] are the parts of a state; then [`plan`], [`transition`], [`onward`] and [`journal`], of which
+//! [`retention`] says what is kept. [`object`], [`collection`], [`filter`], [`query`] and [`page_cursor`] serve the
+//! reading of a collection, [`task`], [`event`] and [`report`] are what programs, subscribers and clients are told.
+//! [`words`] makes kinds that have a word each, [`wrong`] says why a text is not what it should be.
 
 pub(crate) mod backoff;
 pub(crate) mod collection;
@@ -35,6 +35,7 @@ pub(crate) mod reason;
 pub(crate) mod removed;
 pub(crate) mod renewal;
 pub(crate) mod report;
+pub(crate) mod retention;
 pub(crate) mod state;
 pub(crate) mod suggestions;
 pub(crate) mod task;

@@ -7,12 +7,13 @@
 //!
 //! In reading order: [`setup`] builds what the configuration asks for and [`reload`] replaces it; [`driver`] is
 //! the loop, [`delivery_workers`] the one beside it, [`scheduler`] the cron that asks for sweeps, of which
-//! [`removed`] is the last step; [`overview`] is how things are, kept by the [`event_publisher`], and [`snapshot`] the
+//! [`removed`] is the last step, [`history_pruner`] the one that forgets; [`overview`] is how things are, kept by the [`event_publisher`], and [`snapshot`] the
 //! views of all webhooks; [`service_manager`] is told in a line, and [`parts`] notices a loop that has ended.
 
 pub(crate) mod delivery_workers;
 pub(crate) mod driver;
 pub(crate) mod event_publisher;
+pub(crate) mod history_pruner;
 pub(crate) mod overview;
 pub(crate) mod parts;
 pub(crate) mod reload;

@@ -5,14 +5,15 @@
 //! before anything else is touched); an answer to a write comes after the fsync; a file that is damaged or newer
 //! than this program is named and left alone.
 //!
-//! In reading order: [`lock`], [`schema`] and [`writer`] open the database and own it; [`state`] lays a webhook out
+//! In reading order: [`lock`], [`check`], [`schema`] and [`writer`] open the database and own it; [`state`] lays a webhook out
 //! in rows; [`load`] and [`commit`] are the two directions; [`configuration`], [`keys`], [`answers`] and
 //! [`cursors`] are what is stored beside a state; [`changes`] is what others are told from, and [`published`] what
-//! they are given without a read; [`history`] is what the journal keeps; [`emergency`] is for the day on which the
+//! they are given without a read; [`history`] is what the journal keeps and forgets; [`emergency`] is for the day on which the
 //! database refuses a key.
 
 mod answers;
 mod changes;
+mod check;
 mod commit;
 mod configuration;
 mod cursors;
@@ -33,7 +34,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -43,6 +44,7 @@ use changes::{Changes, Effect};
 pub(crate) use commit::{Commit, Look, OfTenant};
 pub(crate) use configuration::Configured;
 pub(crate) use cursors::Move;
+pub(crate) use history::History;
 pub(crate) use keys::{Keys, StoredKey};
 pub(crate) use published::Known;
 use published::Published;
@@ -121,6 +123,10 @@ pub(crate) struct Store {
     /// The newest number of a renewal.
     renewals: Arc<AtomicI64>,
     state_dir: PathBuf,
+    /// Whether the whole file was looked at when it was opened.
+    checked_whole: bool,
+    /// What was found to be wrong with it since.
+    damage: Arc<OnceLock<String>>,
 }
 
 impl Store {
@@ -137,11 +143,9 @@ impl Store {
             .open(&path)
             .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        schema::examine(&path)?;
+        let checked_whole = check::examine(&path)?;
         let connection = connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         schema::migrate(&connection, &path)?;
-        schema::fill_fingerprints(&connection)
-            .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
         emergency::take_over(&connection, state_dir)?;
         schema::shorten_log(&connection);
         let newest = connection
@@ -161,6 +165,8 @@ impl Store {
                     published: Published::new(),
                     renewals: Arc::new(AtomicI64::new(newest)),
                     state_dir: state_dir.to_owned(),
+                    checked_whole,
+                    damage: Arc::default(),
                 })
             })
             .map_err(|source| OpenError::Io { path, source })

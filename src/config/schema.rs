@@ -30,12 +30,13 @@ use crate::domain::{
 };
 
 /// Every table; the root comes first.
-pub(super) static TABLES: [&Table; 10] = [
+pub(super) static TABLES: [&Table; 11] = [
     &ROOT.table,
     &DAEMON.table,
     &RENEWAL.table,
     &API.table,
     &METRICS.table,
+    &HISTORY.table,
     &TENANT.table,
     &SECRET.table,
     &WEBHOOK.table,
@@ -55,6 +56,8 @@ table! { ROOT: RootKeys = "the root table";
     api: Part = &API.table;
     /// Where the metrics are besides the sockets.
     metrics: Part = &METRICS.table;
+    /// How much of the history is kept.
+    history: Part = &HISTORY.table;
     /// Further files that hold [[tenant]] tables and nothing else, such as one for each tenant: paths or
     /// patterns, relative to this file. (No default: all tenants are in this file.)
     include: Option<Vec<String>> = Form::Other(names::PATTERNS, |value, wanted| {
@@ -136,6 +139,15 @@ table! { METRICS: MetricsKeys = "[metrics]", read as Metrics;
     /// Beyond so many webhooks those of a tenant are one series instead of one for each:
     /// docs/monitoring/README.md says what it means then.
     fold_above: Key<usize> = Form::Number(0..=10_000_000, |number| number as usize), default: Some("10000");
+}
+
+table! { HISTORY: HistoryKeys = "[history]", read as History;
+    /// How long finished renewals are kept. The newest one of each webhook always is, and never more than 500 of
+    /// one webhook are. What grows old goes little by little.
+    keep: Key<Duration> = POSITIVE, default: Some("90d");
+    /// How many rows the history has at most, of all webhooks together: a renewal takes a dozen, with
+    /// about 4 KB. The oldest go first.
+    keep_rows: Key<u32> = Form::Number(1..=1_000_000_000, |number| number), default: Some("1000000");
 }
 
 table! { API: ApiKeys = "[api]", read as Api;

@@ -12,7 +12,7 @@ use super::{
     include::{self, Included},
     key::{Key, Values as _},
     report::Checked,
-    schema::{API, Api, DAEMON, Daemon, Metrics, RENEWAL, ROOT, Renewal},
+    schema::{API, Api, DAEMON, Daemon, History, Metrics, RENEWAL, ROOT, Renewal},
     seen::Seen,
     settings::Tenant,
     table::Table,
@@ -37,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) renewal: Renewal,
     pub(crate) api: Api,
     pub(crate) metrics: Metrics,
+    pub(crate) history: History,
     /// Every `[[tenant]]`, in the order of the file, and then of the included files.
     pub(crate) tenants: Vec<Tenant>,
     /// What is accepted but looks like a mistake, each with file, line and column.
@@ -62,6 +63,7 @@ pub(super) fn root(
     }
     let api = root.section(&ROOT.api, |table| api(table, seen));
     let metrics = root.section(&ROOT.metrics, |table| Metrics::read(table));
+    let history = root.section(&ROOT.history, |table| History::read(table));
     let tenants = tenant::tenants(root, seen, include.is_some());
     Ok(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
@@ -70,6 +72,7 @@ pub(super) fn root(
         renewal: renewal?,
         api: api?,
         metrics: metrics?,
+        history: history?,
         tenants: tenants?,
         warnings: Vec::new(),
     })

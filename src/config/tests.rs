@@ -8,6 +8,7 @@ mod include;
 mod keys;
 mod length;
 mod mistakes;
+mod mistakes_in_history;
 mod mistakes_in_webhooks;
 mod order;
 mod reading;

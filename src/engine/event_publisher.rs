@@ -68,6 +68,8 @@ pub(crate) struct EventPublisher {
     of_tenants: Vec<Problem>,
     /// What is wrong, until something has changed.
     health: Option<Told>,
+    /// Since when the database is known to be damaged.
+    damaged_at: Option<Timestamp>,
     /// What has become of the views of webhooks; `None` while no one wants to know.
     views: Option<NewViews>,
     /// Whether the tenants were not compared since something changed.
@@ -79,8 +81,8 @@ pub(crate) struct EventPublisher {
 #[derive(Debug)]
 struct Told {
     health: Arc<Health>,
-    /// With which configuration, and what was wrong with the next one since when.
-    configuration: (Timestamp, Option<Timestamp>),
+    /// With which configuration, and since when something is wrong with the next one, and with the database.
+    with: (Timestamp, Option<Timestamp>, Option<Timestamp>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,14 +181,18 @@ impl EventPublisher {
     fn health(&mut self, engine: &Engine) -> Arc<Health> {
         let config_error = engine.config_error.borrow();
         let loaded_at = engine.setup().loaded_at;
-        let configuration = (loaded_at, config_error.as_ref().map(|error| error.at));
-        if let Some(told) = self.health.as_ref().filter(|told| told.configuration == configuration) {
+        let damage = engine.shared.store.damage();
+        let damaged_at = damage.map(|_| *self.damaged_at.get_or_insert_with(clock::now));
+        let with = (loaded_at, config_error.as_ref().map(|error| error.at), damaged_at);
+        if let Some(told) = self.health.as_ref().filter(|told| told.with == with) {
             return Arc::clone(&told.health);
         }
         let of_config = config_error.as_ref().map(|error| health::of_config(error, loaded_at));
-        let problems = of_config.into_iter().chain(self.of_tenants.iter().cloned());
+        let of_database = damage.zip(damaged_at).map(|(detail, since)| health::of_database(detail, since));
+        let of_tenants = self.of_tenants.iter().cloned();
+        let problems = of_config.into_iter().chain(of_database).chain(of_tenants);
         let health = Arc::new(health::health(problems.chain(self.overview.problems()).collect()));
-        self.health = Some(Told { health: Arc::clone(&health), configuration });
+        self.health = Some(Told { health: Arc::clone(&health), with });
         health
     }
 

@@ -22,6 +22,7 @@ use crate::{
     domain::{
         backoff::Backoff,
         plan::Policy,
+        retention::Retention,
         state::{WebhookId, WebhookState},
         webhook::{ExternalReference, WebhookPath},
     },
@@ -61,6 +62,8 @@ pub(crate) struct Setup {
     pub(crate) longest_retry: std::time::Duration,
     /// How long `verify` accepts the previous key.
     pub(crate) previous_key_grace: std::time::Duration,
+    /// How much of the history is kept.
+    pub(crate) retention: Retention,
     /// After this a request has ended.
     pub(crate) request_timeout: std::time::Duration,
     shared: Shared,
@@ -99,6 +102,7 @@ impl Setup {
             max_concurrent: config.renewal.max_concurrent,
             longest_retry: builder.longest_retry(),
             previous_key_grace: config.renewal.previous_key_grace,
+            retention: Retention { keep: config.history.keep, keep_rows: config.history.keep_rows.into() },
             request_timeout: builder.timing.request_timeout,
             tenants: Vec::new(),
             leaving: Vec::new(),

@@ -12,7 +12,7 @@ use super::{
     changes::Effect,
     cursors,
     cursors::Move,
-    keys,
+    history, keys,
     state::{self, millis},
 };
 use crate::domain::{
@@ -23,8 +23,6 @@ use crate::domain::{
     transition::Transition,
     webhook::TenantName,
 };
-
-pub(super) const RENEWALS_IN_HISTORY: u64 = 500;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
@@ -137,9 +135,7 @@ pub(super) fn write(connection: &Connection, commit: Commit) -> Result<Written, 
             ":state": state::document(state)?,
         })?;
     write_sinks(connection, state.id, &state.sinks)?;
-    for entry in journal {
-        write_entry(connection, state, entry)?;
-    }
+    write_journal(connection, state, journal)?;
     if let (Some(key), Some(registration)) = (key, &state.registration) {
         keys::replace(connection, state.id, &key.0, registration)?;
     }
@@ -156,18 +152,20 @@ pub(super) fn forget_answer(connection: &Connection, post: PostId) -> Result<(),
     Ok(())
 }
 
-fn write_entry(connection: &Connection, state: &WebhookState, entry: &Entry) -> Result<(), StoreError> {
-    let nth = i64::try_from(state.renewals).unwrap_or(i64::MAX);
-    connection.prepare_cached("INSERT INTO journal (webhook_id, nth, entry) VALUES (?, ?, ?)")?.execute((
-        state.id.0,
-        nth,
-        state::to_json(entry)?,
-    ))?;
-    if entry.what == What::Began && state.renewals > RENEWALS_IN_HISTORY {
-        let oldest = i64::try_from(state.renewals - RENEWALS_IN_HISTORY).unwrap_or(i64::MAX);
-        connection
-            .prepare_cached("DELETE FROM journal WHERE webhook_id = ? AND nth <= ?")?
-            .execute((state.id.0, oldest))?;
+fn write_journal(connection: &Connection, state: &WebhookState, journal: &[Entry]) -> Result<(), StoreError> {
+    let begun = journal.iter().filter(|entry| entry.what == What::Began).count() as u64;
+    // An end that comes together with the next beginning is still that of the renewal before.
+    let mut nth = i64::try_from(state.renewals.saturating_sub(begun)).unwrap_or(i64::MAX);
+    let mut insert =
+        connection.prepare_cached("INSERT INTO journal (webhook_id, nth, entry) VALUES (?, ?, ?)")?;
+    for entry in journal {
+        if entry.what == What::Began {
+            nth += 1;
+        }
+        insert.execute((state.id.0, nth, state::to_json(entry)?))?;
+        if matches!(entry.what, What::Ended { .. }) && entry.renewal.is_some() {
+            history::ended(connection, state.id, nth, entry.at)?;
+        }
     }
     Ok(())
 }

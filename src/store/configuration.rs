@@ -92,9 +92,9 @@ impl Store {
     pub(crate) async fn restarted(&self, now: Timestamp) -> Result<(), StoreError> {
         self.write("restarted", move |connection| {
             // What could have run, or failed on another clock.
-            let lively = "json_extract(state, '$.active') IS NOT NULL OR EXISTS (SELECT 1 FROM sink \
-                WHERE webhook_id = id AND (json_extract(outbox, '$.started_at') IS NOT NULL \
-                OR json_extract(outbox, '$.failure') IS NOT NULL))";
+            let lively = "id IN (SELECT id FROM webhook WHERE json_extract(state, '$.active') IS NOT NULL \
+                UNION ALL SELECT webhook_id FROM sink WHERE json_extract(outbox, '$.started_at') IS NOT NULL \
+                UNION ALL SELECT webhook_id FROM sink WHERE json_extract(outbox, '$.failure') IS NOT NULL)";
             change_all(connection, lively, &Event::Restarted, now)?;
             Ok(((), Some(Changed::all().into())))
         })

@@ -1,10 +1,8 @@
 //! The schema and its versions, counted in `PRAGMA user_version`.
-//!
-//! Law: a file that is damaged, or that a newer program wrote, is looked at read-only and left as it is.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::OpenError;
 use crate::domain::key::WebhookKey;
@@ -21,33 +19,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/008.sql"),
     include_str!("schema/009.sql"),
     include_str!("schema/010.sql"),
+    include_str!("schema/011.sql"),
 ];
 
-fn known() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
-}
+/// With the step to this version come the fingerprints of keys that 008 left to the program.
+const WITH_FINGERPRINTS: i64 = 11;
 
-/// Looks at the file without changing it.
-pub(super) fn examine(path: &Path) -> Result<(), OpenError> {
-    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
-    let bytes =
-        std::fs::metadata(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?.len();
-    if bytes == 0 {
-        return Ok(());
-    }
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(|error| damaged(error.to_string()))?;
-    let verdict = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
-        .map_err(|error| damaged(error.to_string()))?;
-    if verdict != "ok" {
-        return Err(damaged(verdict));
-    }
-    let found = user_version(&connection).map_err(|error| damaged(error.to_string()))?;
-    if found > known() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: known() });
-    }
-    Ok(())
+/// The newest version that this program knows.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 /// Brings the schema up to date, each version in a transaction of its own.
@@ -56,9 +36,11 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
         let have = user_version(connection)?;
         for (version, sql) in (1..).zip(MIGRATIONS) {
             if version > have {
-                connection.execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {sql}\nPRAGMA user_version = {version}; COMMIT;"
-                ))?;
+                connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql}"))?;
+                if version == WITH_FINGERPRINTS {
+                    fill_fingerprints(connection)?;
+                }
+                connection.execute_batch(&format!("PRAGMA user_version = {version}; COMMIT;"))?;
             }
         }
         Ok(())
@@ -67,7 +49,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
 }
 
 /// Gives every current key its fingerprint, which no statement of a migration can compute.
-pub(super) fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()> {
+fn fill_fingerprints(connection: &Connection) -> rusqlite::Result<()> {
     let mut without = connection.prepare(
         "SELECT id, key FROM webhook JOIN key ON webhook_id = id AND retired_at IS NULL \
          WHERE json_extract(state, '$.registration.fingerprint') = ''",
@@ -95,6 +77,6 @@ pub(super) fn shorten_log(connection: &Connection) {
     }
 }
 
-fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }

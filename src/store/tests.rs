@@ -7,6 +7,7 @@ mod commits;
 mod cursors;
 mod history;
 mod opening;
+mod statements;
 mod upgrade;
 
 use jiff::{SignedDuration, Timestamp};

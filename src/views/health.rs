@@ -110,6 +110,15 @@ pub(crate) fn of_config(error: &ConfigError, loaded_at: Timestamp) -> Problem {
     Problem { webhook: None, tenant: None, problem, since: error.at }
 }
 
+/// What a look at the whole file has found after the start.
+pub(crate) fn of_database(detail: &str, since: Timestamp) -> Problem {
+    let problem = format!(
+        "the database is damaged ({detail}): renewals go on as long as it takes them; stop the daemon and restore a backup, or \
+         move the file away to start with a new one"
+    );
+    Problem { webhook: None, tenant: None, problem, since }
+}
+
 pub(crate) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
     let polls = tenant.polls();
     let of = |problem: String, since: Timestamp| Problem {

@@ -30,6 +30,7 @@ mod events;
 mod failpoints;
 mod faults;
 mod foreign;
+mod history;
 mod house;
 mod http_resync;
 mod import;

@@ -89,7 +89,7 @@ fn each_default_in_the_example_is_the_one_of_the_code() {
             *(if same { &mut defaults } else { &mut others }) += 1;
         }
     }
-    assert_eq!((defaults, others), (26, 8));
+    assert_eq!((defaults, others), (28, 8));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn words(text: &str) -> String {
 
 #[test]
 fn the_example_says_of_every_key_what_the_schema_says() {
-    let parts = ["daemon", "renewal", "api", "metrics", "tenant", "webhook", "resync", "key_sink"];
+    let parts = ["daemon", "renewal", "api", "metrics", "history", "tenant", "webhook", "resync", "key_sink"];
     for table in schema::TABLES.iter().filter(|table| table.name != SECRET.table.name) {
         let lines = about_table(table.name);
         let said = words(&lines.join("\n"));
@@ -193,6 +193,7 @@ fn every_key_that_is_known_is_in_the_example() {
         ("[renewal]", "[renewal]"),
         ("[metrics]", "[metrics]"),
         ("[api]", "[api]"),
+        ("[history]", "[history]"),
         ("[[tenant]]", "[[tenant]]"),
         ("[[tenant.webhook]]", "[[tenant.webhook]]"),
         ("[tenant.webhook.resync]", "[tenant.webhook.resync]"),

@@ -32,6 +32,7 @@ fn a_small_file_gets_the_defaults_of_the_contract() {
     assert_eq!(api.connect_timeout, Duration::from_secs(10));
     assert_eq!(api.request_timeout, Duration::from_secs(30));
     assert_eq!((api.max_requests_per_minute, &api.ca_file), (120, &None));
+    assert_eq!((config.history.keep, config.history.keep_rows), (Duration::from_hours(90 * 24), 1_000_000));
 }
 
 #[test]

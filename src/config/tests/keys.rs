@@ -39,6 +39,7 @@ fn every_key_that_a_reader_knows_is_listed_and_no_other() {
     let below = |header: &str, table: &str| known_in(table, &changed(header, &format!("{header}\nzzz = 1")));
     let root = known_in("the root table", &format!("zzz = 1\n{GOOD}"));
     let metrics = known_in("[metrics]", &format!("{GOOD}[metrics]\nzzz = 1\n"));
+    let history = known_in("[history]", &format!("{GOOD}[history]\nzzz = 1\n"));
     let secret = known_in("client_secret", &changed("{ credential = ", "{ zzz = 1, credential = "));
     let resync = known_in_kinds("[tenant.webhook.resync]", "[tenant.webhook.resync]");
     let key_sink = known_in_kinds("[[tenant.webhook.key_sink]]", "[[tenant.webhook.key_sink]]");
@@ -48,6 +49,7 @@ fn every_key_that_a_reader_knows_is_listed_and_no_other() {
         ("[renewal]", below("[renewal]", "[renewal]")),
         ("[api]", below("[api]", "[api]")),
         ("[metrics]", metrics),
+        ("[history]", history),
         ("[[tenant]]", below("[[tenant]]", "[[tenant]]")),
         ("the table that `client_secret` or `token` is", secret),
         ("[[tenant.webhook]]", below("[[tenant.webhook]]", "[[tenant.webhook]]")),

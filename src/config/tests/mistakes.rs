@@ -19,7 +19,7 @@ fn unknown_keys_and_wrong_types() {
         (
             "[api]",
             "[network]",
-            "9:2: unknown key `network` in the root table; the root table knows `user_agent`, `daemon`, `renewal`, `api`, `metrics`, `include` and `tenant`",
+            "9:2: unknown key `network` in the root table; the root table knows `user_agent`, `daemon`, `renewal`, `api`, `metrics`, `history`, `include` and `tenant`",
         ),
         (
             "retry_max = \"15m\"",

@@ -43,6 +43,57 @@ async fn a_newer_or_damaged_database_is_named_and_left_alone() {
     assert!(fs::read(&path).expect("reads").starts_with(b"this is not a database"));
 }
 
+/// A database with more history than is looked at before the start.
+async fn with_a_long_history() -> (Bench, PathBuf) {
+    let bench = Bench::new(&[]).await;
+    let path = bench.dir.path().join("state.db");
+    let connection = Connection::open(&path).expect("opens");
+    connection
+        .execute_batch(
+            "PRAGMA synchronous = OFF; WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 9000) \
+             INSERT INTO journal (webhook_id, nth, entry) SELECT 1, 1, hex(zeroblob(2000)) FROM n; \
+             PRAGMA wal_checkpoint(TRUNCATE)",
+        )
+        .expect("writes");
+    (bench, path)
+}
+
+/// Spoils the page at the root of a table.
+fn spoil(path: &std::path::Path, table: &str) {
+    let connection = Connection::open(path).expect("opens");
+    let place = "SELECT (rootpage - 1) * page_size FROM sqlite_schema, pragma_page_size WHERE name = ?";
+    let place: i64 = connection.query_row(place, [table], |row| row.get(0)).expect("a table");
+    drop(connection);
+    let file = fs::OpenOptions::new().write(true).open(path).expect("opens");
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xAB; 64], place.unsigned_abs()).expect("writes");
+}
+
+#[tokio::test]
+async fn what_the_work_rests_on_is_looked_at_before_the_start_however_long_the_history_is() {
+    let (Bench { store, dir, .. }, path) = with_a_long_history().await;
+    drop(store);
+    spoil(&path, "key");
+    let before = fs::read(&path).expect("reads");
+    let error = Store::open(dir.path()).expect_err("damaged").to_string();
+    assert!(error.contains("damaged") && error.contains("state.db"), "{error}");
+    assert_eq!(fs::read(&path).expect("reads"), before, "it is left as it is");
+}
+
+#[tokio::test]
+async fn a_long_history_is_looked_at_beside_the_work() {
+    let (Bench { store, dir, .. }, path) = with_a_long_history().await;
+    assert_eq!(store.check().await, None, "the file was empty when it was opened");
+    drop(store);
+    let store = Store::open(dir.path()).expect("opens");
+    assert_eq!((store.check().await, store.damage()), (None, None), "it is whole");
+    drop(store);
+    spoil(&path, "journal");
+    let store = Store::open(dir.path()).expect("no decision rests on the history");
+    assert_eq!(store.damage(), None);
+    let found = store.check().await.expect("damaged");
+    assert_eq!(store.damage(), Some(found.as_str()));
+}
+
 #[tokio::test]
 async fn a_state_that_is_not_understood_is_named() {
     let bench = Bench::new(&[]).await;

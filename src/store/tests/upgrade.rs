@@ -18,6 +18,8 @@ fn of_version(version: usize, rows: &str) -> tempfile::TempDir {
         include_str!("../schema/006.sql"),
         include_str!("../schema/007.sql"),
         include_str!("../schema/008.sql"),
+        include_str!("../schema/009.sql"),
+        include_str!("../schema/010.sql"),
     ];
     let dir = tempfile::tempdir().expect("a folder");
     let connection = Connection::open(dir.path().join("state.db")).expect("opens");
@@ -159,4 +161,30 @@ async fn a_state_in_the_words_of_before_is_read() {
     assert_eq!(state.retry.as_ref().expect("kept").message, "no");
     assert!(state.recheck.is_some());
     assert_eq!(store.cursor(WebhookId(1)).await.expect("reads").1.expect("kept").link, "l");
+}
+
+#[tokio::test]
+async fn a_history_of_before_is_as_long_as_it_is_and_may_be_forgotten() {
+    let dir = of_version(
+        10,
+        r#"INSERT INTO webhook (id, tenant, destination_url, collection, name, configured, removed, revision, renewal, state)
+        VALUES (1, 'acme', 'https://receiver.example/', 'clockings', 'clockings', 1, 0, 3, 4, '{"registration":null}'),
+        (2, 'acme', 'https://receiver.example/', 'people', 'people', 1, 0, 3, 5, '{"registration":null,"active":{}}');
+        INSERT INTO journal (seq, webhook_id, nth, entry) VALUES
+        (11, 1, 7, '{"at":"2026-11-01T00:00:00.5Z","renewal":{"id":1,"reason":"manual"},"what":"began"}'),
+        (12, 1, 7, '{"at":"2026-11-01T00:01:00.123456789Z","renewal":{"id":1,"reason":"manual"},"what":"ended","outcome":"failed"}'),
+        (13, 1, 8, '{"at":"2026-11-01T00:02:00Z","renewal":{"id":2,"reason":"manual"},"what":"began"}'),
+        (20, 2, 1, '{"at":"2026-11-01T00:02:00Z","renewal":{"id":3,"reason":"manual"},"what":"began"}'),
+        (21, 1, 8, '{"at":"2026-11-01T00:03:00Z","renewal":{"id":2,"reason":"manual"},"what":"ended","outcome":"failed"}')"#,
+    );
+    let store = Store::open(dir.path()).expect("opens");
+    let known = store.oldest_history().await.expect("reads");
+    assert_eq!(known.rows, 5);
+    let past: Vec<_> = known.oldest.iter().map(|past| (past.webhook.0, past.nth, past.rows)).collect();
+    assert_eq!(past, [(1, 7, 2)], "the newest one of each webhook stays, and what is under way");
+    assert_eq!(known.oldest[0].ended_at, Some("2026-11-01T00:01:00Z".parse().expect("a time")));
+    assert_eq!(store.forget(known.oldest).await.expect("forgets"), 2);
+    assert_eq!(store.oldest_history().await.expect("reads").rows, 3);
+    assert_eq!(store.history(WebhookId(1), 9).await.expect("reads").len(), 1);
+    assert_eq!(store.new_renewal(), 6);
 }
