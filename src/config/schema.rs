@@ -141,6 +141,8 @@ table! { METRICS: MetricsKeys = "[metrics]", read as Metrics;
     fold_above: Key<usize> = Form::Number(0..=10_000_000, |number| number as usize), default: Some("10000");
 }
 
+// The defaults: a quarter of a year reaches back to what someone asks about at the end of a quarter, and a million rows, some
+// 300 MB, fit on a small disk. What commands wrote stands in them and may be of persons: no reason to keep it for years.
 table! { HISTORY: HistoryKeys = "[history]", read as History;
     /// How long finished renewals are kept. The newest one of each webhook always is, and never more than 500 of
     /// one webhook are. What grows old goes little by little.
