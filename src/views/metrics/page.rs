@@ -66,6 +66,11 @@ impl Page {
 
     /// A label's value, in which three characters have a meaning.
     fn escaped(&mut self, text: &str) {
+        // Nearly all are names, which hold none of them.
+        if !text.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+            self.0.push_str(text);
+            return;
+        }
         for piece in text.split_inclusive(['\\', '"', '\n']) {
             let plain = piece.trim_end_matches(['\\', '"', '\n']);
             self.0.push_str(plain);
