@@ -106,3 +106,17 @@ impl Begun {
         made
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_so_many_at_a_time_and_again_for_one_when_one_ends() {
+        let deliveries = Deliveries::new();
+        let mut rooms: Vec<Room> = (0..AT_A_TIME).map(|_| deliveries.room().expect("room")).collect();
+        assert!(deliveries.clone().room().is_none(), "what begins now is owed");
+        rooms.pop();
+        assert!(deliveries.room().is_some());
+    }
+}
