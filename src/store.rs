@@ -53,6 +53,9 @@ use writer::Worker;
 
 use crate::failpoint;
 
+/// In KiB, as SQLite has it: negative.
+const READERS_CACHE: i64 = -256;
+
 /// What a person can do about a directory that cannot be used.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
@@ -151,7 +154,13 @@ impl Store {
         let newest = connection
             .query_row("SELECT coalesce(max(renewal), 0) FROM webhook", [], |row| row.get(0))
             .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
-        let reading = || connect(&path).map_err(|source| OpenError::Sqlite { path: path.clone(), source });
+        let reading = || {
+            let connection = connect(&path)?;
+            // What is asked for often is in memory elsewhere; the pages of the rest are the system's to keep.
+            connection.pragma_update(None, "cache_size", READERS_CACHE)?;
+            Ok(connection)
+        };
+        let reading = || reading().map_err(|source| OpenError::Sqlite { path: path.clone(), source });
         let (reading, reading_keys) = (reading()?, reading()?);
         Worker::start("store-writer", connection, Some(lock))
             .and_then(|writer| {

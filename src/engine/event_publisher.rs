@@ -45,7 +45,7 @@ use crate::{
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// So many webhooks are read at a time where all of them are looked at.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 
 /// A problem is worth a line once it lasts so long.
 const LASTING_PROBLEM: SignedDuration = SignedDuration::from_secs(10);
