@@ -100,6 +100,11 @@ impl Service {
         tenant: Option<&str>,
         state: Option<State>,
     ) -> Result<Bytes, Unavailable> {
+        if let Some(tenant) = tenant
+            && let Some(list) = self.engine.list_of_tenant(tenant, with_secrets, state).await?
+        {
+            return Ok(list);
+        }
         let mut snapshot = self.engine.snapshot().await?;
         Ok(match (tenant, state) {
             (None, None) => snapshot.all(with_secrets),

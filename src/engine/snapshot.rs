@@ -127,6 +127,30 @@ impl Engine {
         Ok(snapshot)
     }
 
+    /// The answer with the views of one tenant where those of all are not there already: they are not made for it.
+    pub(crate) async fn list_of_tenant(
+        &self,
+        name: &str,
+        with_secrets: bool,
+        wanted: Option<State>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        if self.shared.snapshot.lock().await.is_whole {
+            return Ok(None);
+        }
+        let setup = self.setup();
+        let mut views = Vec::new();
+        if let Some(tenant) = setup.tenants.iter().find(|tenant| tenant.name.as_str() == name) {
+            for state in self.shared.store.states_of(&tenant.name).await? {
+                let Some(procedure) = setup.procedures.get(&state.id) else { continue };
+                let view = webhook_view::webhook(&state, procedure);
+                if wanted.is_none_or(|wanted| wanted == view.state) {
+                    views.push(webhook_view::shown(&view));
+                }
+            }
+        }
+        Ok(Some(list(views.iter().map(|view| view.json(with_secrets)))))
+    }
+
     /// Forgets the views if no one has asked for them for so long.
     pub(crate) async fn forget_snapshot(&self, unasked: Duration) {
         if let Ok(mut snapshot) = self.shared.snapshot.try_lock()

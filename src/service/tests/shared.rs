@@ -122,3 +122,30 @@ async fn views_that_no_one_asks_for_are_forgotten() {
     bench.all().await;
     assert_eq!(bench.made().await, made + 3, "all are made again");
 }
+
+#[tokio::test]
+async fn for_the_list_of_a_tenant_no_other_is_read() {
+    let bench = Bench::new().await;
+    bench.delivers("acme/clockings").await;
+    let of = async |tenant, state| {
+        let list = bench.service.webhooks(false, Some(tenant), state).await.expect("answers");
+        parsed(&list).iter().map(|webhook| webhook.name.clone()).collect::<Vec<_>>()
+    };
+    let database = rusqlite::Connection::open(bench.folder.path().join("state/state.db")).expect("opens");
+    let state: String = database
+        .query_row("SELECT state FROM webhook WHERE tenant = 'globex'", [], |row| row.get(0))
+        .expect("it is there");
+    let set = |text: &str| database.execute("UPDATE webhook SET state = ? WHERE tenant = 'globex'", [text]);
+    set("{}").expect("damaged");
+    let asked = [("acme", None), ("acme", Some(State::Active)), ("nobody", None)];
+    let mut lists = Vec::new();
+    for (tenant, state) in asked {
+        lists.push(of(tenant, state).await);
+    }
+    assert_eq!(lists, [vec!["clockings", "people"], vec!["clockings"], vec![]]);
+    set(&state).expect("mended");
+    bench.all().await;
+    for ((tenant, state), list) in asked.into_iter().zip(lists) {
+        assert_eq!(of(tenant, state).await, list, "with those of all there");
+    }
+}
