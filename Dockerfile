@@ -30,6 +30,8 @@ VOLUME ["/var/lib/protime-webhookd", "/run/protime-webhookd"]
 # A POST in flight is finished, which may take 20 s: hence --stop-timeout above. --init buries what
 # commands leave behind.
 STOPSIGNAL SIGTERM
+# As in the systemd unit: memory that is needed for a moment goes back to the system.
+ENV MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 HEALTHCHECK --interval=1m --timeout=10s --start-period=1m CMD ["protime-webhookd", "status"]
 ENTRYPOINT ["protime-webhookd"]
 CMD ["run"]
