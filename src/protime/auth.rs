@@ -1,6 +1,6 @@
 //! The access token of one tenant.
 //!
-//! Laws: a token is used until shortly before its end, by the steady clock and by the wall clock (one
+//! Laws: a token is used until shortly before its end, by the monotonic clock and by the wall clock (one
 //! of them stands still during a suspend, the other may be set); one request for a token at a time,
 //! and those who waited for it share its outcome, also a failure; a token that the API refused is
 //! replaced once, however many requests it was refused for; a scope that the endpoint does not grant keeps

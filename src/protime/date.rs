@@ -68,7 +68,7 @@ impl Sighting {
     }
 
     /// Whether our own clock, by what it was off before, shows the same. It goes on during a suspend, in which the
-    /// steady one stands still.
+    /// monotonic one stands still.
     fn is_confirmed_by_our_clock(&self, skew_before: SignedDuration) -> bool {
         (self.skew - skew_before).abs() <= TOLERANCE + self.slack
     }

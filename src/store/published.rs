@@ -2,7 +2,7 @@
 //! a look into the database.
 //!
 //! Laws: what is given is what is on disk; a commit is in it before its maker hears of it. What was read while
-//! something was committed is not kept, for it may be the older of the two. Nothing is kept that no one asks for.
+//! it was written is not kept, for it may be the older of the two. Nothing is kept that no one asks for.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -55,11 +55,20 @@ struct TenantFacts {
 struct Inner {
     webhooks: HashMap<WebhookId, Kept>,
     tenants: HashMap<TenantName, TenantFacts>,
-    /// How often something was written.
-    writes: u64,
+    /// How often a webhook of these numbers was written.
+    versions: [u64; PARTS],
+    /// How often what concerns several webhooks was.
+    version_of_several: u64,
     /// How often all webhooks were.
     writes_of_all: u64,
     swept_at: Instant,
+}
+
+/// One for each last byte of a number: a read of a webhook is of use although most others are written meanwhile.
+const PARTS: usize = 256;
+
+fn part(id: WebhookId) -> usize {
+    usize::from(id.0.to_le_bytes()[0])
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +79,8 @@ impl Published {
         Self(Arc::new(Mutex::new(Inner {
             webhooks: HashMap::new(),
             tenants: HashMap::new(),
-            writes: 0,
+            versions: [0; PARTS],
+            version_of_several: 0,
             writes_of_all: 0,
             swept_at: Instant::now(),
         })))
@@ -84,7 +94,7 @@ impl Published {
     /// sees it here finds it among the changes.
     pub(super) fn publish(&self, effect: &mut Effect, changes: &Changes) {
         let mut inner = self.lock();
-        inner.writes += 1;
+        inner.version_of_several += u64::from(effect.changed.all || effect.of_tenant.is_some());
         if effect.changed.all {
             inner.webhooks.clear();
             inner.writes_of_all += 1;
@@ -105,6 +115,7 @@ impl Published {
             }
         }
         for look in &effect.scheduled {
+            inner.touch(look.id);
             if let Some(kept) = inner.webhooks.get_mut(&look.id)
                 && kept.state.revision == look.revision
             {
@@ -117,12 +128,13 @@ impl Published {
         changes.add(mem::take(&mut effect.changed));
     }
 
+    /// What is known of a webhook, or else by which version of it a read begins.
     fn get(&self, id: WebhookId) -> Result<Known, u64> {
         let mut inner = self.lock();
-        let writes = inner.writes;
-        let kept = inner.webhooks.get_mut(&id).ok_or(writes)?;
+        let version = inner.version(id);
+        let kept = inner.webhooks.get_mut(&id).ok_or(version)?;
         kept.asked_at = Instant::now();
-        let keys = kept.keys.as_ref().ok_or(writes)?;
+        let keys = kept.keys.as_ref().ok_or(version)?;
         Ok(Known { state: Arc::clone(&kept.state), keys: Arc::clone(keys) })
     }
 
@@ -133,11 +145,11 @@ impl Published {
         Some(Arc::clone(&kept.state))
     }
 
-    /// Keeps what was read, unless something was written after `writes` were.
-    fn keep(&self, known: &Known, writes: u64) {
+    /// Keeps what was read, unless it may have been written since it had this version.
+    fn keep(&self, known: &Known, version: u64) {
         let mut inner = self.lock();
-        if inner.writes == writes {
-            let id = known.state.id;
+        let id = known.state.id;
+        if inner.version(id) == version {
             inner.insert(
                 id,
                 Kept {
@@ -152,9 +164,6 @@ impl Published {
 
 impl Inner {
     fn facts(&mut self, tenant: &TenantName) -> &mut TenantFacts {
-        if !self.tenants.contains_key(tenant) {
-            self.tenants.insert(tenant.clone(), TenantFacts::default());
-        }
         self.tenants.entry(tenant.clone()).or_default()
     }
 
@@ -168,10 +177,20 @@ impl Inner {
             state.see_in(list);
         }
         let id = written.state.id;
+        self.touch(id);
         let before = self.webhooks.remove(&id);
         let keys = written.keys.clone().or_else(|| before.as_ref().and_then(|kept| kept.keys.clone()));
         let asked_at = before.map_or_else(Instant::now, |kept| kept.asked_at);
         self.insert(id, Kept { state: Arc::clone(&written.state), keys, asked_at });
+    }
+
+    /// Counts what was written that may concern a webhook.
+    fn version(&self, id: WebhookId) -> u64 {
+        self.versions[part(id)] + self.version_of_several
+    }
+
+    fn touch(&mut self, id: WebhookId) {
+        self.versions[part(id)] += 1;
     }
 
     fn insert(&mut self, id: WebhookId, kept: Kept) {
@@ -195,16 +214,16 @@ impl Store {
 
     /// What is known of a webhook, and after it its keys.
     pub(crate) async fn known(&self, id: WebhookId) -> Result<Known, StoreError> {
-        let writes = match self.published.get(id) {
+        let version = match self.published.get(id) {
             Ok(known) => return Ok(known),
-            Err(writes) => writes,
+            Err(version) => version,
         };
         let (state, keys) = self
             .key_reader
             .run(move |connection| Ok((state::of(connection, id)?, keys::stored(connection, id)?)), |_| {})
             .await?;
         let known = Known { state: Arc::new(state), keys: Arc::new(keys) };
-        self.published.keep(&known, writes);
+        self.published.keep(&known, version);
         Ok(known)
     }
 

@@ -10,6 +10,17 @@ use crate::{
     store::{Changed, Look, OfTenant},
 };
 
+const ROTATIONS: u64 = 40;
+
+async fn rotate_again_and_again(bench: Arc<Bench>) {
+    for number in 0..ROTATIONS {
+        bench.rotate(&format!("key-{number}")).await;
+        bench.finish().await;
+        // Everything that was kept in memory is read again.
+        bench.store.clock_set(at(99)).await.expect("writes");
+    }
+}
+
 fn rotations(changed: &Changed) -> u64 {
     let entries = changed.written.iter().flat_map(|written| &written.journal);
     entries.filter(|entry| matches!(entry.what, What::Rotated { .. })).count() as u64
@@ -21,17 +32,8 @@ fn version(state: &WebhookState) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_read_is_never_younger_than_what_was_told() {
-    const ROTATIONS: u64 = 40;
     let bench = Arc::new(Bench::new(&[]).await);
-    let writer = tokio::spawn({
-        let bench = Arc::clone(&bench);
-        async move {
-            for number in 0..ROTATIONS {
-                bench.rotate(&format!("key-{number}")).await;
-                bench.finish().await;
-            }
-        }
-    });
+    let writer = tokio::spawn(rotate_again_and_again(Arc::clone(&bench)));
     let mut told = 0;
     while told < ROTATIONS {
         // Read to the end once the writer is done, so that a rotation that is never told fails the test.
@@ -51,19 +53,8 @@ async fn what_was_read_is_never_younger_than_what_was_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_in_memory_while_commits_go_on_is_given_what_was_committed() {
-    const ROTATIONS: u64 = 40;
     let bench = Arc::new(Bench::new(&[]).await);
-    let writer = tokio::spawn({
-        let bench = Arc::clone(&bench);
-        async move {
-            for number in 0..ROTATIONS {
-                bench.rotate(&format!("key-{number}")).await;
-                bench.finish().await;
-                // Everything that was kept is read again.
-                bench.store.clock_set(at(99)).await.expect("writes");
-            }
-        }
-    });
+    let writer = tokio::spawn(rotate_again_and_again(Arc::clone(&bench)));
     let (mut revision, mut newest) = (0, 0);
     while !writer.is_finished() {
         let known = bench.store.known(bench.id).await.expect("reads");
