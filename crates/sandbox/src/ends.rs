@@ -1,6 +1,6 @@
 //! `validUntil`: how exact it is, and how the answers write it.
 
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit, tz};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit, tz};
 
 use crate::{
     settings::{ListedEnd, PostedEnd, Settings},
@@ -10,8 +10,13 @@ use crate::{
 /// What `datetime` of SQL Server counts in: so many a second.
 const SQL_TICKS: i128 = 300;
 
+/// In nanoseconds.
+const MINUTE: i128 = 60_000_000_000;
+
 /// Never before the lifetime is over: an end without a fraction is the next whole second. A fraction has
-/// seven digits, as many as .NET keeps, so that every rounding of a list shows.
+/// seven digits, as many as .NET keeps, so that every rounding of a list shows. Lives of seconds, which are those of tests
+/// alone, end at no whole minute: a list that shows nothing else could be one that writes minutes, in which they
+/// cannot be told apart.
 pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
     let end = i128::from(settings.lifetime_ms) * 1_000_000 + now.as_nanosecond();
     let Ok(end) = Timestamp::from_nanosecond(end) else { return Timestamp::MAX };
@@ -21,7 +26,9 @@ pub(crate) fn end_of_life(now: Timestamp, settings: &Settings) -> Timestamp {
     } else {
         (Unit::Second, 1, RoundMode::Ceil)
     };
-    rounded(end, unit, count, mode)
+    let end = rounded(end, unit, count, mode);
+    let is_of_a_test = settings.lifetime_ms < 60_000;
+    if is_of_a_test && end.as_nanosecond() % MINUTE == 0 { end + SignedDuration::from_secs(1) } else { end }
 }
 
 pub(crate) fn posted(end: Timestamp, settings: &Settings) -> String {
@@ -95,8 +102,14 @@ mod tests {
         assert_eq!(posted(end_of_life(now, &whole), &whole), "2026-12-01T12:00:01+02:00");
         let parts = Settings { valid_until_fraction: YesNo::Yes, ..whole.clone() };
         assert_eq!(posted(end_of_life(now, &parts), &parts), "2026-12-01T12:00:00.7500001+02:00");
-        let local = Settings { posted_end: PostedEnd::NoOffset, ..whole };
+        let local = Settings { posted_end: PostedEnd::NoOffset, ..whole.clone() };
         assert_eq!(posted(end_of_life(now, &local), &local), "2026-12-01T12:00:01");
+        let close: Timestamp = "2026-12-01T09:59:59.6Z".parse().unwrap();
+        let short = Settings { lifetime_ms: 300, ..local.clone() };
+        assert_eq!(posted(end_of_life(close, &short), &short), "2026-12-01T12:00:01", "no whole minute");
+        let minute: Timestamp = "2026-12-01T09:59:00Z".parse().unwrap();
+        let long = Settings { lifetime_ms: 60_000, ..local };
+        assert_eq!(posted(end_of_life(minute, &long), &long), "2026-12-01T12:00:00");
         let far = Settings { lifetime_ms: u64::MAX, ..parts };
         assert_eq!(end_of_life(now, &far), Timestamp::MAX);
     }
