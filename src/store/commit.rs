@@ -136,14 +136,14 @@ pub(super) fn write(connection: &Connection, commit: Commit) -> Result<Written, 
         })?;
     write_sinks(connection, state.id, &state.sinks)?;
     write_journal(connection, state, journal)?;
-    if let (Some(key), Some(registration)) = (key, &state.registration) {
-        keys::replace(connection, state.id, &key.0, registration)?;
-    }
+    let keys = match (key, &state.registration) {
+        (Some(key), Some(registration)) => Some(keys::replace(connection, state.id, &key.0, registration)?),
+        _ => None,
+    };
     if let Some(post) = spent {
         forget_answer(connection, *post)?;
     }
     cursors::apply(connection, state.id, &commit.moves)?;
-    let keys = key.as_ref().map(|_| keys::stored(connection, state.id)).transpose()?;
     Ok(Written::new(commit.transition, keys))
 }
 
@@ -180,11 +180,5 @@ fn write_sinks(connection: &Connection, id: WebhookId, sinks: &[Outbox]) -> Resu
         let due_at = outbox.retry_at.filter(|_| outbox.started_at.is_none()).map(millis);
         insert.execute((id.0, &outbox.sink, due_at, state::to_json(outbox)?))?;
     }
-    let names: Vec<&str> = sinks.iter().map(|outbox| outbox.sink.as_str()).collect();
-    connection
-        .prepare_cached(
-            "DELETE FROM sink WHERE webhook_id = ? AND sink NOT IN (SELECT value FROM json_each(?))",
-        )?
-        .execute((id.0, state::to_json(&names)?))?;
     Ok(())
 }

@@ -122,6 +122,12 @@ fn configure(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Configured { path, on_remove, sinks, fingerprint, .. } = webhook.clone();
+    // Nothing else takes a sink away.
+    connection
+        .prepare_cached(
+            "DELETE FROM sink WHERE webhook_id = ? AND sink NOT IN (SELECT value FROM json_each(?))",
+        )?
+        .execute((id.0, state::to_json(&sinks)?))?;
     change(connection, &state::of(connection, id)?, &Event::Configured(path, on_remove, sinks), now)?;
     connection
         .prepare_cached("UPDATE webhook SET configured_as = ?2 WHERE id = ?1")?

@@ -81,24 +81,29 @@ pub(super) fn stored(connection: &Connection, id: WebhookId) -> Result<Keys, Sto
     Ok(keys)
 }
 
-/// Retires the current key, forgets the one before it, and makes the new one current.
+/// Retires the current key, forgets the one before it, makes the new one current, and returns both.
 pub(super) fn replace(
     connection: &Connection,
     id: WebhookId,
     key: &WebhookKey,
     registration: &Registration,
-) -> Result<(), StoreError> {
+) -> Result<Keys, StoreError> {
     let rotated_at = millis(registration.rotated_at);
     connection
         .prepare_cached("DELETE FROM key WHERE webhook_id = ? AND retired_at IS NOT NULL")?
         .execute([id.0])?;
-    connection
-        .prepare_cached("UPDATE key SET retired_at = ?2 WHERE webhook_id = ?1")?
-        .execute([id.0, rotated_at])?;
+    let mut retire = connection.prepare_cached(
+        "UPDATE key SET retired_at = ?2 WHERE webhook_id = ?1 RETURNING version, key, rotated_at, retired_at",
+    )?;
+    let mut retired = retire.query([id.0, rotated_at])?;
+    let previous = retired.next()?.map(|row| read(row, 0)).transpose()?;
+    // A statement is done when it has given everything.
+    while retired.next()?.is_some() {}
     let version = i64::try_from(registration.key_version)
         .map_err(|_| StoreError::Unexpected("a key version is out of range".to_owned()))?;
     connection
         .prepare_cached("INSERT INTO key (webhook_id, version, key, rotated_at) VALUES (?, ?, ?, ?)")?
         .execute((id.0, version, key.expose(), rotated_at))?;
-    Ok(())
+    let (version, key, rotated_at) = (registration.key_version, key.clone(), registration.rotated_at);
+    Ok(Keys { current: Some(StoredKey { version, key, rotated_at, retired_at: None }), previous })
 }
