@@ -74,14 +74,21 @@ impl World {
     }
 
     pub(crate) fn write(&self, config: &Config) {
-        fs::write(self.path("config.toml"), config.text(self)).unwrap();
+        self.put(&config.text(self));
+    }
+
+    /// A daemon that starts meanwhile finds one file or the other, and never half of one.
+    fn put(&self, text: &str) {
+        let aside = self.path("config.toml.new");
+        fs::write(&aside, text).unwrap();
+        fs::rename(aside, self.path("config.toml")).unwrap();
     }
 
     /// Writes the configuration with one text in place of another.
     pub(crate) fn write_with(&self, config: &Config, from: &str, to: &str) {
         let text = config.text(self);
         assert!(text.contains(from), "{text}");
-        fs::write(self.path("config.toml"), text.replace(from, to)).unwrap();
+        self.put(&text.replace(from, to));
     }
 
     /// Writes the configuration and starts the daemon with it.
