@@ -27,3 +27,9 @@ CREATE INDEX webhook_renewal ON webhook (renewal);
 CREATE INDEX webhook_active ON webhook (id) WHERE json_extract(state, '$.active') IS NOT NULL;
 CREATE INDEX sink_started ON sink (webhook_id) WHERE json_extract(outbox, '$.started_at') IS NOT NULL;
 CREATE INDEX sink_failing ON sink (webhook_id) WHERE json_extract(outbox, '$.failure') IS NOT NULL;
+
+-- Room within the file: where the log has filled a small disk, nothing is left to make the file longer when what is in
+-- the log is moved into it.
+CREATE TABLE room (bytes BLOB NOT NULL) STRICT;
+INSERT INTO room VALUES (zeroblob(262144));
+DROP TABLE room;
