@@ -97,7 +97,7 @@ impl NewViews {
         changed
     }
 
-    /// Begins anew where someone has taken the views.
+    /// Begins again where someone has taken the views.
     pub(super) fn take(&mut self) -> Self {
         let (views, are_all) = (std::mem::take(&mut self.views), std::mem::take(&mut self.are_all));
         Self { views, are_all, ..Self::default() }

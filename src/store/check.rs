@@ -84,7 +84,7 @@ impl Store {
         if self.checked_whole {
             return None;
         }
-        // The log grows meanwhile, for a reader keeps SQLite from beginning it anew; it is reused afterwards.
+        // The log grows meanwhile, for a reader keeps SQLite from starting it over; it is reused afterwards.
         let path = self.state_dir.join("state.db");
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let verdict = match Connection::open_with_flags(&path, flags) {

@@ -113,7 +113,7 @@ async fn a_reload_makes_another_sink_and_the_newest_key_wins_all_the_same() {
     assert!(message.ends_with("version 5 of the key is not written: version 6 is newer"), "{message}");
     assert_eq!(fs::read(&path).expect("a file"), b"newer");
 
-    // The file of another webhook from now on, whose keys are counted anew.
+    // The file of another webhook from now on, whose keys are counted from the start.
     let mut other = context(Step::HandOff, None);
     other.webhook = WebhookName::new("other").expect("a name");
     after.deliver(&other, &key("of the other"), 1).await.expect("delivered");

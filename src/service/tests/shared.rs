@@ -137,13 +137,13 @@ async fn for_the_list_of_a_tenant_no_other_is_read() {
         .expect("it is there");
     let set = |text: &str| database.execute("UPDATE webhook SET state = ? WHERE tenant = 'globex'", [text]);
     set("{}").expect("damaged");
-    let asked = [("acme", None), ("acme", Some(State::Active)), ("nobody", None)];
+    let asked = [("acme", None), ("acme", Some(State::Active)), ("initech", None)];
     let mut lists = Vec::new();
     for (tenant, state) in asked {
         lists.push(of(tenant, state).await);
     }
     assert_eq!(lists, [vec!["clockings", "people"], vec!["clockings"], vec![]]);
-    set(&state).expect("mended");
+    set(&state).expect("repaired");
     bench.all().await;
     for ((tenant, state), list) in asked.into_iter().zip(lists) {
         assert_eq!(of(tenant, state).await, list, "with those of all there");

@@ -28,7 +28,7 @@ fn a_folder_is_listed_once_and_what_was_left_is_removed_with_the_next_write_of_i
     let clear = |name: &str| open().remove_leftovers(OsStr::new(name)).expect("removed");
     clear("a.key");
     assert_eq!(names(), [of_b]);
-    // Whoever looked again would find this one: it is not of this process, which knows its own.
+    // A second listing would find this one: it is not of this process, which knows its own.
     write(late);
     clear("a.key");
     assert_eq!(names(), [late, of_b]);
